@@ -1,0 +1,3 @@
+//! The spec: HCL text -> [`model::Spec`] with every fault at once.
+
+pub mod model;

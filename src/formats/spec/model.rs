@@ -1,0 +1,223 @@
+//! The evaluated spec: typed values, references resolved to names. Knows nothing of HCL text but the places kept for
+//! later diagnostics. Never serialised whole: [`Spec::digest_form`] is what the plan is bound to, without secrets.
+
+use std::collections::BTreeMap;
+
+use indexmap::IndexMap;
+use serde::Serialize;
+
+use crate::words::diag::Place;
+use crate::words::secret::Secret;
+
+/// All files of a folder, evaluated. Maps are keyed by the block's name and keep the order of the text.
+#[derive(Clone, Debug, Default)]
+pub struct Spec {
+    /// `mig.backend "local" { path }`, else `mig.migstate`; relative to the spec's folder.
+    pub state_path: String,
+    /// `mig.plan_lifetime` in seconds; default 72 h.
+    pub plan_lifetime_seconds: u64,
+    pub sources: IndexMap<String, Server>,
+    pub targets: IndexMap<String, Server>,
+    pub runners: IndexMap<String, Runner>,
+    pub migrations: IndexMap<String, Migration>,
+    /// Every file that was read (spec files, `file()` and `@file` rules), by name, with its digest.
+    pub files: BTreeMap<String, String>,
+}
+
+/// A source or a target. `label` is the block's first label: `mysql`, `tidb`.
+#[derive(Clone, Debug)]
+pub struct Server {
+    pub label: String,
+    pub name: String,
+    pub host: String,
+    pub port: u16,
+    pub username: String,
+    pub password: Option<Secret>,
+    pub tls: Tls,
+    /// Ceiling of running statements (sources); default 16.
+    pub max_threads: u32,
+    /// Targets only; default `mig_ledger`.
+    pub ledger_schema: String,
+    pub tier: Option<String>,
+    pub region: Option<String>,
+    pub place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TlsMode {
+    Disabled,
+    /// Encrypted, the certificate not verified.
+    Required,
+    VerifyCa,
+    VerifyIdentity,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Tls {
+    pub mode: TlsMode,
+    /// PEM file, relative to the spec's folder; none: the system's store.
+    pub ca_file: Option<String>,
+}
+
+/// `runner "local"`; the SSH and EC2 runners come with their hosts.
+#[derive(Clone, Debug)]
+pub struct Runner {
+    pub label: String,
+    pub name: String,
+    /// Relative to the spec's folder; default `.mig/work`.
+    pub workdir: String,
+    pub place: Place,
+}
+
+#[derive(Clone, Debug)]
+pub struct Migration {
+    pub name: String,
+    /// Name of the source block.
+    pub source: String,
+    pub target: String,
+    /// `None`: the default local runner (address `runner.local.default`).
+    pub runner: Option<String>,
+    /// Addresses of blocks that must be there first.
+    pub after: Vec<String>,
+    /// The rules of the filter, in order, `@file` already imported; default `["*.*"]`.
+    pub tables: Vec<String>,
+    pub tables_place: Option<Place>,
+    pub writes: Writes,
+    pub gates: Gates,
+    pub dump: Dump,
+    pub load: Load,
+    pub verify: VerifyMode,
+    /// Default 4.
+    pub verify_threads: u32,
+    pub place: Place,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Writes {
+    /// Somebody stopped the writes; the gate looks whether that is so.
+    Stopped,
+    /// The tables are locked while the snapshots are opened.
+    Lock,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RuleAction {
+    Stop,
+    Warn,
+    /// Change what is created so that the target takes it; the plan shows the change.
+    Rewrite,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CollationAction {
+    Stop,
+    Convert,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ZeroDates {
+    Stop,
+    Keep,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TargetTables {
+    Absent,
+    SameAndEmpty,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Gates {
+    pub collation: CollationAction,
+    pub collation_map: BTreeMap<String, String>,
+    /// `Stop` or `Warn`: the default of every compatibility rule.
+    pub compatibility: RuleAction,
+    /// `rule "MIG2107" { action = "rewrite" }`: code -> action.
+    pub rules: BTreeMap<String, RuleAction>,
+    pub zero_dates: ZeroDates,
+    pub target_tables: TargetTables,
+    /// Names of gates.
+    pub accept_unproven: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Compress {
+    None,
+    Gzip,
+    Zstd,
+}
+
+/// Sizes in bytes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Dump {
+    /// Default 8.
+    pub threads: u32,
+    /// Default 256 MiB.
+    pub file_size: u64,
+    /// Default 1 MiB.
+    pub statement_size: u64,
+    /// `None`: auto.
+    pub chunk_bytes: Option<u64>,
+    pub compress: Compress,
+    /// Bytes a second; `None`: unlimited.
+    pub rate_limit: Option<u64>,
+    /// [`crate::words::addr::TableName::key`] -> condition.
+    pub where_: BTreeMap<String, String>,
+    pub where_place: Option<Place>,
+    /// Default true: the files stay.
+    pub keep: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Load {
+    /// `None`: auto.
+    pub threads: Option<u32>,
+    /// `None`: auto.
+    pub batch_bytes: Option<u64>,
+    /// Session variables of the loader.
+    pub session: BTreeMap<String, String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VerifyMode {
+    Full,
+    Count,
+    None,
+}
+
+impl Spec {
+    /// The evaluated structure that a plan is bound to: no comments, no places, no sensitive value; the files read
+    /// stand in it by digest, but for the spec files themselves (a comment changes nothing).
+    pub fn digest_form(&self) -> serde_json::Value {
+        let server = |s: &Server| {
+            serde_json::json!({
+                "label": s.label, "host": s.host, "port": s.port, "username": s.username,
+                "password_set": s.password.is_some(), "tls": s.tls, "max_threads": s.max_threads,
+                "ledger_schema": s.ledger_schema, "tier": s.tier, "region": s.region,
+            })
+        };
+        let migration = |m: &Migration| {
+            serde_json::json!({
+                "source": m.source, "target": m.target, "runner": m.runner, "after": m.after, "tables": m.tables,
+                "writes": m.writes, "gates": m.gates, "dump": m.dump, "load": m.load, "verify": m.verify,
+                "verify_threads": m.verify_threads,
+            })
+        };
+        serde_json::json!({
+            "state_path": self.state_path,
+            "sources": self.sources.iter().map(|(k, s)| (k.clone(), server(s))).collect::<BTreeMap<_, _>>(),
+            "targets": self.targets.iter().map(|(k, s)| (k.clone(), server(s))).collect::<BTreeMap<_, _>>(),
+            "runners": self.runners.iter().map(|(k, r)| (k.clone(), serde_json::json!({"label": r.label, "workdir": r.workdir}))).collect::<BTreeMap<_, _>>(),
+            "migrations": self.migrations.iter().map(|(k, m)| (k.clone(), migration(m))).collect::<BTreeMap<_, _>>(),
+            "files": self.files.iter().filter(|(name, _)| !name.ends_with(".mig.hcl")).collect::<BTreeMap<_, _>>(),
+        })
+    }
+}

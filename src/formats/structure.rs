@@ -1,0 +1,206 @@
+//! The structure of databases, tables and views as information_schema tells it, in mig's own plain types.
+//! Read by a host, compared by the report, rendered as DDL by [`super::ddl`]. Holds no row and no key of a row.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::words::addr::TableName;
+
+/// What a server holds of the schemas looked at. Every list is sorted by name.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Inventory {
+    pub schemas: Vec<Schema>,
+    pub tables: Vec<Table>,
+    pub views: Vec<View>,
+    pub triggers: Vec<Program>,
+    pub routines: Vec<Program>,
+    pub events: Vec<Program>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Schema {
+    pub name: String,
+    pub charset: String,
+    pub collation: String,
+}
+
+/// A trigger, routine or event: only named, never moved. `table` is a trigger's.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Program {
+    pub schema: String,
+    pub name: String,
+    /// `TRIGGER`, `PROCEDURE`, `FUNCTION` or `EVENT`.
+    pub kind: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table: Option<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Table {
+    pub name: TableName,
+    pub engine: String,
+    pub charset: String,
+    pub collation: String,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub comment: String,
+    /// In ordinal order.
+    pub columns: Vec<Column>,
+    /// Primary first, then by name. FULLTEXT and SPATIAL ones too.
+    pub indexes: Vec<Index>,
+    pub foreign_keys: Vec<ForeignKey>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub checks: Vec<Check>,
+    /// The `PARTITION BY …` clause as SHOW CREATE TABLE has it, without its version comment; empty: none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub partitioning: String,
+    /// Whether a generated invisible primary key stands in it (MySQL's `my_row_id`).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub generated_invisible_key: bool,
+    /// Estimates of the server: never part of a fingerprint or of a plan's body.
+    #[serde(default)]
+    pub estimate: TableEstimate,
+}
+
+/// The server's own guess; MySQL's TABLE_ROWS may be off by half.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct TableEstimate {
+    pub rows: u64,
+    pub data_bytes: u64,
+    pub index_bytes: u64,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Column {
+    pub name: String,
+    /// DATA_TYPE in lower case: `varchar`, `bigint`.
+    pub data_type: String,
+    /// COLUMN_TYPE as the server has it: `varchar(40)`, `bigint unsigned`, `enum('a','b')`.
+    pub column_type: String,
+    pub nullable: bool,
+    /// COLUMN_DEFAULT; `None` is no default or NULL. For `default_is_expression` the text of the expression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub default_is_expression: bool,
+    /// `ON UPDATE` expression, for example `CURRENT_TIMESTAMP(6)`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_update: Option<String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub auto_increment: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub generated: Option<Generated>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub invisible: bool,
+    /// Of character columns.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub charset: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub collation: Option<String>,
+    /// CHARACTER_OCTET_LENGTH, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub octet_length: Option<u64>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub comment: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Generated {
+    pub expression: String,
+    pub stored: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Index {
+    /// `PRIMARY` for the primary key.
+    pub name: String,
+    pub unique: bool,
+    /// `BTREE`, `FULLTEXT`, `SPATIAL`, `HASH`.
+    pub kind: String,
+    pub visible: bool,
+    pub parts: Vec<IndexPart>,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub comment: String,
+}
+
+/// One column or expression of an index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct IndexPart {
+    /// `None`: `expression` has the text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub expression: Option<String>,
+    /// Prefix length.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<u64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub descending: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ForeignKey {
+    pub name: String,
+    pub columns: Vec<String>,
+    pub references: TableName,
+    pub referenced_columns: Vec<String>,
+    pub on_update: String,
+    pub on_delete: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Check {
+    pub name: String,
+    pub clause: String,
+    pub enforced: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct View {
+    pub name: TableName,
+    /// VIEW_DEFINITION: the SELECT with every name qualified.
+    pub select: String,
+    /// Names of its columns, in order.
+    pub columns: Vec<String>,
+    pub check_option: String,
+    pub security_type: String,
+    pub definer: String,
+    pub charset: String,
+    pub collation: String,
+}
+
+impl Table {
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+
+    /// Columns whose values are moved: all but generated ones, in order.
+    pub fn data_columns(&self) -> impl Iterator<Item = &Column> {
+        self.columns.iter().filter(|c| c.generated.is_none())
+    }
+
+    /// The key by which rows are told apart and chunks are cut: the primary key, else the unique index over NOT NULL
+    /// columns with the fewest columns (then by name). No prefix and no expression stands in it.
+    pub fn usable_key(&self) -> Option<&Index> {
+        let whole = |index: &&Index| {
+            index.unique
+                && index.kind == "BTREE"
+                && index.parts.iter().all(|part| {
+                    part.prefix.is_none()
+                        && part.column.as_deref().and_then(|name| self.column(name)).is_some_and(|c| !c.nullable)
+                })
+        };
+        let mut keys: Vec<&Index> = self.indexes.iter().filter(whole).collect();
+        keys.sort_by_key(|index| (index.name != "PRIMARY", index.parts.len(), index.name.clone()));
+        keys.into_iter().next()
+    }
+}
+
+impl Inventory {
+    pub fn table(&self, name: &TableName) -> Option<&Table> {
+        self.tables.iter().find(|t| &t.name == name)
+    }
+
+    pub fn view(&self, name: &TableName) -> Option<&View> {
+        self.views.iter().find(|v| &v.name == name)
+    }
+}

@@ -1,0 +1,278 @@
+//! Addresses: what state, plan, screen and logs call a step, and the names of tables inside them.
+//! Knows how an address is written and read back; knows nothing of what a step does.
+
+use std::fmt;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// A table (or view) by schema and name, exactly as the source spells both.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+pub struct TableName {
+    pub schema: String,
+    pub name: String,
+}
+
+impl TableName {
+    pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
+        Self { schema: schema.into(), name: name.into() }
+    }
+
+    /// The key inside an address: `shop.orders`, an odd identifier in backticks, doubled inside.
+    pub fn key(&self) -> String {
+        format!("{}.{}", key_ident(&self.schema), key_ident(&self.name))
+    }
+
+    /// The name quoted for SQL: `` `shop`.`orders` ``.
+    pub fn sql(&self) -> String {
+        format!("{}.{}", sql_ident(&self.schema), sql_ident(&self.name))
+    }
+
+    /// Reads [`TableName::key`] back; `None` where the text is no such key.
+    pub fn parse_key(text: &str) -> Option<Self> {
+        let (schema, rest) = take_ident(text)?;
+        let (name, rest) = take_ident(rest.strip_prefix('.')?)?;
+        rest.is_empty().then_some(Self { schema, name })
+    }
+}
+
+impl fmt::Display for TableName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.key())
+    }
+}
+
+/// An identifier in backticks, doubled inside, as SQL wants it.
+pub fn sql_ident(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+/// An identifier as a key of an address holds it: bare where it is `[A-Za-z0-9_$-]+`, else in backticks.
+pub fn key_ident(name: &str) -> String {
+    if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_$-".contains(&b)) {
+        name.to_owned()
+    } else {
+        sql_ident(name)
+    }
+}
+
+/// Takes one identifier off the front of a key.
+fn take_ident(text: &str) -> Option<(String, &str)> {
+    if let Some(mut rest) = text.strip_prefix('`') {
+        let mut name = String::new();
+        loop {
+            let end = rest.find('`')?;
+            name.push_str(&rest[..end]);
+            rest = &rest[end + 1..];
+            match rest.strip_prefix('`') {
+                Some(more) => {
+                    name.push('`');
+                    rest = more;
+                }
+                None => return Some((name, rest)),
+            }
+        }
+    }
+    let end = text.find(|c: char| !(c.is_ascii_alphanumeric() || "_$-".contains(c))).unwrap_or(text.len());
+    (end > 0).then(|| (text[..end].to_owned(), &text[end..]))
+}
+
+/// The kind of a step: the word of its address that says what it does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepKind {
+    Source,
+    Target,
+    Runner,
+    Peering,
+    Gate,
+    Database,
+    Table,
+    Dump,
+    Load,
+    Verify,
+    ForeignKeys,
+    View,
+    Report,
+}
+
+impl StepKind {
+    pub const ALL: [StepKind; 13] = [
+        Self::Source,
+        Self::Target,
+        Self::Runner,
+        Self::Peering,
+        Self::Gate,
+        Self::Database,
+        Self::Table,
+        Self::Dump,
+        Self::Load,
+        Self::Verify,
+        Self::ForeignKeys,
+        Self::View,
+        Self::Report,
+    ];
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Target => "target",
+            Self::Runner => "runner",
+            Self::Peering => "peering",
+            Self::Gate => "gate",
+            Self::Database => "database",
+            Self::Table => "table",
+            Self::Dump => "dump",
+            Self::Load => "load",
+            Self::Verify => "verify",
+            Self::ForeignKeys => "foreign_keys",
+            Self::View => "view",
+            Self::Report => "report",
+        }
+    }
+}
+
+/// The address of a step, for example `migration.shop.dump["shop.orders"]`.
+///
+/// Ordered by its words, then its key. Serialised as its text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StepAddr {
+    words: Vec<String>,
+    key: Option<String>,
+}
+
+impl StepAddr {
+    pub fn new<S: AsRef<str>>(words: &[S]) -> Self {
+        Self { words: words.iter().map(|w| w.as_ref().to_owned()).collect(), key: None }
+    }
+
+    /// A step of a migration; `key` is a gate's name, a schema in [`key_ident`] form or [`TableName::key`].
+    pub fn in_migration(migration: &str, kind: StepKind, key: Option<String>) -> Self {
+        Self { words: vec!["migration".into(), migration.into(), kind.word().into()], key }
+    }
+
+    pub fn of_table(migration: &str, kind: StepKind, table: &TableName) -> Self {
+        Self::in_migration(migration, kind, Some(table.key()))
+    }
+
+    pub fn gate(migration: &str, gate: &str) -> Self {
+        Self::in_migration(migration, StepKind::Gate, Some(gate.into()))
+    }
+
+    pub fn words(&self) -> &[String] {
+        &self.words
+    }
+
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    /// What the step does, where its words name a known kind.
+    pub fn kind(&self) -> Option<StepKind> {
+        let first = self.words.first()?.as_str();
+        let word = if first == "migration" { self.words.get(2)?.as_str() } else { first };
+        StepKind::ALL.into_iter().find(|k| k.word() == word)
+    }
+
+    /// The migration's name, for a step of one.
+    pub fn migration(&self) -> Option<&str> {
+        (self.words.first()? == "migration").then(|| self.words.get(1).map(String::as_str)).flatten()
+    }
+
+    /// The table or view that the key names, for steps keyed by one.
+    pub fn table(&self) -> Option<TableName> {
+        TableName::parse_key(self.key.as_deref()?)
+    }
+
+    /// Reads an address back from its text; `None` where the text is none.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (head, key) = match text.split_once('[') {
+            Some((head, rest)) => {
+                let quoted = rest.strip_suffix(']')?;
+                (head, Some(serde_json::from_str::<String>(quoted).ok()?))
+            }
+            None => (text, None),
+        };
+        let words: Vec<String> = head.split('.').map(str::to_owned).collect();
+        let sound = words.iter().all(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)));
+        (sound && words.len() > 1).then_some(Self { words, key })
+    }
+}
+
+impl fmt::Display for StepAddr {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words.join("."))?;
+        match &self.key {
+            // A JSON string and an HCL string escape the same bytes, but HCL also reads `${` and `%{`:
+            // an address is shown and compared, never evaluated, so one form serves.
+            Some(key) => write!(f, "[{}]", serde_json::Value::String(key.clone())),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Serialize for StepAddr {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for StepAddr {
+    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(d)?;
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no address of a step")))
+    }
+}
+
+impl schemars::JsonSchema for StepAddr {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "StepAddr".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "description": "Address of a step, for example migration.shop.dump[\"shop.orders\"]." })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_quotes_what_is_no_plain_identifier_and_reads_back() {
+        for (schema, name, key) in [
+            ("shop", "orders", "shop.orders"),
+            ("shop", "or.ders", "shop.`or.ders`"),
+            ("s`p", "t", "`s``p`.t"),
+            ("é", "a b", "`é`.`a b`"),
+            ("a-b", "c$d", "a-b.c$d"),
+        ] {
+            let table = TableName::new(schema, name);
+            assert_eq!(table.key(), key);
+            assert_eq!(TableName::parse_key(key), Some(table));
+        }
+    }
+
+    #[test]
+    fn an_address_reads_back_from_its_text() {
+        for text in [
+            "source.mysql.shop",
+            "migration.shop.report",
+            r#"migration.shop.dump["shop.orders"]"#,
+            r#"migration.shop.dump["shop.`a\"b[]`"]"#,
+        ] {
+            let addr = StepAddr::parse(text).unwrap();
+            assert_eq!(addr.to_string(), text);
+        }
+        for text in ["", "source", "a b.c", "a.b[c]", "a.b[\"c\"", "a..b"] {
+            assert_eq!(StepAddr::parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_address_knows_its_kind_and_its_migration() {
+        let addr = StepAddr::parse(r#"migration.shop.foreign_keys["shop.orders"]"#).unwrap();
+        assert_eq!((addr.kind(), addr.migration()), (Some(StepKind::ForeignKeys), Some("shop")));
+        assert_eq!(addr.table(), Some(TableName::new("shop", "orders")));
+        assert_eq!(StepAddr::parse("target.tidb.cloud").unwrap().kind(), Some(StepKind::Target));
+    }
+}

@@ -1,0 +1,8 @@
+//! The bottom floor: the words every other file uses. No I/O, no clock, no SDK.
+
+pub mod addr;
+pub mod codes;
+pub mod diag;
+pub mod digest;
+pub mod error;
+pub mod secret;
