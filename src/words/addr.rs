@@ -193,7 +193,8 @@ impl StepAddr {
             None => (text, None),
         };
         let words: Vec<String> = head.split('.').map(str::to_owned).collect();
-        let sound = words.iter().all(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)));
+        let sound =
+            words.iter().all(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)));
         (sound && words.len() > 1).then_some(Self { words, key })
     }
 }

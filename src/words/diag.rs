@@ -42,7 +42,15 @@ pub struct Diagnostic {
 
 impl Diagnostic {
     pub fn error(code: &'static str, summary: impl Into<String>) -> Self {
-        Self { severity: Severity::Error, code: code.into(), summary: summary.into(), place: None, subject: None, detail: String::new(), help: String::new() }
+        Self {
+            severity: Severity::Error,
+            code: code.into(),
+            summary: summary.into(),
+            place: None,
+            subject: None,
+            detail: String::new(),
+            help: String::new(),
+        }
     }
 
     pub fn warning(code: &'static str, summary: impl Into<String>) -> Self {

@@ -89,7 +89,12 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub fn new(code: &'static str, doing: impl Into<String>, cause: impl Into<String>, hint: impl Into<String>) -> Self {
+    pub fn new(
+        code: &'static str,
+        doing: impl Into<String>,
+        cause: impl Into<String>,
+        hint: impl Into<String>,
+    ) -> Self {
         Self {
             code: code.into(),
             exit: super::codes::exit_of(code),

@@ -6,4 +6,3 @@ use crate::words::error::ExitKind;
 pub(super) const ROWS: &[CodeRow] = &[
     // rows
 ];
-
