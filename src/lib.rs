@@ -11,4 +11,5 @@
 //! - [`screen`]: views of the same values; [`cli`]: one file a command
 
 pub mod formats;
+pub mod seams;
 pub mod words;

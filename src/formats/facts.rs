@@ -1,0 +1,203 @@
+//! What was observed of the world, as plain values: servers, inventories, ledger, disk. `plan` is a pure function of
+//! the spec, the state and this; a recording of it makes the golden plans. Holds no secret and no row.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::structure::Inventory;
+use crate::words::addr::TableName;
+use crate::words::error::Failure;
+
+/// Everything a plan needs to know of the world, at one moment.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct World {
+    /// By address: `source.mysql.shop`, `target.tidb.cloud`.
+    pub servers: BTreeMap<String, ServerFacts>,
+    /// By the migration's name.
+    pub migrations: BTreeMap<String, MigrationFacts>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Flavor {
+    #[default]
+    Mysql,
+    Mariadb,
+    Tidb,
+}
+
+/// One server as a session saw it.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ServerFacts {
+    /// Why it could not be looked at; then everything else is empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<Failure>,
+    /// User plus server, by the contract's rule ("Secrets"): `mig_reader@` and MySQL's server_uuid, MariaDB's
+    /// hostname:port:datadir, TiDB's id minted into the ledger (`none` before first contact).
+    pub identity: String,
+    /// The server's part of it alone.
+    pub server_id: String,
+    pub flavor: Flavor,
+    /// `VERSION()`.
+    pub version: String,
+    /// `Ssl_cipher` of the session; empty: not encrypted.
+    pub tls_cipher: String,
+    /// `CURRENT_USER()`.
+    pub user: String,
+    /// Lines of `SHOW GRANTS FOR CURRENT_USER()`.
+    pub grants: Vec<String>,
+    /// `@@read_only`, `@@super_read_only`, `@@tidb_restricted_read_only`, `@@innodb_read_only` … that are ON.
+    pub read_only: Vec<String>,
+    /// A replica that applies somebody else's writes (`SHOW REPLICA STATUS` has a row).
+    pub replica: bool,
+    pub local_infile: bool,
+    pub lower_case_table_names: u8,
+    /// `SHOW COLLATION`: collation -> charset.
+    pub collations: BTreeMap<String, String>,
+    /// Default collation of each charset.
+    pub default_collations: BTreeMap<String, String>,
+    pub max_allowed_packet: u64,
+    /// TiDB's `tidb_txn_entry_size_limit`, else performance.txn-entry-size-limit's default; 0: no such limit.
+    pub row_limit: u64,
+    /// TiDB's `tidb_enable_check_constraint`; true elsewhere.
+    pub check_constraints: bool,
+    /// Cores, where it can be asked.
+    pub cores: Option<u32>,
+    pub binlog: Binlog,
+}
+
+/// The binlog as a session may see it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Binlog {
+    pub enabled: bool,
+    /// `@@binlog_format`, `@@binlog_row_image`.
+    pub format: String,
+    pub row_image: String,
+    /// Whether a binlog-do-db or binlog-ignore-db filter is set.
+    pub filtered: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+    /// Names of the files still there, oldest first.
+    pub files: Vec<String>,
+    /// Why it could not be read.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fault: String,
+}
+
+/// A place in the binlog.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Position {
+    pub file: String,
+    pub offset: u64,
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub gtid: String,
+}
+
+/// What was observed for one migration.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MigrationFacts {
+    /// Tables and views of the source that the filter selects (schemas of theirs, triggers on them, routines and
+    /// events of those schemas).
+    pub source: Inventory,
+    /// Of all tables of the source by name, before the filter: for "did you mean" on an empty match.
+    pub source_names: Vec<TableName>,
+    /// The schemas of the same names on the target, with everything in them that a selected name meets.
+    pub target: Inventory,
+    /// Row counts of target tables that exist and are selected: `Some(0)`: empty (one LIMIT 1 look), `Some(1)`: has
+    /// rows, `None`: could not look.
+    pub target_rows: BTreeMap<String, Option<u64>>,
+    pub ledger: LedgerFacts,
+    /// Selected source columns that hold zero dates: `shop.orders.created` (bounded look, plan and apply).
+    #[serde(default)]
+    pub zero_dates: Vec<String>,
+    /// Free bytes where the dump goes; `None`: could not look.
+    pub disk_free: Option<u64>,
+    /// Why the work folder cannot be used.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub workdir_fault: String,
+    /// Dump manifests that are whole and match their recorded hash: table key -> manifest hash.
+    #[serde(default)]
+    pub manifests: BTreeMap<String, String>,
+    /// The source's binlog position, and whether writes between the run's first position and it were seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub writes: Option<WritesFacts>,
+}
+
+/// What reading the binlog between two positions told.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct WritesFacts {
+    pub from: Position,
+    pub to: Position,
+    /// Keys of selected tables that an event changed, sorted.
+    pub changed_tables: Vec<String>,
+    /// Statements that could not be attributed to a table (the first few, without values).
+    pub unattributed: Vec<String>,
+    /// Why it could not be proven; empty: every event was read.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unproven: String,
+}
+
+/// The ledger schema on the target.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LedgerFacts {
+    pub present: bool,
+    /// The random id minted at first contact.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_id: Option<String>,
+    /// Rows of `objects`, of every lineage.
+    pub objects: Vec<LedgerObject>,
+    /// Sums of `batches` of this lineage at the current epoch, by table key.
+    pub loaded: BTreeMap<String, LoadedFacts>,
+}
+
+/// A row of `objects`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LedgerObject {
+    pub lineage: String,
+    /// `schema`, `table` or `view`.
+    pub kind: String,
+    /// Key form.
+    pub name: String,
+    /// `intended` or `created`.
+    pub state: String,
+    pub epoch: u64,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LoadedFacts {
+    pub epoch: u64,
+    pub rows: u64,
+    /// Decimal sum of row hashes.
+    pub hash: String,
+}
+
+/// What a gate decided, and what it saw.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Verdict {
+    pub outcome: GateOutcome,
+    /// One line: "12 tables, 3 collations, all on the target".
+    pub saw: String,
+    /// What it found, by name; errors where the outcome is no.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<crate::words::diag::Diagnostic>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum GateOutcome {
+    Passed,
+    Warned,
+    /// Could not look, and `accept_unproven` names the gate.
+    Unproven,
+    /// Could not look: a no.
+    CannotLook,
+    No,
+}
+
+impl GateOutcome {
+    pub fn refuses(self) -> bool {
+        matches!(self, Self::No | Self::CannotLook)
+    }
+}

@@ -1,0 +1,4 @@
+//! The seams: traits behind which the world stands, in mig's own plain types. Hosts implement them; steps use them;
+//! tests replace them. No SDK is named here.
+
+pub mod sql;
