@@ -1,0 +1,184 @@
+//! The plan: what a plan file holds (contract, "What is written"). Types, sealing and strict opening; nothing of how
+//! a plan is made.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::facts::Verdict;
+use crate::words::addr::{StepAddr, StepKind};
+use crate::words::diag::Diagnostic;
+use crate::words::digest::Digest;
+
+/// The version this build writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PlanFile {
+    pub header: Header,
+    pub body: Body,
+    pub estimates: Estimates,
+    /// SHA-256 over canonical JSON of header, body and estimates.
+    pub digest: Digest,
+}
+
+/// Times are RFC 3339 in UTC.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Header {
+    pub format_version: u32,
+    pub mig_version: String,
+    pub created: String,
+    pub expires: String,
+}
+
+/// The same, byte for byte, for two plans of one world.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Body {
+    pub mode: Mode,
+    /// `None`: the first apply mints it.
+    pub lineage: Option<String>,
+    pub serial: u64,
+    pub spec_digest: Digest,
+    pub state_digest: Digest,
+    pub observed: Observed,
+    pub graph: Graph,
+    /// What would be done, in the order of the graph; no-op steps do not stand here.
+    pub changes: Vec<Change>,
+    pub diagnostics: Vec<Diagnostic>,
+    /// A gate refuses: applying it exits 5 and starts nothing.
+    pub blocked: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    Apply,
+    Destroy,
+}
+
+/// The facts the plan is bound to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Observed {
+    /// Server address -> identity.
+    pub servers: BTreeMap<String, String>,
+    /// Table step address -> fingerprint of the source's table or view.
+    pub tables: BTreeMap<StepAddr, Digest>,
+    /// Gate address -> verdict.
+    pub verdicts: BTreeMap<StepAddr, Verdict>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Graph {
+    /// In a topological order that is the same for the same graph.
+    pub nodes: Vec<Node>,
+    /// Sorted by `to`, then `from`.
+    pub edges: Vec<Edge>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Node {
+    pub addr: StepAddr,
+    pub kind: StepKind,
+    pub action: Action,
+    /// What the step needs to do its work, in its kind's own shape ([`super::inputs`]); no secret.
+    pub inputs: Value,
+    /// Over those inputs alone that make the step run again when they change.
+    pub inputs_digest: Digest,
+}
+
+/// `from` comes before `to`.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Edge {
+    pub to: StepAddr,
+    pub from: StepAddr,
+    pub kind: EdgeKind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EdgeKind {
+    /// Starts when the other has ended.
+    After,
+    /// May start once the other has started, takes its parts as they become durable, ends after it.
+    Stream,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// Recorded, unchanged and as it should be: nothing to do.
+    NoOp,
+    /// A server is read or a gate is evaluated: no change.
+    Evaluate,
+    Create,
+    /// The same step again: its inputs changed or it is unfinished.
+    Rerun,
+    /// What is there is removed first.
+    Replace,
+    /// Out of the state; the object stays.
+    Forget,
+    Destroy,
+}
+
+impl Action {
+    /// Whether it counts for "no changes".
+    pub fn is_change(self) -> bool {
+        !matches!(self, Self::NoOp | Self::Evaluate)
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    pub addr: StepAddr,
+    pub action: Action,
+    /// Why: "filter now includes shop.carts".
+    pub reason: String,
+    /// Where what is created differs from the source: both texts, for the unified diff.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rewrite: Option<Rewrite>,
+    /// Whether a non-empty, verified table is dropped: apply needs `-confirm=HOST`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_confirm: bool,
+}
+
+/// A structure that arrives changed, each change by name.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rewrite {
+    pub source: String,
+    pub target: String,
+    pub changes: Vec<Diagnostic>,
+}
+
+/// Beside the body: outside of the byte-for-byte rule and of staleness.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Estimates {
+    pub tables: u64,
+    pub rows: u64,
+    pub bytes: u64,
+    pub files: u64,
+    /// Seconds: low and high end of the band.
+    pub seconds_low: u64,
+    pub seconds_high: u64,
+    /// Table key -> rows and bytes.
+    pub by_table: BTreeMap<String, TableEstimates>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TableEstimates {
+    pub rows: u64,
+    pub bytes: u64,
+    pub files: u64,
+}
