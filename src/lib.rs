@@ -10,6 +10,12 @@
 //! - [`drive`]: the async loop: effect, persist, start, event
 //! - [`screen`]: views of the same values; [`cli`]: one file a command
 
+pub mod cli;
+pub mod drive;
 pub mod formats;
+pub mod hosts;
+pub mod screen;
 pub mod seams;
+pub mod steps;
+pub mod think;
 pub mod words;

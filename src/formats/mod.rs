@@ -1,8 +1,21 @@
 //! Formats, all pure: the spec, the filter, state, journal, plan file, dump files, structure of tables. Bytes in,
 //! values out, and back. No I/O but through what the caller hands in; no clock.
 
+pub mod certificate;
+pub mod chunk;
+pub mod collation;
+pub mod ddl;
+pub mod dumpfile;
+pub mod event;
 pub mod facts;
+pub mod filter;
+pub mod inputs;
+pub mod journal;
+pub mod ledger;
+pub mod manifest;
 pub mod plan;
+pub mod plan_seal;
+pub mod rowhash;
 pub mod spec;
 pub mod state;
 pub mod structure;

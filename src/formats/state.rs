@@ -1,17 +1,22 @@
-//! The state: what earlier runs did, as readable JSON. Types and strict reading; the file itself is a store's matter,
-//! the journal's fold is in [`super::journal`].
+//! The state: what earlier runs did, as readable JSON. Types, strict reading, writing; the file itself is a store's
+//! matter, the journal's fold is in [`super::journal`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::words::addr::{StepAddr, StepKind};
-use crate::words::digest::Digest;
+use crate::words::digest::{Digest, strict_json};
+use crate::words::error::{Failure, Outcome};
 
 /// The version this build writes and reads.
 pub const FORMAT_VERSION: u32 = 1;
+
+/// The note that an unfinished step bears when a step whose parts it takes has thrown them away: what it did with them
+/// is void. It goes with the step's own reset.
+pub const UPSTREAM_RESET: &str = "upstream_reset";
 
 /// `*.migstate` (contract, "What is written").
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -35,6 +40,16 @@ pub struct OpenRun {
     pub plan_digest: Digest,
     /// Digest of the state that the plan was made over.
     pub base_state_digest: Digest,
+    /// Steps that the run does once more although their record looks done, and that have not started yet: a run that
+    /// is resumed could not tell them from its own finished ones.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub again: BTreeSet<StepAddr>,
+}
+
+impl OpenRun {
+    pub fn new(plan_digest: Digest, base_state_digest: Digest) -> Self {
+        Self { plan_digest, base_state_digest, again: BTreeSet::new() }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -53,7 +68,7 @@ pub struct StepRecord {
     pub kind: StepKind,
     pub inputs_digest: Digest,
     pub status: Status,
-    /// What the step ended with; its shape is the kind's own.
+    /// What the step ended with; its shape is the kind's own. While it is done again: what it ended with before.
     pub outputs: Value,
     /// Direct dependencies only.
     pub depends_on: Vec<StepAddr>,
@@ -112,5 +127,114 @@ impl State {
     /// What plans are bound to: the content without the serial's bookkeeping and the open run.
     pub fn digest(&self) -> Digest {
         Digest::of(&(&self.lineage, &self.steps))
+    }
+
+    /// Reads a state strictly. `place` is the file as the user named it.
+    ///
+    /// # Errors
+    /// MIG4001 for a newer format, MIG4002 for what is no whole state.
+    pub fn read(bytes: &[u8], place: &str) -> Outcome<Self> {
+        let damaged = |cause: String| {
+            Failure::new(
+                "MIG4002",
+                format!("read the state {place}"),
+                cause,
+                format!("Restore {place} from a backup or from version control; nothing was touched."),
+            )
+        };
+        if bytes.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) {
+            return Err(damaged("the file is empty".into()));
+        }
+        let value = strict_json(bytes).map_err(|error| {
+            let what = if error.is_eof() { "the file is cut short" } else { "the file is no JSON that mig wrote" };
+            damaged(format!("{what}: {error}"))
+        })?;
+        match value.get("format_version").and_then(Value::as_u64) {
+            None => return Err(damaged("it has no format_version".into())),
+            Some(version) if version > u64::from(FORMAT_VERSION) => {
+                let by = value.get("mig_version").and_then(Value::as_str).unwrap_or("a newer version");
+                return Err(Failure::new(
+                    "MIG4001",
+                    format!("read the state {place}"),
+                    format!(
+                        "it is of format {version}, written by mig {by}; this is mig {}, which reads format {FORMAT_VERSION}",
+                        env!("CARGO_PKG_VERSION")
+                    ),
+                    format!("Install mig {by} or newer; the state was not touched."),
+                ));
+            }
+            Some(version) if version < u64::from(FORMAT_VERSION) => {
+                return Err(damaged(format!("there never was a format {version}")));
+            }
+            Some(_) => {}
+        }
+        // The error names fields of the format, and at most a value of the state's own bookkeeping.
+        serde_json::from_value(value).map_err(|error| damaged(format!("it is no whole state: {error}")))
+    }
+
+    /// The bytes of the file: indented, ending in a newline.
+    ///
+    /// # Errors
+    /// MIG1001, where a value cannot be written as JSON; none of these types can bring that about.
+    pub fn write(&self) -> Outcome<Vec<u8>> {
+        let mut bytes = serde_json::to_vec_pretty(self)
+            .map_err(|error| Failure::new("MIG1001", "write the state", error.to_string(), "Please report this."))?;
+        bytes.push(b'\n');
+        Ok(bytes)
+    }
+
+    /// What a step ended with, if it is complete.
+    pub fn outputs(&self, addr: &StepAddr) -> Option<&Value> {
+        self.steps.get(addr).filter(|record| record.status == Status::Complete).map(|record| &record.outputs)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_whole_state_of_this_format_is_refused_by_name() {
+        let mut state = State::new("lin".into());
+        state.serial = 7;
+        let good = state.write().unwrap();
+        assert_eq!(State::read(&good, "s").unwrap(), state);
+        for (text, code, says) in [
+            ("", "MIG4002", "empty"),
+            (" \n", "MIG4002", "empty"),
+            ("\0\0", "MIG4002", "empty"),
+            ("null", "MIG4002", "format_version"),
+            ("[]", "MIG4002", "format_version"),
+            (r#"{"format_version":0}"#, "MIG4002", "format 0"),
+            (r#"{"format_version":1}"#, "MIG4002", "missing field"),
+            (r#"{"format_version":1,"format_version":1}"#, "MIG4002", "stands twice"),
+            (
+                r#"{"format_version":1,"mig_version":"0.1.0","lineage":"x","serial":1,"steps":{},"more":1}"#,
+                "MIG4002",
+                "more",
+            ),
+            (r#"{"format_version":1,"mig_version":"0.1.0","lineage":"x","serial":-1,"steps":{}}"#, "MIG4002", "-1"),
+            (r#"{"format_version":2,"mig_version":"9.9.9","shape":"new"}"#, "MIG4001", "9.9.9"),
+        ] {
+            let failure = State::read(text.as_bytes(), "s").unwrap_err();
+            assert_eq!(failure.code, code, "{text}");
+            assert_eq!(failure.exit.code(), 1, "{text}");
+            assert!(failure.cause.contains(says), "{text}: {}", failure.cause);
+        }
+        for end in 0..good.len() - 2 {
+            let failure = State::read(&good[..end], "s").unwrap_err();
+            assert_eq!(failure.code, "MIG4002", "cut at {end}");
+        }
+    }
+
+    #[test]
+    fn a_plan_is_bound_to_the_steps_and_not_to_the_bookkeeping() {
+        let one = State::new("lin".into());
+        let mut two = one.clone();
+        two.serial = 9;
+        two.open_run = Some(OpenRun::new(Digest::of_bytes(b"p"), one.digest()));
+        assert_eq!(one.digest(), two.digest());
+        assert_ne!(one.digest(), State::new("other".into()).digest());
     }
 }

@@ -1,4 +1,6 @@
 //! The seams: traits behind which the world stands, in mig's own plain types. Hosts implement them; steps use them;
 //! tests replace them. No SDK is named here.
 
+pub mod clock;
 pub mod sql;
+pub mod store;

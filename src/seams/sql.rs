@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use futures::future::BoxFuture;
 
+use crate::formats::facts::Position;
 use crate::words::error::{Failure, Outcome};
 
 /// One value of a row as the text protocol gives it; `None` is NULL.
@@ -34,9 +35,35 @@ pub trait Server: Send + Sync {
     /// A [`Failure`] with a code of the servers' table: unknown host, closed port, TLS refused, access denied …
     fn connect<'a>(&'a self, role: &'a Role) -> BoxFuture<'a, Outcome<Box<dyn Connection>>>;
 
+    /// Reads the binlog from one place to another, in order, on a connection of its own; `on_change` is told of every
+    /// event that may have changed something. `false`: the log ended before `to`.
+    ///
+    /// # Errors
+    /// Where the server does not let it be read, or the file at `from` is gone.
+    fn binlog<'a>(
+        &'a self,
+        from: &'a Position,
+        to: &'a Position,
+        on_change: &'a mut OnChange<'_>,
+    ) -> BoxFuture<'a, Outcome<bool>>;
+
     /// `host:port`, for messages.
     fn place(&self) -> String;
 }
+
+/// What an event of the binlog tells. Begin and end of transactions are left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change<'a> {
+    /// Rows of a table were written.
+    Rows { schema: &'a str, table: &'a str },
+    /// A statement, run with `schema` as its default: DDL, or any other where the format is not ROW. Holds values.
+    Statement { schema: &'a str, text: &'a str },
+    /// An event that could not be understood: it may have changed anything.
+    Unread { what: &'a str },
+}
+
+/// Called for each change; see [`Server::binlog`].
+pub type OnChange<'a> = dyn FnMut(Change<'_>) + Send + 'a;
 
 /// The rows of a small result, whole.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -90,6 +117,30 @@ impl Fault {
     /// TiDB's region errors (pingcap/tidb `pkg/errno/errcode.go`: 8002, 8022, 9001-9007; MySQL: 1205, 1213, 1053).
     pub fn transient(&self) -> bool {
         self.lost || matches!(self.number, Some(1040 | 1053 | 1205 | 1213 | 8002 | 8022 | 8028 | 9001..=9007 | 9010))
+    }
+
+    /// A fault of the line itself: the connection is gone.
+    pub fn line(message: impl Into<String>) -> Self {
+        Self { number: None, message: message.into(), lost: true }
+    }
+
+    /// As a failure with the code and the hint of the servers' table, for callers that know no better ones.
+    pub fn told(&self, doing: impl Into<String>) -> Failure {
+        let (code, hint) = match self.number {
+            _ if self.lost => {
+                ("MIG3020", "Look whether the server runs and the line holds, then run the command again.")
+            }
+            Some(1044 | 1045 | 1142 | 1143 | 1227 | 1370 | 3530) => (
+                "MIG3007",
+                "Grant what the privileges gate of `mig plan` lists to the user, then run the command again.",
+            ),
+            Some(1290 | 1792 | 1836 | 8052) => {
+                ("MIG3022", "Point the spec at a server that takes writes: the writer, not a replica.")
+            }
+            _ if self.transient() => ("MIG3023", "The server was busy; run the command again."),
+            _ => ("MIG3021", "Read the server's answer; `mig explain MIG3021` tells where to look."),
+        };
+        self.failure(code, doing, hint)
     }
 
     /// As a failure of the program.

@@ -235,6 +235,7 @@ impl schemars::JsonSchema for StepAddr {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

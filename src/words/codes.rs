@@ -1,7 +1,7 @@
 //! The table of codes: every diagnostic and failure has one, with its exit code and what `mig explain` tells.
 //!
 //! Ranges: 10xx the program and its files, 11xx spec syntax, 12xx spec meaning, 20xx gates, 21xx compatibility rules,
-//! 30xx servers, 40xx state, journal and lock, 41xx plan files, 50xx steps, 60xx proof.
+//! 30xx servers, 40xx state, journal and lock, 41xx plan files, 50xx runs, 51xx steps, 60xx proof.
 
 use super::error::ExitKind;
 
@@ -20,11 +20,15 @@ mod program;
 mod proof;
 mod servers;
 mod spec;
+mod steps;
 
 /// All rows, in the order of their codes.
 pub fn all() -> impl Iterator<Item = &'static CodeRow> {
     let mut rows: Vec<&'static CodeRow> =
-        [program::ROWS, spec::ROWS, gates::ROWS, servers::ROWS, proof::ROWS].into_iter().flatten().collect();
+        [program::ROWS, spec::ROWS, gates::ROWS, servers::ROWS, steps::ROWS, proof::ROWS]
+            .into_iter()
+            .flatten()
+            .collect();
     rows.sort_by_key(|row| row.code);
     rows.into_iter()
 }

@@ -15,6 +15,11 @@ impl Digest {
         Self(format!("sha256:{}", hex::encode(Sha256::digest(bytes))))
     }
 
+    /// Of bytes that were hashed as they passed.
+    pub fn of_sha(sha: Sha256) -> Self {
+        Self(format!("sha256:{}", hex::encode(sha.finalize())))
+    }
+
     /// The digest of a value's canonical JSON.
     ///
     /// A value that cannot be written as JSON (a map with keys that are no strings) has the digest of that error's
@@ -125,6 +130,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
 

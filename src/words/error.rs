@@ -107,6 +107,16 @@ impl Failure {
         }
     }
 
+    /// Stopped on request: what was durable stays, another apply goes on.
+    pub fn interrupted(doing: impl Into<String>) -> Self {
+        Self::new(
+            "MIG5104",
+            doing,
+            "it was stopped on request",
+            "Run `mig apply` again: it goes on from the last durable part.",
+        )
+    }
+
     pub fn at(mut self, address: &StepAddr) -> Self {
         self.address.get_or_insert_with(|| address.clone());
         self

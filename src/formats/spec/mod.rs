@@ -1,3 +1,174 @@
-//! The spec: HCL text -> [`model::Spec`] with every fault at once.
+//! The spec: HCL text -> [`model::Spec`] with every fault at once. Pure: files, environment and variables come in by
+//! [`Inputs`]. The way: `syntax` reads texts into bodies, `credentials` says what of them is never shown, `blocks`
+//! sorts them, `expression` evaluates, `servers` and `migrations` make the model.
 
+mod blocks;
+mod credentials;
+mod expression;
+mod faults;
+mod fields;
+mod functions;
+mod migrations;
 pub mod model;
+mod servers;
+mod syntax;
+#[cfg(test)]
+mod tests;
+mod texts;
+mod units;
+mod value;
+mod variables;
+
+use hcl_edit::structure::Body;
+use indexmap::IndexMap;
+
+use self::blocks::Blocks;
+use self::expression::Evaluator;
+use self::faults::{Faults, Read};
+use self::migrations::Servers;
+use self::model::Spec;
+use self::servers::Settings;
+use self::syntax::Parsed;
+use self::texts::{At, Text};
+use crate::words::diag::Diagnostic;
+use crate::words::digest::Digest;
+
+/// A file by the name that messages call it.
+#[derive(Clone)]
+pub struct SourceFile {
+    /// Relative to the spec's folder.
+    pub name: String,
+    pub text: String,
+}
+
+/// Everything a spec is made of.
+pub struct Inputs<'a> {
+    /// The `*.mig.hcl` files of the folder, sorted by name.
+    pub files: Vec<SourceFile>,
+    /// `-var name=value`, in order; the last one counts.
+    pub vars: Vec<(String, String)>,
+    /// Files given by `-var-file`: `name = value` in HCL; the last one counts.
+    pub var_files: Vec<SourceFile>,
+    /// The environment.
+    pub env: &'a dyn Fn(&str) -> Option<String>,
+    /// Reads a file beside the spec, for `file()` and for `@file` in `tables`.
+    pub read_file: &'a dyn Fn(&str) -> Result<Vec<u8>, String>,
+}
+
+/// Reads a spec. It is `None` where there is any error; warnings stand beside it. Faults are sorted by their places.
+///
+/// No diagnostic holds a sensitive value, neither in its words nor in its source line.
+pub fn load(inputs: &Inputs) -> (Option<Spec>, Vec<Diagnostic>) {
+    let specs = inputs.files.len();
+    let files = || inputs.files.iter().chain(&inputs.var_files);
+    let mut texts: Vec<Text> = files().map(|file| Text::new(&file.name, &file.text)).collect();
+    let mut parsed: Vec<Parsed> = texts.iter().map(|text| syntax::parse(&text.body)).collect();
+    blank(&mut texts, &parsed, specs);
+
+    let faults = Faults::new(texts);
+    let duplicates = parsed.iter_mut().map(|p| std::mem::take(&mut p.duplicates)).collect();
+    for (text, parsed) in parsed.iter().enumerate() {
+        for fault in &parsed.faults {
+            let diagnostic = Diagnostic::error(fault.code, fault.summary.clone())
+                .at(faults.place(&At::new(text, fault.span.clone())))
+                .detail(fault.detail.clone())
+                .help(fault.help.clone());
+            faults.push(diagnostic);
+        }
+    }
+    if inputs.files.is_empty() {
+        let help = "Write the spec into a file that ends in .mig.hcl, or name its folder by -chdir=DIR.";
+        faults.push(Diagnostic::error("MIG1112", "there is no spec here").help(help));
+        return (None, faults.into_sorted());
+    }
+
+    let bodies: Vec<(usize, &Body)> =
+        parsed.iter().enumerate().flat_map(|(text, p)| p.bodies.iter().map(move |body| (text, body))).collect();
+    let spec = {
+        let mut evaluator = Evaluator::new(&faults, inputs.read_file);
+        evaluator.duplicates = duplicates;
+        note_unreadable(&mut evaluator, &parsed[..specs.min(parsed.len())]);
+        let blocks = Blocks::sort(&evaluator, bodies.iter().copied().filter(|(text, _)| *text < specs));
+        let var_files: Vec<(usize, &Body)> = bodies.iter().copied().filter(|(text, _)| *text >= specs).collect();
+        evaluator.variables = variables::values(&evaluator, &blocks.variables, &var_files, inputs);
+        evaluator.locals = blocks.locals(&faults, &evaluator.duplicates);
+        evaluator.blocks = blocks.addresses();
+        model(&evaluator, &blocks, inputs)
+    };
+    let spec = if faults.any_error() { None } else { spec.ok() };
+    (spec, faults.into_sorted())
+}
+
+/// Blanks what may be a secret in all texts; the first `specs` are spec files, the others files of variables.
+fn blank(texts: &mut [Text], parsed: &[Parsed], specs: usize) {
+    let pairs: Vec<(&str, &Parsed)> = texts.iter().map(|t| t.body.as_str()).zip(parsed).collect();
+    let (spec_files, var_files) = pairs.split_at(specs.min(pairs.len()));
+    let mut stretches = credentials::stretches(spec_files);
+    stretches.extend(var_files.iter().map(|(text, parsed)| credentials::all_values(text, parsed)));
+    for (text, stretches) in texts.iter_mut().zip(stretches) {
+        stretches.into_iter().for_each(|stretch| text.blank(stretch));
+    }
+}
+
+/// Notes which kinds of blocks may have been declared where the text could not be read.
+fn note_unreadable(evaluator: &mut Evaluator, parsed: &[Parsed]) {
+    for (text, parsed) in parsed.iter().enumerate() {
+        for region in &parsed.damaged {
+            let body = evaluator.faults.texts.get(text).and_then(|t| t.body.get(region.clone())).unwrap_or("");
+            let word: String = body.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            if word.is_empty() {
+                evaluator.unreadable.anything = true;
+            } else {
+                evaluator.unreadable.kinds.insert(word);
+            }
+        }
+    }
+}
+
+/// Reads every block, so that all faults are found, and then puts the model together.
+fn model(evaluator: &Evaluator, blocks: &Blocks, inputs: &Inputs) -> Read<Spec> {
+    for name in evaluator.locals.keys() {
+        // Unused ones are read too: a fault waits for nobody. What is wrong has been reported.
+        let _ = evaluator.local(name, &At::new(0, 0..0));
+    }
+    let settings = match blocks.settings {
+        Some((text, block)) => servers::settings(evaluator, text, block),
+        None => Ok(Settings::default()),
+    };
+    let mut spec = Spec::default();
+    for (text, block) in &blocks.sources {
+        if let Ok(server) = servers::source(evaluator, *text, block) {
+            spec.sources.insert(server.name.clone(), server);
+        }
+    }
+    for (text, block) in &blocks.targets {
+        if let Ok(server) = servers::target(evaluator, *text, block) {
+            spec.targets.insert(server.name.clone(), server);
+        }
+    }
+    for (text, block) in &blocks.runners {
+        if let Ok(runner) = servers::runner(evaluator, *text, block) {
+            spec.runners.insert(runner.name.clone(), runner);
+        }
+    }
+    let mut migrations = IndexMap::new();
+    let servers = Servers { sources: &spec.sources, targets: &spec.targets };
+    for (text, block) in &blocks.migrations {
+        if let Ok(mut migration) = migrations::migration(evaluator, *text, block, &servers) {
+            // The runner of a migration that names none has the address of one called "default": they are one.
+            if migration.runner.is_none() && spec.runners.contains_key("default") {
+                migration.runner = Some("default".into());
+            }
+            migrations.insert(migration.name.clone(), migration);
+        }
+    }
+    spec.migrations = migrations;
+    let settings = settings?;
+    spec.state_path = settings.state_path;
+    spec.plan_lifetime_seconds = settings.plan_lifetime_seconds;
+    spec.files = evaluator.files_read();
+    for file in &inputs.files {
+        spec.files.insert(file.name.clone(), Digest::of_bytes(file.text.as_bytes()).to_string());
+    }
+    Ok(spec)
+}

@@ -1,8 +1,293 @@
-//! Codes of: spec. One row each; see the parent for the ranges.
+//! Codes of the spec: 11xx its syntax, 12xx its meaning. One row each; see the parent for the ranges.
 
 use super::{CodeRow, row};
 use crate::words::error::ExitKind;
 
 pub(super) const ROWS: &[CodeRow] = &[
-    // rows
+    row(
+        "MIG1101",
+        ExitKind::Error,
+        "the text is not HCL",
+        "The parser could not read on at this place. Each attribute stands on a line of its own, each block is closed \
+         by a brace, texts stand in double quotes. Blocks that begin in the first column are read one by one, so the \
+         faults of the others are reported in the same run.",
+    ),
+    row(
+        "MIG1102",
+        ExitKind::Error,
+        "something is set twice",
+        "An attribute, a local or a key of a map stands twice in the same place. Which of the two was meant cannot be \
+         known, so neither is taken. Remove one of them.",
+    ),
+    row(
+        "MIG1103",
+        ExitKind::Error,
+        "unknown block",
+        "No version of the language knows a block of this name or kind at this place. The message names the nearest \
+         one that exists.",
+    ),
+    row(
+        "MIG1104",
+        ExitKind::Error,
+        "unknown attribute",
+        "The block has no attribute of this name. Nothing is ignored silently: a misspelt setting would be a setting \
+         that you believe in and that does nothing. The message names the nearest attribute and lists the others.",
+    ),
+    row(
+        "MIG1105",
+        ExitKind::Error,
+        "a block or an attribute of the wrong shape",
+        "A block is written `name \"label\" { … }`, an attribute `name = value`. Either one was written as the other, \
+         the number of labels is wrong, or it stands where nothing of its kind can stand.",
+    ),
+    row(
+        "MIG1106",
+        ExitKind::Error,
+        "a block stands twice",
+        "Two blocks have the same kind and name, or a block that can stand only once stands twice. All files of the \
+         folder form one spec, so the first may stand in another file; the message says where.",
+    ),
+    row(
+        "MIG1107",
+        ExitKind::Error,
+        "something required is missing",
+        "The block cannot do without this attribute. A server needs `host` and `username`, a migration `source` and \
+         `target`. An attribute set to null counts as not set.",
+    ),
+    row(
+        "MIG1108",
+        ExitKind::Error,
+        "an expression that is not part of the language",
+        "Expressions hold literals, var.x, local.y, references to blocks, templates, lists, maps and the functions \
+         file, jsonencode, lower, upper, format, join, concat and coalesce. Operators, conditionals, for, splats and \
+         indexes are left out on purpose: what a spec moves is to be read off it, not computed.",
+    ),
+    row(
+        "MIG1109",
+        ExitKind::Error,
+        "unknown function",
+        "The functions are file, jsonencode, lower, upper, format, join, concat and coalesce. There are no others.",
+    ),
+    row(
+        "MIG1111",
+        ExitKind::Error,
+        "a name that cannot be one",
+        "Names of blocks become words of addresses, for example migration.shop.report. They begin with an ASCII \
+         letter or an underscore and go on with letters, digits, underscores and hyphens.",
+    ),
+    row(
+        "MIG1112",
+        ExitKind::Error,
+        "there is no spec",
+        "The folder holds no file whose name ends in .mig.hcl. All such files of one folder form the spec; -chdir=DIR \
+         names another folder.",
+    ),
+    row(
+        "MIG1120",
+        ExitKind::Error,
+        "not part of this version",
+        "The language has this, and the program does not have it yet. It is refused rather than ignored, because the \
+         plan would not be what you wrote. The message says what this version has instead.",
+    ),
+    row(
+        "MIG1201",
+        ExitKind::Error,
+        "a value of the wrong type",
+        "The attribute takes a value of another type. Values are not converted silently: \"3306\" is a text, 3306 a \
+         number. Only inside a template do numbers and bools become text.",
+    ),
+    row(
+        "MIG1202",
+        ExitKind::Error,
+        "a word that is not allowed here",
+        "The attribute takes one of a few words, and this is none of them. The message lists all of them.",
+    ),
+    row(
+        "MIG1203",
+        ExitKind::Error,
+        "a size that cannot be read",
+        "A size is a whole number and a binary unit: 64KiB, 256MiB, 1GiB, 1TiB. MB and plain numbers are refused, \
+         because they mean different things to different programs.",
+    ),
+    row(
+        "MIG1204",
+        ExitKind::Error,
+        "a duration that cannot be read",
+        "A duration is a whole number above zero and one unit: 30s, 5m, 72h.",
+    ),
+    row(
+        "MIG1205",
+        ExitKind::Error,
+        "a value out of its range",
+        "The value is of the right type, but too small, too large, empty, or holds characters that cannot stand in it. \
+         The message says what is possible.",
+    ),
+    row(
+        "MIG1206",
+        ExitKind::Error,
+        "undeclared variable",
+        "The expression uses var.x, and no `variable \"x\"` stands in any file of the spec.",
+    ),
+    row(
+        "MIG1207",
+        ExitKind::Error,
+        "unknown local",
+        "The expression uses local.x, and no `locals` block of any file of the spec sets x.",
+    ),
+    row(
+        "MIG1208",
+        ExitKind::Error,
+        "a reference to nothing",
+        "The expression names a block that is not declared, or a word that means nothing. References are written \
+         without quotes: source.mysql.shop, target.tidb.cloud, runner.local.here, migration.shop. Texts are written \
+         in quotes.",
+    ),
+    row(
+        "MIG1209",
+        ExitKind::Error,
+        "an attribute of a block cannot be read",
+        "References to blocks are opaque: source.mysql.shop names the block, source.mysql.shop.host is nothing. Much \
+         of a block is known only after its server was looked at. Put a value that two places share into a local.",
+    ),
+    row(
+        "MIG1210",
+        ExitKind::Error,
+        "locals go in a circle",
+        "Each local of the path is made of the next one and the last of the first, so none of them has a value. Write \
+         one of them as a value.",
+    ),
+    row(
+        "MIG1211",
+        ExitKind::Error,
+        "a variable without a value",
+        "The variable has no default and was given no value. Values are looked for in this order: -var, -var-file, \
+         the environment variable MIG_VAR_name, the variable's own `env`, its default. mig never asks for one on the \
+         terminal.",
+    ),
+    row(
+        "MIG1212",
+        ExitKind::Error,
+        "the value of a variable is of another type",
+        "What was given for the variable is not of its declared type. On the command line and in the environment, a \
+         list or map is written as in HCL or JSON: [\"a\", \"b\"] or { key = \"value\" }. The message never shows the \
+         value: it may be a secret.",
+    ),
+    row(
+        "MIG1213",
+        ExitKind::Error,
+        "a value for a variable that is not declared",
+        "-var or a file of variables names a variable that no file of the spec declares. It is refused, because a \
+         misspelt name would leave the variable at its default.",
+    ),
+    row(
+        "MIG1214",
+        ExitKind::Error,
+        "a sensitive variable cannot be given by -var",
+        "The arguments of a program can be read by every user of the machine, and stay in the history of the shell. \
+         Give a sensitive value by the environment variable MIG_VAR_name, by the variable's own `env`, or in a file \
+         by -var-file.",
+    ),
+    row(
+        "MIG1215",
+        ExitKind::Error,
+        "a sensitive value where it would be seen",
+        "Sensitive values, and everything made of them, may stand only in `password`. Every other value is shown in \
+         plans, states, logs and names of files.",
+    ),
+    row(
+        "MIG1216",
+        ExitKind::Error,
+        "a password stands in the spec",
+        "A warning. The password is a literal, or comes from a variable or local that is not sensitive, so it is in \
+         the repository and in its history. Declare a variable with `sensitive = true` and set it by the environment.",
+    ),
+    row(
+        "MIG1217",
+        ExitKind::Error,
+        "another version of mig is required",
+        "`required_version` of the `mig` block does not allow this version. Use one that it allows.",
+    ),
+    row(
+        "MIG1218",
+        ExitKind::Error,
+        "a constraint of a version that cannot be read",
+        "`required_version` holds constraints separated by commas: >=, <=, >, <, = or ~> and a version of one to three \
+         numbers. `~> 0.2.1` allows 0.2.1 and later ones of 0.2.",
+    ),
+    row(
+        "MIG1219",
+        ExitKind::Error,
+        "source and target are one server",
+        "Source and target of the migration have the same host and port. The tables would be created where they are. \
+         Servers that are one under two names are found out later, by their identity.",
+    ),
+    row(
+        "MIG1220",
+        ExitKind::Error,
+        "a session variable that mig sets itself",
+        "`load.session` may not set modes, character sets, collations, the time zone, time-outs, isolation, or \
+         anything that cuts a transaction into several: that no row is lost and none comes twice stands on them. \
+         Global variables are never set.",
+    ),
+    row(
+        "MIG1221",
+        ExitKind::Error,
+        "a key of `where` that is no table",
+        "A key of `dump.where` is the exact name of one table, schema and name: \"shop.orders\". Patterns are not \
+         allowed, so that a condition cannot hit a table by accident. Odd names stand in backticks: \"shop.`a b`\".",
+    ),
+    row(
+        "MIG1222",
+        ExitKind::Error,
+        "no code of a compatibility rule",
+        "`rule \"CODE\"` sets the action of one rule of the compatibility gate. These have codes from MIG2100 to \
+         MIG2199; the plan shows each with what it found, and `mig explain CODE` tells more.",
+    ),
+    row(
+        "MIG1223",
+        ExitKind::Error,
+        "a file cannot be read",
+        "A file named by file() or by @file in `tables` is not there, cannot be opened or is no UTF-8 text. Paths \
+         count from the folder of the spec.",
+    ),
+    row(
+        "MIG1224",
+        ExitKind::Error,
+        "a function called with the wrong arguments",
+        "The function exists, but not with these arguments. The message says what it takes; it never shows the \
+         arguments, because they may be secrets.",
+    ),
+    row(
+        "MIG1225",
+        ExitKind::Error,
+        "a rule of the filter that cannot be taken",
+        "An element of `tables` is empty, or a file of rules named by @file names another file. Such a file holds one \
+         rule a line; blank lines and lines that begin with # are skipped.",
+    ),
+    row(
+        "MIG1226",
+        ExitKind::Error,
+        "a reference of the wrong kind",
+        "The attribute takes a reference to a block of one kind, written without quotes, and this is a reference to \
+         another kind or no reference at all.",
+    ),
+    row(
+        "MIG1227",
+        ExitKind::Error,
+        "the password ends with a line break",
+        "A warning. Most editors end a file with a line break, and file() keeps it. No password is changed on its way, \
+         so the server will most likely refuse this one.",
+    ),
+    row(
+        "MIG1230",
+        ExitKind::Error,
+        "a setting without effect",
+        "A warning. The setting is valid, but another one makes it mean nothing. Remove it, or change the other one.",
+    ),
+    row(
+        "MIG1200",
+        ExitKind::Error,
+        "the spec has faults",
+        "The spec cannot be used as it is. Every fault stands above with its place; `mig explain CODE` tells more of each.",
+    ),
 ];

@@ -1,0 +1,443 @@
+//! `mig apply`: does what a plan says. With a plan file it never asks: the file is the approval, and it is checked
+//! before anything else. Without one it plans, shows, asks, and applies that very plan.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use super::args::{Apply, Global, Locking};
+use super::session::{Session, addresses, duration, print};
+use super::signals;
+use crate::drive::lock::{self, Locked};
+use crate::drive::recovery;
+use crate::drive::run::{EventSink, Run, RunEnd, run as drive};
+use crate::formats::certificate::Certificate;
+use crate::formats::facts::World;
+use crate::formats::plan::{Action, Body, Mode, PlanFile};
+use crate::formats::plan_seal;
+use crate::formats::state::{OpenRun, State};
+use crate::screen;
+use crate::screen::progress::{Moment, Reporter};
+use crate::screen::style::Style;
+use crate::seams::clock::Clock;
+use crate::seams::sql::Server;
+use crate::seams::store::Holder;
+use crate::steps::Steps;
+use crate::steps::context::{Context, Parts};
+use crate::steps::report::certificate_path;
+use crate::think::plan::diff::ASKED;
+use crate::think::ready::Limits;
+use crate::think::run::StepEnd;
+use crate::words::addr::{StepAddr, StepKind};
+use crate::words::error::{ExitKind, Failure, Outcome};
+
+const AGAIN: &str = "Plan again and review the new plan. Nothing was touched.";
+
+pub async fn run(global: &Global, args: &Apply, style: Style) -> Outcome<ExitKind> {
+    let file = args.plan.as_deref().map(read_plan).transpose()?;
+    let session = Session::open(global, &args.variables)?;
+    if file.is_none() {
+        may_ask(args.auto_approve, args.input)?;
+    }
+    let _lock = take_lock(&session, &args.locking, "mig apply").await?;
+    let state = recovery::look(&*session.store)?.state;
+    let mode = file.as_ref().map_or(Mode::Apply, |plan| plan.body.mode);
+    let servers = session.servers()?;
+    let replace = match &file {
+        Some(plan) => asked_for(&plan.body),
+        None => addresses(&args.replace)?,
+    };
+    if let Some(plan) = &file {
+        check_file(&session, plan, state.as_ref())?;
+    }
+    let world = match mode {
+        Mode::Apply => session.observe(&servers, state.as_ref(), &replace).await,
+        Mode::Destroy => World::default(),
+    };
+    let plan = match file {
+        Some(plan) => {
+            if mode == Mode::Apply {
+                check_world(&session, &plan, state.as_ref(), &world, &replace)?;
+            }
+            plan
+        }
+        None => {
+            let plan = session.plan(state.as_ref(), &world, Mode::Apply, &replace, false)?;
+            if !args.json {
+                print(&screen::plan::text(&plan, style));
+            }
+            plan
+        }
+    };
+    let what = Approval { asked: args.plan.is_some() || args.auto_approve, confirm: args.confirm.as_deref() };
+    if !approved(&session, &plan, state.as_ref(), &what)? {
+        return Ok(ExitKind::Success);
+    }
+    let order = Order {
+        plan,
+        state,
+        world,
+        servers,
+        parallelism: args.parallelism,
+        json: args.json,
+        confirm: args.confirm.clone(),
+        show_keys: args.show_keys,
+    };
+    execute(session, order, style).await
+}
+
+/// Without a terminal or with -input=false there is nobody to ask: an error at once, never a wait.
+pub fn may_ask(auto_approve: bool, input: bool) -> Outcome<()> {
+    if auto_approve || (input && std::io::stdin().is_terminal()) {
+        return Ok(());
+    }
+    Err(Failure::new(
+        "MIG1012",
+        "ask for approval",
+        "there is no terminal to ask on",
+        "Save a plan with `mig plan -out=FILE` and apply that file, or give -auto-approve.",
+    ))
+}
+
+/// Takes the state's lock, telling whom it waits for.
+pub async fn take_lock(session: &Session, args: &Locking, command: &str) -> Outcome<Option<Locked>> {
+    if !args.lock {
+        eprintln!("The state is not locked: make sure that nobody else applies.");
+        return Ok(None);
+    }
+    let holder = Holder {
+        holder: std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into()),
+        host: std::fs::read_to_string("/proc/sys/kernel/hostname")
+            .map_or_else(|_| "unknown".into(), |t| t.trim().to_owned()),
+        pid: std::process::id(),
+        since: session.clock.now(),
+        command: command.to_owned(),
+    };
+    let timeout = duration(&args.lock_timeout)?;
+    let waits = |living: Option<&Holder>| {
+        let who = living.map_or_else(|| "another process".to_owned(), ToString::to_string);
+        eprintln!("Waiting for the lock of the state: {who} has it.");
+    };
+    let locked = lock::take(session.store.clone(), &*session.clock, holder, timeout, waits).await?;
+    if let Some(dead) = &locked.dead {
+        eprintln!("The lock of a run that died was taken over: {dead}.");
+    }
+    Ok(Some(locked))
+}
+
+fn read_plan(path: &Path) -> Outcome<PlanFile> {
+    let place = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::new(
+            "MIG4101",
+            format!("open the plan {place}"),
+            error.to_string(),
+            "Name a file that `mig plan -out=FILE` wrote. Nothing was touched.",
+        )
+    })?;
+    plan_seal::open(&bytes, &place)
+}
+
+/// Addresses that the plan does again because they were named.
+fn asked_for(body: &Body) -> BTreeSet<StepAddr> {
+    let mut asked: BTreeSet<StepAddr> =
+        body.changes.iter().filter(|c| c.reason.ends_with(ASKED)).map(|c| c.addr.clone()).collect();
+    for change in &body.changes {
+        if change.reason.ends_with(crate::think::plan::diff::POSITION_ANEW)
+            && let Some(migration) = change.addr.migration()
+        {
+            asked.insert(StepAddr::gate(migration, "writes_stopped"));
+        }
+    }
+    asked
+}
+
+/// Whether the plan is of this spec and this state.
+fn check_file(session: &Session, plan: &PlanFile, state: Option<&State>) -> Outcome<()> {
+    let body = &plan.body;
+    let stale = |code, cause: String| Err(Failure::new(code, "apply the plan", cause, AGAIN));
+    let open = state.and_then(|s| s.open_run.as_ref());
+    let resumes = open.is_some_and(|open| open.plan_digest == plan.digest);
+    if body.spec_digest != crate::words::digest::Digest::of(&session.spec.digest_form()) {
+        return stale("MIG4106", "the spec, or a file that it reads, has changed since the plan was made".into());
+    }
+    if resumes {
+        return Ok(());
+    }
+    if open.is_some() {
+        let hint = "Resume that run with its own plan file, or run `mig apply` without one: it plans anew.";
+        return Err(Failure::new("MIG4111", "apply the plan", "a run of another plan is open in the state", hint));
+    }
+    if plan_seal::expired(&plan.header, &session.clock.now()) {
+        return stale("MIG4105", format!("it has expired at {}", plan.header.expires));
+    }
+    let lineage = state.map(|s| s.lineage.as_str());
+    if body.lineage.as_deref() != lineage {
+        return stale("MIG4107", "the state is of another lineage than the plan's".into());
+    }
+    let serial = state.map_or(0, |s| s.serial);
+    if body.serial != serial || body.state_digest != crate::think::plan::recorded_digest(state) {
+        return stale("MIG4107", format!("the state has changed: serial {} then, {serial} now", body.serial));
+    }
+    if body.blocked {
+        return Err(blocked(body));
+    }
+    Ok(())
+}
+
+fn blocked(body: &Body) -> Failure {
+    let gates: Vec<String> =
+        body.observed.verdicts.iter().filter(|(_, v)| v.outcome.refuses()).map(|(addr, _)| addr.to_string()).collect();
+    let cause = if gates.is_empty() {
+        "its diagnostics are errors".to_owned()
+    } else {
+        format!("no from {}", gates.join(", "))
+    };
+    Failure::new("MIG4110", "apply the plan", cause, "Mend what the plan names, then plan again. Nothing was started.")
+}
+
+/// Whether the world is still the one that the plan saw. Names everything that has moved.
+fn check_world(
+    session: &Session,
+    plan: &PlanFile,
+    state: Option<&State>,
+    world: &World,
+    replace: &BTreeSet<StepAddr>,
+) -> Outcome<()> {
+    let resumes = state.and_then(|s| s.open_run.as_ref()).is_some_and(|open| open.plan_digest == plan.digest);
+    let now = session.plan(state, world, Mode::Apply, replace, false)?.body;
+    let (then, here) = (&plan.body.observed, &now.observed);
+    let mut servers = Vec::new();
+    let mut moved = Vec::new();
+    for (address, facts) in &world.servers {
+        if let Some(fault) = &facts.fault {
+            return Err(fault.clone());
+        }
+        let was = then.servers.get(address).map_or("", String::as_str);
+        // A plan made before first contact knows no id of the target; its own run may have minted it since.
+        let minted = resumes && was.ends_with("none");
+        if was != facts.identity && !minted {
+            servers.push(format!("{address} was {was}, is {}", facts.identity));
+        }
+    }
+    for (addr, fingerprint) in &then.tables {
+        match here.tables.get(addr) {
+            None => moved.push(format!("{} is gone from the source or the filter", addr.key().unwrap_or_default())),
+            Some(other) if other != fingerprint => {
+                moved.push(format!("{} has another structure", addr.key().unwrap_or_default()));
+            }
+            Some(_) => {}
+        }
+    }
+    for addr in here.tables.keys().filter(|addr| !then.tables.contains_key(addr)) {
+        moved.push(format!("{} is new at the source", addr.key().unwrap_or_default()));
+    }
+    if !servers.is_empty() {
+        return Err(Failure::new("MIG4109", "apply the plan", servers.join("; "), AGAIN));
+    }
+    if !moved.is_empty() {
+        return Err(Failure::new("MIG4108", "apply the plan", moved.join("; "), AGAIN));
+    }
+    for (addr, verdict) in &here.verdicts {
+        let was = then.verdicts.get(addr).map(|v| v.outcome);
+        if verdict.outcome.refuses() && was.is_none_or(|was| was < verdict.outcome) {
+            return Err(refusal(addr, verdict));
+        }
+    }
+    if !resumes {
+        let list = |body: &Body| -> BTreeMap<StepAddr, Action> {
+            body.changes.iter().map(|c| (c.addr.clone(), c.action)).collect()
+        };
+        let (then, here) = (list(&plan.body), list(&now));
+        let differ: Vec<String> = here
+            .iter()
+            .filter(|(addr, action)| then.get(*addr) != Some(action))
+            .map(|(addr, _)| addr)
+            .chain(then.keys().filter(|addr| !here.contains_key(*addr)))
+            .take(5)
+            .map(ToString::to_string)
+            .collect();
+        if !differ.is_empty() {
+            let cause = format!("the target or the files are not as they were: {}", differ.join(", "));
+            return Err(Failure::new("MIG4107", "apply the plan", cause, AGAIN));
+        }
+    }
+    Ok(())
+}
+
+/// A gate that says no now.
+fn refusal(addr: &StepAddr, verdict: &crate::formats::facts::Verdict) -> Failure {
+    let code = verdict.findings.first().map(|f| f.code.clone());
+    let hint = "Mend what it names, or set the gate in the spec; then plan again. Nothing was started.";
+    let mut failure =
+        Failure::new("MIG4110", "pass the gate", verdict.saw.clone(), hint).at(addr).with(verdict.findings.clone());
+    failure.code = code.unwrap_or(failure.code);
+    failure.exit(ExitKind::Gate)
+}
+
+/// How a plan is approved.
+pub struct Approval<'a> {
+    /// By a file or a flag: nobody is asked.
+    pub asked: bool,
+    pub confirm: Option<&'a str>,
+}
+
+/// Asks where it must. False: there is nothing to do.
+///
+/// # Errors
+/// Blocked (5); a missing -confirm; a no.
+pub fn approved(session: &Session, plan: &PlanFile, state: Option<&State>, approval: &Approval<'_>) -> Outcome<bool> {
+    if plan.body.blocked {
+        return Err(blocked(&plan.body));
+    }
+    let resumes = state.is_some_and(|s| s.open_run.is_some());
+    if plan.body.changes.is_empty() && !resumes {
+        return Ok(false);
+    }
+    confirmed(session, plan, approval.confirm)?;
+    if approval.asked || plan.body.changes.is_empty() {
+        return Ok(true);
+    }
+    eprint!("\nDo you want to do this? Only `yes` is taken: ");
+    let _ = std::io::stderr().flush();
+    let mut answer = String::new();
+    let _ = std::io::stdin().lock().read_line(&mut answer);
+    if answer.trim() == "yes" {
+        return Ok(true);
+    }
+    Err(Failure::new("MIG1013", "apply the plan", "it was not approved", "Nothing was done."))
+}
+
+/// Where verified rows are dropped, the target's host is to be named.
+fn confirmed(session: &Session, plan: &PlanFile, confirm: Option<&str>) -> Outcome<()> {
+    for change in plan.body.changes.iter().filter(|c| c.needs_confirm) {
+        let migration = change.addr.migration().and_then(|name| session.spec.migrations.get(name));
+        let target = migration.and_then(|m| session.spec.targets.get(&m.target));
+        let host = target.map(|t| t.host.as_str()).unwrap_or_default();
+        if confirm != Some(host) {
+            return Err(Failure::new(
+                "MIG1014",
+                "drop rows of the target",
+                format!("{} holds rows that were verified, and -confirm does not name its host", change.addr),
+                format!("If that is meant: -confirm={host}. Nothing was done."),
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// What is to be carried out.
+pub struct Order {
+    pub plan: PlanFile,
+    pub state: Option<State>,
+    pub world: World,
+    pub servers: BTreeMap<StepAddr, Arc<dyn Server>>,
+    pub parallelism: usize,
+    pub json: bool,
+    pub confirm: Option<String>,
+    pub show_keys: bool,
+}
+
+/// Runs the plan's graph and shows how it goes.
+pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<ExitKind> {
+    let Order { plan, state, world, servers, parallelism, json, confirm, show_keys } = order;
+    let state = state.unwrap_or_else(|| State::new(format!("{:032x}", rand::random::<u128>())));
+    let open_run = OpenRun::new(plan.digest.clone(), plan.body.state_digest.clone());
+    let graph = Arc::new(plan.body.graph.clone());
+    let Session { dir, spec, state_path, store, clock, .. } = session;
+    let parts = Parts {
+        spec,
+        dir,
+        state_path: state_path.clone(),
+        lineage: state.lineage.clone(),
+        plan_digest: plan.digest.clone(),
+        clock: clock.clone(),
+        world,
+        servers,
+        confirm,
+        show_keys,
+    };
+    let context = Arc::new(Context::new(parts, &graph));
+    let (tell, told) = mpsc::unbounded_channel();
+    let mut reporter = Reporter::choose(json, Style::of_stderr(!style.color), now_of(clock.clone()));
+    reporter.plan(&plan);
+    let shown = tokio::spawn(show(reporter, told));
+    let run = Run {
+        graph: graph.clone(),
+        state,
+        open_run,
+        store,
+        clock,
+        steps: Arc::new(Steps(context)),
+        limits: Limits::of(parallelism.max(1)),
+        events: EventSink::new(tell),
+        signals: signals::listen(),
+    };
+    let end = drive(run).await;
+    let _ = shown.await;
+    tell_end(&end, &plan, &state_path, json, style);
+    Ok(end.exit)
+}
+
+fn now_of(clock: Arc<dyn Clock>) -> screen::progress::Now {
+    Box::new(move || Moment { millis: clock.millis(), at: clock.now() })
+}
+
+/// Shows events until the run drops its end of the line.
+async fn show(mut reporter: Reporter, mut events: mpsc::UnboundedReceiver<crate::formats::event::Event>) {
+    let mut tick = tokio::time::interval(Duration::from_secs(1));
+    loop {
+        tokio::select! {
+            event = events.recv() => match event {
+                Some(event) => reporter.on(&event),
+                None => return,
+            },
+            _ = tick.tick() => reporter.tick(),
+        }
+    }
+}
+
+/// Root causes once, what was not started because of them, and the certificates of what was proven.
+fn tell_end(end: &RunEnd, plan: &PlanFile, state_path: &Path, json: bool, style: Style) {
+    if !json {
+        let failures: Vec<(StepAddr, Failure)> =
+            end.failures.iter().filter_map(|f| f.address.clone().map(|addr| (addr, f.clone()))).collect();
+        let skipped: Vec<(StepAddr, StepAddr)> = end
+            .ends
+            .iter()
+            .filter_map(|(addr, ended)| match ended {
+                StepEnd::UpstreamFailed { root } => Some((addr.clone(), root.clone())),
+                _ => None,
+            })
+            .collect();
+        if !failures.is_empty() || !skipped.is_empty() {
+            eprint!("{}", screen::failure::run_end(&failures, &skipped, style));
+        }
+        for failure in end.failures.iter().filter(|f| f.address.is_none()) {
+            eprint!("{}", screen::failure::text(failure, style));
+        }
+        if end.exit == ExitKind::Interrupted {
+            eprintln!("Interrupted. Run the same command again: it goes on from the last durable part.");
+        }
+    }
+    if json || plan.body.mode == Mode::Destroy {
+        return;
+    }
+    for node in plan.body.graph.nodes.iter().filter(|n| n.kind == StepKind::Report) {
+        let Some(migration) = node.addr.migration() else { continue };
+        let ran = end.ends.get(&node.addr).is_some_and(|e| matches!(e, StepEnd::Complete | StepEnd::Failed(_)));
+        if !ran {
+            continue;
+        }
+        let certificate = std::fs::read(certificate_path(state_path, migration))
+            .ok()
+            .and_then(|bytes| serde_json::from_slice::<Certificate>(&bytes).ok());
+        if let Some(certificate) = certificate {
+            print(&format!("\n{}", screen::certificate::text(&certificate, style)));
+        }
+    }
+}

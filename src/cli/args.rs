@@ -1,0 +1,270 @@
+//! The arguments. `-flag` and `--flag` are the same; flags have environment twins `MIG_…`, but for those that change
+//! what is done.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+/// Plan and apply for database migrations: MySQL to TiDB, exactly once, proven equal.
+#[derive(Parser, Debug)]
+#[command(name = "mig", version, disable_help_subcommand = true, max_term_width = 100)]
+pub struct Cli {
+    #[command(flatten)]
+    pub global: Global,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Global {
+    /// The spec's folder: work as if started there.
+    #[arg(long, global = true, value_name = "DIR", default_value = ".", env = "MIG_CHDIR")]
+    pub chdir: PathBuf,
+    /// No colours, whatever the terminal can do. NO_COLOR is honoured too.
+    #[arg(long, global = true, env = "MIG_NO_COLOR")]
+    pub no_color: bool,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum Command {
+    /// Check the spec: all its faults at once, with their places.
+    Validate(Validate),
+    /// Observe the world, compare it with the state, show what apply would do. Changes nothing.
+    Plan(Plan),
+    /// Do what the plan says, durably; interrupted, run it again.
+    Apply(Apply),
+    /// Remove the scaffolding of the migration; migrated tables stay.
+    Destroy(Destroy),
+    /// Show the state, or a plan file.
+    Show(Show),
+    /// Print the graph of steps as DOT.
+    Graph(Graph),
+    /// Look into the state.
+    State(State),
+    /// Print the certificate of a migration.
+    Report(Report),
+    /// Tell more about a code, for example MIG1203.
+    Explain(Explain),
+    /// Print the version.
+    Version,
+}
+
+#[derive(Args, Debug, Clone, Default)]
+pub struct Variables {
+    /// A variable of the spec. Refused for sensitive ones: arguments are public.
+    #[arg(long = "var", value_name = "NAME=VALUE")]
+    pub vars: Vec<String>,
+    /// A file of variables: `name = value` lines.
+    #[arg(long = "var-file", value_name = "FILE", env = "MIG_VAR_FILE")]
+    pub var_files: Vec<PathBuf>,
+}
+
+#[derive(Args, Debug, Clone)]
+pub struct Locking {
+    /// Whether the state is locked.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
+    pub lock: bool,
+    /// How long to wait for somebody else's lock.
+    #[arg(long, value_name = "TIME", default_value = "0s", env = "MIG_LOCK_TIMEOUT")]
+    pub lock_timeout: String,
+}
+
+#[derive(Args, Debug)]
+pub struct Validate {
+    #[command(flatten)]
+    pub variables: Variables,
+    /// Diagnostics as JSON.
+    #[arg(long, env = "MIG_JSON")]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Plan {
+    #[command(flatten)]
+    pub variables: Variables,
+    /// Save the plan for `mig apply FILE`.
+    #[arg(long, value_name = "FILE", env = "MIG_OUT")]
+    pub out: Option<PathBuf>,
+    /// Exit 2 when there are changes, 0 when there are none.
+    #[arg(long, env = "MIG_DETAILED_EXITCODE")]
+    pub detailed_exitcode: bool,
+    /// The plan as JSON.
+    #[arg(long, env = "MIG_JSON")]
+    pub json: bool,
+    /// Plan the removal of the scaffolding.
+    #[arg(long)]
+    pub destroy: bool,
+    /// With -destroy: also the tables that this state's lineage created.
+    #[arg(long)]
+    pub drop_target_data: bool,
+    /// Do a step again although nothing changed.
+    #[arg(long, value_name = "ADDR")]
+    pub replace: Vec<String>,
+    /// Steps that run at once (apply's; a plan takes and ignores it).
+    #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
+    pub parallelism: usize,
+    /// Never ask.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", env = "MIG_INPUT")]
+    pub input: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Apply {
+    /// A plan saved by `mig plan -out`: applied as it is, without asking.
+    #[arg(value_name = "PLANFILE")]
+    pub plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub variables: Variables,
+    #[command(flatten)]
+    pub locking: Locking,
+    /// Do not ask.
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// Needed where verified rows are dropped: the target's host.
+    #[arg(long, value_name = "HOST")]
+    pub confirm: Option<String>,
+    /// Events as JSON, one a line.
+    #[arg(long, env = "MIG_JSON")]
+    pub json: bool,
+    /// Do a step again although nothing changed.
+    #[arg(long, value_name = "ADDR")]
+    pub replace: Vec<String>,
+    /// Steps that run at once.
+    #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
+    pub parallelism: usize,
+    /// Whether a question may be asked.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", env = "MIG_INPUT")]
+    pub input: bool,
+    /// Name the keys of rows that differ.
+    #[arg(long, env = "MIG_SHOW_KEYS")]
+    pub show_keys: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Destroy {
+    #[command(flatten)]
+    pub variables: Variables,
+    #[command(flatten)]
+    pub locking: Locking,
+    /// Do not ask.
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// Also drop the tables that this state's lineage created. Needs -confirm.
+    #[arg(long)]
+    pub drop_target_data: bool,
+    /// The target's host, to confirm that its tables are dropped.
+    #[arg(long, value_name = "HOST")]
+    pub confirm: Option<String>,
+    /// Events as JSON, one a line.
+    #[arg(long, env = "MIG_JSON")]
+    pub json: bool,
+    /// Steps that run at once.
+    #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
+    pub parallelism: usize,
+    /// Whether a question may be asked.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", env = "MIG_INPUT")]
+    pub input: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Show {
+    /// A plan file; without one the state is shown.
+    #[arg(value_name = "PLANFILE")]
+    pub plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub variables: Variables,
+    /// As JSON.
+    #[arg(long, env = "MIG_JSON")]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Graph {
+    /// The graph of a plan file; without one a plan is made.
+    #[arg(value_name = "PLANFILE")]
+    pub plan: Option<PathBuf>,
+    #[command(flatten)]
+    pub variables: Variables,
+}
+
+#[derive(Args, Debug)]
+pub struct State {
+    #[command(subcommand)]
+    pub command: StateCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum StateCommand {
+    /// The addresses in the state.
+    List {
+        #[command(flatten)]
+        variables: Variables,
+    },
+    /// One step's record.
+    Show {
+        /// Its address.
+        addr: String,
+        #[command(flatten)]
+        variables: Variables,
+    },
+}
+
+#[derive(Args, Debug)]
+pub struct Report {
+    /// The migration; needed where there are several.
+    #[arg(value_name = "MIGRATION")]
+    pub migration: Option<String>,
+    #[command(flatten)]
+    pub variables: Variables,
+    /// The certificate as JSON.
+    #[arg(long, env = "MIG_JSON")]
+    pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// The code; without one all are listed.
+    pub code: Option<String>,
+}
+
+/// `-flag` becomes `--flag`; values behind `=` and what follows `--` are left alone.
+pub fn rewritten(arguments: Vec<OsString>) -> Vec<OsString> {
+    let mut verbatim = false;
+    let rewrite = |argument: OsString| {
+        let Some(text) = argument.to_str() else { return argument };
+        verbatim |= text == "--";
+        let named = text
+            .strip_prefix('-')
+            .is_some_and(|rest| rest.len() > 1 && rest.starts_with(|c: char| c.is_ascii_alphabetic()));
+        if named && !verbatim { format!("-{text}").into() } else { argument }
+    };
+    arguments.into_iter().map(rewrite).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_dash_and_two_are_the_same_and_values_are_left_alone() {
+        let check = |given: &str, expected: &str| {
+            let given = given.split(' ').map(OsString::from).collect();
+            let got: Vec<String> = rewritten(given).into_iter().map(|a| a.into_string().unwrap()).collect();
+            assert_eq!(got.join(" "), expected);
+        };
+        check("mig plan -out=x -json", "mig plan --out=x --json");
+        check("mig -chdir=a plan --out x", "mig --chdir=a plan --out x");
+        check("mig -h", "mig -h");
+        check("mig plan -var=a=-b -parallelism 3", "mig plan --var=a=-b --parallelism 3");
+        check("mig apply -- -odd", "mig apply -- -odd");
+        check("mig x -1", "mig x -1");
+    }
+
+    #[test]
+    fn the_definition_of_the_arguments_is_sound() {
+        use clap::CommandFactory;
+        Cli::command().debug_assert();
+    }
+}

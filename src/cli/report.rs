@@ -1,0 +1,55 @@
+//! `mig report`: the certificate, as Markdown or JSON.
+
+use super::args::{Global, Report};
+use super::session::{Session, print};
+use crate::formats::certificate::Certificate;
+use crate::screen;
+use crate::screen::style::Style;
+use crate::steps::report::certificate_path;
+use crate::words::error::{ExitKind, Failure, Outcome};
+
+pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
+    let session = Session::open(global, &args.variables)?;
+    let names: Vec<&String> = session.spec.migrations.keys().collect();
+    let name = match (&args.migration, names.as_slice()) {
+        (Some(name), _) => name.clone(),
+        (None, [only]) => (*only).clone(),
+        (None, _) => {
+            let all: Vec<&str> = names.iter().map(|n| n.as_str()).collect();
+            return Err(Failure::new(
+                "MIG1015",
+                "print the certificate",
+                "the spec has several migrations",
+                format!("Name one: {}.", all.join(", ")),
+            ));
+        }
+    };
+    let path = certificate_path(&session.state_path, &name);
+    let bytes = std::fs::read(&path).map_err(|error| {
+        Failure::new(
+            "MIG1016",
+            format!("read the certificate of {name} ({})", path.display()),
+            error.to_string(),
+            "A certificate is written at the end of `mig apply`: run it, or let it go on.",
+        )
+    })?;
+    let broken = |cause: String| {
+        Failure::new(
+            "MIG1016",
+            format!("read the certificate of {name} ({})", path.display()),
+            cause,
+            "Make it anew: `mig apply -replace=` with the address of the migration's report step.",
+        )
+    };
+    let certificate: Certificate = serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?;
+    if !certificate.is_sealed() {
+        return Err(broken("it was altered: its digest is not that of its content".into()));
+    }
+    if args.json {
+        print(&String::from_utf8_lossy(&bytes));
+        print("\n");
+    } else {
+        print(&screen::certificate::markdown(&certificate));
+    }
+    Ok(ExitKind::Success)
+}

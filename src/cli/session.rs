@@ -1,0 +1,267 @@
+//! What most commands begin with: the spec, its servers, the state, the world. Reads; changes nothing.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::drive::recovery;
+use crate::formats::facts::{Position, World};
+use crate::formats::manifest::TableManifest;
+use crate::formats::plan::{Body, Mode, PlanFile};
+use crate::formats::plan_seal;
+use crate::formats::spec::model::{Migration, Spec};
+use crate::formats::spec::{self, Inputs, SourceFile};
+use crate::formats::state::State;
+use crate::hosts::clock::SystemClock;
+use crate::hosts::file::FileStore;
+use crate::hosts::mysql;
+use crate::seams::clock::Clock;
+use crate::seams::sql::Server;
+use crate::seams::store::Store;
+use crate::steps::context::dump_dir;
+use crate::steps::dump::manifest_path;
+use crate::steps::observe::{self, world::Look};
+use crate::think::plan::desired::{source_addr, target_addr};
+use crate::think::plan::{Question, plan};
+use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::words::diag::{Diagnostic, Severity};
+use crate::words::digest::Digest;
+use crate::words::error::{Failure, Outcome};
+
+use super::args::{Global, Variables};
+
+/// A spec that is sound, with the state beside it.
+pub struct Session {
+    pub dir: PathBuf,
+    pub spec: Spec,
+    pub warnings: Vec<Diagnostic>,
+    pub state_path: PathBuf,
+    pub store: Arc<dyn Store>,
+    pub clock: Arc<dyn Clock>,
+}
+
+/// Reads the spec with all its faults.
+///
+/// # Errors
+/// A folder or file that cannot be read; no spec in it.
+pub fn read_spec(global: &Global, variables: &Variables) -> Outcome<(Option<Spec>, Vec<Diagnostic>)> {
+    let dir = &global.chdir;
+    let unreadable = |path: &Path, error: &std::io::Error| {
+        Failure::new(
+            "MIG1002",
+            format!("read {}", path.display()),
+            error.to_string(),
+            "Name the spec's folder with -chdir=DIR.",
+        )
+    };
+    let read = |path: &Path| std::fs::read_to_string(path).map_err(|error| unreadable(path, &error));
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).map_err(|error| unreadable(dir, &error))? {
+        let entry = entry.map_err(|error| unreadable(dir, &error))?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if name.ends_with(".mig.hcl") {
+            files.push(SourceFile { text: read(&entry.path())?, name });
+        }
+    }
+    files.sort_by(|a, b| a.name.cmp(&b.name));
+    if files.is_empty() {
+        return Err(Failure::new(
+            "MIG1003",
+            format!("read the spec in {}", dir.display()),
+            "no file there ends in .mig.hcl",
+            "Name the spec's folder with -chdir=DIR, or write a spec: examples/quickstart has one.",
+        ));
+    }
+    let mut vars = Vec::new();
+    for pair in &variables.vars {
+        let Some((name, value)) = pair.split_once('=') else {
+            // The text is not repeated: it may be a password that lost its name.
+            return Err(Failure::new(
+                "MIG1004",
+                "read -var",
+                "it is not of the form NAME=VALUE",
+                "Write -var=name=value.",
+            ));
+        };
+        vars.push((name.to_owned(), value.to_owned()));
+    }
+    let mut var_files = Vec::new();
+    for path in &variables.var_files {
+        var_files.push(SourceFile { name: path.display().to_string(), text: read(path)? });
+    }
+    let read_file = |name: &str| std::fs::read(dir.join(name)).map_err(|error| error.to_string());
+    let env = |name: &str| std::env::var(name).ok();
+    Ok(spec::load(&Inputs { files, vars, var_files, env: &env, read_file: &read_file }))
+}
+
+impl Session {
+    /// # Errors
+    /// A spec with faults: all of them in the failure's diagnostics.
+    pub fn open(global: &Global, variables: &Variables) -> Outcome<Self> {
+        let (spec, found) = read_spec(global, variables)?;
+        let Some(spec) = spec else {
+            let faults = found.iter().filter(|d| d.severity == Severity::Error).count();
+            return Err(Failure::new(
+                "MIG1200",
+                "read the spec",
+                format!("it has {faults} fault{}", if faults == 1 { "" } else { "s" }),
+                "Mend what is marked; `mig explain CODE` tells more.",
+            )
+            .with(found));
+        };
+        let dir = global.chdir.clone();
+        let state_path = dir.join(&spec.state_path);
+        let store: Arc<dyn Store> = Arc::new(FileStore::new(&state_path));
+        Ok(Self { dir, spec, warnings: found, state_path, store, clock: Arc::new(SystemClock::new()) })
+    }
+
+    /// The state with the journal of a broken-off run played over it; `None` before the first apply.
+    pub fn state(&self) -> Outcome<Option<State>> {
+        Ok(recovery::look(&*self.store)?.state)
+    }
+
+    /// Every server of the spec, by address. Connects to none.
+    pub fn servers(&self) -> Outcome<BTreeMap<StepAddr, Arc<dyn Server>>> {
+        let sources = self.spec.sources.values().map(|s| (source_addr(s), s));
+        let targets = self.spec.targets.values().map(|s| (target_addr(s), s));
+        let open = |(addr, config)| Ok((addr, mysql::server(config, &self.dir)?));
+        sources.chain(targets).map(open).collect()
+    }
+
+    /// Looks at everything a plan needs.
+    pub async fn observe(
+        &self,
+        servers: &BTreeMap<StepAddr, Arc<dyn Server>>,
+        state: Option<&State>,
+        replace: &std::collections::BTreeSet<StepAddr>,
+    ) -> World {
+        let by_text = servers.iter().map(|(addr, server)| (addr.to_string(), server.clone())).collect();
+        let workdir = |migration: &Migration| dump_dir(&self.spec, &self.dir, migration);
+        let firsts = first_positions(state, replace);
+        let mut world = observe::world::world(Look {
+            spec: &self.spec,
+            servers: &by_text,
+            lineage: state.map(|s| s.lineage.as_str()),
+            begun: &firsts,
+            workdir_of: &workdir,
+        })
+        .await;
+        for (name, facts) in &mut world.migrations {
+            if let Some(migration) = self.spec.migrations.get(name) {
+                facts.manifests = manifests(&dump_dir(&self.spec, &self.dir, migration), state, name);
+            }
+        }
+        world
+    }
+
+    /// Plans over the state and the world as they are.
+    pub fn plan(
+        &self,
+        state: Option<&State>,
+        world: &World,
+        mode: Mode,
+        replace: &std::collections::BTreeSet<StepAddr>,
+        drop_target_data: bool,
+    ) -> Outcome<PlanFile> {
+        let (body, estimates) = self.body(state, world, mode, replace, drop_target_data)?;
+        let header = plan_seal::header(&self.clock.now(), self.spec.plan_lifetime_seconds);
+        Ok(plan_seal::seal(header, body, estimates))
+    }
+
+    fn body(
+        &self,
+        state: Option<&State>,
+        world: &World,
+        mode: Mode,
+        replace: &std::collections::BTreeSet<StepAddr>,
+        drop_target_data: bool,
+    ) -> Outcome<(Body, crate::formats::plan::Estimates)> {
+        let (mut body, estimates) =
+            plan(&Question { spec: &self.spec, state, world, mode, replace, drop_target_data })?;
+        body.diagnostics.extend(self.warnings.iter().cloned());
+        Ok((body, estimates))
+    }
+}
+
+/// The first position of a broken-off run, by migration: a resumed run is judged by it. After a run that ended, the
+/// next one begins anew.
+fn first_positions(
+    state: Option<&State>,
+    replace: &std::collections::BTreeSet<StepAddr>,
+) -> BTreeMap<String, Position> {
+    let Some(state) = state.filter(|s| s.open_run.is_some()) else { return BTreeMap::new() };
+    let gates = state.steps.iter().filter(|(addr, record)| {
+        record.kind == StepKind::Gate && addr.key() == Some("writes_stopped") && !replace.contains(addr)
+    });
+    let position = |(addr, record): (&StepAddr, &crate::formats::state::StepRecord)| {
+        let position = serde_json::from_value(record.outputs.get("position")?.clone()).ok()?;
+        Some((addr.migration()?.to_owned(), position))
+    };
+    gates.filter_map(position).collect()
+}
+
+/// Manifests that are whole: every file of theirs is there with its size. Their digest stands for them.
+fn manifests(dir: &Path, state: Option<&State>, migration: &str) -> BTreeMap<String, String> {
+    let mut whole = BTreeMap::new();
+    let dumps = state.into_iter().flat_map(|s| &s.steps);
+    for (addr, _) in dumps.filter(|(addr, r)| r.kind == StepKind::Dump && addr.migration() == Some(migration)) {
+        let Some(table) = addr.table() else { continue };
+        if let Some(digest) = manifest(dir, &table) {
+            whole.insert(table.key(), digest.to_string());
+        }
+    }
+    whole
+}
+
+fn manifest(dir: &Path, table: &TableName) -> Option<Digest> {
+    let bytes = std::fs::read(dir.join(manifest_path(table))).ok()?;
+    let manifest: TableManifest = serde_json::from_slice(&bytes).ok()?;
+    let there = |file: &str, bytes: u64| std::fs::metadata(dir.join(file)).is_ok_and(|m| m.len() == bytes);
+    manifest.parts.iter().all(|part| there(&part.file, part.bytes)).then(|| manifest.digest())
+}
+
+/// The addresses of `-replace`.
+pub fn addresses(texts: &[String]) -> Outcome<std::collections::BTreeSet<StepAddr>> {
+    texts
+        .iter()
+        .map(|text| {
+            StepAddr::parse(text).ok_or_else(|| {
+                Failure::new(
+                    "MIG1010",
+                    "read -replace",
+                    format!("{text:?} is no address"),
+                    "An address looks like migration.shop.load[\"shop.orders\"]; quote it for the shell.",
+                )
+            })
+        })
+        .collect()
+}
+
+/// A span such as `30s`, `5m`, `72h`.
+pub fn duration(text: &str) -> Outcome<std::time::Duration> {
+    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(split);
+    let scale = match unit {
+        "s" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3600),
+        _ => None,
+    };
+    match (number.parse::<u64>(), scale) {
+        (Ok(number), Some(scale)) => Ok(std::time::Duration::from_secs(number.saturating_mul(scale))),
+        _ => Err(Failure::new(
+            "MIG1005",
+            "read a span of time",
+            format!("{text:?} is none"),
+            "Write it as 30s, 5m or 72h.",
+        )),
+    }
+}
+
+/// Text to stdout; a reader that has gone away (`| head`) is no fault.
+pub fn print(text: &str) {
+    let mut out = std::io::stdout().lock();
+    let _ = out.write_all(text.as_bytes());
+    let _ = out.flush();
+}

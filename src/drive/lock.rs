@@ -1,0 +1,63 @@
+//! Taking the lock of a state: waits as long as it may, then says who has it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::seams::clock::Clock;
+use crate::seams::store::{Guard, Holder, Locking, Store};
+use crate::words::error::{Failure, Outcome};
+
+/// A lock that is held until it is dropped.
+pub struct Locked {
+    pub guard: Box<dyn Guard>,
+    /// The holder that died with it, for a notice.
+    pub dead: Option<Holder>,
+}
+
+/// How often a held lock is tried again.
+const AGAIN: Duration = Duration::from_millis(200);
+
+/// Takes the lock; `waits` is called once, with the living holder, before the first wait.
+///
+/// # Errors
+/// MIG4010 (exit 4) with the holder's name when it is still held after `timeout`; MIG4011.
+pub async fn take(
+    store: Arc<dyn Store>,
+    clock: &dyn Clock,
+    holder: Holder,
+    timeout: Duration,
+    waits: impl FnOnce(Option<&Holder>) + Send,
+) -> Outcome<Locked> {
+    let began = clock.millis();
+    let mut waits = Some(waits);
+    loop {
+        let attempt = {
+            let (store, holder) = (Arc::clone(&store), holder.clone());
+            tokio::task::spawn_blocking(move || store.try_lock(&holder)).await
+        };
+        let locking = attempt.map_err(|error| {
+            Failure::new("MIG1001", "lock the state", error.to_string(), "Please report this; nothing was done.")
+        })??;
+        let living = match locking {
+            Locking::Got { guard, dead } => return Ok(Locked { guard, dead }),
+            Locking::Held(living) => living,
+        };
+        let waited = Duration::from_millis(clock.millis().saturating_sub(began));
+        if waited >= timeout {
+            return Err(held(&store.place(), living.as_ref()));
+        }
+        if let Some(waits) = waits.take() {
+            waits(living.as_ref());
+        }
+        clock.sleep(AGAIN.min(timeout - waited)).await;
+    }
+}
+
+fn held(place: &str, living: Option<&Holder>) -> Failure {
+    let cause = match living {
+        Some(living) => format!("it is held by {living}"),
+        None => "it is held by a process that has not written its name yet".to_owned(),
+    };
+    let hint = "Wait for it to end, or give -lock-timeout=5m to wait that long.";
+    Failure::new("MIG4010", format!("lock {place}"), cause, hint)
+}

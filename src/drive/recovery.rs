@@ -1,0 +1,17 @@
+//! What is recorded, read from a store: the state with the journal of an unfinished run played over it in memory.
+//! Changes nothing.
+
+use crate::formats::journal::{Recovered, recover};
+use crate::seams::store::Store;
+use crate::words::error::Outcome;
+
+/// Reads state and journal. Blocks, as a store does.
+///
+/// # Errors
+/// What the store cannot read; a newer, damaged or foreign state or journal.
+pub fn look(store: &dyn Store) -> Outcome<Recovered> {
+    // The journal first: see `Store::read_journal`.
+    let journal = store.read_journal()?;
+    let state = store.read_state()?;
+    recover(state.as_deref(), journal.as_deref(), &store.place())
+}

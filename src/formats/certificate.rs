@@ -1,0 +1,419 @@
+//! The certificate: what was moved, what of it is proven and by what, and what is not. Types, the judgement and the
+//! seal; nothing of how the evidence is got. The rule: what cannot be proven is said to be unproven.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::facts::GateOutcome;
+use crate::words::digest::Digest;
+
+/// The version this build writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+/// Times are RFC 3339 in UTC. Holds no key and no value of a row.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Certificate {
+    pub format_version: u32,
+    pub mig_version: String,
+    pub lineage: String,
+    /// The migration's name.
+    pub migration: String,
+    pub created: String,
+    pub source: Party,
+    pub target: Party,
+    pub verdict: Judgement,
+    pub writes: WritesProof,
+    /// By key of the table.
+    pub tables: Vec<TableProof>,
+    pub views: Vec<ViewProof>,
+    pub not_moved: Vec<NotMoved>,
+    /// What could not be proven, each a sentence.
+    pub unproven: Vec<String>,
+    /// Name of the gate -> outcome of its last look.
+    pub gates: BTreeMap<String, GateOutcome>,
+    pub totals: Totals,
+    /// SHA-256 over canonical JSON (RFC 8785) of all of this without `digest`.
+    pub digest: Digest,
+}
+
+/// One of the two servers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Party {
+    /// `source.mysql.shop`.
+    pub address: String,
+    pub identity: String,
+    pub version: String,
+}
+
+/// In the order of their weight: a difference outweighs what is unproven, which outweighs what is equal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Judgement {
+    Equal,
+    Unproven,
+    Different,
+}
+
+impl Judgement {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Equal => "equal",
+            Self::Unproven => "unproven",
+            Self::Different => "different",
+        }
+    }
+}
+
+/// Whether the source was written to while it was moved.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WritesProof {
+    pub outcome: WritesOutcome,
+    /// By what: "the binlog between two positions".
+    pub how: String,
+    pub text: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum WritesOutcome {
+    /// No write that could be seen; what cannot be seen stands in the text.
+    Proven,
+    Unproven,
+    /// A moved table was written to.
+    Detected,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ProvenBy {
+    #[serde(rename = "row hashes computed on both servers")]
+    ServerHashes,
+    #[serde(rename = "rows hashed in the client")]
+    ClientHashes,
+    #[serde(rename = "count")]
+    Count,
+    #[serde(rename = "not verified")]
+    NotVerified,
+}
+
+impl ProvenBy {
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::ServerHashes => "row hashes computed on both servers",
+            Self::ClientHashes => "rows hashed in the client",
+            Self::Count => "count",
+            Self::NotVerified => "not verified",
+        }
+    }
+
+    /// Whether it tells the content of rows apart, not only their number.
+    pub fn sees_content(self) -> bool {
+        matches!(self, Self::ServerHashes | Self::ClientHashes)
+    }
+}
+
+/// A value at three places; `None`: it was not looked at.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Three<T> {
+    /// On the source when it was verified.
+    pub source: Option<T>,
+    pub dumped: Option<T>,
+    pub target: Option<T>,
+}
+
+impl<T: PartialEq> Three<T> {
+    /// Whether two that were looked at differ.
+    pub fn differs(&self) -> bool {
+        let looked: Vec<&T> = [&self.source, &self.dumped, &self.target].into_iter().flatten().collect();
+        looked.windows(2).any(|pair| pair[0] != pair[1])
+    }
+
+    pub fn complete(&self) -> bool {
+        self.source.is_some() && self.dumped.is_some() && self.target.is_some()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TableProof {
+    /// [`crate::words::addr::TableName::key`].
+    pub table: String,
+    pub rows: Three<u64>,
+    /// Sums of row hashes, as decimal strings.
+    pub hash: Three<String>,
+    pub parts: u64,
+    pub bytes: u64,
+    pub seconds: Seconds,
+    pub proven_by: ProvenBy,
+    /// What arrived changed, each a sentence with its code.
+    pub rewritten: Vec<String>,
+    pub structure: StructureProof,
+    /// [`TableProof::judge`] is `equal`.
+    pub equal: bool,
+    /// Values -0.0 that TiDB shows as 0: equal as numbers.
+    pub negative_zeros: u64,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Seconds {
+    pub dump: f64,
+    pub load: f64,
+    pub verify: f64,
+}
+
+/// The structure read back from the target, against what was to be created (rewrites included).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StructureProof {
+    pub equal: bool,
+    pub differences: Vec<StructureDifference>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StructureDifference {
+    /// "column id: type".
+    pub what: String,
+    pub expected: String,
+    pub actual: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ViewProof {
+    pub name: String,
+    /// A view is compared by its columns, and by being readable; its text is written anew by each server.
+    pub structure: StructureProof,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NotMoved {
+    /// `trigger`, `procedure`, `function`, `event`.
+    pub kind: String,
+    pub name: String,
+    pub why: String,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Totals {
+    pub tables: u64,
+    pub rows: u64,
+    pub bytes: u64,
+    pub parts: u64,
+    /// From the first step's start to the last one's end; a pause between two runs counts.
+    pub seconds: f64,
+}
+
+impl TableProof {
+    /// Equal only with row hashes of all three places, the same each, and the same structure.
+    pub fn judge(&self) -> Judgement {
+        if self.rows.differs() || self.hash.differs() || !self.structure.differences.is_empty() {
+            Judgement::Different
+        } else if self.proven_by.sees_content() && self.rows.complete() && self.hash.complete() && self.structure.equal
+        {
+            Judgement::Equal
+        } else {
+            Judgement::Unproven
+        }
+    }
+
+    /// Rows as the target has them, else as they were dumped.
+    pub fn row_count(&self) -> u64 {
+        self.rows.target.or(self.rows.dumped).or(self.rows.source).unwrap_or(0)
+    }
+}
+
+impl Certificate {
+    /// The heaviest of all that is known. A certificate of no table proves nothing.
+    pub fn judge(&self) -> Judgement {
+        let tables = self.tables.iter().map(TableProof::judge);
+        let views =
+            self.views.iter().map(|view| match (&view.structure.equal, view.structure.differences.is_empty()) {
+                (true, true) => Judgement::Equal,
+                (false, true) => Judgement::Unproven,
+                (_, false) => Judgement::Different,
+            });
+        let writes = match self.writes.outcome {
+            WritesOutcome::Proven => Judgement::Equal,
+            WritesOutcome::Unproven => Judgement::Unproven,
+            WritesOutcome::Detected => Judgement::Different,
+        };
+        let sentences = if self.unproven.is_empty() { Judgement::Equal } else { Judgement::Unproven };
+        let nothing = if self.tables.is_empty() { Judgement::Unproven } else { Judgement::Equal };
+        tables.chain(views).chain([writes, sentences, nothing]).max().unwrap_or(Judgement::Unproven)
+    }
+
+    /// Sets what follows from the evidence: `equal` of each table, the totals over tables, the verdict, the digest.
+    pub fn seal(mut self) -> Self {
+        for table in &mut self.tables {
+            table.equal = table.judge() == Judgement::Equal;
+        }
+        self.totals.tables = self.tables.len() as u64;
+        self.totals.rows = self.tables.iter().map(TableProof::row_count).sum();
+        self.totals.bytes = self.tables.iter().map(|table| table.bytes).sum();
+        self.totals.parts = self.tables.iter().map(|table| table.parts).sum();
+        self.verdict = self.judge();
+        self.digest = self.computed_digest();
+        self
+    }
+
+    /// Whether the digest is that of the content.
+    pub fn is_sealed(&self) -> bool {
+        self.digest == self.computed_digest()
+    }
+
+    fn computed_digest(&self) -> Digest {
+        let mut value = match serde_json::to_value(self) {
+            Ok(value) => value,
+            // Never the digest of a certificate: it reads as "not sealed".
+            Err(_) => return Digest::of_bytes(b"unwritable"),
+        };
+        if let Some(object) = value.as_object_mut() {
+            object.remove("digest");
+        }
+        Digest::of(&value)
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn table(name: &str, rows: u64) -> TableProof {
+        let hash = Some("1234567890123456789012".to_owned());
+        TableProof {
+            table: name.into(),
+            rows: Three { source: Some(rows), dumped: Some(rows), target: Some(rows) },
+            hash: Three { source: hash.clone(), dumped: hash.clone(), target: hash },
+            parts: 1,
+            bytes: 1_024,
+            seconds: Seconds { dump: 1.5, load: 2.0, verify: 0.5 },
+            proven_by: ProvenBy::ServerHashes,
+            rewritten: Vec::new(),
+            structure: StructureProof { equal: true, differences: Vec::new() },
+            equal: false,
+            negative_zeros: 0,
+        }
+    }
+
+    pub(crate) fn certificate(tables: Vec<TableProof>) -> Certificate {
+        let party = |address: &str, version: &str| Party {
+            address: address.into(),
+            identity: "mig@8f2c1d1a-8a7e-11ee-b9d1-0242ac120002".into(),
+            version: version.into(),
+        };
+        Certificate {
+            format_version: FORMAT_VERSION,
+            mig_version: "0.1.0".into(),
+            lineage: "5f2a".into(),
+            migration: "shop".into(),
+            created: "2026-01-05T10:02:00Z".into(),
+            source: party("source.mysql.shop", "9.7.0"),
+            target: party("target.tidb.cloud", "8.0.11-TiDB-v8.5.6"),
+            verdict: Judgement::Unproven,
+            writes: WritesProof {
+                outcome: WritesOutcome::Proven,
+                how: "binlog positions".into(),
+                text: "The binlog did not move; sql_log_bin = 0 writes are not seen.".into(),
+            },
+            tables,
+            views: Vec::new(),
+            not_moved: Vec::new(),
+            unproven: Vec::new(),
+            gates: [("collation".to_owned(), GateOutcome::Passed)].into(),
+            totals: Totals { seconds: 70.0, ..Totals::default() },
+            digest: Digest::of_bytes(b""),
+        }
+    }
+
+    #[test]
+    fn a_table_is_equal_only_with_evidence_of_all_three_places() {
+        let check = |change: &dyn Fn(&mut TableProof), expected: Judgement| {
+            let mut proof = table("shop.orders", 10);
+            change(&mut proof);
+            assert_eq!(proof.judge(), expected, "{proof:?}");
+        };
+        check(&|_| (), Judgement::Equal);
+        check(&|t| t.proven_by = ProvenBy::ClientHashes, Judgement::Equal);
+        check(&|t| t.proven_by = ProvenBy::Count, Judgement::Unproven);
+        check(&|t| t.proven_by = ProvenBy::NotVerified, Judgement::Unproven);
+        check(&|t| t.hash.source = None, Judgement::Unproven);
+        check(&|t| t.rows.dumped = None, Judgement::Unproven);
+        check(&|t| t.structure.equal = false, Judgement::Unproven);
+        check(&|t| t.hash.target = Some("1".into()), Judgement::Different);
+        check(&|t| t.hash.source = Some("1".into()), Judgement::Different);
+        check(&|t| t.rows.target = Some(9), Judgement::Different);
+        check(&|t| (t.rows.dumped, t.rows.target) = (None, Some(9)), Judgement::Different);
+        check(
+            &|t| {
+                t.proven_by = ProvenBy::NotVerified;
+                t.structure.differences.push(StructureDifference {
+                    what: "column id: type".into(),
+                    expected: "bigint".into(),
+                    actual: "int".into(),
+                });
+            },
+            Judgement::Different,
+        );
+    }
+
+    #[test]
+    fn the_verdict_is_the_heaviest_of_what_is_known() {
+        let check = |change: &dyn Fn(&mut Certificate), expected: Judgement| {
+            let mut whole = certificate(vec![table("shop.a", 1), table("shop.b", 2)]);
+            change(&mut whole);
+            assert_eq!(whole.seal().verdict, expected);
+        };
+        check(&|_| (), Judgement::Equal);
+        check(&|c| c.tables.clear(), Judgement::Unproven);
+        check(&|c| c.writes.outcome = WritesOutcome::Unproven, Judgement::Unproven);
+        check(&|c| c.writes.outcome = WritesOutcome::Detected, Judgement::Different);
+        check(&|c| c.unproven.push("Who knows.".into()), Judgement::Unproven);
+        check(&|c| c.tables[0].proven_by = ProvenBy::Count, Judgement::Unproven);
+        check(
+            &|c| {
+                c.tables[0].proven_by = ProvenBy::Count;
+                c.tables[1].rows.target = Some(1);
+            },
+            Judgement::Different,
+        );
+        check(
+            &|c| c.views.push(ViewProof { name: "shop.v".into(), structure: StructureProof::default() }),
+            Judgement::Unproven,
+        );
+    }
+
+    #[test]
+    fn a_seal_counts_tables_and_breaks_with_any_change() {
+        let sealed = certificate(vec![table("shop.a", 1), table("shop.b", 2)]).seal();
+        assert_eq!((sealed.totals.tables, sealed.totals.rows, sealed.totals.bytes), (2, 3, 2_048));
+        assert!(sealed.is_sealed() && sealed.tables.iter().all(|t| t.equal));
+        let mut other = sealed.clone();
+        other.tables[0].rows.target = Some(7);
+        assert!(!other.is_sealed());
+        let mut other = sealed;
+        other.unproven.push("more".into());
+        assert!(!other.is_sealed());
+    }
+
+    #[test]
+    fn the_file_reads_back_and_refuses_what_it_does_not_know() {
+        let sealed = certificate(vec![table("shop.a", 1)]).seal();
+        let text = serde_json::to_string(&sealed).unwrap();
+        assert!(text.contains("\"proven_by\":\"row hashes computed on both servers\""), "{text}");
+        let back: Certificate = serde_json::from_str(&text).unwrap();
+        assert!(back.is_sealed());
+        assert_eq!(back, sealed);
+        let more = text.replacen('{', "{\"more\":1,", 1);
+        assert!(serde_json::from_str::<Certificate>(&more).is_err());
+    }
+}

@@ -1,0 +1,194 @@
+//! The `PARTITION BY …` clause as SHOW CREATE TABLE has it: its kind, and the same clause without what a target does
+//! not know. Works on tokens at their depth of parentheses; never judges.
+
+use super::expression::{Token, tokens, without_doubled_parentheses};
+use super::sql_string;
+use crate::words::addr::sql_ident;
+
+/// What kind of partitioning a clause describes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Kind {
+    /// `RANGE`, `LIST`, `HASH`, `KEY`, `SYSTEM_TIME`, in upper case.
+    pub method: String,
+    pub linear: bool,
+    pub subpartitioned: bool,
+}
+
+/// Reads the kind; `None` where the text is no such clause.
+pub fn kind(clause: &str) -> Option<Kind> {
+    let all = tokens(plain(clause));
+    let mut words = all.iter().map(|token| match token {
+        Token::Word(word) => word.to_uppercase(),
+        _ => String::new(),
+    });
+    if words.next()? != "PARTITION" || words.next()? != "BY" {
+        return None;
+    }
+    let first = words.next()?;
+    let linear = first == "LINEAR";
+    let method = if linear { words.next()? } else { first };
+    let subpartitioned = words.any(|word| word == "SUBPARTITION" || word == "SUBPARTITIONS");
+    Some(Kind { method, linear, subpartitioned })
+}
+
+/// The clause without storage engines, LINEAR and subpartitions, as far as asked for; version comments are opened.
+pub fn rendered(clause: &str, keep_linear: bool, keep_subpartitions: bool) -> String {
+    let all = tokens(plain(clause));
+    let mut kept: Vec<Token> = Vec::new();
+    let mut i = 0;
+    while let Some(token) = all.get(i) {
+        let word = if let Token::Word(word) = token { word.to_uppercase() } else { String::new() };
+        if word == "ENGINE" {
+            i += if all.get(i + 1) == Some(&Token::Sign('=')) { 3 } else { 2 };
+        } else if word == "LINEAR" && !keep_linear {
+            i += 1;
+        } else if word == "SUBPARTITION" && !keep_subpartitions {
+            i = after_subpartition_by(&all, i);
+        } else if token == &Token::Sign('(') && !keep_subpartitions && opens_subpartitions(&all, i) {
+            i = after_parentheses(&all, i);
+        } else {
+            kept.push(token.clone());
+            i += 1;
+        }
+    }
+    written(&kept)
+}
+
+/// One spelling for comparing two clauses.
+pub fn normal(clause: &str) -> String {
+    let all = without_doubled_parentheses(tokens(&rendered(clause, true, true)));
+    written(&all).to_lowercase().replace('`', "").replace(" (", "(")
+}
+
+/// Without the version comment around it.
+fn plain(clause: &str) -> &str {
+    let clause = clause.trim();
+    match clause.strip_prefix("/*!").and_then(|inner| inner.strip_suffix("*/")) {
+        Some(inner) => inner.trim_start_matches(|c: char| c.is_ascii_digit()).trim(),
+        None => clause,
+    }
+}
+
+/// Past `SUBPARTITION BY [LINEAR] HASH|KEY [ALGORITHM = n] (…) [SUBPARTITIONS n]`.
+fn after_subpartition_by(all: &[Token], from: usize) -> usize {
+    let mut i = from;
+    while i < all.len() && all[i] != Token::Sign('(') {
+        i += 1;
+    }
+    i = after_parentheses(all, i);
+    match all.get(i) {
+        Some(Token::Word(word)) if word.eq_ignore_ascii_case("SUBPARTITIONS") => i + 2,
+        _ => i,
+    }
+}
+
+fn opens_subpartitions(all: &[Token], at: usize) -> bool {
+    matches!(all.get(at + 1), Some(Token::Word(word)) if word.eq_ignore_ascii_case("SUBPARTITION"))
+}
+
+fn after_parentheses(all: &[Token], open: usize) -> usize {
+    let mut depth = 0usize;
+    for (i, token) in all.iter().enumerate().skip(open) {
+        match token {
+            Token::Sign('(') => depth += 1,
+            Token::Sign(')') => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return i + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    all.len()
+}
+
+/// Words that a parenthesis follows without being their arguments.
+const KEYWORDS: [&str; 8] = ["RANGE", "LIST", "HASH", "KEY", "COLUMNS", "THAN", "IN", "SYSTEM_TIME"];
+
+/// Writes tokens back: a space between all but where a parenthesis or comma makes it needless.
+fn written(all: &[Token]) -> String {
+    let mut out = String::new();
+    let mut open = true;
+    let mut spaced = true;
+    for token in all {
+        let text = match token {
+            Token::Word(word) => word.clone(),
+            Token::Ident(name) => sql_ident(name),
+            Token::Text(value) => sql_string(value),
+            Token::Sign(sign) => sign.to_string(),
+        };
+        // `-1` must stay one number, `<=` one sign: signs but for "(" never take a space after or before.
+        let sign = matches!(token, Token::Sign(s) if *s != '(');
+        // A space between a function and its parenthesis makes another name of it in some sql_modes.
+        let call = token == &Token::Sign('(') && !spaced;
+        if !open && !sign && !call {
+            out.push(' ');
+        }
+        spaced = !matches!(token, Token::Word(word) if !KEYWORDS.contains(&word.to_uppercase().as_str()));
+        open = matches!(token, Token::Sign(s) if *s != ')' && *s != ',');
+        out.push_str(&text);
+    }
+    out
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    const NESTED: &str = "/*!50100 PARTITION BY RANGE (`id`)\nSUBPARTITION BY HASH (`id`)\nSUBPARTITIONS 2\n\
+                          (PARTITION p0 VALUES LESS THAN (10) COMMENT = 'x,(' ENGINE = InnoDB,\n \
+                          PARTITION p1 VALUES LESS THAN MAXVALUE ENGINE = InnoDB) */";
+
+    #[test]
+    fn the_kind_is_read_from_the_clause() {
+        for (clause, expected) in [
+            (NESTED, Some(("RANGE", false, true))),
+            ("PARTITION BY LINEAR HASH (`id`)\nPARTITIONS 4", Some(("HASH", true, false))),
+            ("PARTITION BY KEY (id)\nPARTITIONS 4", Some(("KEY", false, false))),
+            (
+                "PARTITION BY SYSTEM_TIME \n(PARTITION p0 HISTORY, PARTITION p1 CURRENT)",
+                Some(("SYSTEM_TIME", false, false)),
+            ),
+            ("", None),
+        ] {
+            let seen = kind(clause);
+            let seen = seen.as_ref().map(|k| (k.method.as_str(), k.linear, k.subpartitioned));
+            assert_eq!(seen, expected, "{clause}");
+        }
+    }
+
+    #[test]
+    fn engines_linear_and_subpartitions_go_and_the_rest_stays() {
+        for (clause, expected) in [
+            (
+                NESTED,
+                "PARTITION BY RANGE (`id`) (PARTITION p0 VALUES LESS THAN (10) COMMENT='x,(', PARTITION p1 VALUES LESS THAN MAXVALUE)",
+            ),
+            ("PARTITION BY LINEAR HASH (`id`)\nPARTITIONS 4", "PARTITION BY HASH (`id`) PARTITIONS 4"),
+            (
+                "PARTITION BY RANGE (to_days(`d`) - 1)\n(PARTITION p VALUES LESS THAN (7))",
+                "PARTITION BY RANGE (to_days(`d`)-1) (PARTITION p VALUES LESS THAN (7))",
+            ),
+            (
+                "PARTITION BY LIST (id) SUBPARTITION BY KEY (id) (PARTITION p0 VALUES IN (-1,NULL) (SUBPARTITION s0 ENGINE = InnoDB, SUBPARTITION s1 ENGINE = InnoDB))",
+                "PARTITION BY LIST (id) (PARTITION p0 VALUES IN (-1, NULL))",
+            ),
+        ] {
+            assert_eq!(rendered(clause, false, false), expected, "{clause}");
+        }
+    }
+
+    #[test]
+    fn two_spellings_of_a_clause_are_equal_and_two_clauses_are_not() {
+        let mysql = "PARTITION BY RANGE  COLUMNS(created)\n(PARTITION p0 VALUES LESS THAN ('2020') ENGINE = InnoDB)";
+        let tidb = "PARTITION BY RANGE COLUMNS(`created`)\n(PARTITION `p0` VALUES LESS THAN ('2020'))";
+        assert_eq!(normal(mysql), normal(tidb));
+        assert_ne!(normal(mysql), normal(&tidb.replace("2020", "2021")));
+        assert_eq!(
+            normal("PARTITION BY LIST (id % 7)\n(PARTITION p0 VALUES IN (1,2) ENGINE = InnoDB)"),
+            normal("PARTITION BY LIST ((`id`%7))\n(PARTITION `p0` VALUES IN (1,2))")
+        );
+    }
+}

@@ -1,0 +1,672 @@
+//! Rows out of INSERT text: what Dumpling, mydumper, mysqldump or [`super::InsertWriter`] wrote, piece by piece.
+//!
+//! Holds one row and one piece at a time. Knows SQL as dumps use it; does not know files, columns' types or servers.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use super::statement::{Scan, Scanner};
+
+/// A value of a row. Bytes are the value's own, no escape and no quote is left.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Cell<'a> {
+    Null,
+    /// A number; TRUE and FALSE are 1 and 0.
+    Bare(&'a [u8]),
+    Text(Cow<'a, [u8]>),
+    /// What `x'…'`, `0x…` or `b'…'` stands for.
+    Hex(Vec<u8>),
+}
+
+impl Cell<'_> {
+    /// The bytes of the value; `None`: NULL.
+    pub fn as_bytes(&self) -> Option<&[u8]> {
+        match self {
+            Self::Null => None,
+            Self::Bare(bytes) => Some(bytes),
+            Self::Text(bytes) => Some(bytes),
+            Self::Hex(bytes) => Some(bytes),
+        }
+    }
+}
+
+/// A row, while it stands in the reader.
+#[derive(Clone, Copy, Debug)]
+pub struct Row<'a> {
+    spans: &'a [Span],
+    bytes: &'a [u8],
+}
+
+impl<'a> Row<'a> {
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    pub fn cells(&self) -> impl Iterator<Item = Cell<'a>> + use<'a> {
+        let bytes = self.bytes;
+        self.spans.iter().map(move |span| span.cell(bytes))
+    }
+}
+
+/// What the reader has to give.
+#[derive(Clone, Copy, Debug)]
+pub enum Step<'a> {
+    Row(Row<'a>),
+    /// It wants [`InsertReader::feed`], or [`InsertReader::end`] where nothing is left.
+    Hungry,
+    /// The file is read to its end, and whole.
+    End,
+}
+
+/// A file that is torn or is no dump of rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReadFault {
+    /// Bytes from the file's start.
+    pub offset: u64,
+    /// What is wrong there. Holds no value of a row.
+    pub message: &'static str,
+}
+
+impl fmt::Display for ReadFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at byte {}", self.message, self.offset)
+    }
+}
+
+impl std::error::Error for ReadFault {}
+
+/// Reads one file. After a fault it gives the same fault again.
+#[derive(Debug, Default)]
+pub struct InsertReader {
+    buffer: Vec<u8>,
+    /// Bytes of the file in front of the buffer.
+    gone: u64,
+    /// Where the row or statement that is being read begins; nothing before it is needed any more.
+    start: usize,
+    /// Where reading goes on.
+    at: usize,
+    ended: bool,
+    place: Place,
+    /// Of the row that is being read, relative to `start`.
+    spans: Vec<Span>,
+    table: Vec<u8>,
+    columns: Option<Vec<String>>,
+    fault: Option<ReadFault>,
+}
+
+/// What comes next. Positions are relative to `start`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Place {
+    #[default]
+    Outside,
+    BeforeRow,
+    BeforeCell,
+    InWord {
+        from: usize,
+    },
+    /// A word has ended; a string may follow it (`_binary '…'`).
+    AfterWord {
+        from: usize,
+        to: usize,
+    },
+    InString {
+        from: usize,
+        quote: u8,
+        escaped: bool,
+        prefix: Prefix,
+    },
+    AfterCell,
+    AfterRow,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Prefix {
+    None,
+    Hex,
+    Bits,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    from: usize,
+    to: usize,
+    kind: Kind,
+}
+
+/// Checked when the span is made, so that giving the cell cannot fail.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    Null,
+    True,
+    False,
+    Bare,
+    Plain,
+    Escaped(u8),
+    Hex,
+    Bits,
+}
+
+/// A statement that is no INSERT, or what stands before an INSERT's rows, is read as a whole: this long at most.
+const LONGEST_HEAD: usize = 4 << 20;
+
+impl InsertReader {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Hands in the next bytes of the file, of any length.
+    pub fn feed(&mut self, bytes: &[u8]) {
+        self.buffer.drain(..self.start);
+        self.gone += self.start as u64;
+        self.at -= self.start;
+        self.start = 0;
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Says that the file has no more bytes.
+    pub fn end(&mut self) {
+        self.ended = true;
+    }
+
+    /// The table of the last INSERT that was begun, as it is called there.
+    pub fn table(&self) -> String {
+        String::from_utf8_lossy(&self.table).into_owned()
+    }
+
+    /// The columns that the last INSERT names; `None`: it names none.
+    pub fn columns(&self) -> Option<&[String]> {
+        self.columns.as_deref()
+    }
+
+    /// The next row, or what the reader wants instead.
+    pub fn next_row(&mut self) -> Result<Step<'_>, ReadFault> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        match self.advance() {
+            Ok(true) => Ok(Step::Row(Row { spans: &self.spans, bytes: &self.buffer[self.start..] })),
+            Ok(false) if !self.ended => Ok(Step::Hungry),
+            Ok(false) if self.place == Place::Outside && self.at == self.buffer.len() => Ok(Step::End),
+            Ok(false) => Err(self.fail(self.buffer.len(), "the file is torn: it ends inside a statement")),
+            Err((at, message)) => Err(self.fail(at, message)),
+        }
+    }
+
+    fn fail(&mut self, at: usize, message: &'static str) -> ReadFault {
+        let fault = ReadFault { offset: self.gone + at as u64, message };
+        self.fault = Some(fault.clone());
+        fault
+    }
+
+    /// Goes on to the end of a row (`true`) or of the bytes at hand (`false`).
+    fn advance(&mut self) -> Result<bool, (usize, &'static str)> {
+        loop {
+            match self.place {
+                Place::Outside => {
+                    if !self.read_statement()? {
+                        return Ok(false);
+                    }
+                }
+                Place::InString { from, quote, escaped, prefix } => {
+                    if !self.read_string(from, quote, escaped, prefix)? {
+                        return Ok(false);
+                    }
+                }
+                Place::InWord { from } => {
+                    let ends = |b: &u8| b.is_ascii_whitespace() || matches!(b, b',' | b')' | b'\'' | b'"');
+                    let Some(length) = self.buffer[self.at..].iter().position(ends) else {
+                        self.at = self.buffer.len();
+                        return Ok(false);
+                    };
+                    self.at += length;
+                    self.place = Place::AfterWord { from, to: self.at - self.start };
+                }
+                place => {
+                    let Some(length) = self.buffer[self.at..].iter().position(|b| !b.is_ascii_whitespace()) else {
+                        self.at = self.buffer.len();
+                        return Ok(false);
+                    };
+                    self.at += length;
+                    if self.take_byte(place, self.buffer[self.at])? {
+                        return Ok(true);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes a byte that is no white space, where one is looked for; `true`: a row is whole.
+    fn take_byte(&mut self, place: Place, byte: u8) -> Result<bool, (usize, &'static str)> {
+        let here = self.at - self.start;
+        match (place, byte) {
+            (Place::BeforeRow, b'(') => {
+                self.start = self.at;
+                self.spans.clear();
+                self.place = Place::BeforeCell;
+            }
+            (Place::BeforeRow, _) => return Err((self.at, "expected a row")),
+            (Place::BeforeCell, b')') if self.spans.is_empty() => {
+                self.place = Place::AfterRow;
+                self.at += 1;
+                return Ok(true);
+            }
+            (Place::BeforeCell, b'\'' | b'"') => {
+                self.place = Place::InString { from: here + 1, quote: byte, escaped: false, prefix: Prefix::None };
+            }
+            (Place::BeforeCell, b',' | b')' | b';') => return Err((self.at, "expected a value")),
+            (Place::BeforeCell, _) => {
+                self.place = Place::InWord { from: here };
+                return Ok(false);
+            }
+            (Place::AfterWord { from, to }, b'\'' | b'"') => {
+                let prefix = match &self.buffer[self.start + from..self.start + to] {
+                    b"x" | b"X" if to == here => Prefix::Hex,
+                    b"b" | b"B" if to == here => Prefix::Bits,
+                    [b'_', ..] => Prefix::None,
+                    _ => return Err((self.start + from, "expected a value")),
+                };
+                self.place = Place::InString { from: here + 1, quote: byte, escaped: false, prefix };
+            }
+            (Place::AfterWord { from, to }, _) => {
+                let span = word_span(&self.buffer[self.start..], from, to)
+                    .ok_or((self.start + from, "a value is neither a number nor quoted"))?;
+                self.spans.push(span);
+                self.place = Place::AfterCell;
+                return Ok(false);
+            }
+            (Place::AfterCell, b',') => self.place = Place::BeforeCell,
+            (Place::AfterCell, b')') => {
+                self.place = Place::AfterRow;
+                self.at += 1;
+                return Ok(true);
+            }
+            (Place::AfterCell, _) => return Err((self.at, "expected a comma or the end of a row")),
+            (Place::AfterRow, b',') => {
+                self.place = Place::BeforeRow;
+                self.start = self.at;
+            }
+            (Place::AfterRow, b';') => {
+                self.place = Place::Outside;
+                self.start = self.at + 1;
+            }
+            (Place::AfterRow, _) => return Err((self.at, "expected a comma or the end of the statement")),
+            (Place::Outside | Place::InWord { .. } | Place::InString { .. }, _) => return Ok(false),
+        }
+        self.at += 1;
+        Ok(false)
+    }
+
+    /// Goes on inside a string; `false`: its end is not at hand.
+    fn read_string(
+        &mut self,
+        from: usize,
+        quote: u8,
+        mut escaped: bool,
+        prefix: Prefix,
+    ) -> Result<bool, (usize, &'static str)> {
+        let end = loop {
+            let found = memchr::memchr2(quote, b'\\', &self.buffer[self.at..]).map(|length| self.at + length);
+            // What follows the byte decides what it is.
+            let Some(found) = found.filter(|found| found + 1 < self.buffer.len()) else {
+                self.at = found.unwrap_or(self.buffer.len());
+                self.place = Place::InString { from, quote, escaped, prefix };
+                return Ok(false);
+            };
+            if self.buffer[found] == quote && self.buffer[found + 1] != quote {
+                break found;
+            }
+            escaped = true;
+            self.at = found + 2;
+        };
+        let to = end - self.start;
+        let text = &self.buffer[self.start + from..end];
+        let kind = match prefix {
+            Prefix::None if escaped => Kind::Escaped(quote),
+            Prefix::None => Kind::Plain,
+            Prefix::Hex if text.len().is_multiple_of(2) && text.iter().all(u8::is_ascii_hexdigit) => Kind::Hex,
+            Prefix::Bits if text.iter().all(|b| matches!(b, b'0' | b'1')) => Kind::Bits,
+            Prefix::Hex | Prefix::Bits => return Err((self.start + from, "a value's digits are wrong")),
+        };
+        self.spans.push(Span { from, to, kind });
+        self.at = end + 1;
+        self.place = Place::AfterCell;
+        Ok(true)
+    }
+
+    /// Reads what stands between rows: white space, comments, other statements, the head of an INSERT. `false`: the end
+    /// of it is not at hand; then it is read again from its start.
+    fn read_statement(&mut self) -> Result<bool, (usize, &'static str)> {
+        let mut scanner = Scanner::new(&self.buffer, self.start, self.ended);
+        let outcome = scanner.statement();
+        match outcome {
+            Scan::Short => {
+                if self.buffer.len() - self.start > LONGEST_HEAD {
+                    return Err((self.start, "a statement that is no INSERT has no end"));
+                }
+                return Ok(false);
+            }
+            Scan::Wrong(at, message) => return Err((at, message)),
+            Scan::Skipped => {}
+            Scan::Nothing => {
+                self.at = scanner.place();
+                self.start = scanner.place();
+                return Ok(false);
+            }
+            Scan::Insert { table, columns } => {
+                self.place = Place::BeforeRow;
+                self.table = table;
+                self.columns = columns;
+            }
+        }
+        self.at = scanner.place();
+        self.start = scanner.place();
+        Ok(true)
+    }
+}
+
+impl Span {
+    fn cell(self, row: &[u8]) -> Cell<'_> {
+        let text = &row[self.from..self.to];
+        match self.kind {
+            Kind::Null => Cell::Null,
+            Kind::True => Cell::Bare(b"1"),
+            Kind::False => Cell::Bare(b"0"),
+            Kind::Bare => Cell::Bare(text),
+            Kind::Plain => Cell::Text(Cow::Borrowed(text)),
+            Kind::Escaped(quote) => Cell::Text(Cow::Owned(unescape(text, quote))),
+            Kind::Hex => Cell::Hex(text.rchunks(2).rev().map(|pair| pair.iter().fold(0, push_hex_digit)).collect()),
+            Kind::Bits => Cell::Hex(
+                text.rchunks(8).rev().map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | (bit & 1))).collect(),
+            ),
+        }
+    }
+}
+
+fn push_hex_digit(byte: u8, digit: &u8) -> u8 {
+    let value = match digit {
+        b'0'..=b'9' => digit - b'0',
+        _ => (digit | 0x20) - b'a' + 10,
+    };
+    byte << 4 | value
+}
+
+/// What an unquoted word is; `None`: no value.
+fn word_span(row: &[u8], from: usize, to: usize) -> Option<Span> {
+    let word = &row[from..to];
+    let span = |kind| Some(Span { from, to, kind });
+    match word {
+        [b'0', b'x' | b'X', digits @ ..] => {
+            let sound = !digits.is_empty() && digits.iter().all(u8::is_ascii_hexdigit);
+            sound.then_some(Span { from: from + 2, to, kind: Kind::Hex })
+        }
+        [b'0', b'b' | b'B', digits @ ..] => {
+            let sound = !digits.is_empty() && digits.iter().all(|b| matches!(b, b'0' | b'1'));
+            sound.then_some(Span { from: from + 2, to, kind: Kind::Bits })
+        }
+        [b'0'..=b'9' | b'-' | b'+' | b'.', ..] => {
+            let digit = word.iter().any(u8::is_ascii_digit);
+            let number = word.iter().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b'e' | b'E' | b'+' | b'-'));
+            if digit && number { span(Kind::Bare) } else { None }
+        }
+        _ if word.eq_ignore_ascii_case(b"NULL") => span(Kind::Null),
+        _ if word.eq_ignore_ascii_case(b"TRUE") => span(Kind::True),
+        _ if word.eq_ignore_ascii_case(b"FALSE") => span(Kind::False),
+        _ => None,
+    }
+}
+
+/// Takes the escapes out of a string. `\%` and `\_` keep their backslash, as MySQL has it; a backslash before any other
+/// character that has no meaning is dropped.
+fn unescape(text: &[u8], quote: u8) -> Vec<u8> {
+    let mut value = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = memchr::memchr2(quote, b'\\', rest) {
+        value.extend_from_slice(&rest[..at]);
+        // The reader took both bytes of an escape or of a doubled quote before it looked for the end.
+        let (first, second) = (rest[at], rest[at + 1]);
+        match (first, second) {
+            (b'\\', b'0') => value.push(0),
+            (b'\\', b'b') => value.push(8),
+            (b'\\', b'n') => value.push(b'\n'),
+            (b'\\', b'r') => value.push(b'\r'),
+            (b'\\', b't') => value.push(b'\t'),
+            (b'\\', b'Z') => value.push(0x1a),
+            (b'\\', b'%' | b'_') => value.extend([first, second]),
+            _ => value.push(second),
+        }
+        rest = &rest[at + 2..];
+    }
+    value.extend_from_slice(rest);
+    value
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{CellForm, HEADER, InsertWriter};
+    use super::*;
+
+    type OwnedRow = Vec<Option<Vec<u8>>>;
+
+    /// Reads a file in pieces of a length.
+    fn read(file: &[u8], piece: usize) -> Result<Vec<OwnedRow>, ReadFault> {
+        let mut reader = InsertReader::new();
+        let mut pieces = file.chunks(piece);
+        let mut rows = Vec::new();
+        loop {
+            match reader.next_row()? {
+                Step::Row(row) => rows.push(row.cells().map(|cell| cell.as_bytes().map(<[u8]>::to_vec)).collect()),
+                Step::End => return Ok(rows),
+                Step::Hungry => match pieces.next() {
+                    Some(bytes) => reader.feed(bytes),
+                    None => reader.end(),
+                },
+            }
+        }
+    }
+
+    fn check(file: &str, expected: &[&[Option<&[u8]>]]) {
+        let expected: Vec<OwnedRow> =
+            expected.iter().map(|row| row.iter().map(|cell| cell.map(<[u8]>::to_vec)).collect()).collect();
+        for piece in [1, 2, 3, 7, 1 << 20] {
+            assert_eq!(read(file.as_bytes(), piece), Ok(expected.clone()), "{file:?} in pieces of {piece}");
+        }
+    }
+
+    fn check_value(value: &str, expected: Option<&[u8]>) {
+        check(&format!("INSERT INTO `t` VALUES ({value});"), &[&[expected]]);
+    }
+
+    fn check_fault(file: &str, offset: u64, message: &str) {
+        for piece in [1, 3, 1 << 20] {
+            let fault = read(file.as_bytes(), piece).expect_err(file);
+            assert_eq!((fault.offset, fault.message), (offset, message), "{file:?} in pieces of {piece}");
+        }
+    }
+
+    #[test]
+    fn values_of_every_form_are_read() {
+        for (value, expected) in [
+            ("NULL", None),
+            ("null", None),
+            ("12", Some(b"12".as_slice())),
+            ("-1.5e-10", Some(b"-1.5e-10")),
+            ("+.5", Some(b"+.5")),
+            ("TRUE", Some(b"1")),
+            ("false", Some(b"0")),
+            ("''", Some(b"")),
+            ("'a,b);(\n'", Some(b"a,b);(\n")),
+            (r"'\0\n\r\\\'\Z\t\b'", Some(b"\0\n\r\\'\x1a\t\x08")),
+            (r#"'\"'"#, Some(b"\"")),
+            (r"'\%\_\q'", Some(br"\%\_q")),
+            ("'it''s'", Some(b"it's")),
+            ("''''", Some(b"'")),
+            (r"'\\'", Some(b"\\")),
+            (r"'\\\\'", Some(br"\\")),
+            (r#""a""b'c""#, Some(b"a\"b'c")),
+            ("x''", Some(b"")),
+            ("x'00fF41'", Some(b"\x00\xffA")),
+            ("X'0a'", Some(b"\n")),
+            ("0x0AfF", Some(b"\n\xff")),
+            ("0xabc", Some(b"\x0a\xbc")),
+            ("b'101'", Some(b"\x05")),
+            ("b''", Some(b"")),
+            ("0b100000001", Some(b"\x01\x01")),
+            ("_binary 'a\\0'", Some(b"a\0")),
+            ("_utf8mb4'é'", Some("é".as_bytes())),
+            (" \n 7\t ", Some(b"7")),
+        ] {
+            check_value(value, expected);
+        }
+    }
+
+    #[test]
+    fn statements_of_every_form_are_read() {
+        let one: &[&[Option<&[u8]>]] = &[&[Some(b"1"), None]];
+        for file in [
+            "INSERT INTO `t` VALUES\n(1,NULL);\n",
+            "insert into t values(1,NULL);",
+            "INSERT IGNORE INTO `a`.`t` (`x`, `y``z`) VALUES (1 , NULL) ;",
+            "REPLACE INTO t(x,y) VALUES(1,NULL);;\n;",
+            "-- comment; 'x\n# other\n/* INSERT */ SET NAMES 'a;b\\'c';INSERT INTO `ta;ble` /* c */ VALUES (1,NULL);",
+            "/*!40101 SET NAMES binary*/;\n/*!40000 ALTER TABLE `t` DISABLE KEYS */;\nINSERT INTO t VALUES (1,NULL); -- x",
+            "LOCK TABLES `t` WRITE;\nINSERT INTO `t` VALUES (1,NULL);\nUNLOCK TABLES;\n",
+            "INSERT INTO `INTO` VALUE (1,NULL);",
+        ] {
+            check(file, one);
+        }
+        check("", &[]);
+        check(HEADER, &[]);
+        check("INSERT INTO t VALUES (),();", &[&[], &[]]);
+        check(
+            "INSERT INTO `t` VALUES\n(1),\n(2);\nINSERT INTO `t` VALUES\n(3);\n",
+            &[&[Some(b"1")], &[Some(b"2")], &[Some(b"3")]],
+        );
+    }
+
+    #[test]
+    fn table_and_columns_of_the_statement_are_told() {
+        let mut reader = InsertReader::new();
+        reader.feed(b"INSERT INTO `s`.`a``b` (`x`,`y,`) VALUES (1,2),(3,4);INSERT INTO c VALUES (1);");
+        for (table, columns) in [("a`b", Some(["x", "y,"])), ("a`b", Some(["x", "y,"])), ("c", None)] {
+            assert!(matches!(reader.next_row(), Ok(Step::Row(_))));
+            assert_eq!(reader.table(), table);
+            assert_eq!(reader.columns().map(<[String]>::to_vec), columns.map(|c| c.map(str::to_owned).to_vec()));
+        }
+    }
+
+    #[test]
+    fn a_torn_or_foreign_file_is_told_with_its_place() {
+        let torn = "the file is torn: it ends inside a statement";
+        for (file, offset, message) in [
+            ("INSERT INTO t VALUES (1)", 24, torn),
+            ("INSERT INTO t VALUES (1),\n", 26, torn),
+            ("INSERT INTO t VALUES (1,'a", 26, torn),
+            ("INSERT INTO t VALUES ('a\\", 25, torn),
+            ("INSERT INTO t VALUES ('a'", 25, torn),
+            ("INSERT INTO t VALUES (12", 24, torn),
+            ("INSERT INTO t VALUES", 20, torn),
+            ("INSERT INTO `t", 14, torn),
+            ("INS", 3, torn),
+            ("/* no end", 9, torn),
+            ("SET NAMES x", 11, torn),
+            ("DROP TABLE t;", 0, "expected INSERT"),
+            ("INSERT INTO t SELECT 1;", 14, "expected VALUES"),
+            ("INSERT INTO VALUES (1);", 22, "expected VALUES"),
+            ("INSERT INTO t (a b) VALUES (1);", 17, "expected a comma or the end of the columns"),
+            ("INSERT INTO t VALUES (1) x;", 25, "expected a comma or the end of the statement"),
+            ("INSERT INTO t VALUES (1),;", 25, "expected a row"),
+            ("INSERT INTO t VALUES (,1);", 22, "expected a value"),
+            ("INSERT INTO t VALUES (1,);", 24, "expected a value"),
+            ("INSERT INTO t VALUES (1 2);", 24, "expected a comma or the end of a row"),
+            ("INSERT INTO t VALUES ('a' 'b');", 26, "expected a comma or the end of a row"),
+            ("INSERT INTO t VALUES (NOW());", 22, "a value is neither a number nor quoted"),
+            ("INSERT INTO t VALUES (x'0');", 24, "a value's digits are wrong"),
+            ("INSERT INTO t VALUES (x'0g');", 24, "a value's digits are wrong"),
+            ("INSERT INTO t VALUES (b'2');", 24, "a value's digits are wrong"),
+            ("INSERT INTO t VALUES (0x);", 22, "a value is neither a number nor quoted"),
+            ("INSERT INTO t VALUES (1);\n- x", 26, "expected a statement"),
+            ("\0\0\0\0", 0, "expected INSERT"),
+        ] {
+            check_fault(file, offset, message);
+        }
+    }
+
+    #[test]
+    fn a_fault_stays() {
+        let mut reader = InsertReader::new();
+        reader.feed(b"DROP TABLE t;");
+        let first = reader.next_row().unwrap_err();
+        reader.feed(b"INSERT INTO t VALUES (1);");
+        assert_eq!(reader.next_row().unwrap_err(), first);
+    }
+
+    #[test]
+    fn a_long_row_in_small_pieces_is_read_once_not_over_and_over() {
+        let mut file = b"INSERT INTO t VALUES ('".to_vec();
+        file.extend(std::iter::repeat_n(b"abcdefg\\n".as_slice(), 500_000).flatten());
+        file.extend(b"');");
+        let started = std::time::Instant::now();
+        let rows = read(&file, 64).unwrap();
+        assert_eq!(rows[0][0].as_ref().map(Vec::len), Some(4_000_000));
+        // Read over and over, this would be 140 gigabytes of scanning.
+        assert!(started.elapsed().as_secs() < 20);
+    }
+
+    fn cell() -> impl Strategy<Value = (CellForm, Option<Vec<u8>>)> {
+        let nasty = prop::collection::vec(prop::sample::select(b"'\"\\\0\n\r\x1a%_,();Nx".to_vec()), 0..12);
+        let bytes = prop_oneof![prop::collection::vec(any::<u8>(), 0..40), nasty];
+        let number = prop_oneof![
+            any::<i128>().prop_map(|n| n.to_string()),
+            any::<f64>().prop_filter_map("finite", |f| f.is_finite().then(|| format!("{f:e}")))
+        ];
+        prop_oneof![
+            (Just(CellForm::Bare), prop::option::of(number.prop_map(String::into_bytes))),
+            (Just(CellForm::Text), prop::option::of(bytes.clone())),
+            (Just(CellForm::Json), prop::option::of(bytes.clone())),
+            (Just(CellForm::Hex), prop::option::of(bytes)),
+            (Just(CellForm::Bit), prop::option::of(any::<u64>().prop_map(|n| n.to_string().into_bytes()))),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn rows_come_back_as_they_were_written(
+            rows in prop::collection::vec(prop::collection::vec(cell(), 3), 0..20),
+            size in 1usize..300,
+            piece in 1usize..200,
+        ) {
+            let mut file = HEADER.as_bytes().to_vec();
+            let mut expected = Vec::new();
+            for row in &rows {
+                // A column has one form: each row is a table of its own here.
+                let mut writer = InsertWriter::new("t", Some(&["a", "b", "c"]), size, row.iter().map(|(form, _)| *form).collect());
+                let cells: Vec<Option<&[u8]>> = row.iter().map(|(_, value)| value.as_deref()).collect();
+                for _ in 0..3 {
+                    writer.push_row(&cells, &mut file).unwrap();
+                    expected.push(row.iter().map(|(_, value)| value.clone()).collect::<OwnedRow>());
+                }
+                writer.finish(&mut file);
+            }
+            prop_assert_eq!(read(&file, piece).unwrap(), expected);
+            // Torn anywhere inside its last statement, the file is never taken for whole.
+            if let Some(end) = file.len().checked_sub(2).filter(|_| !rows.is_empty()) {
+                prop_assert!(read(&file[..end], piece).is_err());
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_the_reader_fall_over(bytes in prop::collection::vec(any::<u8>(), 0..200), piece in 1usize..50) {
+            let _ = read(&bytes, piece);
+            let mut file = b"INSERT INTO t VALUES (".to_vec();
+            file.extend(bytes);
+            let _ = read(&file, piece);
+        }
+    }
+}

@@ -1,0 +1,153 @@
+//! Rows as INSERT text, a few to a statement, as Dumpling writes them.
+//! Knows how a cell stands in SQL; does not know files, nor when one is full.
+
+use super::{WidthFault, escapes, push_escaped, push_hex};
+use crate::words::addr::sql_ident;
+
+/// How the cells of a column stand in INSERT text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CellForm {
+    /// A number, as it is.
+    Bare,
+    /// In quotes, escaped.
+    Text,
+    /// Bytes: `x'…'`.
+    Hex,
+    /// In quotes, escaped: a JSON document.
+    Json,
+    /// A bit field: its number, as it is.
+    Bit,
+}
+
+/// Writes the rows of one table. Call [`InsertWriter::finish`] at the end of each file.
+#[derive(Clone, Debug)]
+pub struct InsertWriter {
+    head: Vec<u8>,
+    forms: Vec<CellForm>,
+    statement_size: usize,
+    /// Bytes of the statement that is open; 0: none is.
+    written: usize,
+}
+
+const SQL_ESCAPES: [u8; 256] =
+    escapes(&[(0, b'0'), (b'\n', b'n'), (b'\r', b'r'), (b'\\', b'\\'), (b'\'', b'\''), (b'"', b'"'), (0x1a, b'Z')]);
+
+impl InsertWriter {
+    /// `columns` are named where the cells are not all of the table's columns (generated ones are never written).
+    /// A statement ends with the row that brings it to `statement_size` bytes.
+    pub fn new<S: AsRef<str>>(table: &str, columns: Option<&[S]>, statement_size: usize, forms: Vec<CellForm>) -> Self {
+        let columns = columns.map_or(String::new(), |names| {
+            let names: Vec<String> = names.iter().map(|name| sql_ident(name.as_ref())).collect();
+            format!(" ({})", names.join(","))
+        });
+        let head = format!("INSERT INTO {}{columns} VALUES\n", sql_ident(table)).into_bytes();
+        Self { head, forms, statement_size, written: 0 }
+    }
+
+    /// Appends a row. On a fault nothing is appended.
+    pub fn push_row(&mut self, cells: &[Option<&[u8]>], out: &mut Vec<u8>) -> Result<(), WidthFault> {
+        if cells.len() != self.forms.len() {
+            return Err(WidthFault { expected: self.forms.len(), found: cells.len() });
+        }
+        let before = out.len();
+        if self.written >= self.statement_size {
+            self.finish(out);
+        }
+        if self.written == 0 {
+            out.extend_from_slice(&self.head);
+        } else {
+            out.extend_from_slice(b",\n");
+        }
+        out.push(b'(');
+        for (at, (cell, form)) in cells.iter().zip(&self.forms).enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            match (cell, form) {
+                (None, _) => out.extend_from_slice(b"NULL"),
+                (Some(bytes), CellForm::Bare | CellForm::Bit) => out.extend_from_slice(bytes),
+                (Some(bytes), CellForm::Text | CellForm::Json) => {
+                    out.push(b'\'');
+                    push_escaped(bytes, &SQL_ESCAPES, out);
+                    out.push(b'\'');
+                }
+                (Some(bytes), CellForm::Hex) => {
+                    out.extend_from_slice(b"x'");
+                    push_hex(bytes, out);
+                    out.push(b'\'');
+                }
+            }
+        }
+        out.push(b')');
+        self.written += out.len() - before;
+        Ok(())
+    }
+
+    /// Ends the open statement, if there is one.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        if self.written > 0 {
+            out.extend_from_slice(b";\n");
+            self.written = 0;
+        }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn check(forms: &[CellForm], cells: &[Option<&[u8]>], expected: &str) {
+        let mut writer = InsertWriter::new::<&str>("t", None, 1 << 20, forms.to_vec());
+        let mut out = Vec::new();
+        writer.push_row(cells, &mut out).unwrap();
+        writer.finish(&mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), format!("INSERT INTO `t` VALUES\n{expected};\n"));
+    }
+
+    #[test]
+    fn each_form_writes_its_sql() {
+        check(&[CellForm::Bare, CellForm::Bit], &[Some(b"-1.5e10"), Some(b"7")], "(-1.5e10,7)");
+        check(&[CellForm::Text; 3], &[Some(b"a"), Some(b""), None], "('a','',NULL)");
+        check(&[CellForm::Text], &[Some(b"\0\n\r\\'\"\x1a\t%_")], "('\\0\\n\\r\\\\\\'\\\"\\Z\t%_')");
+        check(&[CellForm::Text], &[Some("é\u{1F600}".as_bytes())], "('é\u{1F600}')");
+        check(&[CellForm::Hex; 3], &[Some(b"\x00\xffA"), Some(b""), None], "(x'00ff41',x'',NULL)");
+        check(&[CellForm::Json], &[Some(br#"{"a": "\n"}"#)], r#"('{\"a\": \"\\n\"}')"#);
+        check(&[], &[], "()");
+    }
+
+    #[test]
+    fn a_statement_ends_at_its_size_and_a_file_where_it_is_finished() {
+        let mut writer = InsertWriter::new("a`b", Some(&["x", "y`"]), 45, vec![CellForm::Bare; 2]);
+        let mut out = Vec::new();
+        for n in 0..3 {
+            let n = n.to_string();
+            writer.push_row(&[Some(n.as_bytes()), None], &mut out).unwrap();
+        }
+        writer.finish(&mut out);
+        writer.finish(&mut out);
+        writer.push_row(&[Some(b"9"), None], &mut out).unwrap();
+        writer.finish(&mut out);
+        let head = "INSERT INTO `a``b` (`x`,`y```) VALUES\n";
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            format!("{head}(0,NULL);\n{head}(1,NULL);\n{head}(2,NULL);\n{head}(9,NULL);\n")
+        );
+        let mut writer = InsertWriter::new::<&str>("t", None, 40, vec![CellForm::Bare]);
+        let mut out = Vec::new();
+        for n in 10..16 {
+            writer.push_row(&[Some(n.to_string().as_bytes())], &mut out).unwrap();
+        }
+        writer.finish(&mut out);
+        let head = "INSERT INTO `t` VALUES\n";
+        assert_eq!(String::from_utf8(out).unwrap(), format!("{head}(10),\n(11),\n(12),\n(13);\n{head}(14),\n(15);\n"));
+    }
+
+    #[test]
+    fn a_row_of_another_width_is_refused_and_nothing_written() {
+        let mut writer = InsertWriter::new::<&str>("t", None, 1, vec![CellForm::Bare]);
+        let mut out = Vec::new();
+        assert_eq!(writer.push_row(&[None, None], &mut out), Err(WidthFault { expected: 1, found: 2 }));
+        assert!(out.is_empty());
+    }
+}

@@ -1,0 +1,118 @@
+//! Rows as the stream of a `LOAD DATA LOCAL INFILE`, and the clauses of the statement that go with it.
+//! Knows how a cell stands in the stream; does not know connections, batches or what the server answers.
+
+use super::{WidthFault, escapes, push_escaped, push_hex};
+use crate::words::addr::{TableName, sql_ident};
+
+/// How the cells of a column stand in the stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoadForm {
+    /// As they are, escaped. For text and numbers; for bytes where [`super::load_form`] says that the target takes them.
+    Escaped,
+    /// As hexadecimal digits, loaded through `UNHEX`: for bytes. `UNHEX` of a user variable keeps every byte.
+    Hex,
+    /// A number in decimal, loaded through `CAST(… AS UNSIGNED)`: for bit fields, which take a bare `7` as the byte 0x37.
+    Number,
+}
+
+/// Writes rows of one table. Takes the same cells as [`super::InsertWriter`].
+#[derive(Clone, Debug)]
+pub struct TsvEncoder {
+    forms: Vec<LoadForm>,
+}
+
+const LOAD_ESCAPES: [u8; 256] =
+    escapes(&[(0, b'0'), (b'\t', b't'), (b'\n', b'n'), (b'\r', b'r'), (b'\\', b'\\'), (0x1a, b'Z')]);
+
+impl TsvEncoder {
+    pub fn new(forms: Vec<LoadForm>) -> Self {
+        Self { forms }
+    }
+
+    /// Appends a row. On a fault nothing is appended.
+    pub fn push_row(&self, cells: &[Option<&[u8]>], out: &mut Vec<u8>) -> Result<(), WidthFault> {
+        if cells.len() != self.forms.len() {
+            return Err(WidthFault { expected: self.forms.len(), found: cells.len() });
+        }
+        for (at, (cell, form)) in cells.iter().zip(&self.forms).enumerate() {
+            if at > 0 {
+                out.push(b'\t');
+            }
+            match (cell, form) {
+                (None, _) => out.extend_from_slice(b"\\N"),
+                (Some(bytes), LoadForm::Escaped | LoadForm::Number) => push_escaped(bytes, &LOAD_ESCAPES, out),
+                (Some(bytes), LoadForm::Hex) => push_hex(bytes, out),
+            }
+        }
+        out.push(b'\n');
+        Ok(())
+    }
+
+    /// The statement that loads the stream into these columns. The server asks for the file by the name `file`.
+    pub fn statement<S: AsRef<str>>(&self, table: &TableName, columns: &[S], file: &str) -> String {
+        let mut fields = Vec::with_capacity(columns.len());
+        let mut sets = Vec::new();
+        for (at, (column, form)) in columns.iter().zip(&self.forms).enumerate() {
+            let name = sql_ident(column.as_ref());
+            match form {
+                LoadForm::Escaped => fields.push(name),
+                LoadForm::Hex => {
+                    fields.push(format!("@v{at}"));
+                    sets.push(format!("{name} = UNHEX(@v{at})"));
+                }
+                LoadForm::Number => {
+                    fields.push(format!("@v{at}"));
+                    sets.push(format!("{name} = CAST(@v{at} AS UNSIGNED)"));
+                }
+            }
+        }
+        let set = if sets.is_empty() { String::new() } else { format!(" SET {}", sets.join(", ")) };
+        format!(
+            "LOAD DATA LOCAL INFILE '{}' INTO TABLE {} CHARACTER SET utf8mb4 \
+             FIELDS TERMINATED BY '\\t' ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' ({}){set}",
+            file.replace('\\', "\\\\").replace('\'', "''"),
+            table.sql(),
+            fields.join(", ")
+        )
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    fn check(forms: &[LoadForm], cells: &[Option<&[u8]>], expected: &str) {
+        let mut out = Vec::new();
+        TsvEncoder::new(forms.to_vec()).push_row(cells, &mut out).unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_row_is_a_line_in_which_nothing_ends_a_field_early() {
+        check(&[LoadForm::Escaped; 3], &[Some(b"a"), None, Some(b"")], "a\t\\N\t\n");
+        check(&[LoadForm::Escaped], &[Some(b"\t\n\r\0\\\x1a'\"")], "\\t\\n\\r\\0\\\\\\Z'\"\n");
+        check(&[LoadForm::Escaped], &[Some(b"\\N")], "\\\\N\n");
+        check(&[LoadForm::Escaped], &[Some(b"NULL")], "NULL\n");
+        check(&[LoadForm::Hex; 3], &[Some(b"\x00\t\xff"), None, Some(b"")], "0009ff\t\\N\t\n");
+        check(&[LoadForm::Number], &[Some(b"18446744073709551615")], "18446744073709551615\n");
+    }
+
+    #[test]
+    fn the_statement_loads_bytes_through_unhex_and_bits_as_numbers() {
+        let encoder = TsvEncoder::new(vec![LoadForm::Escaped, LoadForm::Hex, LoadForm::Number]);
+        assert_eq!(
+            encoder.statement(&TableName::new("shop", "a`b"), &["id", "pic`", "flags"], "part-7"),
+            "LOAD DATA LOCAL INFILE 'part-7' INTO TABLE `shop`.`a``b` CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' \
+             ESCAPED BY '\\\\' LINES TERMINATED BY '\\n' (`id`, @v1, @v2) SET `pic``` = UNHEX(@v1), \
+             `flags` = CAST(@v2 AS UNSIGNED)"
+        );
+    }
+
+    #[test]
+    fn a_row_of_another_width_is_refused_and_nothing_written() {
+        let mut out = Vec::new();
+        let found = TsvEncoder::new(vec![LoadForm::Hex]).push_row(&[], &mut out);
+        assert_eq!((found, out.is_empty()), (Err(WidthFault { expected: 1, found: 0 }), true));
+    }
+}

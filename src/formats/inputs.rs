@@ -1,0 +1,94 @@
+//! What each kind of step needs to do its work, as the plan's nodes carry it. No secret, no estimate, no setting that
+//! may change without the step running again (threads, rates: those are read from the spec at apply).
+
+use serde::{Deserialize, Serialize};
+
+use super::structure::{Schema, Table, View};
+use crate::words::addr::TableName;
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerInputs {
+    /// `host:port`.
+    pub place: String,
+    pub user: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunnerInputs {
+    pub workdir: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GateInputs {
+    pub gate: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DatabaseInputs {
+    pub schema: Schema,
+    pub ddl: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TableInputs {
+    /// As the source has it, estimates left out.
+    pub source: Table,
+    /// As it is created, estimates left out.
+    pub target: Table,
+    pub ddl: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DumpInputs {
+    pub table: TableName,
+    /// Of the source's table.
+    pub fingerprint: crate::words::digest::Digest,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub where_: Option<String>,
+    pub engine: String,
+    pub format: String,
+    pub compress: String,
+}
+
+/// `load` and `verify` read the table's structure at its `table` step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LoadInputs {
+    pub table: TableName,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VerifyInputs {
+    pub table: TableName,
+    /// `full`, `count` or `none`.
+    pub mode: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForeignKeysInputs {
+    pub table: TableName,
+    pub ddl: Vec<String>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ViewInputs {
+    pub view: View,
+    pub ddl: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReportInputs {
+    pub migration: String,
+    /// Keys of the tables it certifies.
+    pub tables: Vec<String>,
+}

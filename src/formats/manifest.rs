@@ -1,0 +1,53 @@
+//! `mig-manifest.json` and the manifest of one table: each part's file, bytes, rows, borders and hashes. A part's
+//! entry is also its record in state and journal.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::chunk::Range;
+use super::rowhash::PartHash;
+use crate::words::digest::Digest;
+
+pub const FORMAT_VERSION: u32 = 1;
+
+/// The file that names every part of every table; written when the dump of all tables is whole.
+pub const FILE: &str = "mig-manifest.json";
+
+/// Of one table: complete or absent, never half.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TableManifest {
+    pub format_version: u32,
+    /// Key form.
+    pub table: String,
+    /// Names of the columns in the files, in order.
+    pub columns: Vec<String>,
+    pub parts: Vec<PartEntry>,
+}
+
+/// One part: one chunk, one file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PartEntry {
+    pub part: u32,
+    pub file: String,
+    pub bytes: u64,
+    pub rows: u64,
+    /// `None`: cut by size alone (a table without a usable key).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<Range>,
+    /// Of the rows, as dumped.
+    pub hash: PartHash,
+    /// Of the file's bytes.
+    pub digest: Digest,
+}
+
+impl TableManifest {
+    pub fn digest(&self) -> Digest {
+        Digest::of(self)
+    }
+
+    pub fn hash(&self) -> PartHash {
+        self.parts.iter().fold(PartHash::default(), |sum, part| sum.merged(&part.hash))
+    }
+}

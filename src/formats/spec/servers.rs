@@ -1,0 +1,204 @@
+//! `source "mysql"`, `target "tidb"`, `runner "local"` and `mig`: blocks -> model.
+
+use hcl_edit::structure::Block;
+
+use super::expression::Evaluator;
+use super::faults::Read;
+use super::fields::{Fields, Nested, Schema, not_yet};
+use super::model::{Runner, Server, Tls, TlsMode};
+use super::units;
+use super::value::Kind;
+use crate::words::diag::Diagnostic;
+use crate::words::secret::Secret;
+
+const SOURCE: Schema = Schema {
+    attributes: &["host", "port", "username", "password", "max_threads"],
+    blocks: &[Nested::one("tls")],
+    later: &["password_secret", "iam_auth", "cluster_identifier"],
+};
+
+const TARGET: Schema = Schema {
+    attributes: &["host", "port", "username", "password", "tier", "region", "ledger_schema"],
+    blocks: &[Nested::one("tls")],
+    later: &["password_secret", "iam_auth"],
+};
+
+const TLS: Schema = Schema { attributes: &["mode", "ca_file"], blocks: &[], later: &[] };
+
+const RUNNER: Schema = Schema { attributes: &["workdir"], blocks: &[], later: &[] };
+
+const SETTINGS: Schema = Schema {
+    attributes: &["required_version", "plan_lifetime"],
+    blocks: &[Nested { name: "backend", labels: 1, many: true }],
+    later: &[],
+};
+
+const LOCAL_BACKEND: Schema = Schema { attributes: &["path"], blocks: &[], later: &[] };
+
+/// What the `mig` block sets.
+pub(super) struct Settings {
+    pub state_path: String,
+    pub plan_lifetime_seconds: u64,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { state_path: "mig.migstate".into(), plan_lifetime_seconds: 72 * 3600 }
+    }
+}
+
+pub(super) fn source(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Server> {
+    server(evaluator, text, block, &SOURCE, 3306)
+}
+
+pub(super) fn target(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Server> {
+    server(evaluator, text, block, &TARGET, 4000)
+}
+
+/// Labels of a block with a kind and a name.
+pub(super) fn labels(block: &Block) -> (String, String) {
+    let label = |n: usize| block.labels.get(n).map_or("", |l| l.as_str()).to_owned();
+    (label(0), label(1))
+}
+
+fn server(evaluator: &Evaluator, text: usize, block: &Block, schema: &Schema, port: u16) -> Read<Server> {
+    let fields = Fields::open(evaluator, text, block, schema);
+    let (label, name) = labels(block);
+    let host = fields.required_word("host");
+    let given_port = fields.number("port", 1..=u64::from(u16::MAX));
+    let username = fields.required_word("username");
+    let password = password(evaluator, &fields);
+    let tls = match fields.block("tls") {
+        Some(block) => tls(evaluator, text, block),
+        None => Ok(Tls { mode: TlsMode::VerifyIdentity, ca_file: None }),
+    };
+    // An attribute that the schema does not have is not set.
+    let max_threads = fields.threads("max_threads", 1024);
+    let ledger_schema = fields.word("ledger_schema");
+    let tier = fields.word("tier");
+    let region = fields.word("region");
+    Ok(Server {
+        label,
+        name,
+        host: host?,
+        port: given_port?.and_then(|p| u16::try_from(p).ok()).unwrap_or(port),
+        username: username?,
+        password: password?,
+        tls: tls?,
+        max_threads: max_threads?.unwrap_or(16),
+        ledger_schema: ledger_schema?.unwrap_or_else(|| "mig_ledger".into()),
+        tier: tier?,
+        region: region?,
+        place: fields.place(),
+    })
+}
+
+fn password(evaluator: &Evaluator, fields: &Fields) -> Read<Option<Secret>> {
+    let name = super::credentials::PASSWORD;
+    let Some(value) = fields.credential(name)? else { return Ok(None) };
+    evaluator.mark_secret(&value.files);
+    let Kind::String(text) = &value.kind else { return Err(fields.wrong_type(name, "a string", &value)) };
+    let place = evaluator.faults.place(&fields.value_at(name));
+    if !value.sensitive && value.files.is_empty() && !text.is_empty() {
+        evaluator.faults.push(
+            Diagnostic::warning("MIG1216", "a password stands in the spec")
+                .at(place.clone())
+                .detail("Whoever reads the spec, or its history, has it.")
+                .help("Declare a variable with `sensitive = true` and set it by its environment variable."),
+        );
+    }
+    if text.ends_with(['\n', '\r']) {
+        evaluator.faults.push(
+            Diagnostic::warning("MIG1227", "the password ends with a line break")
+                .at(place)
+                .detail("It is sent as it is, line break included.")
+                .help("Write the file without a line break at its end: printf %s …"),
+        );
+    }
+    Ok(Some(Secret::new(text.clone())))
+}
+
+fn tls(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Tls> {
+    let fields = Fields::open(evaluator, text, block, &TLS);
+    let mode = fields.choice(
+        "mode",
+        &[
+            ("disabled", TlsMode::Disabled),
+            ("required", TlsMode::Required),
+            ("verify_ca", TlsMode::VerifyCa),
+            ("verify_identity", TlsMode::VerifyIdentity),
+        ],
+        &[],
+    );
+    let ca_file = fields.word("ca_file");
+    let (mode, ca_file) = (mode?.unwrap_or(TlsMode::VerifyIdentity), ca_file?);
+    if ca_file.as_deref() == Some("rds") {
+        return Err(not_yet(evaluator, &fields.value_at("ca_file"), "ca_file = \"rds\"", &["a path to a PEM file"]));
+    }
+    if ca_file.is_some() && matches!(mode, TlsMode::Disabled | TlsMode::Required) {
+        evaluator.faults.push(
+            Diagnostic::warning("MIG1230", "`ca_file` has no effect: this mode verifies no certificate")
+                .at(evaluator.faults.place(&fields.value_at("ca_file")))
+                .help("Set mode = \"verify_ca\" or \"verify_identity\", or leave the line out."),
+        );
+    }
+    Ok(Tls { mode, ca_file })
+}
+
+pub(super) fn runner(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Runner> {
+    let fields = Fields::open(evaluator, text, block, &RUNNER);
+    let (label, name) = labels(block);
+    let workdir = fields.word("workdir")?.unwrap_or_else(|| ".mig/work".into());
+    Ok(Runner { label, name, workdir, place: fields.place() })
+}
+
+pub(super) fn settings(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Settings> {
+    let fields = Fields::open(evaluator, text, block, &SETTINGS);
+    let version = required_version(evaluator, &fields);
+    let lifetime = fields.duration("plan_lifetime");
+    let mut state_path = Ok(None);
+    for (n, backend) in fields.blocks("backend").enumerate() {
+        let label = backend.labels.first();
+        let at = fields.at(label.and_then(hcl_edit::Span::span));
+        match label.map_or("", |l| l.as_str()) {
+            _ if n > 0 => {
+                let help = "A spec has one state: keep one backend.";
+                state_path = Err(evaluator.faults.error("MIG1106", &at, "a second backend", help));
+            }
+            "local" => state_path = Fields::open(evaluator, text, backend, &LOCAL_BACKEND).word("path"),
+            "s3" => state_path = Err(not_yet(evaluator, &at, "backend \"s3\"", &["backend \"local\""])),
+            other => {
+                let help = super::faults::suggestion(other, "backend", &["local", "s3"]);
+                let summary = format!("unknown block `backend \"{other}\"`");
+                state_path = Err(evaluator.faults.error("MIG1103", &at, summary, help));
+            }
+        }
+    }
+    version?;
+    let default = Settings::default();
+    Ok(Settings {
+        state_path: state_path?.unwrap_or(default.state_path),
+        plan_lifetime_seconds: lifetime?.unwrap_or(default.plan_lifetime_seconds),
+    })
+}
+
+fn required_version(evaluator: &Evaluator, fields: &Fields) -> Read<()> {
+    let name = "required_version";
+    let Some(constraint) = fields.text(name)? else { return Ok(()) };
+    let version = env!("CARGO_PKG_VERSION");
+    match units::version_satisfies(version, &constraint) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(evaluator.faults.error(
+            "MIG1217",
+            &fields.value_at(name),
+            format!("this spec asks for mig {constraint}; this is mig {version}"),
+            "Use a version that the spec allows, or change what it asks for.",
+        )),
+        Err(part) => Err(fields.wrong(
+            name,
+            "MIG1218",
+            format!("\"{part}\" is no constraint of a version"),
+            "Write for example \">= 0.1\" or \">= 0.1, < 0.3\"; the operators are >=, <=, >, <, = and ~>.",
+        )),
+    }
+}

@@ -1,0 +1,887 @@
+//! What a spec means and what is wrong with one, row by row.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use super::model::*;
+use super::*;
+use crate::words::diag::Severity;
+
+const SERVERS: &str = r#"
+source "mysql" "shop" {
+  host     = "db.example"
+  username = "mover"
+}
+target "tidb" "cloud" {
+  host     = "tidb.example"
+  username = "loader"
+}
+"#;
+
+fn file(name: &str, text: &str) -> SourceFile {
+    SourceFile { name: name.into(), text: text.into() }
+}
+
+fn no_env(_: &str) -> Option<String> {
+    None
+}
+
+fn folder(path: &str) -> Result<Vec<u8>, String> {
+    match path {
+        "rules.txt" => Ok(b"# the shop\nshop.*\n\n  !shop.audit_*  \n".to_vec()),
+        "nested.txt" => Ok(b"shop.*\n@rules.txt\n".to_vec()),
+        "pw.txt" => Ok(b"hunter2".to_vec()),
+        "pw-line.txt" => Ok(b"hunter2\n".to_vec()),
+        "binary" => Ok(vec![0xff, 0xfe]),
+        _ => Err("no such file".into()),
+    }
+}
+
+fn read(texts: &[&str]) -> (Option<Spec>, Vec<Diagnostic>) {
+    let files = texts.iter().enumerate().map(|(n, text)| file(&format!("{}.mig.hcl", ["a", "b", "c"][n]), text));
+    load(&Inputs { files: files.collect(), vars: vec![], var_files: vec![], env: &no_env, read_file: &folder })
+}
+
+/// The faults of one text `a.mig.hcl`, with the servers beside it in another file: code, line:column, and words that
+/// its summary, detail and help together must hold.
+fn check(text: &str, expected: &[(&str, &str, &str)]) {
+    let files = vec![file("a.mig.hcl", text), file("servers.mig.hcl", SERVERS)];
+    let inputs = Inputs { files, vars: vec![], var_files: vec![], env: &no_env, read_file: &folder };
+    let (spec, found) = load(&inputs);
+    let seen: Vec<(String, String)> = found
+        .iter()
+        .map(|d| (d.code.clone(), d.place.as_ref().map_or("-".into(), |p| format!("{}:{}", p.line, p.column))))
+        .collect();
+    let wanted: Vec<(String, String)> = expected.iter().map(|(c, p, _)| ((*c).into(), (*p).into())).collect();
+    assert_eq!(seen, wanted, "{text}\n{}", crate::screen::diagnostics::render(&found, false, 100));
+    for (diagnostic, (_, _, words)) in found.iter().zip(expected) {
+        let said = format!("{} {} {}", diagnostic.summary, diagnostic.detail, diagnostic.help);
+        assert!(said.contains(words), "{words:?} is not in {said:?}");
+        assert!(crate::words::codes::find(&diagnostic.code).is_some(), "{}", diagnostic.code);
+    }
+    assert_eq!(spec.is_none(), found.iter().any(|d| d.severity == Severity::Error), "{text}");
+}
+
+/// A migration with these lines in it.
+fn migration(lines: &str) -> String {
+    format!("migration \"shop\" {{\n  source = source.mysql.shop\n  target = target.tidb.cloud\n{lines}\n}}\n")
+}
+
+fn check_migration(lines: &str, expected: &[(&str, &str, &str)]) {
+    check(&migration(lines), expected);
+}
+
+fn spec_of(text: &str) -> Spec {
+    let (spec, found) = read(&[text, SERVERS]);
+    spec.unwrap_or_else(|| panic!("{}", crate::screen::diagnostics::render(&found, false, 100)))
+}
+
+#[test]
+fn a_minimal_spec_has_the_defaults_of_the_contract() {
+    let spec = spec_of(&migration(""));
+    assert_eq!((spec.state_path.as_str(), spec.plan_lifetime_seconds), ("mig.migstate", 259_200));
+    let (source, target) = (&spec.sources["shop"], &spec.targets["cloud"]);
+    assert_eq!((source.port, target.port, source.max_threads), (3306, 4000, 16));
+    assert_eq!((source.tls.mode, source.password.is_some()), (TlsMode::VerifyIdentity, false));
+    assert_eq!((target.label.as_str(), target.ledger_schema.as_str()), ("tidb", "mig_ledger"));
+    let shop = &spec.migrations["shop"];
+    assert_eq!((shop.source.as_str(), shop.target.as_str(), &shop.runner), ("shop", "cloud", &None));
+    assert_eq!((shop.tables.as_slice(), shop.writes), (["*.*".to_owned()].as_slice(), Writes::Stopped));
+    assert_eq!((shop.dump.threads, shop.dump.file_size, shop.dump.statement_size), (8, 256 << 20, 1 << 20));
+    assert_eq!((shop.dump.chunk_bytes, shop.dump.rate_limit, shop.dump.keep), (None, None, true));
+    assert_eq!((shop.load.threads, shop.load.batch_bytes), (None, None));
+    assert_eq!((shop.verify, shop.verify_threads), (VerifyMode::Full, 4));
+    assert_eq!(shop.gates.compatibility, RuleAction::Stop);
+    assert_eq!((shop.gates.collation, shop.gates.zero_dates), (CollationAction::Stop, ZeroDates::Stop));
+    assert_eq!(shop.gates.target_tables, TargetTables::Absent);
+    assert_eq!(spec.files.keys().collect::<Vec<_>>(), ["a.mig.hcl", "b.mig.hcl"]);
+}
+
+#[test]
+fn every_setting_of_the_contract_reads_into_the_model() {
+    let spec = spec_of(
+        r#"
+mig {
+  required_version = ">= 0.1, < 2"
+  backend "local" {
+    path = "state/${local.name}.migstate"
+  }
+  plan_lifetime = "5m"
+}
+locals {
+  name  = "shop"
+  parts = concat(["${local.name}.*"], ["!shop.x_*"])
+}
+source "mysql" "other" {
+  host        = "::1"
+  port        = 3307
+  username    = upper("mover")
+  max_threads = 4
+  tls {
+    mode    = "verify_ca"
+    ca_file = "ca.pem"
+  }
+}
+target "tidb" "near" {
+  host          = "127.0.0.1"
+  port          = 4001
+  username      = "root"
+  tier          = "T1.standard"
+  region        = "us-west-2"
+  ledger_schema = "ledger"
+  tls { mode = "disabled" }
+}
+runner "local" "here" { workdir = "/var/mig" }
+migration "first" {
+  source = source.mysql.other
+  target = target.tidb.near
+}
+migration "second" {
+  source = source.mysql.other
+  target = target.tidb.near
+  runner = runner.local.here
+  after  = [migration.first, target.tidb.cloud, migration.first]
+  tables = concat(local.parts, ["@rules.txt", "/^db\\.t$/.x"])
+  writes = "stopped"
+  gates {
+    collation       = "convert"
+    collation_map   = { "latin1_swedish_ci" = "utf8mb4_general_ci" }
+    compatibility   = "warn"
+    zero_dates      = "keep"
+    target_tables   = "same_and_empty"
+    accept_unproven = ["writes_stopped"]
+    rule "MIG2107" { action = "rewrite" }
+    rule "MIG2101" { action = "stop" }
+  }
+  dump {
+    engine         = "native"
+    threads        = 2
+    file_size      = "1GiB"
+    statement_size = "64KiB"
+    chunk_bytes    = "32MiB"
+    compress       = "none"
+    format         = "sql"
+    rate_limit     = "10MiB"
+    where          = { "shop.orders" = "a >= '2020'", "`shop`.`a b`" = "1 = 1" }
+    keep           = false
+    disk_limit     = null
+  }
+  load {
+    engine      = "native"
+    threads     = 3
+    batch_bytes = "auto"
+    session     = { TIDB_mem_quota_query = 1073741824 }
+  }
+  verify {
+    mode    = "count"
+    threads = 1
+  }
+}
+"#,
+    );
+    assert_eq!((spec.state_path.as_str(), spec.plan_lifetime_seconds), ("state/shop.migstate", 300));
+    assert_eq!((spec.sources["other"].username.as_str(), spec.sources["other"].max_threads), ("MOVER", 4));
+    assert_eq!(spec.sources["other"].tls, Tls { mode: TlsMode::VerifyCa, ca_file: Some("ca.pem".into()) });
+    assert_eq!((spec.targets["near"].ledger_schema.as_str(), spec.targets["near"].port), ("ledger", 4001));
+    assert_eq!(spec.targets["near"].region.as_deref(), Some("us-west-2"));
+    assert_eq!(spec.runners["here"].workdir, "/var/mig");
+    let m = &spec.migrations["second"];
+    assert_eq!(
+        (m.runner.as_deref(), m.after.as_slice()),
+        (Some("here"), &["migration.first".into(), "target.tidb.cloud".to_owned()][..])
+    );
+    assert_eq!(m.tables, ["shop.*", "!shop.x_*", "shop.*", "!shop.audit_*", "/^db\\.t$/.x"]);
+    assert_eq!(m.gates.rules["MIG2107"], RuleAction::Rewrite);
+    assert_eq!((m.gates.rules.len(), m.gates.accept_unproven.as_slice()), (2, &["writes_stopped".to_owned()][..]));
+    assert_eq!(m.dump.where_.keys().collect::<Vec<_>>(), ["shop.`a b`", "shop.orders"]);
+    assert_eq!((m.dump.chunk_bytes, m.dump.rate_limit, m.dump.keep), (Some(32 << 20), Some(10 << 20), false));
+    assert_eq!(m.load.session["tidb_mem_quota_query"], "1073741824");
+    assert_eq!((m.load.threads, m.verify, m.verify_threads), (Some(3), VerifyMode::Count, 1));
+    assert_eq!(spec.files["rules.txt"], Digest::of_bytes(&folder("rules.txt").unwrap()).to_string());
+}
+
+#[test]
+fn null_is_the_default_whatever_the_attribute() {
+    let spec = spec_of(&migration(
+        "  runner = null\n  tables = null\n  after = null\n  dump {\n    threads = null\n    keep = null\n    \
+         chunk_bytes = null\n    where = null\n  }\n  load {\n    threads = null\n    session = null\n  }",
+    ));
+    let shop = &spec.migrations["shop"];
+    assert_eq!((shop.dump.threads, shop.dump.keep, shop.tables.len()), (8, true, 1));
+    check(
+        "source \"mysql\" \"x\" {\n  host = null\n  username = \"u\"\n}\n",
+        &[("MIG1107", "1:1", "`host` is missing")],
+    );
+}
+
+#[test]
+fn ten_faults_are_ten_diagnostics_each_where_it_stands() {
+    check(
+        include_str!("../../../examples/invalid/ten-faults.mig.hcl"),
+        &[
+            ("MIG1204", "3:19", "72h"),
+            ("MIG1210", "7:7", "local.a -> local.b -> local.a"),
+            ("MIG1206", "8:7", "Did you mean `region`?"),
+            ("MIG1103", "13:1", "Did you mean `source`?"),
+            ("MIG1107", "15:1", "`host` is missing in source \"mysql\" \"z\""),
+            ("MIG1104", "16:3", "Did you mean `host`?"),
+            ("MIG1201", "17:10", "Leave the quotes out: port = 3306."),
+            ("MIG1208", "22:12", "Did you mean `target.tidb.cloud`?"),
+            ("MIG1205", "24:15", "from 1 to 256"),
+            ("MIG1202", "27:12", "Did you mean \"full\"? Allowed: \"full\", \"count\", \"none\"."),
+        ],
+    );
+}
+
+#[test]
+fn key_value_element_and_block_each_point_where_they_stand() {
+    let text = "migration \"é\" {\n  source = source.mysql.shop\n  target = target.tidb.cloud\n  tabels = []\n  \
+                tables = [\"ä.*\", 5]\n  dump {\n    threads = true\n  }\n  lode {\n  }\n}\n";
+    let (_, found) = read(&[text, SERVERS]);
+    let spans: Vec<&str> = found.iter().map(|d| d.place.as_ref().map_or("", |p| &text[p.start..p.end])).collect();
+    assert_eq!(spans, ["\"é\""], "a name that cannot be one hides what hangs on it");
+    let text = text.replace("\"é\"", "\"e\"");
+    let (_, found) = read(&[&text, SERVERS]);
+    let spans: Vec<(&str, usize)> =
+        found.iter().map(|d| d.place.as_ref().map_or(("", 0), |p| (&text[p.start..p.end], p.column))).collect();
+    assert_eq!(spans, [("tabels", 3), ("5", 20), ("true", 15), ("lode", 3)]);
+}
+
+#[test]
+fn a_syntax_fault_hides_no_fault_of_other_blocks_and_files() {
+    let broken = "source \"mysql\" \"s\" {\n  host = = \"x\"\n}\nmigration \"m\" {\n  source = source.mysql.s\n  target = target.tidb.none\n  tablse = []\n}\n";
+    let (spec, found) = read(&[broken, "target \"tidb\" \"t\" {\n  host = \"h\"\n  username = 5\n}\n"]);
+    assert!(spec.is_none());
+    let seen: Vec<(&str, String)> = found
+        .iter()
+        .map(|d| {
+            (d.code.as_str(), d.place.as_ref().map_or(String::new(), |p| format!("{}:{}:{}", p.file, p.line, p.column)))
+        })
+        .collect();
+    // `source.mysql.s` may stand in what could not be read, so nothing is said of it.
+    assert_eq!(
+        seen,
+        [
+            ("MIG1101", "a.mig.hcl:2:10".to_owned()),
+            ("MIG1208", "a.mig.hcl:6:12".to_owned()),
+            ("MIG1104", "a.mig.hcl:7:3".to_owned()),
+            ("MIG1201", "b.mig.hcl:3:14".to_owned()),
+        ]
+    );
+}
+
+#[test]
+fn a_syntax_fault_says_what_most_likely_went_wrong() {
+    for (text, code, at, words) in [
+        ("locals {\n  a = 1\n\nvariable \"x\" {\n  default = 1\n}\n", "MIG1101", "1:1", "never closed"),
+        ("variable \"x\" {\n  default = 1\n", "MIG1101", "1:1", "never closed"),
+        ("locals {\n  a = \"x\n}\n", "MIG1101", "2:7", "A quote is opened"),
+        ("locals {\n  a = 'x'\n}\n", "MIG1101", "2:7", "only double quotes"),
+        ("locals {\n  a = \"x\\.y\"\n}\n", "MIG1101", "2:9", "backslash"),
+        ("variable \"x\" { type = string sensitive = true }\n", "MIG1101", "1:30", "a line of its own"),
+        ("locals {\n  a = 1\n  a = 2\n}\n", "MIG1102", "3:3", "`a` is set twice"),
+        ("locals {\n  m = { \"k\" = 1, \"k\" = 2 }\n}\n", "MIG1102", "2:19", "`k` is set twice"),
+    ] {
+        let (_, found) = read(&[text, SERVERS]);
+        let seen: Vec<String> = found
+            .iter()
+            .filter(|d| d.code.starts_with("MIG110"))
+            .map(|d| d.place.as_ref().map_or(String::new(), |p| format!("{} {}:{}", d.code, p.line, p.column)))
+            .collect();
+        assert_eq!(seen, [format!("{code} {at}")], "{text}\n{found:?}");
+        let said = format!("{:?}", found);
+        assert!(said.contains(words), "{words} is not in {said}");
+    }
+}
+
+#[test]
+fn duplicates_are_told_and_the_rest_is_read_on() {
+    check(
+        "locals {\n  a = 1\n  a = 2\n  b = var.none\n}\nlocals {\n  b = 3\n}\nvariable \"v\" {\n  default = \"\"\n}\nvariable \"v\" {\n}\nsource \"mysql\" \"other\" {\n}\n",
+        &[
+            ("MIG1102", "3:3", "`a` is set twice"),
+            ("MIG1206", "4:7", "Known here: v."),
+            ("MIG1102", "7:3", "the local `b` is set twice"),
+            ("MIG1106", "12:1", "The first stands at a.mig.hcl:9:1."),
+            ("MIG1107", "14:1", "`host` is missing"),
+            ("MIG1107", "14:1", "`username` is missing"),
+        ],
+    );
+}
+
+#[test]
+fn blocks_of_the_wrong_shape_or_of_later_versions_are_told_apart_from_unknown_ones() {
+    for (text, code, at, words) in [
+        ("provider \"aws\" {\n}\n", "MIG1120", "1:1", "provider \"aws\" is not part of this version"),
+        ("source \"aurora\" \"a\" {\n}\n", "MIG1120", "1:1", "This version has: source \"mysql\""),
+        ("target \"mysql\" \"a\" {\n}\n", "MIG1120", "1:1", "target \"tidb\""),
+        ("runner \"ec2\" \"a\" {\n}\n", "MIG1120", "1:1", "runner \"ec2\""),
+        ("runner \"ssh\" \"a\" {\n}\n", "MIG1120", "1:1", "runner \"ssh\""),
+        ("peering \"tidb_cloud\" {\n}\n", "MIG1120", "1:1", "peering"),
+        ("mig {\n  backend \"s3\" {\n  }\n}\n", "MIG1120", "2:11", "This version has: backend \"local\""),
+        ("mig {\n  backend \"gcs\" {\n  }\n}\n", "MIG1103", "2:11", "unknown block"),
+        ("mig {\n  backend \"local\" {\n  }\n  backend \"local\" {\n  }\n}\n", "MIG1106", "4:3", "stands twice"),
+        ("mig {\n}\nmig {\n}\n", "MIG1106", "3:1", "a.mig.hcl:1:1"),
+        ("source \"mysqll\" \"a\" {\n}\n", "MIG1103", "1:8", "Did you mean `mysql`?"),
+        ("source \"mysql\" {\n}\n", "MIG1105", "1:1", "Write `source \"KIND\" \"NAME\" {`."),
+        ("migration {\n}\n", "MIG1105", "1:1", "takes 1 labels, not 0"),
+        ("locals \"x\" {\n}\n", "MIG1105", "1:1", "takes 0 labels, not 1"),
+        ("runner \"local\" \"a b\" {\n}\n", "MIG1111", "1:16", "cannot be a name"),
+        ("runner \"local\" \"1a\" {\n}\n", "MIG1111", "1:16", "begins with a letter"),
+        ("migrations \"x\" {\n}\n", "MIG1103", "1:1", "Did you mean `migration`?"),
+        ("host = \"x\"\n", "MIG1105", "1:1", "outside of any block"),
+        ("locals {\n  a {\n  }\n}\n", "MIG1105", "2:3", "Write `a = { … }`."),
+        ("runner \"local\" \"r\" {\n  workdir {\n  }\n}\n", "MIG1105", "2:3", "is an attribute, not a block"),
+        ("runner \"local\" \"r\" {\n  workdir = 5\n}\n", "MIG1201", "2:13", "must be a string, not a number"),
+        ("runner \"local\" \"r\" {\n  workdir = \"\"\n}\n", "MIG1205", "2:13", "`workdir` is empty"),
+        ("mig {\n  required_version = \">= 9\"\n}\n", "MIG1217", "2:22", "asks for mig >= 9"),
+        ("mig {\n  required_version = \"^1\"\n}\n", "MIG1218", "2:22", "\"^1\" is no constraint"),
+        ("mig {\n  plan_lifetime = \"0s\"\n}\n", "MIG1204", "2:19", "no duration"),
+        ("mig {\n  plan_lifetime = 72\n}\n", "MIG1201", "2:19", "a duration like"),
+    ] {
+        check(text, &[(code, at, words)]);
+    }
+}
+
+#[test]
+fn servers_say_what_is_wrong_with_them() {
+    let server =
+        |lines: &str| format!("source \"mysql\" \"s\" {{\n  host = \"h\"\n  username = \"u\"\n  {lines}\n}}\n");
+    for (lines, code, at, words) in [
+        ("port = 0", "MIG1205", "4:10", "from 1 to 65535"),
+        ("port = 65536", "MIG1205", "4:10", "out of range: 65536"),
+        ("port = 3306.5", "MIG1205", "4:10", "whole number"),
+        ("port = -1", "MIG1205", "4:10", "from 1"),
+        ("max_threads = 0", "MIG1205", "4:17", "from 1 to 1024"),
+        ("ledger_schema = \"x\"", "MIG1104", "4:3", "has no attribute `ledger_schema`"),
+        ("iam_auth = true", "MIG1120", "4:3", "`iam_auth` in source \"mysql\" \"s\" is not part of this version"),
+        ("password_secret = \"arn\"", "MIG1120", "4:3", "not part of this version"),
+        ("tls = { mode = \"required\" }", "MIG1105", "4:3", "is a block, not an attribute"),
+        ("tls { mode = \"verify\" }", "MIG1202", "4:16", "\"verify_identity\""),
+        ("tls { mode = \"verify_caa\" }", "MIG1202", "4:16", "Did you mean \"verify_ca\"?"),
+        ("tls { ca_file = \"rds\" }", "MIG1120", "4:19", "a path to a PEM file"),
+        ("tls \"x\" { mode = \"required\" }", "MIG1105", "4:3", "takes 0 labels, not 1"),
+        ("tls { mode = \"required\" }\n  tls { mode = \"required\" }", "MIG1106", "5:3", "stands twice"),
+        ("timeout { x = 1 }", "MIG1103", "4:3", "has no block `timeout`"),
+        ("password = 5", "MIG1201", "4:14", "must be a string, not a number"),
+        ("password = source.mysql.shop", "MIG1201", "4:14", "a reference to a block"),
+    ] {
+        check(&server(lines), &[(code, at, words)]);
+    }
+    check(
+        "source \"mysql\" \"s\" {\n  host = \"h\\n\"\n  username = \"\"\n}\n",
+        &[("MIG1205", "2:10", "line breaks"), ("MIG1205", "3:14", "is empty")],
+    );
+    check(
+        &server("tls {\n    mode = \"disabled\"\n    ca_file = \"x\"\n  }"),
+        &[("MIG1230", "6:15", "verifies no certificate")],
+    );
+}
+
+#[test]
+fn a_migration_says_what_is_wrong_with_it() {
+    for (lines, code, at, words) in [
+        ("  tables = []", "MIG1205", "4:12", "matches no table"),
+        ("  tables = \"shop.*\"", "MIG1201", "4:12", "Write it in brackets"),
+        ("  tables = [\"a.*\", \" \"]", "MIG1225", "4:20", "is empty"),
+        ("  tables = [\"@nested.txt\"]", "MIG1225", "4:13", "in line 2"),
+        ("  tables = [\"@none.txt\"]", "MIG1223", "4:13", "no such file"),
+        ("  tables = [\"@binary\"]", "MIG1223", "4:13", "is not UTF-8 text"),
+        ("  writes = \"lock\"", "MIG1120", "4:12", "writes = \"lock\" is not part of this version"),
+        ("  writes = \"clone\"", "MIG1120", "4:12", "This version has: stopped."),
+        ("  writes = \"stoped\"", "MIG1202", "4:12", "Did you mean \"stopped\"?"),
+        ("  runner = target.tidb.cloud", "MIG1226", "4:12", "must be a runner, not `target.tidb.cloud`"),
+        ("  runner = \"here\"", "MIG1226", "4:12", "not a string"),
+        ("  after = [migration.shop]", "MIG1226", "4:12", "after itself"),
+        ("  after = [\"x\"]", "MIG1226", "4:12", "references"),
+        ("  after = source.mysql.shop", "MIG1201", "4:11", "a list of references"),
+        ("  gates { compatibility = \"rewrite\" }", "MIG1202", "4:27", "\"stop\", \"warn\""),
+        ("  gates { collation = \"convert\" }", "MIG1107", "4:23", "needs a `collation_map`"),
+        ("  gates { collation_map = { a = \"b\" } }", "MIG1230", "4:27", "has no effect"),
+        ("  gates { collation_map = { a = \"b c\" } }", "MIG1205", "4:33", "no name of a collation"),
+        ("  gates { accept_unproven = [\"writes_stoped\"] }", "MIG1202", "4:30", "Did you mean \"writes_stopped\"?"),
+        ("  gates { accept_unproven = \"disk\" }", "MIG1201", "4:29", "a list of strings"),
+        ("  gates {\n    rule \"MIG2207\" { action = \"warn\" }\n  }", "MIG1222", "5:10", "no code of a rule"),
+        ("  gates {\n    rule \"MIG210\" { action = \"warn\" }\n  }", "MIG1222", "5:10", "MIG2199"),
+        ("  gates {\n    rule \"MIG2107\" { action = \"ignore\" }\n  }", "MIG1202", "5:31", "\"rewrite\""),
+        ("  gates {\n    rule \"MIG2107\" {\n    }\n  }", "MIG1107", "5:5", "`action` is missing"),
+        ("  dump { engine = \"dumpling\" }", "MIG1120", "4:19", "This version has: native."),
+        ("  dump { format = \"csv\" }", "MIG1120", "4:19", "not part of this version"),
+        ("  dump { compress = \"zstd\" }", "MIG1120", "4:21", "not part of this version"),
+        ("  dump { disk_limit = \"1GiB\" }", "MIG1120", "4:10", "not part of this version"),
+        ("  dump { file_size = \"256MB\" }", "MIG1203", "4:22", "\"256MiB\""),
+        ("  dump { file_size = 256 }", "MIG1203", "4:22", "\"256MiB\""),
+        ("  dump { chunk_bytes = \"big\" }", "MIG1203", "4:24", "no size"),
+        ("  dump { where = { \"shop.*\" = \"1\" } }", "MIG1221", "4:20", "no pattern"),
+        ("  dump { where = { \"shop.a\" = \" \" } }", "MIG1205", "4:31", "is empty"),
+        ("  dump { where = { \"a.b\" = \"1\", \"`a`.b\" = \"2\" } }", "MIG1102", "4:33", "a.b stands twice"),
+        ("  dump {\n    where { x = 1 }\n  }", "MIG1105", "5:5", "where = { … }"),
+        ("  load { engine = \"lightning\" }", "MIG1120", "4:19", "lightning"),
+        ("  load { threads = \"many\" }", "MIG1201", "4:20", "must be a number"),
+        ("  load { session = { SQL_MODE = \"\" } }", "MIG1220", "4:22", "may not set sql_mode"),
+        ("  load { session = { character_set_client = \"x\" } }", "MIG1220", "4:22", "may not set"),
+        ("  load { session = { \"@@global.x\" = \"1\" } }", "MIG1220", "4:22", "global variables are never set"),
+        ("  load { session = { a = [] } }", "MIG1201", "4:26", "is a list"),
+        ("  verify { threads = 1000 }", "MIG1205", "4:22", "from 1 to 256"),
+    ] {
+        check_migration(lines, &[(code, at, words)]);
+    }
+    check(
+        "migration \"x\" {\n  source = target.tidb.cloud\n}\n",
+        &[("MIG1107", "1:1", "`target` is missing"), ("MIG1226", "2:12", "must be a source")],
+    );
+}
+
+#[test]
+fn source_and_target_on_one_host_and_port_are_refused() {
+    for (source, target, same) in [
+        ("DB.example", "db.example.", true),
+        ("localhost", "127.0.0.1", true),
+        ("::1", "localhost", true),
+        ("a", "b", false),
+    ] {
+        let text = format!(
+            "source \"mysql\" \"s\" {{\n  host = \"{source}\"\n  username = \"u\"\n}}\ntarget \"tidb\" \"t\" {{\n  host = \
+             \"{target}\"\n  port = 3306\n  username = \"u\"\n}}\nmigration \"m\" {{\n  source = source.mysql.s\n  target \
+             = target.tidb.t\n}}\n"
+        );
+        let fault = ("MIG1219", "12:12", "source and target are one server");
+        check(&text, if same { std::slice::from_ref(&fault) } else { &[] });
+    }
+}
+
+#[test]
+fn expressions_give_what_they_say_or_a_reason() {
+    for (expression, expected) in [
+        (r#""plain""#, "plain"),
+        (r#""$${x} %%{y}""#, "${x} %{y}"),
+        (r#""a\\.b\t\"\u00e9""#, "a\\.b\t\"é"),
+        (r#""${local.word}-${7}-${true}""#, "Word-7-true"),
+        (r#""${local.word}""#, "Word"),
+        (r#"" a ${~ local.word ~} b ""#, " aWordb "),
+        (r#"(local.word)"#, "Word"),
+        (r#"lower(local.word)"#, "word"),
+        (r#"upper("é")"#, "É"),
+        (r#"join(", ", ["a", "b"], ["c"])"#, "a, b, c"),
+        (r#"join("-", concat(["a"], [1, true]))"#, "a-1-true"),
+        (r#"coalesce(null, "", "x", "y")"#, "x"),
+        (r#"format("%s|%d|%v|%q|%%", "s", 3, true, "q")"#, "s|3|true|\"q\"|%"),
+        (r#"jsonencode({ b = [1, null, "x"], a = 1.5 })"#, "{\"a\":1.5,\"b\":[1,null,\"x\"]}"),
+        (r#"file("pw.txt")"#, "hunter2"),
+        ("<<-END\n    one\n      two ${local.word}\n    END", "one\n  two Word\n"),
+        ("<<END\n  $${x}\nEND", "  ${x}\n"),
+    ] {
+        let text = format!(
+            "locals {{\n  word = \"Word\"\n}}\n{}",
+            migration(&format!("  dump {{\n    where = {{\n      \"a.b\" = {expression}\n    }}\n  }}"))
+        );
+        let sorted =
+            |text: &str| serde_json::from_str::<serde_json::Value>(text).map_or(text.to_owned(), |v| v.to_string());
+        assert_eq!(sorted(&spec_of(&text).migrations["shop"].dump.where_["a.b"]), sorted(expected), "{expression}");
+    }
+}
+
+#[test]
+fn what_is_not_in_the_language_has_its_place_its_reason_and_a_fix() {
+    for (expression, code, words) in [
+        ("true ? \"a\" : \"b\"", "MIG1108", "a conditional"),
+        ("1 + 2", "MIG1108", "an operator"),
+        ("!true", "MIG1108", "an operator"),
+        ("[for x in [1] : x]", "MIG1108", "a `for` expression"),
+        ("{ for k, v in {} : k => v }", "MIG1108", "a `for` expression"),
+        ("local.list[0]", "MIG1108", "an index"),
+        ("local.list[*]", "MIG1108", "a splat"),
+        ("local.map.key", "MIG1108", "looking into a value"),
+        ("concat([[1]]...)", "MIG1108", "`...`"),
+        ("source.mysql.shop.host", "MIG1209", "Refer to the block as `source.mysql.shop`"),
+        ("source.mysql", "MIG1208", "`source.KIND.NAME`"),
+        ("source.mysql.ship", "MIG1208", "Did you mean `source.mysql.shop`?"),
+        ("vra.x", "MIG1208", "Did you mean `var.…`?"),
+        ("shop", "MIG1208", "A text is written in quotes: \"shop\""),
+        ("var.x", "MIG1206", "There is no variable here."),
+        ("local.lisst", "MIG1207", "Did you mean `list`?"),
+        ("lowr(\"X\")", "MIG1109", "Did you mean `lower`?"),
+        ("aws::region(\"X\")", "MIG1109", "The functions"),
+        ("lower(1)", "MIG1224", "one string"),
+        ("lower(\"a\", \"b\")", "MIG1224", "one string"),
+        ("file(\"none\")", "MIG1223", "no such file"),
+        ("file()", "MIG1224", "the path"),
+        ("join([\"a\"])", "MIG1224", "a separator and a list"),
+        ("join(\",\", [[]])", "MIG1224", "lists of strings"),
+        ("concat([1], 2)", "MIG1224", "lists only"),
+        ("coalesce(null, \"\")", "MIG1224", "neither null nor empty"),
+        ("format(\"%d\", \"x\")", "MIG1224", "a whole number for %d"),
+        ("format(\"%s\")", "MIG1224", "a value for every %"),
+        ("format(\"x\", 1)", "MIG1224", "no more values"),
+        ("format(\"%05d\", 1)", "MIG1224", "only %s, %v, %d, %q and %%"),
+        ("jsonencode(source.mysql.shop)", "MIG1224", "no reference"),
+        ("{ (local.list) = 1 }", "MIG1201", "a key is no text but a list"),
+    ] {
+        let text = format!("locals {{\n  list = [1]\n  map = {{ key = 1 }}\n  x = {expression}\n}}\n");
+        let (_, found) = read(&[&text, SERVERS]);
+        assert_eq!(found.len(), 1, "{expression}: {found:?}");
+        assert_eq!(found[0].code, code, "{expression}: {found:?}");
+        let said = format!("{} {} {}", found[0].summary, found[0].detail, found[0].help);
+        let row = crate::words::codes::find(code).unwrap();
+        assert!(said.contains(words) || row.text.contains(words), "{words:?} is not in {said:?}");
+        let place = found[0].place.as_ref().unwrap();
+        assert!(place.line == 4 && place.column >= 7, "{expression}: {place:?}");
+        assert!(!found[0].help.is_empty(), "{expression}");
+    }
+    for (value, words) in
+        [("\"a ${[1]} b\"", "cannot stand inside a text"), ("\"%{ if true }x%{ endif }\"", "directive")]
+    {
+        let (_, found) = read(&[&format!("locals {{\n  x = {value}\n}}\n"), SERVERS]);
+        assert!(found.len() == 1 && found[0].summary.contains(words), "{found:?}");
+    }
+}
+
+/// What `tables = [var.v]`-like uses see of a variable, by its declaration and where its value comes from.
+fn with_variable(
+    declaration: &str,
+    vars: &[(&str, &str)],
+    var_files: &[&str],
+    env: &dyn Fn(&str) -> Option<String>,
+) -> Result<String, Vec<String>> {
+    let text = format!(
+        "variable \"v\" {{\n{declaration}\n}}\n{}",
+        migration("  dump {\n    where = {\n      \"a.b\" = jsonencode(var.v)\n    }\n  }")
+    );
+    let inputs = Inputs {
+        files: vec![file("a.mig.hcl", &text), file("b.mig.hcl", SERVERS)],
+        vars: vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        var_files: var_files.iter().map(|text| file("x.vars.hcl", text)).collect(),
+        env,
+        read_file: &folder,
+    };
+    let (spec, found) = load(&inputs);
+    match spec {
+        Some(spec) => Ok(spec.migrations["shop"].dump.where_["a.b"].clone()),
+        None => Err(found.into_iter().map(|d| format!("{} {} {}", d.code, d.summary, d.help)).collect()),
+    }
+}
+
+#[test]
+fn the_value_of_a_variable_comes_from_the_nearest_of_its_five_sources() {
+    let all = |name: &str| match name {
+        "MIG_VAR_v" => Some("own".to_owned()),
+        "V" => Some("env".to_owned()),
+        _ => None,
+    };
+    let only_env = |name: &str| (name == "V").then(|| "env".to_owned());
+    let declared = "  default = \"default\"\n  env = \"V\"";
+    for (vars, files, env, expected) in [
+        (&[("v", "1"), ("v", "2")][..], &["v = \"file\""][..], &all as &dyn Fn(&str) -> Option<String>, "2"),
+        (&[], &["v = \"file\"", "v = \"later\""], &all, "later"),
+        (&[], &[], &all, "own"),
+        (&[], &[], &only_env, "env"),
+        (&[], &[], &no_env, "default"),
+    ] {
+        assert_eq!(with_variable(declared, vars, files, env), Ok(format!("\"{expected}\"")));
+    }
+    let missing = with_variable("  env = \"V\"", &[], &[], &no_env).unwrap_err();
+    assert_eq!(missing.len(), 1);
+    assert!(missing[0].starts_with("MIG1211") && missing[0].contains("MIG_VAR_v") && missing[0].contains("variable V"));
+}
+
+#[test]
+fn the_value_of_a_variable_is_of_its_type() {
+    for (kind, text, expected) in [
+        ("string", "5", Some("\"5\"")),
+        ("string", "", Some("\"\"")),
+        ("number", "5", Some("5")),
+        ("number", " -2.5 ", Some("-2.5")),
+        ("number", "five", None),
+        ("bool", "true", Some("true")),
+        ("bool", "yes", None),
+        ("list(string)", "[\"a\", \"b\"]", Some("[\"a\",\"b\"]")),
+        ("list(string)", "a,b", None),
+        ("list(string)", "[1]", None),
+        ("list(string)", "[var.x]", None),
+        ("map(string)", "{ a = \"1\" }", Some("{\"a\":\"1\"}")),
+        ("map(string)", "{\"a\": \"1\"}", Some("{\"a\":\"1\"}")),
+        ("map(string)", "[]", None),
+    ] {
+        let found = with_variable(&format!("  type = {kind}"), &[("v", text)], &[], &no_env);
+        match expected {
+            Some(expected) => assert_eq!(found, Ok(expected.to_owned()), "{kind} {text}"),
+            None => assert!(found.unwrap_err()[0].starts_with("MIG1212"), "{kind} {text}"),
+        }
+    }
+    for (declaration, code) in [
+        ("  type = strin", "MIG1202"),
+        ("  type = \"string\"", "MIG1202"),
+        ("  type = list(number)", "MIG1202"),
+        ("  type = number\n  default = \"5\"", "MIG1212"),
+        ("  default = [\"a\"]", "MIG1212"),
+        ("  default = var.w", "MIG1108"),
+        ("  default = \"x\"\n  sensitiv = true", "MIG1104"),
+    ] {
+        let faults = with_variable(declaration, &[], &[], &no_env).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].starts_with(code), "{declaration}: {faults:?}");
+    }
+    for (vars, files, code) in [
+        (&[("w", "1")][..], &[][..], "MIG1213"),
+        (&[], &["vv = 1"], "MIG1213"),
+        (&[], &["v = 5"], "MIG1212"),
+        (&[], &["v = \"a\"\nv = \"b\""], "MIG1102"),
+        (&[], &["x {\n}"], "MIG1105"),
+        (&[], &["v = = 1"], "MIG1101"),
+    ] {
+        let faults = with_variable("  default = \"d\"", vars, files, &no_env).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].starts_with(code), "{vars:?} {files:?}: {faults:?}");
+    }
+}
+
+const MARKER: &str = "hunter2-marker";
+
+/// Nothing that a reading leaves behind may show the marker: neither the spec, nor a diagnostic in any form.
+fn check_secret(texts: &[&str], vars: &[(&str, &str)], var_files: &[&str], codes: &[&str]) -> Option<Spec> {
+    let env = |name: &str| (name == "MIG_VAR_pw").then(|| MARKER.to_owned());
+    let read = |path: &str| match path {
+        "secret.txt" => Ok(MARKER.as_bytes().to_vec()),
+        other => folder(other),
+    };
+    let inputs = Inputs {
+        files: texts.iter().enumerate().map(|(n, text)| file(&format!("{n}.mig.hcl"), text)).collect(),
+        vars: vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        var_files: var_files.iter().map(|text| file("x.vars.hcl", text)).collect(),
+        env: &env,
+        read_file: &read,
+    };
+    let (spec, found) = load(&inputs);
+    let seen: Vec<&str> = found.iter().map(|d| d.code.as_str()).collect();
+    assert_eq!(seen, codes, "{texts:?}\n{found:?}");
+    let shown = [
+        format!("{spec:?}"),
+        format!("{found:?}"),
+        serde_json::to_string(&found).unwrap(),
+        crate::screen::diagnostics::render(&found, false, 200),
+        crate::screen::diagnostics::render(&found, true, 80),
+        spec.as_ref().map(|s| s.digest_form().to_string()).unwrap_or_default(),
+    ];
+    for text in shown {
+        assert!(!text.contains("hunter2"), "{text}");
+    }
+    let digest = Digest::of_bytes(MARKER.as_bytes()).to_string();
+    assert!(!format!("{spec:?}").contains(&digest), "not even as a hash");
+    spec
+}
+
+fn with_password(password: &str) -> String {
+    format!("source \"mysql\" \"s\" {{\n  host = \"h\"\n  username = \"u\"\n  password = {password}\n}}\n")
+}
+
+const SENSITIVE: &str = "variable \"pw\" {\n  sensitive = true\n}\n";
+
+#[test]
+fn a_sensitive_value_reaches_the_password_and_is_seen_nowhere() {
+    for (password, expected) in [
+        ("var.pw", MARKER.to_owned()),
+        ("local.pw", MARKER.to_owned()),
+        ("\"${local.pw}x\"", format!("{MARKER}x")),
+        ("upper(var.pw)", MARKER.to_uppercase()),
+        ("file(\"secret.txt\")", MARKER.to_owned()),
+        ("local.from_file", MARKER.to_owned()),
+        ("coalesce(null, var.pw)", MARKER.to_owned()),
+    ] {
+        let locals = "locals {\n  pw = var.pw\n  from_file = file(\"secret.txt\")\n}\n";
+        let text = format!("{SENSITIVE}{locals}{}", with_password(password));
+        // The file is read by the local in any case; only as a password it is known to be a secret.
+        let text = if password.contains("from_file") || password.contains("file(") {
+            text
+        } else {
+            text.replace("  from_file = file(\"secret.txt\")\n", "")
+        };
+        let spec = check_secret(&[&text], &[], &[], &[]).unwrap();
+        assert_eq!(spec.sources["s"].password.as_ref().unwrap().reveal(), expected, "{password}");
+    }
+}
+
+#[test]
+fn a_sensitive_value_anywhere_else_is_refused() {
+    for lines in [
+        "  tables = [var.pw]",
+        "  tables = [local.a]",
+        "  tables = [\"x${local.a}\"]",
+        "  dump {\n    where = { \"a.b\" = upper(var.pw) }\n  }",
+        "  dump {\n    where = { \"${var.pw}.b\" = \"1\" }\n  }",
+        "  load {\n    session = { x = jsonencode([local.a]) }\n  }",
+        "  writes = var.pw",
+        "  dump {\n    file_size = var.pw\n  }",
+        "  dump {\n    threads = var.pw\n  }",
+        "  tables = [file(var.pw)]",
+    ] {
+        let text = format!("{SERVERS}{SENSITIVE}locals {{\n  a = var.pw\n}}\n{}", migration(lines));
+        check_secret(&[&text], &[], &[], &["MIG1215"]);
+    }
+    for lines in ["host = var.pw\n  username = \"u\"", "host = \"h\"\n  username = \"${var.pw}\""] {
+        let text = format!("{SENSITIVE}source \"mysql\" \"s\" {{\n  {lines}\n}}\n");
+        check_secret(&[&text], &[], &[], &["MIG1215"]);
+    }
+}
+
+#[test]
+fn a_secret_written_down_is_blanked_in_every_line_that_is_shown() {
+    let literal = with_password(&format!("\"{MARKER}\""));
+    let spec = check_secret(&[&literal], &[], &[], &["MIG1216"]);
+    assert!(spec.is_some(), "a literal password is a warning");
+    let default = format!("variable \"x\" {{\n  sensitive = true\n  default = \"{MARKER}\"\n}}\n");
+    for (text, codes) in [
+        (with_password(&format!("\"{MARKER}${{5 + 5}}\"")), &["MIG1108"][..]),
+        (with_password(&format!("[\"{MARKER}\"]")), &["MIG1201"]),
+        (with_password(&format!("lower(\"{MARKER}\", 1)")), &["MIG1224"]),
+        (with_password(&format!("{{ {} = 1 }}", MARKER.replace('-', "_"))), &["MIG1201"]),
+        (with_password("hunter2"), &["MIG1208"]),
+        (with_password("var.y") + &format!("variable \"y\" {{\n  default = \"{MARKER}\" 5\n}}\n"), &["MIG1101"]),
+        (with_password(&format!("<<E\n{MARKER}\n${{1 + 1}} {MARKER}\nE")), &["MIG1108"]),
+        (with_password(&format!("\"{MARKER}")), &["MIG1101"]),
+        (with_password(&format!("\"{MARKER}\" 5")), &["MIG1101"]),
+        (with_password(&format!("'{MARKER}'")), &["MIG1101"]),
+        (with_password("var.x").replace("password", "passwrd") + &default, &["MIG1104"]),
+        (with_password(&format!("\"{MARKER}\"")).replace("password", "passwrd"), &["MIG1104"]),
+        (with_password(&format!("\"{MARKER}\"")).replace("password", "Password"), &["MIG1104"]),
+        (with_password(&format!("\"{MARKER}\"")).replace("password", "pasword"), &["MIG1104"]),
+        (with_password(&format!("\"{MARKER}\"")).replace("password", "db_pwd"), &["MIG1104"]),
+        (with_password(&format!("\"a\"\n  password = \"{MARKER}\"")), &["MIG1216", "MIG1102"]),
+        (format!("password = \"{MARKER}\"\n"), &["MIG1105"]),
+        (default.replace("default = ", "type = number\n  default = "), &["MIG1212"]),
+        (default.replace("\"hunter2-marker\"", "[\"hunter2-marker\", 1 + 1]"), &["MIG1108"]),
+        (default.replace("\"hunter2-marker\"", "\"hunter2-marker"), &["MIG1101"]),
+        (default.replace("default =", "defalt ="), &["MIG1211", "MIG1104"]),
+        (default.replace("sensitive", "sensitve"), &["MIG1104"]),
+        (
+            default.replace(
+                "default = \"hunter2-marker\"",
+                "default = \"hunter2-marker\"\n  default = \"hunter2-marker\"",
+            ),
+            &["MIG1102"],
+        ),
+        (
+            format!(
+                "{}{}",
+                with_password("local.a"),
+                format_args!("locals {{\n  a = local.b\n  b = \"{MARKER}\"\n  b = \"{MARKER}\"\n}}\n")
+            ),
+            &["MIG1216", "MIG1102"],
+        ),
+        (
+            format!(
+                "{}{}",
+                with_password("var.y"),
+                format_args!("variable \"y\" {{\n  type = bool\n  default = \"{MARKER}\"\n}}\n")
+            ),
+            &["MIG1212"],
+        ),
+        (
+            format!(
+                "locals {{\n  db = {{ password = \"{MARKER}\", x = 1 + 1 }}\n  token = \"{MARKER}${{1 + 1}}\"\n}}\n"
+            ),
+            &["MIG1108", "MIG1108"],
+        ),
+    ] {
+        check_secret(&[&text], &[], &[], codes);
+    }
+}
+
+#[test]
+fn a_secret_from_outside_is_in_no_message() {
+    let text = format!("{SENSITIVE}{}", with_password("var.pw"));
+    check_secret(&[&text], &[("pw", MARKER)], &[], &["MIG1214"]);
+    check_secret(&[&text], &[("pww", MARKER)], &[], &["MIG1213"]);
+    check_secret(&[&text], &[], &[&format!("pww = \"{MARKER}\"\n")], &["MIG1213"]);
+    check_secret(&[&text], &[], &[&format!("pw = [\"{MARKER}\"]\n")], &["MIG1212"]);
+    check_secret(&[&text], &[], &[&format!("pw = \"{MARKER}\n")], &["MIG1101"]);
+    check_secret(&[&text], &[], &[&format!("pw = \"{MARKER}\" {MARKER}\n")], &["MIG1101"]);
+    check_secret(&[&text.replace("sensitive = true", "sensitive = true\n  type = number")], &[], &[], &["MIG1212"]);
+    check_secret(
+        &[&text.replace("sensitive = true", "sensitive = true\n  type = list(string)")],
+        &[],
+        &[],
+        &["MIG1212"],
+    );
+    let ended = text.replace("var.pw", "file(\"pw-line.txt\")");
+    check_secret(&[&ended], &[], &[], &["MIG1227"]);
+}
+
+#[test]
+fn any_text_is_read_or_refused_and_every_place_lies_in_it() {
+    // Every prefix of a spec, and every spec with one byte replaced: no panic, and places that exist.
+    let whole = format!("{SERVERS}{SENSITIVE}{}", migration("  tables = [\"é.*\"]\n  dump { file_size = \"1GiB\" }"));
+    let check = |text: &str| {
+        let (_, found) = read(&[text]);
+        for place in found.iter().filter_map(|d| d.place.as_ref()) {
+            assert!(text.get(place.start..place.end).is_some(), "{place:?} in {text:?}");
+        }
+        crate::screen::diagnostics::render(&found, false, 80);
+    };
+    for (at, _) in whole.char_indices() {
+        check(&whole[..at]);
+        for with in ["\"", "{", "é", "\n", "$"] {
+            let mut text = whole.clone();
+            text.replace_range(at..at + text[at..].chars().next().map_or(1, char::len_utf8), with);
+            check(&text);
+        }
+    }
+    for text in ["", "\u{feff}", "}", "{", "\"", "a", "a =", "<<E", "/*", "\r\n", "\u{feff}locals {\n}\n"] {
+        check(text);
+    }
+}
+
+#[test]
+fn no_file_is_no_spec() {
+    let inputs = Inputs { files: vec![], vars: vec![], var_files: vec![], env: &no_env, read_file: &folder };
+    let (spec, found) = load(&inputs);
+    assert!(spec.is_none() && found.len() == 1 && found[0].code == "MIG1112");
+}
+
+#[test]
+fn the_digest_form_changes_with_what_is_meant_and_not_with_how_it_is_written() {
+    let form = |text: &str| spec_of(text).digest_form();
+    let one = form(&migration("  tables = [\"a.*\"]"));
+    assert_eq!(one, form(&format!("# a comment\nlocals {{\n  t = \"a.*\"\n}}\n{}", migration("  tables = [local.t]"))));
+    assert_ne!(one, form(&migration("  tables = [\"b.*\"]")));
+    assert_ne!(
+        form(&migration("  tables = [\"shop.*\", \"!shop.audit_*\"]")),
+        form(&migration("  tables = [\"@rules.txt\"]"))
+    );
+}
+
+#[test]
+fn ten_faults_are_readable_at_eighty_columns_without_colour() {
+    let text = include_str!("../../../examples/invalid/ten-faults.mig.hcl");
+    let files = vec![file("ten-faults.mig.hcl", text), file("servers.mig.hcl", SERVERS)];
+    let (_, found) = load(&Inputs { files, vars: vec![], var_files: vec![], env: &no_env, read_file: &folder });
+    let shown = crate::screen::diagnostics::render(&found, false, 80);
+    for place in found.iter().filter_map(|d| d.place.as_ref()) {
+        assert!(shown.contains(&format!("{}:{}:{}", place.file, place.line, place.column)), "{shown}");
+    }
+    assert!(shown.lines().all(|line| line.chars().count() <= 80 && !line.contains('\u{1b}')), "{shown}");
+    assert_eq!(shown.lines().last(), Some("10 errors"), "{shown}");
+}
+
+#[test]
+fn a_circle_of_locals_is_named_by_its_path_and_told_once() {
+    for (locals, at, path) in [
+        ("  a = local.a", "2:7", "local.a -> local.a"),
+        (
+            "  a = \"x${local.b}\"\n  b = [local.c]\n  c = lower(local.a)",
+            "4:13",
+            "local.a -> local.b -> local.c -> local.a",
+        ),
+        ("  x = local.a\n  a = local.b\n  b = local.a", "4:7", "local.a -> local.b -> local.a"),
+    ] {
+        check(&format!("locals {{\n{locals}\n}}\n"), &[("MIG1210", at, path)]);
+    }
+    let chain: String = (0..5000).map(|n| format!("  l{n} = local.l{}\n", n + 1)).collect();
+    let (_, found) = read(&[&format!("locals {{\n{chain}  l5000 = 1\n}}\n"), SERVERS]);
+    assert!(
+        !found.is_empty() && found.iter().all(|d| d.code == "MIG1210"),
+        "a chain too long for any stack is refused"
+    );
+}
+
+#[test]
+fn a_runner_called_default_is_the_one_of_migrations_that_name_none() {
+    let runner = "runner \"local\" \"default\" {\n  workdir = \"w\"\n}\n";
+    let spec = spec_of(&format!("{runner}{}", migration("")));
+    assert_eq!(spec.migrations["shop"].runner.as_deref(), Some("default"));
+}

@@ -1,0 +1,358 @@
+//! State, journal and lock as files: `shop.migstate`, `shop.migstate.journal`, `shop.migstate.lock`, readable by their
+//! owner only. Knows how bytes become durable and nothing of what they mean.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustix::fs::FlockOperation;
+
+use crate::seams::store::{Guard, Holder, Locking, Store};
+use crate::words::error::{Failure, Outcome};
+
+/// Where a plan or another small file is put. Replaces a file as a whole (a plan file): write beside it, sync, rename, sync of the folder. Its owner alone may read
+/// it: structure is nobody else's business.
+///
+/// # Errors
+/// The system's.
+pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+    let temporary = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(&temporary, path)
+    })();
+    if written.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    written?;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(folder)?.sync_all()
+}
+
+pub struct FileStore {
+    /// The state's path, a link followed, so that a replace does not replace the link.
+    path: PathBuf,
+    place: String,
+    journal: Mutex<Appending>,
+}
+
+/// The journal's handle.
+enum Appending {
+    NotYet,
+    Open(File),
+    /// A write or a sync failed: what it left is for the next run to read.
+    Broken,
+}
+
+impl FileStore {
+    /// Touches nothing yet.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        let path = path.into();
+        let place = path.display().to_string();
+        let path = std::fs::canonicalize(&path).unwrap_or(path);
+        Self { path, place, journal: Mutex::new(Appending::NotYet) }
+    }
+
+    fn beside(&self, suffix: &str) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(suffix);
+        name.into()
+    }
+
+    fn folder(&self) -> &Path {
+        match self.path.parent() {
+            Some(folder) if !folder.as_os_str().is_empty() => folder,
+            _ => Path::new("."),
+        }
+    }
+
+    fn sync_folder(&self) -> io::Result<()> {
+        File::open(self.folder())?.sync_all()
+    }
+
+    fn appending(&self) -> MutexGuard<'_, Appending> {
+        // A panic while the handle was held leaves it as it was: an append is one write and one sync.
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn begin_journal(&self) -> io::Result<File> {
+        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(self.beside(".journal"))?;
+        self.sync_folder()?;
+        Ok(file)
+    }
+
+    fn replace(&self, temporary: &Path, bytes: &[u8]) -> io::Result<()> {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(temporary)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        std::fs::rename(temporary, &self.path)?;
+        self.sync_folder()
+    }
+
+    /// `suffix` says which of the files.
+    fn unwritten(&self, suffix: &str, error: &io::Error) -> Failure {
+        let place = format!("{}{suffix}", self.place);
+        let doing = format!("write {place}");
+        match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Failure::new(
+                "MIG4007",
+                doing,
+                error.to_string(),
+                "Free some space and run the same command again: what was durable before remains.",
+            ),
+            ErrorKind::NotFound => Failure::new(
+                "MIG4006",
+                doing,
+                error.to_string(),
+                "Make the folder that the state is to lie in, then run the same command again.",
+            ),
+            ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Failure::new(
+                "MIG4006",
+                doing,
+                error.to_string(),
+                "Make the folder and the file writable for this user, then run the same command again.",
+            ),
+            _ => Failure::new(
+                "MIG4006",
+                doing,
+                error.to_string(),
+                "Look at the disk and run the same command again: what was durable before remains.",
+            ),
+        }
+    }
+
+    fn read(&self, path: &Path, suffix: &str) -> Outcome<Option<Vec<u8>>> {
+        match std::fs::read(path) {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Failure::new(
+                "MIG4005",
+                format!("read {}{suffix}", self.place),
+                error.to_string(),
+                "Look at the path and its permissions: the file must be readable for this user.",
+            )),
+        }
+    }
+
+    /// One attempt: `None` when the file was removed or replaced between opening and locking it.
+    fn lock_once(&self, path: &Path, holder: &Holder) -> io::Result<Option<Locking>> {
+        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(Some(Locking::Held(read_holder(&mut file)))),
+            Err(error) => return Err(error.into()),
+        }
+        let ours = file.metadata()?;
+        let there = match std::fs::metadata(path) {
+            Ok(there) => there,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        if (ours.dev(), ours.ino()) != (there.dev(), there.ino()) {
+            return Ok(None);
+        }
+        let dead = read_holder(&mut file);
+        let mut content = serde_json::to_vec(holder)?;
+        content.push(b'\n');
+        file.set_len(0)?;
+        file.rewind()?;
+        file.write_all(&content)?;
+        Ok(Some(Locking::Got { guard: Box::new(FileGuard { path: path.to_owned(), _file: file }), dead }))
+    }
+}
+
+impl Store for FileStore {
+    fn place(&self) -> String {
+        self.place.clone()
+    }
+
+    fn read_state(&self) -> Outcome<Option<Vec<u8>>> {
+        self.read(&self.path, "")
+    }
+
+    fn read_journal(&self) -> Outcome<Option<Vec<u8>>> {
+        self.read(&self.beside(".journal"), ".journal")
+    }
+
+    fn append(&self, frame: &[u8]) -> Outcome<()> {
+        let mut appending = self.appending();
+        let written = match std::mem::replace(&mut *appending, Appending::Broken) {
+            Appending::NotYet => self.begin_journal(),
+            Appending::Open(file) => Ok(file),
+            Appending::Broken => Err(io::Error::other("an earlier write to it failed")),
+        }
+        .and_then(|mut file| {
+            file.write_all(frame)?;
+            file.sync_data()?;
+            Ok(file)
+        });
+        match written {
+            Ok(file) => {
+                *appending = Appending::Open(file);
+                Ok(())
+            }
+            Err(error) => Err(self.unwritten(".journal", &error)),
+        }
+    }
+
+    fn replace_state(&self, bytes: &[u8]) -> Outcome<()> {
+        let temporary = self.beside(".tmp");
+        // What a killed run left; the lock is ours, so nobody writes it now.
+        match std::fs::remove_file(&temporary) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(self.unwritten(".tmp", &error)),
+            _ => {}
+        }
+        self.replace(&temporary, bytes).map_err(|error| {
+            // Best effort: the temporary file says nothing that the failure does not say.
+            let _ = std::fs::remove_file(&temporary);
+            self.unwritten("", &error)
+        })
+    }
+
+    fn remove_journal(&self) -> Outcome<()> {
+        let mut appending = self.appending();
+        let removed = match std::fs::remove_file(self.beside(".journal")) {
+            Ok(()) => self.sync_folder(),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(error),
+        };
+        removed.map_err(|error| self.unwritten(".journal", &error))?;
+        if !matches!(*appending, Appending::Broken) {
+            *appending = Appending::NotYet;
+        }
+        Ok(())
+    }
+
+    fn try_lock(&self, holder: &Holder) -> Outcome<Locking> {
+        let path = self.beside(".lock");
+        let failed = |cause: String| {
+            Failure::new(
+                "MIG4011",
+                format!("lock {}.lock", self.place),
+                cause,
+                "Put the state into a folder on a local disk that this user may write to.",
+            )
+        };
+        // Each turn means that another holder gave the lock back in between: not a thing to wait for long.
+        for _ in 0..100 {
+            if let Some(locking) = self.lock_once(&path, holder).map_err(|error| failed(error.to_string()))? {
+                return Ok(locking);
+            }
+        }
+        Err(failed("the lock file is replaced again and again".into()))
+    }
+}
+
+/// Removing the file before the lock is let go leaves the folder clean; whoever opened it before finds that it is not
+/// the one under the name any more, and tries again.
+struct FileGuard {
+    path: PathBuf,
+    _file: File,
+}
+
+impl Guard for FileGuard {}
+
+impl Drop for FileGuard {
+    fn drop(&mut self) {
+        // A lock file that stays reads as one of a dead holder: a notice, no harm.
+        let _ = std::fs::remove_file(&self.path);
+    }
+}
+
+fn read_holder(file: &mut File) -> Option<Holder> {
+    let mut content = Vec::new();
+    file.rewind().ok()?;
+    file.read_to_end(&mut content).ok()?;
+    serde_json::from_slice(&content).ok()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn holder(pid: u32) -> Holder {
+        Holder { holder: "ada".into(), host: "box".into(), pid, since: "t".into(), command: "mig apply".into() }
+    }
+
+    fn mode(path: &Path) -> u32 {
+        std::fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn state_and_journal_are_there_for_their_owner_only_and_nothing_else_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.migstate");
+        let store = FileStore::new(&path);
+        assert_eq!(store.read_state().unwrap(), None);
+        assert_eq!(store.read_journal().unwrap(), None);
+        store.append(b"one\n").unwrap();
+        store.append(b"two\n").unwrap();
+        assert_eq!(store.read_journal().unwrap().unwrap(), b"one\ntwo\n");
+        std::fs::write(folder.path().join("a.migstate.tmp"), "left by a killed run").unwrap();
+        store.replace_state(b"s1").unwrap();
+        store.replace_state(b"s2").unwrap();
+        assert_eq!(store.read_state().unwrap().unwrap(), b"s2");
+        assert_eq!((mode(&path), mode(&folder.path().join("a.migstate.journal"))), (0o600, 0o600));
+        store.remove_journal().unwrap();
+        store.remove_journal().unwrap();
+        assert_eq!(store.read_journal().unwrap(), None);
+        store.append(b"three\n").unwrap();
+        store.remove_journal().unwrap();
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_link_to_the_state_stays_a_link() {
+        let folder = tempfile::tempdir().unwrap();
+        let real = folder.path().join("real.migstate");
+        std::fs::write(&real, "old").unwrap();
+        let link = folder.path().join("link.migstate");
+        std::os::unix::fs::symlink(&real, &link).unwrap();
+        FileStore::new(&link).replace_state(b"new").unwrap();
+        assert_eq!(std::fs::read(&real).unwrap(), b"new");
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn a_living_holder_is_named_a_dead_one_is_taken_over() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.migstate");
+        let (one, two) = (FileStore::new(&path), FileStore::new(&path));
+        let Locking::Got { guard, dead: None } = one.try_lock(&holder(1)).unwrap() else { panic!("not got") };
+        let Locking::Held(Some(living)) = two.try_lock(&holder(2)).unwrap() else { panic!("not held") };
+        assert_eq!(living, holder(1));
+        drop(guard);
+        assert!(!folder.path().join("a.migstate.lock").exists());
+        // A killed process leaves the file, and the system lets go of the lock.
+        std::fs::write(folder.path().join("a.migstate.lock"), serde_json::to_vec(&holder(3)).unwrap()).unwrap();
+        let Locking::Got { dead, .. } = two.try_lock(&holder(2)).unwrap() else { panic!("not got") };
+        assert_eq!(dead, Some(holder(3)));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_and_a_full_disk_say_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::new(folder.path().join("no/a.migstate"));
+        let failure = store.append(b"x\n").unwrap_err();
+        assert_eq!((failure.code.as_str(), failure.exit.code()), ("MIG4006", 1));
+        assert!(failure.hint.contains("Make the folder"), "{}", failure.hint);
+        assert_eq!(store.append(b"x\n").unwrap_err().cause, "an earlier write to it failed");
+        assert_eq!(store.replace_state(b"x").unwrap_err().code, "MIG4006");
+        assert_eq!(store.try_lock(&holder(1)).err().unwrap().code, "MIG4011");
+        // /dev/full answers every write with "no space left".
+        let store = FileStore::new(folder.path().join("a.migstate"));
+        std::os::unix::fs::symlink("/dev/full", folder.path().join("a.migstate.journal")).unwrap();
+        *store.appending() = Appending::Open(File::options().append(true).open("/dev/full").unwrap());
+        let failure = store.append(b"x\n").unwrap_err();
+        assert_eq!(failure.code, "MIG4007");
+        assert!(failure.doing.contains("a.migstate.journal"), "{}", failure.doing);
+    }
+}

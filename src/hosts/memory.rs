@@ -1,0 +1,189 @@
+//! A store in memory that fails on demand: for rehearsals and tests of everything above it. It keeps apart what was
+//! written and what was synced, as a disk does.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::seams::store::{Guard, Holder, Locking, Store};
+use crate::words::error::{Failure, Outcome};
+
+/// What is to go wrong. The default: nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Faults {
+    /// After so many written bytes the machine stands still: the rest of that write is lost, every later call fails.
+    pub crash_after_bytes: Option<u64>,
+    /// The sync of this number (from 1) fails; its bytes are written, whether they last is open.
+    pub failing_sync: Option<u64>,
+    /// Bytes that the disk takes in all.
+    pub capacity: Option<u64>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Disk {
+    state: Option<Vec<u8>>,
+    journal: Option<Vec<u8>>,
+    /// Bytes of the journal that were synced.
+    synced: usize,
+    written: u64,
+    syncs: u64,
+    crashed: bool,
+    broken: bool,
+    locked_by: Option<Holder>,
+}
+
+#[derive(Clone, Default)]
+pub struct MemoryStore {
+    disk: Arc<Mutex<Disk>>,
+    faults: Faults,
+}
+
+impl MemoryStore {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    pub fn with_faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// What a disk may hold after the power went: all that was synced, and the first `kept` bytes of the rest.
+    pub fn after_power_loss(&self, kept: usize) -> Self {
+        let disk = self.disk();
+        let journal = disk.journal.as_ref().map(|bytes| {
+            let end = bytes.len().min(disk.synced.saturating_add(kept));
+            bytes.get(..end).unwrap_or_default().to_vec()
+        });
+        let synced = journal.as_ref().map_or(0, Vec::len);
+        let disk = Disk { state: disk.state.clone(), journal, synced, ..Disk::default() };
+        Self { disk: Arc::new(Mutex::new(disk)), faults: Faults::default() }
+    }
+
+    /// Bytes written to state and journal so far.
+    pub fn written(&self) -> u64 {
+        self.disk().written
+    }
+
+    pub fn syncs(&self) -> u64 {
+        self.disk().syncs
+    }
+
+    /// Puts a state there as if an earlier run had.
+    pub fn put_state(&self, bytes: Vec<u8>) {
+        self.disk().state = Some(bytes);
+    }
+
+    fn disk(&self) -> MutexGuard<'_, Disk> {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many of `wanted` bytes can be written, and the failure that the rest meets.
+    fn room(&self, disk: &mut Disk, wanted: usize) -> (usize, Option<Failure>) {
+        let left = |limit: u64| usize::try_from(limit.saturating_sub(disk.written)).unwrap_or(usize::MAX);
+        let crash = self.faults.crash_after_bytes.map(left).filter(|room| *room < wanted);
+        let full = self.faults.capacity.map(left).filter(|room| *room < wanted);
+        let (room, failure) = match (crash, full) {
+            (Some(room), _) => {
+                disk.crashed = true;
+                (room, Some(failure("MIG4006", "the machine stood still")))
+            }
+            (None, Some(room)) => (room, Some(failure("MIG4007", "no space left on device"))),
+            (None, None) => (wanted, None),
+        };
+        disk.written += room as u64;
+        (room, failure)
+    }
+
+    fn sync(&self, disk: &mut Disk) -> Outcome<()> {
+        disk.syncs += 1;
+        if self.faults.failing_sync == Some(disk.syncs) {
+            return Err(failure("MIG4006", "input/output error"));
+        }
+        Ok(())
+    }
+}
+
+fn failure(code: &'static str, cause: &str) -> Failure {
+    Failure::new(code, "write memory.migstate", cause, "Run the same command again: what was durable before remains.")
+}
+
+fn alive(disk: &Disk) -> Outcome<()> {
+    if disk.crashed { Err(failure("MIG4006", "the machine stood still")) } else { Ok(()) }
+}
+
+impl Store for MemoryStore {
+    fn place(&self) -> String {
+        "memory.migstate".into()
+    }
+
+    fn read_state(&self) -> Outcome<Option<Vec<u8>>> {
+        let disk = self.disk();
+        alive(&disk)?;
+        Ok(disk.state.clone())
+    }
+
+    fn read_journal(&self) -> Outcome<Option<Vec<u8>>> {
+        let disk = self.disk();
+        alive(&disk)?;
+        Ok(disk.journal.clone())
+    }
+
+    fn append(&self, frame: &[u8]) -> Outcome<()> {
+        let mut disk = self.disk();
+        alive(&disk)?;
+        if disk.broken {
+            return Err(failure("MIG4006", "an earlier write to it failed"));
+        }
+        let (room, failure) = self.room(&mut disk, frame.len());
+        disk.journal.get_or_insert_default().extend_from_slice(frame.get(..room).unwrap_or_default());
+        let result = match failure {
+            Some(failure) => Err(failure),
+            None => self.sync(&mut disk),
+        };
+        match result {
+            Ok(()) => disk.synced = disk.journal.as_ref().map_or(0, Vec::len),
+            Err(_) => disk.broken = true,
+        }
+        result
+    }
+
+    fn replace_state(&self, bytes: &[u8]) -> Outcome<()> {
+        let mut disk = self.disk();
+        alive(&disk)?;
+        if let (_, Some(failure)) = self.room(&mut disk, bytes.len()) {
+            return Err(failure);
+        }
+        self.sync(&mut disk)?;
+        disk.state = Some(bytes.to_vec());
+        Ok(())
+    }
+
+    fn remove_journal(&self) -> Outcome<()> {
+        let mut disk = self.disk();
+        alive(&disk)?;
+        disk.journal = None;
+        disk.synced = 0;
+        Ok(())
+    }
+
+    fn try_lock(&self, holder: &Holder) -> Outcome<Locking> {
+        let mut disk = self.disk();
+        alive(&disk)?;
+        if let Some(holder) = &disk.locked_by {
+            return Ok(Locking::Held(Some(holder.clone())));
+        }
+        disk.locked_by = Some(holder.clone());
+        Ok(Locking::Got { guard: Box::new(MemoryGuard { disk: Arc::clone(&self.disk) }), dead: None })
+    }
+}
+
+struct MemoryGuard {
+    disk: Arc<Mutex<Disk>>,
+}
+
+impl Guard for MemoryGuard {}
+
+impl Drop for MemoryGuard {
+    fn drop(&mut self) {
+        self.disk.lock().unwrap_or_else(PoisonError::into_inner).locked_by = None;
+    }
+}

@@ -1,0 +1,6 @@
+//! The hosts: what implements the seams. The only files that name an SDK, a driver or a system call.
+
+pub mod clock;
+pub mod file;
+pub mod memory;
+pub mod mysql;

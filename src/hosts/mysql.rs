@@ -1,0 +1,314 @@
+//! MySQL-compatible servers through `mysql_async`: this file and the folder of its name are the only places that know
+//! the driver. Knows sessions, TLS and faults; knows no step, no table and no dialect beyond its session variables.
+
+mod binlog;
+mod faults;
+mod session;
+mod statement;
+mod tls;
+
+use std::collections::BTreeSet;
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use futures::{FutureExt, StreamExt, stream};
+use mysql_async::prelude::Queryable;
+use mysql_async::{Conn, Opts, OptsBuilder, QueryResult, Row, TextProtocol, Value};
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
+
+use crate::formats::facts::Position;
+use crate::formats::spec::model;
+use crate::seams::sql::{Cell, Connection, Done, Fault, OnChange, OnRow, Role, Rows, Server};
+use crate::words::error::Outcome;
+
+use faults::{Place, fault_of};
+
+/// How long a server has to take a connection: TCP, TLS, log-in and the session's set-up together.
+const CONNECT_TIME: Duration = Duration::from_secs(10);
+/// When an idle line is first asked whether the other end is still there.
+const KEEPALIVE: Duration = Duration::from_secs(30);
+/// The driver's ceiling of one packet. The protocol's own, since the server's `max_allowed_packet` rules anyway, and a
+/// row that the server could send must not be refused here.
+const PACKET_BYTES: usize = 1 << 30;
+/// How much of a LOAD DATA's content goes into one packet: below every server's `max_allowed_packet`.
+const INFILE_CHUNK: usize = 256 << 10;
+
+/// The server that a block of the spec names. Opens no connection yet.
+///
+/// # Errors
+/// Where the block's `ca_file` cannot be read or holds no certificate.
+pub fn server(config: &model::Server, spec_dir: &Path) -> Outcome<Arc<dyn Server>> {
+    let place = Place::of(config);
+    let ssl = tls::options(&config.tls, spec_dir, &place)?;
+    let builder = OptsBuilder::default()
+        .ip_or_hostname(config.host.clone())
+        .tcp_port(config.port)
+        .user(Some(config.username.clone()))
+        .pass(config.password.as_ref().map(|secret| secret.reveal().to_owned()))
+        .tcp_keepalive(Some(KEEPALIVE))
+        .tcp_nodelay(true)
+        .prefer_socket(false)
+        .stmt_cache_size(0)
+        .enable_cleartext_plugin(false)
+        // Both are set so that the driver does not ask the server for them at each connection.
+        .max_allowed_packet(Some(PACKET_BYTES))
+        .wait_timeout(Some(0));
+    let strict = Opts::from(builder.clone().ssl_opts(ssl.clone()));
+    let any_name = tls::any_name(&config.tls, ssl).map(|ssl| Opts::from(builder.ssl_opts(Some(ssl))));
+    Ok(Arc::new(MysqlServer {
+        place,
+        strict,
+        any_name,
+        name_differs: AtomicBool::new(false),
+        variables: OnceCell::new(),
+    }))
+}
+
+struct MysqlServer {
+    place: Place,
+    strict: Opts,
+    /// For `verify_ca`: the same, with the name that the certificate was made for left unchecked.
+    any_name: Option<Opts>,
+    /// Whether `strict` was seen to fail by the name alone.
+    name_differs: AtomicBool,
+    /// Those session variables, of the ones that a session may want to set, that this server has.
+    variables: OnceCell<BTreeSet<String>>,
+}
+
+impl MysqlServer {
+    /// A connection that is logged in and not set up yet.
+    async fn log_in(&self) -> Outcome<Conn> {
+        let opts = match &self.any_name {
+            Some(any_name) if self.name_differs.load(Ordering::Relaxed) => any_name,
+            _ => &self.strict,
+        };
+        match Conn::new(opts.clone()).await {
+            Ok(conn) => Ok(conn),
+            Err(error) => match &self.any_name {
+                Some(any_name) if tls::fails_by_name(&error) => {
+                    let conn = Conn::new(any_name.clone()).await;
+                    match conn {
+                        Ok(conn) => {
+                            self.name_differs.store(true, Ordering::Relaxed);
+                            Ok(conn)
+                        }
+                        Err(error) => Err(self.place.connect_failure(error).await),
+                    }
+                }
+                _ => Err(self.place.connect_failure(error).await),
+            },
+        }
+    }
+
+    async fn open(&self, role: &Role) -> Outcome<MysqlConnection> {
+        let conn = self.log_in().await?;
+        let mut connection = MysqlConnection { conn: Some(conn), mid_answer: false };
+        let known = self
+            .variables
+            .get_or_try_init(|| session::known_variables(&mut connection))
+            .await
+            .map_err(|fault| self.place.setup_failure(&fault))?;
+        for setting in session::settings(role, known, &self.place)? {
+            if let Err(fault) = connection.execute(&setting.sql).await {
+                return Err(setting.failure(&fault, &self.place));
+            }
+        }
+        Ok(connection)
+    }
+}
+
+impl Server for MysqlServer {
+    fn connect<'a>(&'a self, role: &'a Role) -> BoxFuture<'a, Outcome<Box<dyn Connection>>> {
+        async move {
+            match timeout(CONNECT_TIME, self.open(role)).await {
+                Ok(connection) => Ok(Box::new(connection?) as Box<dyn Connection>),
+                Err(_) => Err(self.place.timed_out(CONNECT_TIME)),
+            }
+        }
+        .boxed()
+    }
+
+    fn binlog<'a>(
+        &'a self,
+        from: &'a Position,
+        to: &'a Position,
+        on_change: &'a mut OnChange<'_>,
+    ) -> BoxFuture<'a, Outcome<bool>> {
+        async move {
+            let conn = match timeout(CONNECT_TIME, self.log_in()).await {
+                Ok(conn) => conn?,
+                Err(_) => return Err(self.place.timed_out(CONNECT_TIME)),
+            };
+            binlog::read(conn, from, to, on_change).await.map_err(|fault| self.place.binlog_failure(&fault))
+        }
+        .boxed()
+    }
+
+    fn place(&self) -> String {
+        self.place.to_string()
+    }
+}
+
+/// One session. `conn` is only ever absent while it is dropped.
+struct MysqlConnection {
+    conn: Option<Conn>,
+    /// An answer was begun and not read to its end (an early `Break`, a dropped future): the session is of no use.
+    mid_answer: bool,
+}
+
+impl MysqlConnection {
+    /// Sends one statement; every path that ends with a whole answer resets `mid_answer`.
+    async fn ask<'a>(&'a mut self, sql: &'a str) -> Result<QueryResult<'a, 'static, TextProtocol>, Fault> {
+        statement::refuse_several(sql)?;
+        if self.mid_answer {
+            return Err(Fault::line("an earlier answer was not read to its end"));
+        }
+        self.mid_answer = true;
+        let conn = self.conn.as_mut().ok_or_else(|| Fault::line("the connection is closed"))?;
+        conn.query_iter(sql).await.map_err(fault_of)
+    }
+
+    /// Notes how a statement ended: the session is of use after a server's error, and after nothing else that failed.
+    fn ended<T>(&mut self, result: Result<T, Fault>) -> Result<T, Fault> {
+        self.mid_answer = matches!(&result, Err(fault) if fault.number.is_none());
+        result
+    }
+
+    async fn query_whole(&mut self, sql: &str) -> Result<Rows, Fault> {
+        let mut answer = self.ask(sql).await?;
+        let columns = answer.columns_ref().iter().map(|column| column.name_str().into_owned()).collect();
+        let mut rows = Vec::new();
+        while let Some(row) = answer.next().await.map_err(fault_of)? {
+            rows.push(row.unwrap_raw().into_iter().map(cell).collect::<Result<_, _>>()?);
+        }
+        let warnings = u32::from(answer.warnings());
+        answer.drop_result().await.map_err(fault_of)?;
+        Ok(Rows { columns, rows, warnings })
+    }
+
+    async fn execute_whole(&mut self, sql: &str) -> Result<Done, Fault> {
+        let answer = self.ask(sql).await?;
+        let done = Done {
+            affected: answer.affected_rows(),
+            warnings: u32::from(answer.warnings()),
+            info: answer.info().into_owned(),
+        };
+        answer.drop_result().await.map_err(fault_of)?;
+        Ok(done)
+    }
+
+    /// The count of rows, and whether the answer was read to its end.
+    async fn stream_rows(&mut self, sql: &str, on_row: &mut OnRow<'_>) -> Result<(u64, bool), Fault> {
+        let mut answer = self.ask(sql).await?;
+        let mut count = 0;
+        let mut room: Vec<Option<&[u8]>> = Vec::with_capacity(answer.columns_ref().len());
+        while let Some(row) = answer.next().await.map_err(fault_of)? {
+            let mut cells = emptied(room);
+            borrow_cells(&row, &mut cells)?;
+            let go_on = on_row(&cells);
+            room = emptied(cells);
+            count += 1;
+            if go_on == ControlFlow::Break(()) {
+                return Ok((count, false));
+            }
+        }
+        answer.drop_result().await.map_err(fault_of)?;
+        Ok((count, true))
+    }
+}
+
+impl Connection for MysqlConnection {
+    fn query<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, Result<Rows, Fault>> {
+        async move {
+            let result = self.query_whole(sql).await;
+            self.ended(result)
+        }
+        .boxed()
+    }
+
+    fn execute<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, Result<Done, Fault>> {
+        async move {
+            let result = self.execute_whole(sql).await;
+            self.ended(result)
+        }
+        .boxed()
+    }
+
+    fn stream<'a>(&'a mut self, sql: &'a str, on_row: &'a mut OnRow<'_>) -> BoxFuture<'a, Result<u64, Fault>> {
+        async move {
+            let result = self.stream_rows(sql, on_row).await;
+            let (count, whole) = self.ended(result)?;
+            self.mid_answer = !whole;
+            Ok(count)
+        }
+        .boxed()
+    }
+
+    fn load_data<'a>(&'a mut self, sql: &'a str, data: Vec<u8>) -> BoxFuture<'a, Result<Done, Fault>> {
+        async move {
+            if let Some(conn) = self.conn.as_mut() {
+                // The server's request for a file is answered with these bytes and nothing else, whatever name it asks
+                // for: no path is ever opened.
+                conn.set_infile_handler(async move {
+                    Ok(stream::unfold((data, 0), |(data, at)| async move {
+                        let end = data.len().min(at + INFILE_CHUNK);
+                        let chunk = data.get(at..end).filter(|chunk| !chunk.is_empty())?.to_vec();
+                        Some((Ok(chunk.into()), (data, end)))
+                    })
+                    .boxed())
+                });
+            }
+            let result = self.execute_whole(sql).await;
+            if let (Err(_), Some(conn)) = (&result, self.conn.as_mut()) {
+                // A handler that was not asked must not answer a later statement.
+                conn.set_infile_handler(async {
+                    Err(mysql_async::Error::from(std::io::Error::other("no file is offered")))
+                });
+            }
+            self.ended(result)
+        }
+        .boxed()
+    }
+}
+
+impl Drop for MysqlConnection {
+    fn drop(&mut self) {
+        let Some(conn) = self.conn.take() else { return };
+        if self.mid_answer {
+            // Dropped inside the runtime, the driver would first read the rest of the answer, however long it is.
+            // On a thread outside of it, it closes the socket; where no thread can be had, reading on is the lesser evil.
+            let held = Arc::new(std::sync::Mutex::new(Some(conn)));
+            let _ = std::thread::Builder::new().name("mig-close".into()).spawn(move || drop(held));
+        }
+    }
+}
+
+/// The same room without its content: the allocation is kept from row to row, the borrows are not.
+fn emptied<'a>(mut room: Vec<Option<&[u8]>>) -> Vec<Option<&'a [u8]>> {
+    room.clear();
+    room.into_iter().map(|_| None).collect()
+}
+
+fn borrow_cells<'a>(row: &'a Row, cells: &mut Vec<Option<&'a [u8]>>) -> Result<(), Fault> {
+    for index in 0..row.len() {
+        cells.push(match row.as_ref(index) {
+            Some(Value::Bytes(bytes)) => Some(bytes.as_slice()),
+            Some(Value::NULL) => None,
+            _ => return Err(Fault::line("the server sent a value that is no text")),
+        });
+    }
+    Ok(())
+}
+
+fn cell(value: Option<Value>) -> Result<Cell, Fault> {
+    match value {
+        Some(Value::Bytes(bytes)) => Ok(Some(bytes)),
+        Some(Value::NULL) => Ok(None),
+        _ => Err(Fault::line("the server sent a value that is no text")),
+    }
+}

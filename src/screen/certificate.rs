@@ -1,0 +1,503 @@
+//! The certificate for people: Markdown for the record, a few lines for the end of a run. Says "equal" nowhere
+//! without the evidence beside it. Knows nothing of how the evidence was got.
+
+use super::plan::{moment, outcome_words};
+use super::style::{Ink, Style, bytes, columns, count, duration, pad, pad_left, thousands, wrap};
+use crate::formats::certificate::{Certificate, Judgement, ProvenBy, TableProof, WritesOutcome};
+
+/// Tables listed one a line at the end of a run; more are counted, and only what is not equal is listed.
+const LISTED: usize = 12;
+/// Lines of any other list there.
+const NAMED: usize = 3;
+
+/// The whole certificate as Markdown.
+pub fn markdown(certificate: &Certificate) -> String {
+    let mut out = format!("# Certificate of migration.{}\n\n", certificate.migration);
+    out.push_str(&format!("**{}**\n\n", sentence(certificate)));
+    out.push_str(&parties(certificate));
+    out.push_str(&proven(certificate));
+    out.push_str(&not_proven(certificate));
+    out.push_str(&tables(certificate));
+    out.push_str(&differences(certificate));
+    out.push_str(&rewrites(certificate));
+    out.push_str(&views(certificate));
+    out.push_str(&not_moved(certificate));
+    out.push_str(&gates(certificate));
+    out.push_str(&digest(certificate));
+    out
+}
+
+/// The end of an apply: at most 25 lines.
+pub fn text(certificate: &Certificate, style: Style) -> String {
+    let ink = match certificate.verdict {
+        Judgement::Equal => Ink::Green,
+        Judgement::Unproven => Ink::Yellow,
+        Judgement::Different => Ink::Red,
+    };
+    let mut out =
+        format!("Certificate of migration.{}: {}\n", certificate.migration, style.ink(ink, certificate.verdict.word()));
+    out.push_str(&wrap("", &sentence(certificate), style.width));
+    out.push('\n');
+    out.push_str(&short_tables(certificate, style));
+    let writes = format!("{}. {}", writes_words(certificate), certificate.writes.text);
+    out.push_str(&wrap("Writes: ", writes.trim_end(), style.width));
+    if !certificate.not_moved.is_empty() {
+        let names: Vec<String> = certificate.not_moved.iter().map(|n| format!("{} {}", n.kind, n.name)).collect();
+        out.push_str(&wrap("Not moved: ", &first_of(&names), style.width));
+    }
+    for text in certificate.unproven.iter().take(NAMED) {
+        out.push_str(&wrap("Unproven: ", text, style.width));
+    }
+    if certificate.unproven.len() > NAMED {
+        out.push_str(&format!("Unproven: and {} more\n", certificate.unproven.len() - NAMED));
+    }
+    out.push_str(&wrap(
+        "",
+        &format!("Took {}. mig report shows the whole certificate.", duration(certificate.totals.seconds)),
+        style.width,
+    ));
+    out
+}
+
+fn first_of(names: &[String]) -> String {
+    let shown = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
+    match names.len().saturating_sub(NAMED) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+/// The verdict in one sentence.
+fn sentence(certificate: &Certificate) -> String {
+    let all = format!(
+        "{}, {}",
+        count(certificate.totals.tables, "table", "tables"),
+        count(certificate.totals.rows, "row", "rows")
+    );
+    match certificate.verdict {
+        Judgement::Equal => format!(
+            "Equal: {all}; count and sum of row hashes of every table are the same on the source, as dumped and on the \
+             target, and the structure read back is the one that was to be created."
+        ),
+        Judgement::Different => {
+            let tables = certificate.tables.iter().filter(|t| t.judge() == Judgement::Different).count() as u64;
+            let writes = match certificate.writes.outcome {
+                WritesOutcome::Detected => "; the source was written to while it was moved",
+                _ => "",
+            };
+            format!("Different: {} of {all} differ{}{writes}.", thousands(tables), if tables == 1 { "s" } else { "" })
+        }
+        Judgement::Unproven => {
+            let open = certificate.tables.iter().filter(|t| t.judge() == Judgement::Unproven).count() as u64;
+            let open = match open {
+                0 => "what is open is named below".to_owned(),
+                open => format!("the content of {} was not compared in full", count(open, "table", "tables")),
+            };
+            format!("Unproven: {all}; no difference was found, but {open}.")
+        }
+    }
+}
+
+fn short_tables(certificate: &Certificate, style: Style) -> String {
+    let all: Vec<&TableProof> = certificate.tables.iter().collect();
+    let odd: Vec<&TableProof> = all.iter().copied().filter(|table| table.judge() != Judgement::Equal).collect();
+    let (listed, rest) = if all.len() <= LISTED {
+        (all.as_slice(), String::new())
+    } else {
+        (odd.as_slice(), counted(certificate, &odd))
+    };
+    let listed = &listed[..listed.len().min(LISTED)];
+    let name = listed.iter().map(|table| columns(&table.table)).max().unwrap_or(0).min(34);
+    let rows: Vec<String> = listed.iter().map(|table| count(table.row_count(), "row ", "rows")).collect();
+    let widest = rows.iter().map(|text| columns(text)).max().unwrap_or(0);
+    let mut out = String::new();
+    for (table, rows) in listed.iter().zip(&rows) {
+        let (sign, ink) = match table.judge() {
+            Judgement::Equal => ("✓", Ink::Green),
+            Judgement::Unproven => ("!", Ink::Yellow),
+            Judgement::Different => ("✗", Ink::Red),
+        };
+        let verdict = style.ink(ink, &format!("{sign} {}", pad(table.judge().word(), 9)));
+        let by = match table.proven_by {
+            ProvenBy::ServerHashes | ProvenBy::ClientHashes => "row hashes",
+            ProvenBy::Count => "count only",
+            ProvenBy::NotVerified => "not verified",
+        };
+        out.push_str(&format!(
+            "  {verdict}  {}  {}  {}  {by}\n",
+            pad(&table.table, name),
+            pad_left(rows, widest),
+            pad_left(&bytes(table.bytes), 10),
+        ));
+    }
+    format!("{out}{rest}")
+}
+
+fn counted(certificate: &Certificate, odd: &[&TableProof]) -> String {
+    let more = odd.len().saturating_sub(LISTED) as u64;
+    let equal = (certificate.tables.len() - odd.len()) as u64;
+    let mut out = String::new();
+    if more > 0 {
+        out.push_str(&format!("  … and {} more that are not proven equal\n", thousands(more)));
+    }
+    out.push_str(&format!("  {}: equal\n", count(equal, "table", "tables")));
+    out
+}
+
+fn writes_words(certificate: &Certificate) -> String {
+    let word = match certificate.writes.outcome {
+        WritesOutcome::Proven => "none seen",
+        WritesOutcome::Unproven => "unproven",
+        WritesOutcome::Detected => "detected",
+    };
+    if certificate.writes.how.is_empty() { word.to_owned() } else { format!("{word}, by {}", certificate.writes.how) }
+}
+
+fn parties(certificate: &Certificate) -> String {
+    let mut out = String::from("| | address | identity | version |\n| --- | --- | --- | --- |\n");
+    for (role, party) in [("source", &certificate.source), ("target", &certificate.target)] {
+        out.push_str(&format!(
+            "| {role} | {} | {} | {} |\n",
+            code(&party.address),
+            code(&party.identity),
+            cell(&party.version)
+        ));
+    }
+    let totals = &certificate.totals;
+    out.push_str(&format!(
+        "\nMade {} by mig {}, lineage {}. {}, {}, {} in {}, in {}.\n\n",
+        moment(&certificate.created),
+        certificate.mig_version,
+        code(&certificate.lineage),
+        count(totals.tables, "table", "tables"),
+        count(totals.rows, "row", "rows"),
+        bytes(totals.bytes),
+        count(totals.parts, "part", "parts"),
+        duration(totals.seconds),
+    ));
+    out
+}
+
+fn proven(certificate: &Certificate) -> String {
+    const HEADING: &str = "## What was proven, and by what\n\n";
+    let mut out = String::from(HEADING);
+    for by in [ProvenBy::ServerHashes, ProvenBy::ClientHashes] {
+        let tables: Vec<&TableProof> = certificate
+            .tables
+            .iter()
+            .filter(|table| table.proven_by == by && table.judge() == Judgement::Equal)
+            .collect();
+        if !tables.is_empty() {
+            let rows = tables.iter().map(|table| table.row_count()).sum();
+            out.push_str(&format!(
+                "- {}, {}: equal, by {}.\n",
+                count(tables.len() as u64, "table", "tables"),
+                count(rows, "row", "rows"),
+                by.words()
+            ));
+        }
+    }
+    let structures =
+        certificate.tables.iter().filter(|t| t.structure.equal && t.structure.differences.is_empty()).count() as u64;
+    if structures > 0 {
+        out.push_str(&format!(
+            "- Structure of {}: read back from the target, as it was to be created.\n",
+            count(structures, "table", "tables")
+        ));
+    }
+    let zeros: u64 = certificate.tables.iter().map(|table| table.negative_zeros).sum();
+    if zeros > 0 {
+        out.push_str(&format!(
+            "- {} -0.0: the target holds 0, which is equal as a number.\n",
+            count(zeros, "value is", "values are")
+        ));
+    }
+    if certificate.writes.outcome == WritesOutcome::Proven {
+        out.push_str(&format!("- Writes to the source: {}. {}\n", writes_words(certificate), certificate.writes.text));
+    }
+    if out == HEADING {
+        out.push_str("Nothing.\n");
+    }
+    out.push('\n');
+    out
+}
+
+fn not_proven(certificate: &Certificate) -> String {
+    let mut lines = Vec::new();
+    for (by, what) in [(ProvenBy::Count, "only counted"), (ProvenBy::NotVerified, "not verified")] {
+        let names = names(certificate, |table| table.proven_by == by);
+        if !names.is_empty() {
+            lines.push(format!("- Content {what}: {names}."));
+        }
+    }
+    let half = names(certificate, |table| table.proven_by.sees_content() && table.judge() == Judgement::Unproven);
+    if !half.is_empty() {
+        lines.push(format!("- Evidence is not whole (a place was not looked at): {half}."));
+    }
+    let differing = names(certificate, |table| table.judge() == Judgement::Different);
+    if !differing.is_empty() {
+        lines.push(format!("- **Differences found**: {differing}."));
+    }
+    if certificate.writes.outcome != WritesOutcome::Proven {
+        lines.push(format!("- Writes to the source: {}. {}", writes_words(certificate), certificate.writes.text));
+    }
+    lines.extend(certificate.unproven.iter().map(|text| format!("- {}", line(text))));
+    if lines.is_empty() {
+        lines.push("Nothing is open.".to_owned());
+    }
+    format!("## What was not\n\n{}\n\n", lines.join("\n"))
+}
+
+fn names(certificate: &Certificate, which: impl Fn(&TableProof) -> bool) -> String {
+    certificate
+        .tables
+        .iter()
+        .filter(|table| which(table))
+        .map(|table| code(&table.table))
+        .collect::<Vec<_>>()
+        .join(", ")
+}
+
+fn tables(certificate: &Certificate) -> String {
+    let mut out = String::from(
+        "## Tables\n\n| table | rows | verdict | hash | parts | bytes | dump | load | verify | proven by |\n\
+         | --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |\n",
+    );
+    for table in &certificate.tables {
+        let rows = if table.rows.differs() {
+            three(&table.rows.source, &table.rows.dumped, &table.rows.target, |n| thousands(*n))
+        } else {
+            thousands(table.row_count())
+        };
+        let hash = if table.hash.differs() {
+            three(&table.hash.source, &table.hash.dumped, &table.hash.target, |text| code(text))
+        } else {
+            let known = [&table.hash.target, &table.hash.dumped, &table.hash.source].into_iter().flatten().next();
+            known.map_or("–".to_owned(), |text| code(text))
+        };
+        out.push_str(&format!(
+            "| {} | {rows} | {} | {hash} | {} | {} | {} | {} | {} | {} |\n",
+            code(&table.table),
+            table.judge().word(),
+            thousands(table.parts),
+            bytes(table.bytes),
+            duration(table.seconds.dump),
+            duration(table.seconds.load),
+            duration(table.seconds.verify),
+            table.proven_by.words(),
+        ));
+    }
+    out.push_str("\nThe hash is the sum of the hashes of all rows; where places differ, all three are given.\n\n");
+    out
+}
+
+fn three<T>(source: &Option<T>, dumped: &Option<T>, target: &Option<T>, show: impl Fn(&T) -> String) -> String {
+    let one = |value: &Option<T>| value.as_ref().map_or("not looked at".to_owned(), &show);
+    format!("source {}, dumped {}, target {}", one(source), one(dumped), one(target))
+}
+
+fn differences(certificate: &Certificate) -> String {
+    let tables = certificate.tables.iter().map(|table| (&table.table, &table.structure));
+    let views = certificate.views.iter().map(|view| (&view.name, &view.structure));
+    let mut rows = String::new();
+    for (name, structure) in tables.chain(views) {
+        for difference in &structure.differences {
+            rows.push_str(&format!(
+                "| {} | {} | {} | {} |\n",
+                code(name),
+                cell(&difference.what),
+                code(&difference.expected),
+                code(&difference.actual)
+            ));
+        }
+    }
+    if rows.is_empty() {
+        return String::new();
+    }
+    format!(
+        "## Differences of structure\n\n| object | what | expected | on the target |\n| --- | --- | --- | --- |\n{rows}\n"
+    )
+}
+
+fn rewrites(certificate: &Certificate) -> String {
+    let mut out = String::from("## What arrived changed\n\n");
+    let mut any = false;
+    for table in certificate.tables.iter().filter(|table| !table.rewritten.is_empty()) {
+        any = true;
+        out.push_str(&format!("- {}\n", code(&table.table)));
+        for text in &table.rewritten {
+            out.push_str(&format!("  - {}\n", line(text)));
+        }
+    }
+    if !any {
+        out.push_str("Nothing.\n");
+    }
+    out.push('\n');
+    out
+}
+
+fn views(certificate: &Certificate) -> String {
+    if certificate.views.is_empty() {
+        return String::new();
+    }
+    let names: Vec<String> = certificate.views.iter().map(|view| code(&view.name)).collect();
+    format!("## Views\n\nCompared by their columns, not by their text: {}.\n\n", names.join(", "))
+}
+
+fn not_moved(certificate: &Certificate) -> String {
+    if certificate.not_moved.is_empty() {
+        return String::new();
+    }
+    let mut out = String::from("## Not moved\n\n| kind | name | why |\n| --- | --- | --- |\n");
+    for object in &certificate.not_moved {
+        out.push_str(&format!("| {} | {} | {} |\n", cell(&object.kind), code(&object.name), cell(&object.why)));
+    }
+    out.push('\n');
+    out
+}
+
+fn gates(certificate: &Certificate) -> String {
+    let mut out = String::from("## Gates\n\n| gate | verdict |\n| --- | --- |\n");
+    for (name, outcome) in &certificate.gates {
+        let (_, word, _) = outcome_words(*outcome);
+        out.push_str(&format!("| {} | {word} |\n", cell(name)));
+    }
+    out.push('\n');
+    out
+}
+
+fn digest(certificate: &Certificate) -> String {
+    format!(
+        "## Checking this certificate\n\nIts digest is {}: SHA-256 over the canonical JSON (RFC 8785) of the JSON form \
+         without its `digest`. `mig report -json` prints that form; with it in `certificate.json`:\n\n    jq -jcS \
+         'del(.digest)' certificate.json | sha256sum\n\nThe digest shows that nothing was changed since; it does not \
+         show who wrote it.\n",
+        code(certificate.digest.as_str())
+    )
+}
+
+/// Text for one line of Markdown.
+fn line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Text for a cell of a table.
+fn cell(text: &str) -> String {
+    line(text).replace('|', "\\|")
+}
+
+/// Text as code: the fence is longer than any run of backticks inside.
+fn code(text: &str) -> String {
+    let text = cell(text);
+    if text.is_empty() {
+        return "–".to_owned();
+    }
+    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
+    let fence = "`".repeat(longest + 1);
+    let blank = if longest > 0 { " " } else { "" };
+    format!("{fence}{blank}{text}{blank}{fence}")
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::formats::certificate::tests::{certificate, table};
+    use crate::formats::certificate::{NotMoved, StructureDifference};
+
+    fn check(certificate: &Certificate, expected: &str) {
+        let shown = text(certificate, Style::plain());
+        assert_eq!(shown, expected, "\n{shown}");
+        assert!(shown.lines().all(|line| line.chars().count() <= 80), "{shown}");
+    }
+
+    #[test]
+    fn the_end_of_a_run_names_verdict_evidence_and_tables() {
+        let mut whole = certificate(vec![table("shop.customers", 10_000), table("shop.orders", 1)]);
+        whole.not_moved.push(NotMoved { kind: "trigger".into(), name: "shop.t1".into(), why: "TiDB has none".into() });
+        check(
+            &whole.seal(),
+            "\
+Certificate of migration.shop: equal
+Equal: 2 tables, 10,001 rows; count and sum of row hashes of every table are the
+same on the source, as dumped and on the target, and the structure read back is
+the one that was to be created.
+
+  ✓ equal      shop.customers  10,000 rows     1.0 KiB  row hashes
+  ✓ equal      shop.orders          1 row      1.0 KiB  row hashes
+Writes: none seen, by binlog positions. The binlog did not move; sql_log_bin = 0
+        writes are not seen.
+Not moved: trigger shop.t1
+Took 1 min 10 s. mig report shows the whole certificate.
+",
+        );
+    }
+
+    #[test]
+    fn what_was_only_counted_is_never_called_equal() {
+        let mut counted = table("shop.orders", 5);
+        counted.proven_by = ProvenBy::Count;
+        let sealed = certificate(vec![counted]).seal();
+        for shown in [text(&sealed, Style::plain()), markdown(&sealed)] {
+            assert!(!shown.to_lowercase().contains("equal"), "{shown}");
+            assert!(line(&shown).contains("the content of 1 table was not compared in full"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn twelve_tables_fit_in_25_lines_and_a_thousand_too() {
+        for number in [12, 1_000] {
+            let mut tables: Vec<TableProof> = (0..number).map(|n| table(&format!("shop.t{n:04}"), 10)).collect();
+            tables[0].rows.target = Some(9);
+            let mut whole = certificate(tables);
+            whole.unproven = vec!["One.".into(), "Two.".into(), "Three.".into(), "Four.".into()];
+            whole.not_moved =
+                vec![NotMoved { kind: "event".into(), name: "shop.e".into(), why: "TiDB has none".into() }; 9];
+            let shown = text(&whole.seal(), Style::plain());
+            assert!(shown.lines().count() <= 25, "{}\n{shown}", shown.lines().count());
+            assert!(shown.contains("✗ different  shop.t0000"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn markdown_gives_all_three_values_where_they_differ() {
+        let mut odd = table("shop.`a|b`", 10);
+        odd.rows.target = Some(9);
+        odd.hash.target = Some("77".into());
+        odd.structure.equal = false;
+        odd.structure.differences.push(StructureDifference {
+            what: "column id: type".into(),
+            expected: "bigint".into(),
+            actual: "int".into(),
+        });
+        odd.rewritten.push("MIG2107: column hidden is made visible".into());
+        let shown = markdown(&certificate(vec![odd, table("shop.b", 1)]).seal());
+        for part in [
+            "# Certificate of migration.shop\n\n**Different: 1 of 2 tables, 10 rows differs.**\n",
+            "| `` shop.`a\\|b` `` | source 10, dumped 10, target 9 | different | source `1234567890123456789012`, dumped",
+            "target `77` |",
+            "| `` shop.`a\\|b` `` | column id: type | `bigint` | `int` |",
+            "- **Differences found**: `` shop.`a\\|b` ``.",
+            "  - MIG2107: column hidden is made visible\n",
+            "- 1 table, 1 row: equal, by row hashes computed on both servers.\n",
+            "| collation | passed |",
+        ] {
+            assert!(shown.contains(part), "{part}\n{shown}");
+        }
+    }
+
+    #[test]
+    fn every_row_of_a_markdown_table_has_as_many_cells_as_its_head() {
+        let shown = markdown(&certificate(vec![table("shop.`a|b`", 1)]).seal());
+        let cells = |line: &str| line.replace("\\|", "").matches('|').count();
+        let mut head = None;
+        for line in shown.lines() {
+            if line.starts_with('|') {
+                let expected = *head.get_or_insert(cells(line));
+                assert_eq!(cells(line), expected, "{line}");
+            } else {
+                head = None;
+            }
+        }
+    }
+}

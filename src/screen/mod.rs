@@ -1,0 +1,16 @@
+//! Views of the values of the other floors: plan, progress, certificate, state, failures, as text, JSON, Markdown and
+//! DOT. The only floor that formats for people; it decides nothing. Knows no server, no clock and no file.
+
+pub mod board;
+pub mod certificate;
+mod changes;
+pub mod diagnostics;
+pub mod failure;
+pub mod graph;
+pub mod plan;
+pub mod progress;
+mod rewrites;
+pub mod safe_json;
+pub mod state;
+pub mod stream;
+pub mod style;

@@ -1,0 +1,363 @@
+//! A run while it runs: lines that move on a terminal, plain lines elsewhere, JSON for scripts. Takes events and a
+//! clock; decides nothing. Data (JSON) goes to stdout, progress to stderr.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal, Write};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde_json::Value;
+
+use super::board::Board;
+use super::stream;
+use super::style::{Ink, Style, bytes, count, duration, stderr_size};
+use crate::formats::event::{Counts, Ended, Event};
+use crate::formats::plan::PlanFile;
+use crate::words::addr::StepAddr;
+use crate::words::diag::Diagnostic;
+use crate::words::error::{ExitKind, Failure};
+
+/// A running step has a plain line at most this often.
+const PLAIN_MILLIS: u64 = 10_000;
+/// And a JSON line.
+const JSON_MILLIS: u64 = 1_000;
+/// The terminal is drawn anew at most this often.
+const DRAW_MILLIS: u64 = 100;
+/// Lines of the terminal that are left to what stands above.
+const SPARE_LINES: usize = 3;
+
+/// The clock, handed in.
+pub type Now = Box<dyn Fn() -> Moment + Send>;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// Steady; never goes back.
+    pub millis: u64,
+    /// RFC 3339 in UTC.
+    pub at: String,
+}
+
+/// Where the events of a run are shown.
+pub enum Reporter {
+    Terminal(Terminal),
+    Plain(Plain),
+    Json(Json),
+    /// Shows nothing.
+    Quiet,
+}
+
+impl Reporter {
+    /// JSON on stdout where asked for; else moving lines where stderr is a terminal, plain ones where it is not.
+    pub fn choose(json: bool, style: Style, now: Now) -> Self {
+        if json {
+            Self::Json(Json::new(Box::new(std::io::stdout()), now))
+        } else if std::io::stderr().is_terminal() {
+            Self::Terminal(Terminal::new(style, now))
+        } else {
+            Self::Plain(Plain::new(Box::new(std::io::stderr()), now))
+        }
+    }
+
+    /// Shows one event.
+    pub fn on(&mut self, event: &Event) {
+        match self {
+            Self::Terminal(to) => to.on(event),
+            Self::Plain(to) => to.on(event),
+            Self::Json(to) => to.on(event),
+            Self::Quiet => {}
+        }
+    }
+
+    /// To be called about once a second: what takes long is seen to take long, though nothing happens.
+    pub fn tick(&mut self) {
+        match self {
+            Self::Terminal(to) => to.tick(),
+            Self::Plain(to) => to.tick(),
+            Self::Json(_) | Self::Quiet => {}
+        }
+    }
+
+    /// The plan as `planned_change` and `change_summary`: in the JSON stream only, people read its text.
+    pub fn plan(&mut self, plan: &PlanFile) {
+        if let Self::Json(to) = self {
+            let at = (to.now)().at;
+            to.write(stream::plan(plan, &at));
+        }
+    }
+
+    /// Diagnostics in the JSON stream; people read them rendered.
+    pub fn diagnostics(&mut self, diagnostics: &[Diagnostic]) {
+        if let Self::Json(to) = self {
+            let at = (to.now)().at;
+            to.write(diagnostics.iter().map(|found| stream::diagnostic(found, &at)));
+        }
+    }
+
+    /// A failure outside of any step in the JSON stream; people read it rendered.
+    pub fn failure(&mut self, failure: &Failure) {
+        if let Self::Json(to) = self {
+            let at = (to.now)().at;
+            to.write(stream::failure(failure, &at));
+        }
+    }
+}
+
+/// One object a line.
+pub struct Json {
+    out: Box<dyn Write + Send>,
+    now: Now,
+    board: Board,
+    last: BTreeMap<StepAddr, u64>,
+}
+
+impl Json {
+    /// Writes the version line at once.
+    pub fn new(out: Box<dyn Write + Send>, now: Now) -> Self {
+        let mut json = Self { out, now, board: Board::default(), last: BTreeMap::new() };
+        let at = (json.now)().at;
+        json.write([stream::version(&at)]);
+        json
+    }
+
+    fn on(&mut self, event: &Event) {
+        let Moment { millis, at } = (self.now)();
+        self.board.on(event, millis);
+        match event {
+            Event::StepProgress { addr, .. } if !due(&mut self.last, addr, millis, JSON_MILLIS) => return,
+            Event::StepEnded { addr, .. } => {
+                self.last.remove(addr);
+            }
+            _ => {}
+        }
+        let lines = stream::event(event, &self.board, millis, &at);
+        self.write(lines);
+    }
+
+    fn write(&mut self, lines: impl IntoIterator<Item = Value>) {
+        for line in lines {
+            // A reader that went away does not end a migration.
+            let _ = writeln!(self.out, "{line}");
+        }
+        let _ = self.out.flush();
+    }
+}
+
+/// Whether a step may have a line again, and that it had one now.
+fn due(last: &mut BTreeMap<StepAddr, u64>, addr: &StepAddr, now: u64, every: u64) -> bool {
+    match last.get(addr) {
+        Some(before) if now.saturating_sub(*before) < every => false,
+        _ => {
+            last.insert(addr.clone(), now);
+            true
+        }
+    }
+}
+
+/// Lines that stay: for files and CI.
+pub struct Plain {
+    out: Box<dyn Write + Send>,
+    now: Now,
+    board: Board,
+    last: BTreeMap<StepAddr, u64>,
+}
+
+impl Plain {
+    pub fn new(out: Box<dyn Write + Send>, now: Now) -> Self {
+        Self { out, now, board: Board::default(), last: BTreeMap::new() }
+    }
+
+    fn on(&mut self, event: &Event) {
+        let now = (self.now)().millis;
+        self.board.on(event, now);
+        match event {
+            Event::StepStarted { addr, parts_done, .. } => {
+                // The first progress line comes an interval after the start.
+                self.last.insert(addr.clone(), now);
+                let after = match *parts_done {
+                    0 => String::new(),
+                    parts => format!(" (goes on after {})", count(parts as u64, "durable part", "durable parts")),
+                };
+                self.line(&format!("started   {addr}{after}"));
+            }
+            Event::StepWaits { addr, text } if !text.is_empty() => {
+                if let Some(words) = self.board.step(addr).and_then(|step| step.wait_words(now))
+                    && self.last.insert(addr.clone(), now).is_none_or(|before| now.saturating_sub(before) >= 1_000)
+                {
+                    self.line(&format!("waiting   {addr}: {words}"));
+                }
+            }
+            Event::StepEnded { addr, .. } => {
+                self.last.remove(addr);
+                if let Some(text) = ended_words(event) {
+                    self.line(&text);
+                }
+            }
+            Event::RunStarted { .. } | Event::RunEnded { .. } => {
+                if let Some(text) = run_words(event) {
+                    self.line(&text);
+                }
+            }
+            Event::StepProgress { .. } | Event::StepWaits { .. } | Event::PartDone { .. } => {}
+        }
+        self.tick();
+    }
+
+    fn tick(&mut self) {
+        let now = (self.now)().millis;
+        let lines: Vec<String> = self
+            .board
+            .running()
+            .iter()
+            .filter(|step| due(&mut self.last, &step.addr, now, PLAIN_MILLIS))
+            .map(|step| {
+                let word = if step.waits.is_empty() { "running   " } else { "waiting   " };
+                format!("{word}{}: {}", step.addr, step.words(now))
+            })
+            .collect();
+        for line in lines {
+            self.line(&line);
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        let _ = writeln!(self.out, "{text}");
+        let _ = self.out.flush();
+    }
+}
+
+/// Lines that move: one a running step and a summary, below what stays.
+pub struct Terminal {
+    style: Style,
+    now: Now,
+    board: Board,
+    multi: MultiProgress,
+    bars: Vec<ProgressBar>,
+    drawn: u64,
+}
+
+impl Terminal {
+    pub fn new(style: Style, now: Now) -> Self {
+        let target = ProgressDrawTarget::stderr_with_hz(10);
+        let multi = MultiProgress::with_draw_target(target);
+        Self { style, now, board: Board::default(), multi, bars: Vec::new(), drawn: 0 }
+    }
+
+    fn on(&mut self, event: &Event) {
+        let now = (self.now)().millis;
+        self.board.on(event, now);
+        match event {
+            // What went well is in the counts; what did not stays on the screen.
+            Event::StepEnded { end: Ended::Failed | Ended::Interrupted, .. } => {
+                if let Some(text) = ended_words(event) {
+                    let _ = self.multi.println(self.style.ink(Ink::Red, &text));
+                }
+                self.draw(now);
+            }
+            Event::RunStarted { .. } => {
+                if let Some(text) = run_words(event) {
+                    let _ = self.multi.println(text);
+                }
+                self.draw(now);
+            }
+            Event::RunEnded { .. } => {
+                self.show(&[]);
+                let _ = self.multi.clear();
+                if let Some(text) = run_words(event) {
+                    let _ = writeln!(std::io::stderr(), "{text}");
+                }
+            }
+            _ if now.saturating_sub(self.drawn) >= DRAW_MILLIS => self.draw(now),
+            _ => {}
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = (self.now)().millis;
+        self.draw(now);
+    }
+
+    fn draw(&mut self, now: u64) {
+        self.drawn = now;
+        let (width, height) = stderr_size();
+        // One column is left free: a line that fills the last one makes some terminals break it.
+        let lines = self.board.lines(now, width.saturating_sub(1), height.saturating_sub(SPARE_LINES).max(1));
+        self.show(&lines);
+    }
+
+    fn show(&mut self, lines: &[String]) {
+        while self.bars.len() > lines.len() {
+            if let Some(bar) = self.bars.pop() {
+                bar.finish_and_clear();
+                self.multi.remove(&bar);
+            }
+        }
+        while self.bars.len() < lines.len() {
+            let style = ProgressStyle::with_template("{msg}").unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let bar = self.multi.add(ProgressBar::new_spinner().with_style(style));
+            self.bars.push(bar);
+        }
+        for (bar, line) in self.bars.iter().zip(lines) {
+            bar.set_message(line.clone());
+        }
+    }
+}
+
+/// A line for the end of a step; none for those that never began.
+fn ended_words(event: &Event) -> Option<String> {
+    let Event::StepEnded { addr, end, failure, seconds, rows, bytes: moved } = event else { return None };
+    let mut much = Vec::new();
+    if *rows > 0 {
+        much.push(count(*rows, "row", "rows"));
+    }
+    if *moved > 0 {
+        much.push(bytes(*moved));
+    }
+    let much = if much.is_empty() { String::new() } else { format!(": {}", much.join(", ")) };
+    match end {
+        Ended::Complete => Some(format!("complete  {addr} in {}{much}", duration(*seconds))),
+        Ended::Failed => {
+            let cause = failure.as_ref().map_or_else(String::new, |f| format!(": failed to {}: {}", f.doing, f.cause));
+            Some(format!("failed    {addr} after {}{cause}", duration(*seconds)))
+        }
+        Ended::Interrupted => Some(format!("stopped   {addr} after {}; what is durable is kept", duration(*seconds))),
+        Ended::Unchanged | Ended::UpstreamFailed | Ended::NotStarted => None,
+    }
+}
+
+fn run_words(event: &Event) -> Option<String> {
+    match event {
+        Event::RunStarted { steps, resumed, .. } => {
+            let how = if *resumed { "Going on with" } else { "Starting" };
+            Some(format!("{how} {}.", count(*steps as u64, "step", "steps")))
+        }
+        Event::RunEnded { exit, summary, seconds, .. } => Some(end_words(*exit, summary, *seconds)),
+        _ => None,
+    }
+}
+
+/// `Ended after 1 min 5 s: 57 complete, 1 failed, 3 not started because of it.`
+pub(super) fn end_words(exit: ExitKind, counts: &Counts, seconds: f64) -> String {
+    let mut parts = Vec::new();
+    let mut add = |number: usize, words: &str| {
+        if number > 0 {
+            parts.push(format!("{} {words}", super::style::thousands(number as u64)));
+        }
+    };
+    add(counts.complete, "complete");
+    add(counts.unchanged, "unchanged");
+    add(counts.failed, "failed");
+    add(counts.upstream_failed, "not started because of a failure");
+    add(counts.interrupted, "interrupted");
+    add(counts.not_started, "not started");
+    let word = match exit {
+        ExitKind::Success => "Done",
+        ExitKind::Interrupted => "Interrupted",
+        _ => "Ended",
+    };
+    let steps = if parts.is_empty() { "no step had anything to do".to_owned() } else { parts.join(", ") };
+    let again = if exit == ExitKind::Interrupted { " Run mig apply again: it goes on from here." } else { "" };
+    format!("{word} after {}: {steps}.{again}", duration(seconds))
+}
+
+#[cfg(test)]
+#[path = "progress_tests.rs"]
+mod tests;

@@ -1,0 +1,75 @@
+//! What arrives changed: for each structure the codes of its changes and a unified diff of source and target.
+//! The only file that knows the diff crate.
+
+use std::collections::BTreeMap;
+
+use similar::TextDiff;
+
+use super::style::{Ink, Style, thousands, wrap};
+use crate::formats::plan::{Change, PlanFile, Rewrite};
+
+/// Diffs shown in full; of the others the names stand there, by code.
+const SHOWN: usize = 20;
+/// Lines around a change: enough to see which column it is.
+const CONTEXT: usize = 2;
+
+pub(super) fn section(plan: &PlanFile, style: Style) -> Option<String> {
+    let rewritten: Vec<(&Change, &Rewrite)> =
+        plan.body.changes.iter().filter_map(|change| Some((change, change.rewrite.as_ref()?))).collect();
+    if rewritten.is_empty() {
+        return None;
+    }
+    let title = format!("Arrives changed: {}", thousands(rewritten.len() as u64));
+    let mut out = format!("{}\n", style.ink(Ink::Bold, &title));
+    for (place, (change, rewrite)) in rewritten.iter().take(SHOWN).enumerate() {
+        if place > 0 {
+            out.push('\n');
+        }
+        out.push_str(&format!("  {}\n", name(change)));
+        for diagnostic in &rewrite.changes {
+            out.push_str(&wrap(&format!("    {}  ", diagnostic.code), &diagnostic.summary, style.width));
+            if !diagnostic.detail.is_empty() {
+                out.push_str(&wrap("             ", &diagnostic.detail, style.width));
+            }
+        }
+        out.push_str(&diff(rewrite, style));
+    }
+    if rewritten.len() > SHOWN {
+        out.push_str(&others(&rewritten[SHOWN..], style));
+    }
+    Some(out)
+}
+
+fn name(change: &Change) -> String {
+    change.addr.key().map_or_else(|| change.addr.to_string(), str::to_owned)
+}
+
+fn diff(rewrite: &Rewrite, style: Style) -> String {
+    let diff = TextDiff::from_lines(&rewrite.source, &rewrite.target);
+    let text =
+        diff.unified_diff().context_radius(CONTEXT).header("source", "target").missing_newline_hint(false).to_string();
+    let inked = |line: &str| match line.as_bytes().first() {
+        Some(b'+') => style.ink(Ink::Green, line),
+        Some(b'-') => style.ink(Ink::Red, line),
+        Some(b'@') => style.ink(Ink::Cyan, line),
+        _ => line.to_owned(),
+    };
+    text.lines().map(|line| format!("    {}\n", inked(line.trim_end()))).collect()
+}
+
+/// Nothing that arrives changed is left out: the rest stands there by name.
+fn others(rest: &[(&Change, &Rewrite)], style: Style) -> String {
+    let mut by_code: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (change, rewrite) in rest {
+        let mut codes: Vec<&str> = rewrite.changes.iter().map(|diagnostic| diagnostic.code.as_str()).collect();
+        codes.dedup();
+        for code in codes {
+            by_code.entry(code).or_default().push(name(change));
+        }
+    }
+    let mut out = format!("\n  … and {} more; -json has their diffs\n", thousands(rest.len() as u64));
+    for (code, names) in by_code {
+        out.push_str(&wrap(&format!("    {code}  "), &names.join(", "), style.width));
+    }
+    out
+}

@@ -1,0 +1,158 @@
+//! The `-json` stream: one object a line, with Terraform's message types and bytes, rows, rate and ETA beside them.
+//! Pure: values in, objects out. Numbers that are not known are left out, never NaN.
+
+use serde_json::{Map, Value, json};
+
+use super::board::{Board, short_name};
+use super::plan::{Counts, summary};
+use super::safe_json;
+use crate::formats::event::{Ended, Event};
+use crate::formats::plan::PlanFile;
+use crate::words::diag::{Diagnostic, Severity};
+use crate::words::error::{ExitKind, Failure};
+
+/// Version of the stream's shape.
+pub const VERSION: &str = "1.0";
+
+/// The first line of every stream.
+pub fn version(at: &str) -> Value {
+    let mig = env!("CARGO_PKG_VERSION");
+    message(at, "info", "version", &format!("mig {mig}"), json!({"mig": mig, "ui": VERSION}))
+}
+
+/// One `planned_change` a change, then the `change_summary`.
+pub fn plan(plan: &PlanFile, at: &str) -> Vec<Value> {
+    let mut out: Vec<Value> = plan
+        .body
+        .changes
+        .iter()
+        .map(|change| {
+            let text = format!("{}: {}", change.addr, change.reason);
+            let mut body = json!({"addr": change.addr, "action": change.action, "reason": change.reason});
+            if change.needs_confirm {
+                body["needs_confirm"] = true.into();
+            }
+            message(at, "info", "planned_change", &text, json!({"change": body}))
+        })
+        .collect();
+    let counts = Counts::of(plan);
+    let changes = json!({
+        "create": counts.create, "rerun": counts.rerun, "replace": counts.replace,
+        "forget": counts.forget, "destroy": counts.destroy, "operation": "plan", "blocked": plan.body.blocked,
+    });
+    out.push(message(at, "info", "change_summary", &summary(plan), json!({"changes": changes})));
+    out
+}
+
+pub fn diagnostic(diagnostic: &Diagnostic, at: &str) -> Value {
+    let (level, severity) = match diagnostic.severity {
+        Severity::Error => ("error", "error"),
+        Severity::Warning => ("warn", "warning"),
+    };
+    let mut body = json!({
+        "severity": severity, "code": diagnostic.code, "summary": diagnostic.summary,
+        "detail": diagnostic.detail, "help": diagnostic.help,
+    });
+    if let Some(subject) = &diagnostic.subject {
+        body["address"] = subject.clone().into();
+    }
+    if let Some(place) = &diagnostic.place {
+        body["range"] = json!({
+            "filename": place.file, "line": place.line, "column": place.column,
+            "start": place.start, "end": place.end,
+        });
+        body["snippet"] = place.source_line.clone().into();
+    }
+    message(at, level, "diagnostic", &diagnostic.summary, json!({"diagnostic": body}))
+}
+
+/// A failure as a diagnostic, then the diagnostics it carries.
+pub fn failure(failure: &Failure, at: &str) -> Vec<Value> {
+    let text = failure.to_string();
+    let body = json!({
+        "severity": "error", "code": failure.code, "summary": text, "detail": failure.cause, "help": failure.hint,
+        "address": failure.address, "exit_code": failure.exit.code(),
+    });
+    let mut out = vec![message(at, "error", "diagnostic", &text, json!({"diagnostic": body}))];
+    out.extend(failure.diagnostics.iter().map(|found| diagnostic(found, at)));
+    out
+}
+
+/// What an event says; `board` has already taken it. Steps that were not started have no line: the summary counts
+/// them, and the root causes stand there.
+pub fn event(event: &Event, board: &Board, now: u64, at: &str) -> Vec<Value> {
+    match event {
+        Event::StepStarted { addr, kind, parts_done, .. } => {
+            let hook = json!({"addr": addr, "kind": kind, "parts_done": parts_done});
+            vec![message(at, "info", "apply_start", &format!("{addr}: starts"), json!({"hook": hook}))]
+        }
+        Event::StepProgress { addr, .. } | Event::StepWaits { addr, .. } => {
+            board.step(addr).map(|_| progress(addr, board, now, at)).into_iter().flatten().collect()
+        }
+        Event::StepEnded { addr, end, failure: cause, seconds, rows, bytes } => {
+            let mut hook = json!({"addr": addr, "end": end, "rows": rows, "bytes": bytes});
+            if seconds.is_finite() {
+                hook["elapsed_seconds"] = (*seconds).into();
+            }
+            match end {
+                Ended::Unchanged | Ended::Complete => {
+                    let text = format!("{addr}: complete");
+                    vec![message(at, "info", "apply_complete", &text, json!({"hook": hook}))]
+                }
+                Ended::Failed | Ended::Interrupted => {
+                    let word = if *end == Ended::Failed { "failed" } else { "interrupted" };
+                    let text = format!("{addr}: {word}");
+                    let mut out = vec![message(at, "error", "apply_errored", &text, json!({"hook": hook}))];
+                    out.extend(cause.iter().flat_map(|cause| failure(cause, at)));
+                    out
+                }
+                Ended::UpstreamFailed | Ended::NotStarted => Vec::new(),
+            }
+        }
+        Event::RunEnded { exit, summary, seconds, .. } => {
+            let mut changes = json!(summary);
+            changes["operation"] = "apply".into();
+            changes["exit_code"] = exit.code().into();
+            if seconds.is_finite() {
+                changes["elapsed_seconds"] = (*seconds).into();
+            }
+            let level = if *exit == ExitKind::Success { "info" } else { "error" };
+            let text = super::progress::end_words(*exit, summary, *seconds);
+            vec![message(at, level, "change_summary", &text, json!({"changes": changes}))]
+        }
+        Event::RunStarted { .. } | Event::PartDone { .. } => Vec::new(),
+    }
+}
+
+fn progress(addr: &crate::words::addr::StepAddr, board: &Board, now: u64, at: &str) -> Option<Value> {
+    let step = board.step(addr)?;
+    let mut hook = Map::new();
+    hook.insert("addr".into(), json!(addr));
+    hook.insert("elapsed_seconds".into(), json!(step.seconds(now)));
+    hook.insert("rows".into(), json!(step.rows));
+    hook.insert("bytes".into(), json!(step.bytes));
+    hook.insert("parts".into(), json!(step.parts));
+    let mut known = |name: &str, value: Option<u64>| {
+        if let Some(value) = value {
+            hook.insert(name.into(), json!(value));
+        }
+    };
+    known("total_rows", step.total_rows);
+    known("total_bytes", step.total_bytes);
+    known("rows_per_second", step.rate(now).map(|(rows, _)| rows as u64));
+    known("bytes_per_second", step.rate(now).map(|(_, bytes)| bytes as u64));
+    known("eta_seconds", step.eta(now).map(|seconds| seconds.ceil() as u64));
+    if !step.waits.is_empty() {
+        hook.insert("waits_for".into(), json!(step.waits));
+    }
+    let text = format!("{}: {}", short_name(addr), step.words(now));
+    Some(message(at, "info", "apply_progress", &text, json!({"hook": hook})))
+}
+
+fn message(at: &str, level: &str, kind: &str, text: &str, body: Value) -> Value {
+    let mut out = json!({"@level": level, "@message": text, "@module": "mig.ui", "@timestamp": at, "type": kind});
+    if let (Value::Object(out), Value::Object(body)) = (&mut out, body) {
+        out.extend(body);
+    }
+    safe_json::numbers(out)
+}

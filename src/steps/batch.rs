@@ -1,0 +1,205 @@
+//! Batches of rows out of a dump file: read, hashed and turned into what the target takes. Bounded by bytes and rows;
+//! knows no connection and no ledger.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use super::runner::fault as file_fault;
+use crate::formats::dumpfile::{self, Cell, InsertReader, InsertWriter, Step, TsvEncoder};
+use crate::formats::manifest::PartEntry;
+use crate::formats::rowhash::{self, PartHash, RowHasher};
+use crate::formats::structure::Table;
+use crate::words::digest::Digest;
+use crate::words::error::{ExitKind, Failure, Outcome};
+
+/// Bytes of the file that are read at a time.
+const PIECE: usize = 256 * 1024;
+/// An INSERT statement's size where LOAD DATA is refused.
+const STATEMENT: usize = 1 << 20;
+
+/// How the rows are handed to the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    LoadData,
+    /// Statements of some rows each, where LOAD DATA is refused.
+    Insert,
+}
+
+/// Rows `from..to` of a file (counted from 0), ready to be sent.
+pub struct Batch {
+    pub from: u64,
+    pub to: u64,
+    pub hash: PartHash,
+    /// The stream of LOAD DATA, or one INSERT statement each.
+    pub payload: Vec<Vec<u8>>,
+    pub bytes: u64,
+}
+
+/// Reads one dump file from its start.
+pub struct BatchReader {
+    file: File,
+    path: PathBuf,
+    reader: InsertReader,
+    hasher: RowHasher,
+    encoder: TsvEncoder,
+    table: String,
+    names: Vec<String>,
+    forms: Vec<dumpfile::CellForm>,
+    row: u64,
+    piece: Vec<u8>,
+}
+
+impl BatchReader {
+    pub fn open(dir: &Path, part: &PartEntry, table: &Table, raw_bytes: bool) -> Outcome<Self> {
+        let path = dir.join(&part.file);
+        let file = File::open(&path).map_err(|e| file_fault("open", &path, &e))?;
+        let columns: Vec<_> = table.data_columns().collect();
+        Ok(Self {
+            file,
+            path,
+            reader: InsertReader::new(),
+            hasher: RowHasher::new(columns.iter().map(|c| rowhash::canon_of(c)).collect()),
+            encoder: TsvEncoder::new(columns.iter().map(|c| dumpfile::load_form(c, raw_bytes)).collect()),
+            table: table.name.name.clone(),
+            names: columns.iter().map(|c| c.name.clone()).collect(),
+            forms: columns.iter().map(|c| dumpfile::cell_form(c)).collect(),
+            row: 0,
+            piece: vec![0; PIECE],
+        })
+    }
+
+    /// Passes over rows that the ledger has already.
+    pub fn skip_to(&mut self, row: u64) -> Outcome<()> {
+        while self.row < row {
+            if !self.advance(&mut |_, _| Ok(()))? {
+                return Err(self.torn("it has fewer rows than the ledger"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The next rows, at most `rows` and about `bytes`; `None` at the file's end.
+    pub fn next(&mut self, form: Form, rows: u64, bytes: usize) -> Outcome<Option<Batch>> {
+        let mut batch = Batch { from: self.row, to: self.row, hash: PartHash::default(), payload: vec![], bytes: 0 };
+        let mut buffer: Vec<u8> = Vec::with_capacity(if form == Form::LoadData { bytes.min(1 << 20) } else { 0 });
+        let mut writer = InsertWriter::new(&self.table, Some(&self.names), usize::MAX, self.forms.clone());
+        while self.row - batch.from < rows && (batch.bytes as usize) + buffer.len() < bytes {
+            let (hash, payload, sent) = (&mut batch.hash, &mut batch.payload, &mut batch.bytes);
+            let more = self.advance(&mut |this, cells| {
+                hash.add(this.hasher.hash_row(cells).map_err(|e| this.refused(&e.to_string()))?);
+                let pushed = match form {
+                    Form::LoadData => this.encoder.push_row(cells, &mut buffer),
+                    Form::Insert => writer.push_row(cells, &mut buffer),
+                };
+                pushed.map_err(|e| this.refused(&e.to_string()))?;
+                if form == Form::Insert && buffer.len() >= STATEMENT {
+                    writer.finish(&mut buffer);
+                    *sent += buffer.len() as u64;
+                    payload.push(std::mem::take(&mut buffer));
+                }
+                Ok(())
+            })?;
+            if !more {
+                break;
+            }
+        }
+        if self.row == batch.from {
+            return Ok(None);
+        }
+        if !buffer.is_empty() {
+            if form == Form::Insert {
+                writer.finish(&mut buffer);
+            }
+            batch.bytes += buffer.len() as u64;
+            batch.payload.push(buffer);
+        }
+        batch.to = self.row;
+        Ok(Some(batch))
+    }
+
+    /// One row to `take`; false at the file's end.
+    fn advance(&mut self, take: &mut dyn FnMut(&mut Tools<'_>, &[Option<&[u8]>]) -> Outcome<()>) -> Outcome<bool> {
+        loop {
+            match self.reader.next_row() {
+                Err(fault) => {
+                    let path = self.path.clone();
+                    return Err(damaged(&path, &fault.to_string()));
+                }
+                Ok(Step::End) => return Ok(false),
+                Ok(Step::Row(row)) => {
+                    let cells: Vec<Cell<'_>> = row.cells().collect();
+                    let bytes: Vec<Option<&[u8]>> = cells.iter().map(Cell::as_bytes).collect();
+                    let mut tools =
+                        Tools { hasher: &mut self.hasher, encoder: &self.encoder, path: &self.path, row: self.row };
+                    take(&mut tools, &bytes)?;
+                    self.row += 1;
+                    return Ok(true);
+                }
+                Ok(Step::Hungry) => {}
+            }
+            let read = self.file.read(&mut self.piece).map_err(|e| file_fault("read", &self.path, &e))?;
+            if read == 0 {
+                self.reader.end();
+            } else {
+                self.reader.feed(&self.piece[..read]);
+            }
+        }
+    }
+
+    fn torn(&self, cause: &str) -> Failure {
+        damaged(&self.path, cause)
+    }
+}
+
+/// What a row needs on its way, apart from the reader it borrows from.
+struct Tools<'a> {
+    hasher: &'a mut RowHasher,
+    encoder: &'a TsvEncoder,
+    path: &'a Path,
+    row: u64,
+}
+
+impl Tools<'_> {
+    fn refused(&self, cause: &str) -> Failure {
+        damaged(self.path, &format!("row {}: {cause}", self.row + 1))
+    }
+}
+
+/// A dump file that is not what the manifest says.
+pub fn damaged(path: &Path, cause: &str) -> Failure {
+    Failure::new(
+        "MIG6010",
+        format!("read the dump file {}", path.display()),
+        cause,
+        "The file is not what was dumped. Run `mig apply -replace=` with the address of the table's dump step.",
+    )
+    .exit(ExitKind::Mismatch)
+}
+
+/// Compares the file's bytes with the manifest's digest before anything of it is sent.
+pub fn check_file(dir: &Path, part: &PartEntry) -> Outcome<()> {
+    let path = dir.join(&part.file);
+    let mut file = File::open(&path).map_err(|e| damaged(&path, &e.to_string()))?;
+    let mut sha = Sha256::new();
+    let mut piece = vec![0; PIECE];
+    let mut bytes = 0;
+    loop {
+        match file.read(&mut piece).map_err(|e| file_fault("read", &path, &e))? {
+            0 => break,
+            read => {
+                sha.update(&piece[..read]);
+                bytes += read as u64;
+            }
+        }
+    }
+    if bytes != part.bytes {
+        return Err(damaged(&path, &format!("it has {bytes} bytes, the manifest says {}", part.bytes)));
+    }
+    if Digest::of_sha(sha) != part.digest {
+        return Err(damaged(&path, "its digest is not the manifest's"));
+    }
+    Ok(())
+}

@@ -1,0 +1,264 @@
+//! What the steps of one run share: the spec, the servers, connections with their ceilings, what was observed when the
+//! run began. Knows no SDK and no state file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::formats::facts::{MigrationFacts, World};
+use crate::formats::inputs::TableInputs;
+use crate::formats::plan::{Graph, Node};
+use crate::formats::spec::model::{Migration, Spec, ZeroDates};
+use crate::seams::clock::Clock;
+use crate::seams::sql::{Connection, Role, Server};
+use crate::think::plan::desired::{runner_addr, source_addr, target_addr, workdir};
+use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::words::digest::Digest;
+use crate::words::error::{Failure, Outcome};
+
+/// A connection is not kept longer than this: public endpoints of TiDB Cloud cut one after 30 minutes.
+const RECYCLE_AFTER: Duration = Duration::from_secs(20 * 60);
+
+/// Connections that a loader opens where `threads = "auto"` and the target's cores cannot be asked.
+const AUTO_LOAD_THREADS: u32 = 4;
+
+/// Shared by every step of a run.
+pub struct Context {
+    pub spec: Spec,
+    /// The spec's folder: what relative paths stand in.
+    pub dir: PathBuf,
+    /// Where certificates are written: beside the state.
+    pub state_path: PathBuf,
+    pub lineage: String,
+    /// Names this run: a reset that it has done is not done again when it resumes.
+    pub plan_digest: Digest,
+    pub clock: Arc<dyn Clock>,
+    pub world: World,
+    nodes: BTreeMap<StepAddr, Node>,
+    migrations: BTreeMap<String, Arc<Lines>>,
+    /// Plain look-and-create connections to targets and looks at sources, by address.
+    servers: BTreeMap<StepAddr, Arc<dyn Server>>,
+    /// `-confirm=HOST`.
+    pub confirm: Option<String>,
+    /// `-show-keys`.
+    pub show_keys: bool,
+}
+
+/// What [`Context::new`] is made from.
+pub struct Parts {
+    pub spec: Spec,
+    pub dir: PathBuf,
+    pub state_path: PathBuf,
+    pub lineage: String,
+    pub plan_digest: Digest,
+    pub clock: Arc<dyn Clock>,
+    pub world: World,
+    pub servers: BTreeMap<StepAddr, Arc<dyn Server>>,
+    pub confirm: Option<String>,
+    pub show_keys: bool,
+}
+
+/// The pools of one migration.
+pub struct Lines {
+    /// Reads rows of the source; its ceiling is the smaller of `dump.threads` and the source's `max_threads`.
+    pub read: Pool,
+    /// Loads into the target.
+    pub write: Pool,
+    /// Hashes rows on the target.
+    pub look: Pool,
+}
+
+impl Context {
+    pub fn new(parts: Parts, graph: &Graph) -> Self {
+        let nodes = graph.nodes.iter().map(|node| (node.addr.clone(), node.clone())).collect();
+        let mut migrations = BTreeMap::new();
+        for migration in parts.spec.migrations.values() {
+            let (Some(source), Some(target)) =
+                (parts.spec.sources.get(&migration.source), parts.spec.targets.get(&migration.target))
+            else {
+                continue;
+            };
+            let (at_source, at_target) = (source_addr(source), target_addr(target));
+            let (Some(from), Some(to)) = (parts.servers.get(&at_source), parts.servers.get(&at_target)) else {
+                continue;
+            };
+            let cores = parts.world.servers.get(&at_target.to_string()).and_then(|facts| facts.cores);
+            let load_threads = migration.load.threads.or(cores).unwrap_or(AUTO_LOAD_THREADS).max(1);
+            let write = Role::Write {
+                keep_zero_dates: migration.gates.zero_dates == ZeroDates::Keep,
+                session: migration.load.session.clone(),
+            };
+            let lines = Lines {
+                read: Pool::new(from.clone(), Role::Read, migration.dump.threads.min(source.max_threads).max(1)),
+                write: Pool::new(to.clone(), write, load_threads),
+                look: Pool::new(to.clone(), Role::Look, migration.verify_threads.max(1)),
+            };
+            migrations.insert(migration.name.clone(), Arc::new(lines));
+        }
+        Self {
+            spec: parts.spec,
+            dir: parts.dir,
+            state_path: parts.state_path,
+            lineage: parts.lineage,
+            plan_digest: parts.plan_digest,
+            clock: parts.clock,
+            world: parts.world,
+            nodes,
+            migrations,
+            servers: parts.servers,
+            confirm: parts.confirm,
+            show_keys: parts.show_keys,
+        }
+    }
+
+    pub fn node(&self, addr: &StepAddr) -> Outcome<&Node> {
+        self.nodes.get(addr).ok_or_else(|| missing(addr))
+    }
+
+    pub fn nodes(&self) -> impl Iterator<Item = &Node> {
+        self.nodes.values()
+    }
+
+    pub fn migration(&self, addr: &StepAddr) -> Outcome<&Migration> {
+        addr.migration().and_then(|name| self.spec.migrations.get(name)).ok_or_else(|| missing(addr))
+    }
+
+    pub fn facts(&self, addr: &StepAddr) -> Outcome<&MigrationFacts> {
+        addr.migration().and_then(|name| self.world.migrations.get(name)).ok_or_else(|| missing(addr))
+    }
+
+    pub fn lines(&self, addr: &StepAddr) -> Outcome<Arc<Lines>> {
+        addr.migration().and_then(|name| self.migrations.get(name)).cloned().ok_or_else(|| missing(addr))
+    }
+
+    pub fn server(&self, addr: &StepAddr) -> Outcome<Arc<dyn Server>> {
+        self.servers.get(addr).cloned().ok_or_else(|| missing(addr))
+    }
+
+    pub fn source_of(&self, migration: &Migration) -> Outcome<StepAddr> {
+        self.spec.sources.get(&migration.source).map(source_addr).ok_or_else(|| unknown(&migration.source))
+    }
+
+    pub fn target_of(&self, migration: &Migration) -> Outcome<StepAddr> {
+        self.spec.targets.get(&migration.target).map(target_addr).ok_or_else(|| unknown(&migration.target))
+    }
+
+    /// The ledger schema of a migration's target.
+    pub fn ledger_schema(&self, migration: &Migration) -> Outcome<&str> {
+        let target = self.spec.targets.get(&migration.target).ok_or_else(|| unknown(&migration.target))?;
+        Ok(&target.ledger_schema)
+    }
+
+    /// The structure of a table, from its `table` step.
+    pub fn table(&self, addr: &StepAddr) -> Outcome<(TableName, TableInputs)> {
+        let name = addr.table().ok_or_else(|| missing(addr))?;
+        let step = StepAddr::of_table(addr.migration().unwrap_or_default(), StepKind::Table, &name);
+        let inputs = read_inputs(self.node(&step)?)?;
+        Ok((name, inputs))
+    }
+
+    /// Where a migration's dump lies.
+    pub fn dump_dir(&self, migration: &Migration) -> PathBuf {
+        dump_dir(&self.spec, &self.dir, migration)
+    }
+
+    pub fn runner_of(&self, migration: &Migration) -> StepAddr {
+        runner_addr(&self.spec, migration)
+    }
+}
+
+/// Where a migration's dump lies: `WORKDIR/MIGRATION/dump`.
+pub fn dump_dir(spec: &Spec, dir: &Path, migration: &Migration) -> PathBuf {
+    dir.join(workdir(spec, migration)).join(&migration.name).join("dump")
+}
+
+/// A node's inputs in their kind's shape.
+///
+/// # Errors
+/// `MIG5102`: the plan was made by another version, or by hand.
+pub fn read_inputs<T: serde::de::DeserializeOwned>(node: &Node) -> Outcome<T> {
+    serde_json::from_value(node.inputs.clone()).map_err(|error| {
+        Failure::new(
+            "MIG5102",
+            "read what the step needs from the plan",
+            error.to_string(),
+            "Make the plan again with this version of mig.",
+        )
+        .at(&node.addr)
+    })
+}
+
+fn missing(addr: &StepAddr) -> Failure {
+    Failure::new("MIG5102", "find what the step works with", "the plan or the spec lacks it", "Make the plan again.")
+        .at(addr)
+}
+
+fn unknown(name: &str) -> Failure {
+    Failure::new("MIG5102", "find a server", format!("the spec has no block named {name}"), "Make the plan again.")
+}
+
+/// Connections of one role to one server, under a ceiling. A connection is taken for a piece of work and given back.
+pub struct Pool {
+    server: Arc<dyn Server>,
+    role: Role,
+    permits: Arc<Semaphore>,
+    idle: Arc<Mutex<Vec<(Box<dyn Connection>, Instant)>>>,
+    pub ceiling: u32,
+}
+
+impl Pool {
+    pub fn new(server: Arc<dyn Server>, role: Role, ceiling: u32) -> Self {
+        let permits = Arc::new(Semaphore::new(ceiling as usize));
+        Self { server, role, permits, idle: Arc::default(), ceiling }
+    }
+
+    /// A place under the ceiling; waits for one.
+    pub async fn permit(&self) -> Outcome<OwnedSemaphorePermit> {
+        self.permits.clone().acquire_owned().await.map_err(|_| {
+            Failure::new("MIG5103", "wait for a connection", "the run is ending", "Run `mig apply` again.")
+        })
+    }
+
+    /// A connection, one given back before or a new one.
+    pub async fn take(&self) -> Outcome<Line> {
+        let permit = self.permit().await?;
+        self.take_with(permit).await
+    }
+
+    pub async fn take_with(&self, permit: OwnedSemaphorePermit) -> Outcome<Line> {
+        loop {
+            let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+            match idle {
+                Some((connection, born)) if born.elapsed() < RECYCLE_AFTER => {
+                    return Ok(Line { connection, born, home: self.idle.clone(), _permit: permit });
+                }
+                Some(_) => {}
+                None => break,
+            }
+        }
+        let connection = self.server.connect(&self.role).await?;
+        Ok(Line { connection, born: Instant::now(), home: self.idle.clone(), _permit: permit })
+    }
+
+    pub fn place(&self) -> String {
+        self.server.place()
+    }
+}
+
+/// A connection taken from a pool. Dropped, it is closed; [`Line::give_back`] keeps it for the next piece of work.
+pub struct Line {
+    pub connection: Box<dyn Connection>,
+    born: Instant,
+    home: Arc<Mutex<Vec<(Box<dyn Connection>, Instant)>>>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Line {
+    /// Only after work that ended well: no open transaction, no half-read result.
+    pub fn give_back(self) {
+        self.home.lock().unwrap_or_else(PoisonError::into_inner).push((self.connection, self.born));
+    }
+}

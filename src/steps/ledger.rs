@@ -1,0 +1,279 @@
+//! The ledger on the target, as SQL: identity, objects, epochs, batches (contract, "What is written"). It outranks the
+//! journal. Every write here is a plain INSERT or UPDATE: never IGNORE, never REPLACE.
+
+use crate::formats::ledger as format;
+use crate::seams::sql::{Connection, Fault};
+use crate::words::addr::sql_ident;
+use crate::words::error::{ExitKind, Failure, Outcome};
+
+/// MySQL's "table already exists".
+pub const TABLE_EXISTS: u16 = 1050;
+/// "Can't create database; database exists".
+pub const DATABASE_EXISTS: u16 = 1007;
+/// "Duplicate entry".
+pub const DUPLICATE: u16 = 1062;
+/// "Lock wait timeout exceeded".
+pub const LOCK_WAIT: u16 = 1205;
+
+/// A text as a literal, safe for every sql_mode: hexadecimal.
+pub fn literal(text: &str) -> String {
+    if text.is_empty() { "''".to_owned() } else { format!("_utf8mb4 x'{}'", hex::encode(text)) }
+}
+
+fn fault(doing: &str) -> impl Fn(Fault) -> Failure + '_ {
+    move |fault| {
+        fault.failure(
+            "MIG5120",
+            format!("{doing} in the ledger on the target"),
+            "The user needs CREATE, SELECT, INSERT, UPDATE and DELETE on the ledger schema; then run `mig apply` again.",
+        )
+    }
+}
+
+/// Makes sure that the ledger is there; returns the target's id, minting one (from `fresh`) at first contact.
+pub async fn prepare(connection: &mut dyn Connection, schema: &str, known: &str) -> Outcome<String> {
+    let doing = fault("make the tables");
+    // Asked before it is made: without the right to create schemas an existing one still serves.
+    let there = exists(connection, schema).await?;
+    for ddl in format::create_statements(schema).iter().skip(usize::from(there)) {
+        connection.execute(ddl).await.map_err(&doing)?;
+    }
+    if let Some(id) = identity(connection, schema).await? {
+        return Ok(id);
+    }
+    let minted: u128 = rand::random();
+    let insert = format!(
+        "INSERT INTO {}.identity (one, server_id) VALUES (1, {})",
+        sql_ident(schema),
+        literal(&format!("{minted:032x}"))
+    );
+    match connection.execute(&insert).await {
+        Ok(_) => {}
+        // Another run was first: its id stands.
+        Err(f) if f.number == Some(DUPLICATE) => {}
+        Err(f) => return Err(fault("mint the server's id")(f)),
+    }
+    Ok(identity(connection, schema).await?.unwrap_or_else(|| known.to_owned()))
+}
+
+async fn exists(connection: &mut dyn Connection, schema: &str) -> Outcome<bool> {
+    let sql = format!("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {}", literal(schema));
+    Ok(!connection.query(&sql).await.map_err(fault("look for the schema"))?.rows.is_empty())
+}
+
+async fn identity(connection: &mut dyn Connection, schema: &str) -> Outcome<Option<String>> {
+    let sql = format!("SELECT server_id FROM {}.identity WHERE one = 1", sql_ident(schema));
+    let rows = connection.query(&sql).await.map_err(fault("read the server's id"))?;
+    Ok(rows.rows.first().and_then(|row| row.first().cloned().flatten()).map(text))
+}
+
+/// Whether LOAD DATA takes part in a transaction here: loaded, rolled back, counted. Where it is refused the loader
+/// uses INSERT.
+pub async fn takes_load_data(connection: &mut dyn Connection, schema: &str) -> Outcome<bool> {
+    let table = format!("{}.identity", sql_ident(schema));
+    let sql = format!(
+        "LOAD DATA LOCAL INFILE 'mig' INTO TABLE {table} CHARACTER SET utf8mb4 FIELDS TERMINATED BY '\\t' \
+         LINES TERMINATED BY '\\n' (one, server_id)"
+    );
+    let doing = fault("probe LOAD DATA");
+    connection.execute("BEGIN").await.map_err(&doing)?;
+    let loaded = connection.load_data(&sql, b"2\tprobe\n".to_vec()).await;
+    connection.execute("ROLLBACK").await.map_err(&doing)?;
+    let left = connection.query(&format!("SELECT 1 FROM {table} WHERE one = 2")).await.map_err(&doing)?;
+    if !left.rows.is_empty() {
+        connection.execute(&format!("DELETE FROM {table} WHERE one = 2")).await.map_err(&doing)?;
+        return Ok(false);
+    }
+    match loaded {
+        Ok(done) => Ok(done.affected == 1),
+        Err(f) if f.lost => Err(doing(f)),
+        Err(_) => Ok(false),
+    }
+}
+
+/// A row of `objects` of this lineage.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Object {
+    pub state: String,
+    pub epoch: u64,
+}
+
+/// Names one object: this lineage's `kind` (`schema`, `table`, `view`) and key.
+#[derive(Clone, Copy, Debug)]
+pub struct Named<'a> {
+    pub schema: &'a str,
+    pub lineage: &'a str,
+    pub kind: &'a str,
+    pub name: &'a str,
+}
+
+impl Named<'_> {
+    fn table(&self) -> String {
+        format!("{}.objects", sql_ident(self.schema))
+    }
+
+    fn condition(&self) -> String {
+        format!(
+            "lineage = {} AND kind = {} AND name = {}",
+            literal(self.lineage),
+            literal(self.kind),
+            literal(self.name)
+        )
+    }
+
+    pub async fn read(&self, connection: &mut dyn Connection) -> Outcome<Option<Object>> {
+        let sql = format!("SELECT state, epoch FROM {} WHERE {}", self.table(), self.condition());
+        let rows = connection.query(&sql).await.map_err(fault("read an object"))?;
+        let Some(row) = rows.rows.into_iter().next() else { return Ok(None) };
+        let mut cells = row.into_iter().map(|cell| cell.map(text).unwrap_or_default());
+        let state = cells.next().unwrap_or_default();
+        let epoch = cells.next().and_then(|e| e.parse().ok()).unwrap_or(0);
+        Ok(Some(Object { state, epoch }))
+    }
+
+    /// Writes the row, `intended`, at epoch 1.
+    pub async fn intend(&self, connection: &mut dyn Connection) -> Outcome<()> {
+        let sql = format!(
+            "INSERT INTO {} (lineage, kind, name, state, epoch) VALUES ({}, {}, {}, 'intended', 1)",
+            self.table(),
+            literal(self.lineage),
+            literal(self.kind),
+            literal(self.name)
+        );
+        match connection.execute(&sql).await {
+            Ok(_) => Ok(()),
+            Err(f) if f.number == Some(DUPLICATE) => Err(Failure::new(
+                "MIG2061",
+                format!("take {} {} into the ledger", self.kind, self.name),
+                "another lineage has it: two specs, or two copies of one state, lead to the same target table",
+                "Let one of them do it: exclude the table by the filter, or destroy the other lineage first.",
+            )
+            .exit(ExitKind::Gate)),
+            Err(f) => Err(fault("record what is about to be created")(f)),
+        }
+    }
+
+    pub async fn set(&self, connection: &mut dyn Connection, state: &str, epoch: u64) -> Outcome<()> {
+        let sql = format!(
+            "UPDATE {} SET state = {}, epoch = {epoch} WHERE {}",
+            self.table(),
+            literal(state),
+            self.condition()
+        );
+        connection.execute(&sql).await.map(drop).map_err(fault("record what was created"))
+    }
+
+    pub async fn withdraw(&self, connection: &mut dyn Connection) -> Outcome<()> {
+        let sql = format!("DELETE FROM {} WHERE {}", self.table(), self.condition());
+        connection.execute(&sql).await.map(drop).map_err(fault("withdraw an object"))
+    }
+}
+
+/// A batch that was committed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    pub chunk: u32,
+    pub from_row: u64,
+    pub to_row: u64,
+    pub rows: u64,
+    /// Decimal sum of row hashes.
+    pub hash: u128,
+}
+
+/// The batches of one table at one epoch.
+#[derive(Clone, Copy, Debug)]
+pub struct Batches<'a> {
+    pub schema: &'a str,
+    pub lineage: &'a str,
+    pub table: &'a str,
+    pub epoch: u64,
+}
+
+impl Batches<'_> {
+    fn condition(&self) -> String {
+        format!("lineage = {} AND tbl = {} AND epoch = {}", literal(self.lineage), literal(self.table), self.epoch)
+    }
+
+    /// Those of `chunk`, or of every chunk, in order.
+    pub async fn read(&self, connection: &mut dyn Connection, chunk: Option<u32>) -> Result<Vec<Batch>, Fault> {
+        let only = chunk.map(|c| format!(" AND chunk = {c}")).unwrap_or_default();
+        let sql = format!(
+            "SELECT chunk, from_row, to_row, `rows`, hash FROM {}.batches WHERE {}{only} ORDER BY chunk, from_row",
+            sql_ident(self.schema),
+            self.condition()
+        );
+        let rows = connection.query(&sql).await?;
+        let number = |cell: Option<&Option<Vec<u8>>>| {
+            cell.and_then(|c| c.as_deref())
+                .and_then(|b| std::str::from_utf8(b).ok())
+                .and_then(|t| t.parse::<u128>().ok())
+        };
+        Ok(rows
+            .rows
+            .iter()
+            .filter_map(|row| {
+                Some(Batch {
+                    chunk: u32::try_from(number(row.first())?).ok()?,
+                    from_row: u64::try_from(number(row.get(1))?).ok()?,
+                    to_row: u64::try_from(number(row.get(2))?).ok()?,
+                    rows: u64::try_from(number(row.get(3))?).ok()?,
+                    hash: number(row.get(4))?,
+                })
+            })
+            .collect())
+    }
+
+    /// The first statement of a batch's transaction.
+    pub fn insert(&self, batch: &Batch) -> String {
+        format!(
+            "INSERT INTO {}.batches (lineage, tbl, epoch, chunk, from_row, to_row, `rows`, hash) \
+             VALUES ({}, {}, {}, {}, {}, {}, {}, {})",
+            sql_ident(self.schema),
+            literal(self.lineage),
+            literal(self.table),
+            self.epoch,
+            batch.chunk,
+            batch.from_row,
+            batch.to_row,
+            batch.rows,
+            batch.hash
+        )
+    }
+
+    /// Rows of former epochs: nothing reads them any more.
+    pub async fn forget_former(&self, connection: &mut dyn Connection) -> Outcome<()> {
+        let sql = format!(
+            "DELETE FROM {}.batches WHERE lineage = {} AND tbl = {} AND epoch < {}",
+            sql_ident(self.schema),
+            literal(self.lineage),
+            literal(self.table),
+            self.epoch
+        );
+        connection.execute(&sql).await.map(drop).map_err(fault("remove the rows of former loads"))
+    }
+}
+
+/// Removes this lineage's rows; the schema too when no other lineage has a row in it.
+pub async fn destroy(connection: &mut dyn Connection, schema: &str, lineage: &str) -> Outcome<()> {
+    if !exists(connection, schema).await? {
+        return Ok(());
+    }
+    let name = sql_ident(schema);
+    for table in ["batches", "objects"] {
+        let sql = format!("DELETE FROM {name}.{table} WHERE lineage = {}", literal(lineage));
+        connection.execute(&sql).await.map_err(fault("remove this lineage's rows"))?;
+    }
+    let others = connection
+        .query(&format!("SELECT 1 FROM {name}.objects LIMIT 1"))
+        .await
+        .map_err(fault("look for other lineages"))?;
+    if others.rows.is_empty() {
+        connection.execute(&format!("DROP DATABASE {name}")).await.map_err(fault("drop the schema"))?;
+    }
+    Ok(())
+}
+
+/// A cell as text; names and numbers of the ledger are always that.
+pub fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8_lossy(&bytes).into_owned()
+}

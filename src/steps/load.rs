@@ -1,0 +1,477 @@
+//! `migration.….load["shop.orders"]`: files to rows, exactly once. Each batch and its ledger row commit in one
+//! transaction of the target; the row is its first statement, so a batch sent again waits for, or collides with, a
+//! predecessor whose COMMIT is still in flight. What the ledger has is never sent again.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::batch::{self, Batch, BatchReader, Form};
+use super::context::{Context, Line, Lines};
+use super::dump::{manifest_path, wait};
+use super::ledger::{self, Batches, DUPLICATE, LOCK_WAIT, Named};
+use super::runner::fault as file_fault;
+use super::step::{StepCtx, Upstream};
+use crate::formats::chunk;
+use crate::formats::dumpfile::{self, TsvEncoder};
+use crate::formats::manifest::{PartEntry, TableManifest};
+use crate::formats::plan::{Action, Node};
+use crate::formats::rowhash::PartHash;
+use crate::formats::structure::Table;
+use crate::seams::sql::Fault;
+use crate::words::addr::{TableName, sql_ident};
+use crate::words::error::{ExitKind, Failure, Outcome};
+
+/// Bytes of a batch where `batch_bytes = "auto"`.
+const AUTO_BATCH_BYTES: u64 = 8 << 20;
+/// Rows of a batch at most: TiDB keeps a transaction's rows in memory, index entries included.
+const BATCH_ROWS: u64 = 50_000;
+/// Tries of one part after passing faults, while none of its batches gets through.
+const TRIES: u32 = 8;
+
+struct Job {
+    context: Arc<Context>,
+    lines: Arc<Lines>,
+    ctx: StepCtx,
+    table: Table,
+    key: String,
+    ledger: String,
+    epoch: u64,
+    dir: PathBuf,
+    form: Form,
+    /// The target takes any byte in a LOAD DATA stream.
+    raw_bytes: bool,
+    batch_bytes: usize,
+    keep: bool,
+    /// Whether what was recorded before still counts.
+    resumed: bool,
+}
+
+pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<Value> {
+    // What was taken from a dump that has begun anew is void: the table is emptied, and all is taken again.
+    let mut anew = ctx.begins_again();
+    loop {
+        match take_parts(context, node, &ctx, anew).await? {
+            Some(outputs) => return Ok(outputs),
+            None => anew = true,
+        }
+    }
+}
+
+/// Takes the dump's parts to the end; `None`: the dump has begun anew.
+async fn take_parts(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: bool) -> Outcome<Option<Value>> {
+    let (name, structure) = context.table(&node.addr)?;
+    let migration = context.migration(&node.addr)?;
+    let ledger = context.ledger_schema(migration)?.to_owned();
+    let lines = context.lines(&node.addr)?;
+    let key = name.key();
+    let replaced = node.action == Action::Replace && !ctx.resume.notes.contains_key(&reset_note(context));
+    let resumed = !anew && !replaced;
+    let epoch = ready(context, node, ctx, &name, anew).await?;
+    let target = context.target_of(migration)?;
+    let takes_load_data =
+        ctx.upstream_outputs(&target).and_then(|o| o.get("load_data").and_then(Value::as_bool)).unwrap_or(false);
+    let flavor = context.world.servers.get(&target.to_string()).map(|facts| facts.flavor);
+    let raw_bytes = flavor == Some(crate::formats::facts::Flavor::Tidb);
+    let estimate = context.facts(&node.addr)?.source.table(&name).map(|t| t.estimate).unwrap_or_default();
+    ctx.total(estimate.rows, estimate.data_bytes);
+    let job = Arc::new(Job {
+        context: context.clone(),
+        lines,
+        ctx: ctx.clone(),
+        table: structure.source,
+        key,
+        ledger,
+        epoch,
+        dir: context.dump_dir(migration),
+        form: if takes_load_data { Form::LoadData } else { Form::Insert },
+        raw_bytes,
+        batch_bytes: usize::try_from(migration.load.batch_bytes.unwrap_or(AUTO_BATCH_BYTES)).unwrap_or(8 << 20),
+        keep: migration.dump.keep,
+        resumed,
+    });
+
+    let mut entries: BTreeMap<u32, PartEntry> = BTreeMap::new();
+    let mut work: JoinSet<Outcome<PartEntry>> = JoinSet::new();
+    // Without a key there are no parts to wait for: the dump is whole, and its manifest names them.
+    let mut open = chunk::usable_for_ranges(&job.table).is_some();
+    if !open {
+        for entry in job.manifest()?.parts {
+            begin(&job, &mut work, &mut entries, entry.part, entry).await?;
+        }
+    }
+    let mut failed: Option<Failure> = None;
+    while open || !work.is_empty() {
+        tokio::select! {
+            Some(joined) = work.join_next() => {
+                match joined.unwrap_or_else(|error| Err(broken(&error.to_string()))) {
+                    Ok(entry) => {
+                        job.ctx.part_done(entry.part, json!(entry)).await?;
+                        job.drop_file(&entry)?;
+                    }
+                    // The others may still make their batches durable; then the root cause is reported.
+                    Err(failure) => { failed.get_or_insert(failure); open = false; }
+                }
+            }
+            upstream = ctx.next_upstream(), if open && failed.is_none() => match upstream {
+                Upstream::Part(number, part) => {
+                    if let Some(done) = &part.done {
+                        let entry: PartEntry = serde_json::from_value(done.clone()).map_err(|e| broken(&e.to_string()))?;
+                        begin(&job, &mut work, &mut entries, number, entry).await?;
+                    }
+                }
+                Upstream::Closed(_) => {
+                    open = false;
+                    // A dump that was complete before offers no parts: its manifest names them.
+                    for entry in job.manifest()?.parts {
+                        begin(&job, &mut work, &mut entries, entry.part, entry).await?;
+                    }
+                }
+                Upstream::Reset => return Ok(None),
+                Upstream::Failed => { failed = Some(ctx.upstream_failed()); open = false; }
+            },
+        }
+    }
+    if let Some(failure) = failed {
+        return Err(failure);
+    }
+    let hash = entries.values().fold(PartHash::default(), |sum, part| sum.merged(&part.hash));
+    let mut line = job.lines.write.take().await?;
+    job.batches().forget_former(&mut *line.connection).await?;
+    line.give_back();
+    Ok(Some(json!({
+        "rows": hash.rows,
+        "hash": hash.sum.to_string(),
+        "epoch": epoch,
+        "parts": entries.len(),
+        "form": if takes_load_data { "load_data" } else { "insert" },
+    })))
+}
+
+/// Starts a part that is not done yet, once.
+async fn begin(
+    job: &Arc<Job>,
+    work: &mut JoinSet<Outcome<PartEntry>>,
+    entries: &mut BTreeMap<u32, PartEntry>,
+    number: u32,
+    entry: PartEntry,
+) -> Outcome<()> {
+    if entries.insert(number, entry.clone()).is_some() {
+        return Ok(());
+    }
+    let recorded = if job.resumed { job.ctx.resume.parts.get(&number) } else { None };
+    if recorded.is_some_and(|part| part.done.is_some()) {
+        job.ctx.progress(entry.rows, entry.bytes);
+        return Ok(());
+    }
+    if recorded.is_none() {
+        job.ctx.border(number, json!({ "range": entry.range })).await?;
+    }
+    work.spawn(job.clone().part(entry));
+    Ok(())
+}
+
+/// The table's epoch, after a reset where one is due: epoch + 1, TRUNCATE, ready.
+async fn ready(context: &Context, node: &Node, ctx: &StepCtx, name: &TableName, anew: bool) -> Outcome<u64> {
+    let lines = context.lines(&node.addr)?;
+    let ledger = context.ledger_schema(context.migration(&node.addr)?)?;
+    let key = name.key();
+    let key = key.as_str();
+    let named = Named { schema: ledger, lineage: &context.lineage, kind: "table", name: key };
+    let mut line = lines.write.take().await?;
+    let Some(object) = named.read(&mut *line.connection).await? else {
+        return Err(Failure::new(
+            "MIG5140",
+            "begin the load",
+            "the ledger has no row of the table: it was not created by this lineage, or the ledger is gone",
+            "Run `mig plan`: it shows what is missing.",
+        ));
+    };
+    let note = reset_note(context);
+    let mut epoch = object.epoch;
+    let mut due = object.state.starts_with("reset");
+    if node.action == Action::Replace {
+        let recorded = ctx.resume.notes.get(&note).and_then(Value::as_u64);
+        let wanted = recorded.unwrap_or(object.epoch + 1);
+        if recorded.is_none() {
+            ctx.reset().await?;
+            ctx.note(&note, json!(wanted)).await?;
+        }
+        due |= object.epoch < wanted;
+        epoch = wanted.max(object.epoch);
+    }
+    if anew {
+        if !due {
+            epoch += 1;
+        }
+        due = true;
+    }
+    if due {
+        // An adopted table stays one: it is emptied, never owned.
+        let owned = if object.state.ends_with("adopted") { "adopted" } else { "created" };
+        named.set(&mut *line.connection, &format!("reset_{owned}"), epoch).await?;
+        let sql = format!("TRUNCATE TABLE {}", name.sql());
+        line.connection.execute(&sql).await.map_err(|f| refused(name, &f))?;
+        named.set(&mut *line.connection, owned, epoch).await?;
+        if anew {
+            ctx.reset().await?;
+        }
+    }
+    line.give_back();
+    Ok(epoch)
+}
+
+/// The note of a reset that this run has decided on.
+fn reset_note(context: &Context) -> String {
+    format!("reset by {}", context.plan_digest.short())
+}
+
+/// What stopped one attempt at a part.
+enum Stop {
+    /// Passing: read the ledger and go on.
+    Again(Failure),
+    /// Too large for one transaction: smaller batches.
+    Smaller(Failure),
+    For(Failure),
+}
+
+impl Job {
+    fn batches(&self) -> Batches<'_> {
+        Batches { schema: &self.ledger, lineage: &self.context.lineage, table: &self.key, epoch: self.epoch }
+    }
+
+    fn manifest(&self) -> Outcome<TableManifest> {
+        let path = self.dir.join(manifest_path(&self.table.name));
+        let bytes = std::fs::read(&path).map_err(|e| file_fault("read the manifest", &path, &e))?;
+        serde_json::from_slice(&bytes).map_err(|e| batch::damaged(&path, &e.to_string()))
+    }
+
+    fn drop_file(&self, entry: &PartEntry) -> Outcome<()> {
+        if self.keep {
+            return Ok(());
+        }
+        let path = self.dir.join(&entry.file);
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(file_fault("remove", &path, &e)),
+            _ => Ok(()),
+        }
+    }
+
+    async fn part(self: Arc<Self>, entry: PartEntry) -> Outcome<PartEntry> {
+        let (mut attempt, mut limit, mut reached, mut checked) = (0, BATCH_ROWS, 0, false);
+        loop {
+            if self.ctx.stopping() {
+                return Err(Failure::interrupted("load the table"));
+            }
+            match self.part_once(&entry, limit, &mut reached, &mut attempt, &mut checked).await {
+                Ok(()) => return Ok(entry),
+                Err(Stop::Again(failure)) if attempt < TRIES => {
+                    self.ctx.waits_for(&format!("the target: {}", failure.cause));
+                    wait(&self.context, &mut attempt).await;
+                }
+                Err(Stop::Smaller(_)) if limit > 1 => limit = (limit / 2).max(1),
+                Err(Stop::Again(failure) | Stop::Smaller(failure) | Stop::For(failure)) => return Err(failure),
+            }
+        }
+    }
+
+    /// From where the ledger stands to the end of the file.
+    async fn part_once(
+        &self,
+        entry: &PartEntry,
+        limit: u64,
+        reached: &mut u64,
+        attempt: &mut u32,
+        checked: &mut bool,
+    ) -> Result<(), Stop> {
+        let mut line = self.lines.write.take().await.map_err(|f| match f.retry {
+            crate::words::error::Retry::Later => Stop::Again(f),
+            crate::words::error::Retry::No => Stop::For(f),
+        })?;
+        let known = self.batches().read(&mut *line.connection, Some(entry.part)).await.map_err(|f| self.stop(&f))?;
+        let mut hash = PartHash::default();
+        let mut row = 0;
+        for batch in &known {
+            if batch.from_row != row {
+                return Err(Stop::For(self.gap(entry)));
+            }
+            row = batch.to_row;
+            hash = hash.merged(&PartHash { sum: batch.hash, rows: batch.rows });
+        }
+        if row > *reached {
+            self.ctx.progress(row - *reached, share(entry, row) - share(entry, *reached));
+            *reached = row;
+        }
+        if row < entry.rows {
+            if !*checked {
+                let (dir, entry) = (self.dir.clone(), entry.clone());
+                let check = tokio::task::spawn_blocking(move || batch::check_file(&dir, &entry));
+                check.await.map_err(|e| Stop::For(broken(&e.to_string())))?.map_err(Stop::For)?;
+                *checked = true;
+            }
+            let mut reader = BatchReader::open(&self.dir, entry, &self.table, self.raw_bytes).map_err(Stop::For)?;
+            reader.skip_to(row).map_err(Stop::For)?;
+            while let Some(batch) = reader.next(self.form, limit, self.batch_bytes).map_err(Stop::For)? {
+                let (to, sum) = (batch.to, batch.hash);
+                self.commit(&mut line, entry, batch).await?;
+                hash = hash.merged(&sum);
+                *attempt = 0;
+                self.ctx.progress(to - *reached, share(entry, to) - share(entry, *reached));
+                *reached = to;
+                if self.ctx.stopping() && to < entry.rows {
+                    return Err(Stop::For(Failure::interrupted("load the table")));
+                }
+            }
+        }
+        line.give_back();
+        if hash != entry.hash {
+            let path = self.dir.join(&entry.file);
+            let cause = format!("{} rows went in, {} were dumped, and their hashes differ", hash.rows, entry.hash.rows);
+            return Err(Stop::For(batch::damaged(&path, &cause)));
+        }
+        Ok(())
+    }
+
+    /// One batch and its ledger row, in one transaction.
+    async fn commit(&self, line: &mut Line, entry: &PartEntry, batch: Batch) -> Result<(), Stop> {
+        let row = ledger::Batch {
+            chunk: entry.part,
+            from_row: batch.from,
+            to_row: batch.to,
+            rows: batch.to - batch.from,
+            hash: batch.hash.sum,
+        };
+        let rows = row.rows;
+        let first = batch.from;
+        let connection = &mut line.connection;
+        connection.execute("BEGIN").await.map_err(|f| self.stop(&f))?;
+        if let Err(fault) = connection.execute(&self.batches().insert(&row)).await {
+            return Err(match fault.number {
+                // A predecessor's COMMIT has won, or is still in flight: the ledger tells.
+                Some(DUPLICATE) => Stop::Again(refused(&self.table.name, &fault)),
+                Some(LOCK_WAIT) => {
+                    self.ctx.waits_for("an earlier connection");
+                    Stop::Again(refused(&self.table.name, &fault))
+                }
+                _ => self.stop(&fault),
+            });
+        }
+        for payload in batch.payload {
+            match self.form {
+                Form::LoadData => {
+                    let columns: Vec<_> = self.table.data_columns().collect();
+                    let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+                    let encoder =
+                        TsvEncoder::new(columns.iter().map(|c| dumpfile::load_form(c, self.raw_bytes)).collect());
+                    let sql = encoder.statement(&self.table.name, &names, "mig");
+                    let done = connection.load_data(&sql, payload).await.map_err(|f| self.stop(&f))?;
+                    // LOCAL implies IGNORE: a bad or second row is a warning there, so anything but "all of them,
+                    // none skipped, no warning" is a failure.
+                    if done.affected != rows || done.warnings > 0 || !clean(&done.info, rows) {
+                        return Err(Stop::For(self.offender(line, entry, first, &done.info).await));
+                    }
+                }
+                Form::Insert => {
+                    let sql = format!("USE {}", sql_ident(&self.table.name.schema));
+                    connection.execute(&sql).await.map_err(|f| self.stop(&f))?;
+                    let text = String::from_utf8_lossy(&payload);
+                    let text = text.trim_end().trim_end_matches(';');
+                    connection.execute(text).await.map_err(|f| self.stop(&f))?;
+                }
+            }
+        }
+        // A lost line here leaves the outcome unknown; the next attempt reads it from the ledger.
+        connection.execute("COMMIT").await.map(drop).map_err(|f| self.stop(&f))
+    }
+
+    /// What a fault means for the part: again, smaller, or the end.
+    fn stop(&self, fault: &Fault) -> Stop {
+        let failure = refused(&self.table.name, fault);
+        match fault.number {
+            _ if fault.transient() => Stop::Again(failure),
+            // 8004 transaction too large, 8025 entry too large, 8175 and 1105 out of the statement's memory quota,
+            // 1153 packet too large, 1197 binlog cache too small (pingcap/tidb pkg/errno; MySQL's error reference).
+            Some(8004 | 8025 | 8175 | 1153 | 1197) => Stop::Smaller(failure),
+            Some(1105) if fault.message.to_lowercase().contains("memory") => Stop::Smaller(failure),
+            _ => Stop::For(failure),
+        }
+    }
+
+    /// Names the first row that the target changed or refused, without its values.
+    async fn offender(&self, line: &mut Line, entry: &PartEntry, first: u64, info: &str) -> Failure {
+        let warnings = line.connection.query("SHOW WARNINGS LIMIT 1").await.unwrap_or_default();
+        let text = warnings
+            .rows
+            .first()
+            .and_then(|row| row.get(2).cloned().flatten())
+            .map_or_else(|| info.to_owned(), |bytes| without_values(&ledger::text(bytes)));
+        let _ = line.connection.execute("ROLLBACK").await;
+        let place = text.rsplit_once(" at row ").and_then(|(_, n)| n.trim().parse::<u64>().ok());
+        let place = place.map_or_else(
+            || format!("{}, from row {}", entry.file, first + 1),
+            |n| format!("{}, row {}", entry.file, first + n),
+        );
+        Failure::new(
+            "MIG5141",
+            format!("load {}", self.table.name),
+            format!("the target would change or drop a row ({place}): {text}"),
+            "Nothing of this batch was kept. Mend the column's type on the target or the row, then run `mig apply` again.",
+        )
+    }
+
+    fn gap(&self, entry: &PartEntry) -> Failure {
+        Failure::new(
+            "MIG5142",
+            format!("go on with {}", entry.file),
+            "the ledger has a gap: it was written by another program, or restored",
+            "Load the table anew: `mig apply -replace=` with the address of this step.",
+        )
+        .exit(ExitKind::Mismatch)
+    }
+}
+
+/// Bytes of a part that `rows` of it stand for.
+fn share(entry: &PartEntry, rows: u64) -> u64 {
+    if entry.rows == 0 { 0 } else { (u128::from(entry.bytes) * u128::from(rows) / u128::from(entry.rows)) as u64 }
+}
+
+/// Whether LOAD DATA's info says that every row went in as it was: `Records: 3  Deleted: 0  Skipped: 0  Warnings: 0`.
+fn clean(info: &str, rows: u64) -> bool {
+    let mut numbers = info.split_whitespace().filter_map(|word| word.parse::<u64>().ok());
+    let told: Vec<u64> = numbers.by_ref().collect();
+    told.is_empty() || told == [rows, 0, 0, 0]
+}
+
+/// A server's text with what stands in quotes taken out: it may be a value of a row.
+pub fn without_values(text: &str) -> String {
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('\'') {
+        let (before, after) = rest.split_at(at);
+        out.push_str(before);
+        let Some(end) = after[1..].find('\'') else { break };
+        let inside = &after[1..=end];
+        // Names of columns and keys stay: they are the structure's, not the row's.
+        let named = ["column ", "key ", "Column ", "for column "].iter().any(|word| before.ends_with(word));
+        out.push_str(&if named { format!("'{inside}'") } else { "'…'".to_owned() });
+        rest = &after[end + 2..];
+    }
+    out.push_str(rest);
+    out
+}
+
+fn refused(name: &TableName, fault: &Fault) -> Failure {
+    let fault = Fault { message: without_values(&fault.message), ..fault.clone() };
+    fault.failure(
+        "MIG5143",
+        format!("load {name}"),
+        "Mend what the target names, then run `mig apply` again: it goes on after the last committed batch.",
+    )
+}
+
+fn broken(cause: &str) -> Failure {
+    Failure::new("MIG5144", "load the table", cause, "Run `mig apply` again; if it stays, please report it.")
+}

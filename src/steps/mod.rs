@@ -1,0 +1,65 @@
+//! What each kind of step does, one file a kind, and the table that names them all. Steps reach the world through the
+//! seams and the drive through [`step::StepCtx`].
+
+pub mod batch;
+pub mod context;
+pub mod dump;
+pub mod gate;
+pub mod ledger;
+pub mod load;
+pub mod objects;
+pub mod observe;
+pub mod part_file;
+pub mod proof;
+pub mod report;
+pub mod runner;
+pub mod servers;
+pub mod step;
+pub mod verify;
+
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use serde_json::Value;
+
+use crate::formats::plan::{Action, Node};
+use crate::words::addr::StepKind;
+use crate::words::error::{Failure, Outcome};
+use context::Context;
+use step::{StepCtx, StepSet};
+
+/// Every kind of step over one run's context.
+pub struct Steps(pub Arc<Context>);
+
+impl StepSet for Steps {
+    fn run<'a>(&'a self, node: &'a Node, ctx: StepCtx) -> BoxFuture<'a, Outcome<Value>> {
+        Box::pin(async move {
+            let context = &self.0;
+            let outcome = match (node.action, node.kind) {
+                (Action::Destroy, StepKind::Target) => servers::destroy(context, node).await,
+                (Action::Destroy, StepKind::Runner) => runner::destroy(context, node).await,
+                (Action::Destroy, StepKind::Dump) => dump::destroy(context, node).await,
+                (Action::Destroy, StepKind::Table | StepKind::View) => objects::destroy(context, node).await,
+                (Action::Destroy, _) => Ok(Value::Null),
+                (_, StepKind::Source | StepKind::Target) => servers::run(context, node).await,
+                (_, StepKind::Runner) => runner::run(context, node).await,
+                (_, StepKind::Gate) => gate::run(context, node).await,
+                (_, StepKind::Database) => objects::database(context, node).await,
+                (_, StepKind::Table) => objects::table(context, node, &ctx).await,
+                (_, StepKind::Dump) => dump::run(context, node, ctx).await,
+                (_, StepKind::Load) => load::run(context, node, ctx).await,
+                (_, StepKind::Verify) => verify::run(context, node, ctx).await,
+                (_, StepKind::ForeignKeys) => objects::foreign_keys(context, node).await,
+                (_, StepKind::View) => objects::view(context, node).await,
+                (_, StepKind::Report) => report::run(context, node, ctx).await,
+                (_, StepKind::Peering) => Err(Failure::new(
+                    "MIG5102",
+                    "run the step",
+                    "this build has no peering",
+                    "Make the plan again with this version of mig.",
+                )),
+            };
+            outcome.map_err(|failure| failure.at(&node.addr))
+        })
+    }
+}

@@ -1,0 +1,256 @@
+//! What is created on the target: schemas, tables, foreign keys, views. Each is written down in the ledger before its
+//! CREATE, which is never `IF NOT EXISTS`: a stranger's object is found by the server's own refusal.
+
+use serde_json::{Value, json};
+
+use super::context::{Context, Line, read_inputs};
+use super::ledger::{self, Named, Object};
+use super::observe::inventory::inventory;
+use super::step::StepCtx;
+use crate::formats::inputs::{DatabaseInputs, ForeignKeysInputs, TableInputs, ViewInputs};
+use crate::formats::plan::{Action, Node};
+use crate::formats::structure::Table;
+use crate::think::compare;
+use crate::words::addr::{StepAddr, StepKind, TableName, sql_ident};
+use crate::words::error::{ExitKind, Failure, Outcome};
+
+const RIGHTS: &str = "Mend what the server names (rights, limits), then run `mig apply` again.";
+
+/// `migration.….database["shop"]`: an existing schema is used as it is, never owned, never dropped.
+pub async fn database(context: &Context, node: &Node) -> Outcome<Value> {
+    let inputs: DatabaseInputs = read_inputs(node)?;
+    let facts = context.facts(&node.addr)?;
+    let existed = facts.target.schemas.iter().any(|s| s.name.eq_ignore_ascii_case(&inputs.schema.name));
+    let mut line = context.lines(&node.addr)?.write.take().await?;
+    let owner = Owner::of(context, node, "schema")?;
+    let known = owner.named().read(&mut *line.connection).await?;
+    if existed && known.is_none() {
+        line.give_back();
+        return Ok(json!({ "owned": false }));
+    }
+    if known.is_none() {
+        owner.named().intend(&mut *line.connection).await?;
+    }
+    match line.connection.execute(&inputs.ddl).await {
+        Ok(_) => {}
+        Err(f) if f.number == Some(ledger::DATABASE_EXISTS) => {}
+        Err(f) => return Err(f.failure("MIG5121", format!("create the schema {}", inputs.schema.name), RIGHTS)),
+    }
+    owner.named().set(&mut *line.connection, "created", 1).await?;
+    line.give_back();
+    Ok(json!({ "owned": true }))
+}
+
+/// `migration.….table["shop.orders"]`.
+pub async fn table(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
+    let inputs: TableInputs = read_inputs(node)?;
+    let name = inputs.source.name.clone();
+    let mut line = context.lines(&node.addr)?.write.take().await?;
+    let owner = Owner::of(context, node, "table")?;
+    let known = owner.named().read(&mut *line.connection).await?;
+    // A replace is done once in a run: resumed after its DROP, it goes on with the CREATE.
+    let note = format!("dropped by {}", context.plan_digest.short());
+    let dropped = ctx.resume.notes.contains_key(&note);
+    let state = match known {
+        Some(object) if node.action == Action::Replace && !dropped => {
+            ctx.note(&note, json!(true)).await?;
+            owner.drop_ours(context, &mut line, &name, &object).await?;
+            owner.named().set(&mut *line.connection, "intended", object.epoch + 1).await?;
+            create(&owner, &mut line, &inputs, object.epoch + 1, false).await?
+        }
+        Some(object) if object.state == "intended" => create(&owner, &mut line, &inputs, object.epoch, true).await?,
+        Some(object) => match look(&mut line, &name).await? {
+            Some(_) => object.state,
+            None => create(&owner, &mut line, &inputs, object.epoch, false).await?,
+        },
+        None => match context.facts(&node.addr)?.target.table(&name) {
+            // The target_tables gate has found it of the same structure and empty: it is filled, never owned.
+            Some(_) => {
+                owner.named().intend(&mut *line.connection).await?;
+                owner.named().set(&mut *line.connection, "adopted", 1).await?;
+                "adopted".to_owned()
+            }
+            None => {
+                owner.named().intend(&mut *line.connection).await?;
+                create(&owner, &mut line, &inputs, 1, false).await?
+            }
+        },
+    };
+    line.give_back();
+    Ok(json!({ "owned": state == "created" }))
+}
+
+/// CREATE, then `created`. `adopt`: an earlier run may have died between the two; its table is taken if it is empty
+/// and of the same structure.
+async fn create(owner: &Owner, line: &mut Line, inputs: &TableInputs, epoch: u64, adopt: bool) -> Outcome<String> {
+    let name = &inputs.source.name;
+    let use_schema = format!("USE {}", sql_ident(&name.schema));
+    let failed = |f: crate::seams::sql::Fault| f.failure("MIG5122", format!("create the table {name}"), RIGHTS);
+    line.connection.execute(&use_schema).await.map_err(failed)?;
+    match line.connection.execute(&inputs.ddl).await {
+        Ok(_) => {}
+        Err(f) if f.number == Some(ledger::TABLE_EXISTS) && adopt && is_ours(line, &inputs.target).await? => {}
+        Err(f) if f.number == Some(ledger::TABLE_EXISTS) => {
+            owner.named().withdraw(&mut *line.connection).await?;
+            return Err(Failure::new(
+                "MIG2061",
+                format!("create the table {name}"),
+                "a table of this name is there, and this lineage did not make it",
+                "Move it away, exclude it by the filter, or set target_tables = \"same_and_empty\"; then plan again.",
+            )
+            .exit(ExitKind::Gate));
+        }
+        Err(f) => return Err(failed(f)),
+    }
+    owner.named().set(&mut *line.connection, "created", epoch).await?;
+    Ok("created".to_owned())
+}
+
+async fn is_ours(line: &mut Line, wanted: &Table) -> Outcome<bool> {
+    let Some(actual) = look(line, &wanted.name).await? else { return Ok(false) };
+    let same = compare::structure_differences(wanted, &actual).iter().all(|d| d.what.starts_with("foreign key"));
+    Ok(same && is_empty(line, &wanted.name).await?)
+}
+
+async fn look(line: &mut Line, name: &TableName) -> Outcome<Option<Table>> {
+    let schemas = [name.schema.clone()];
+    let select = |schema: &str, table: &str| schema == name.schema && table == name.name;
+    let (found, _) = inventory(&mut *line.connection, Some(&schemas), &select).await?;
+    Ok(found.tables.into_iter().next())
+}
+
+async fn is_empty(line: &mut Line, name: &TableName) -> Outcome<bool> {
+    let sql = format!("SELECT 1 FROM {} LIMIT 1", name.sql());
+    let rows = line.connection.query(&sql).await;
+    let rows = rows.map_err(|f| f.failure("MIG5123", format!("look whether {name} is empty"), RIGHTS))?;
+    Ok(rows.rows.is_empty())
+}
+
+/// `migration.….foreign_keys["shop.orders"]`: those that are not there yet.
+pub async fn foreign_keys(context: &Context, node: &Node) -> Outcome<Value> {
+    let inputs: ForeignKeysInputs = read_inputs(node)?;
+    let mut line = context.lines(&node.addr)?.write.take().await?;
+    let there = look(&mut line, &inputs.table).await?.map(|t| t.foreign_keys).unwrap_or_default();
+    for ddl in &inputs.ddl {
+        if there.iter().any(|key| ddl.contains(&format!("CONSTRAINT {} ", sql_ident(&key.name)))) {
+            continue;
+        }
+        let failed = |f: crate::seams::sql::Fault| {
+            f.failure("MIG5124", format!("add the foreign keys of {}", inputs.table), RIGHTS)
+        };
+        line.connection.execute(ddl).await.map_err(failed)?;
+    }
+    line.give_back();
+    Ok(json!({ "foreign_keys": inputs.ddl.len() }))
+}
+
+/// `migration.….view["shop.v"]`.
+pub async fn view(context: &Context, node: &Node) -> Outcome<Value> {
+    let inputs: ViewInputs = read_inputs(node)?;
+    let name = &inputs.view.name;
+    let mut line = context.lines(&node.addr)?.write.take().await?;
+    let owner = Owner::of(context, node, "view")?;
+    let known = owner.named().read(&mut *line.connection).await?;
+    let failed = |f: crate::seams::sql::Fault| f.failure("MIG5125", format!("create the view {name}"), RIGHTS);
+    match &known {
+        None => owner.named().intend(&mut *line.connection).await?,
+        // Ours, perhaps of an older text: a view holds no rows, so it is made anew.
+        Some(_) => {
+            line.connection.execute(&format!("DROP VIEW IF EXISTS {}", name.sql())).await.map_err(failed)?;
+        }
+    }
+    line.connection.execute(&format!("USE {}", sql_ident(&name.schema))).await.map_err(failed)?;
+    match line.connection.execute(&inputs.ddl).await {
+        Ok(_) => {}
+        Err(f) if f.number == Some(ledger::TABLE_EXISTS) => {
+            owner.named().withdraw(&mut *line.connection).await?;
+            return Err(Failure::new(
+                "MIG2061",
+                format!("create the view {name}"),
+                "a table or view of this name is there, and this lineage did not make it",
+                "Move it away or exclude it by the filter; then plan again.",
+            )
+            .exit(ExitKind::Gate));
+        }
+        Err(f) => return Err(failed(f)),
+    }
+    owner.named().set(&mut *line.connection, "created", 1).await?;
+    line.give_back();
+    Ok(json!({ "owned": true }))
+}
+
+/// `-drop-target-data`: drops a table or view that this lineage created, if it still holds what was put there.
+pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
+    let Some(name) = node.addr.table() else { return Ok(Value::Null) };
+    let kind = if node.kind == StepKind::View { "view" } else { "table" };
+    let mut line = context.lines(&node.addr)?.write.take().await?;
+    let owner = Owner::of(context, node, kind)?;
+    let Some(object) = owner.named().read(&mut *line.connection).await? else {
+        line.give_back();
+        return Ok(json!({ "left": "the ledger has no row of it" }));
+    };
+    if node.kind == StepKind::View {
+        let sql = format!("DROP VIEW IF EXISTS {}", name.sql());
+        line.connection
+            .execute(&sql)
+            .await
+            .map_err(|f| f.failure("MIG5126", format!("drop the view {name}"), RIGHTS))?;
+    } else {
+        owner.drop_ours(context, &mut line, &name, &object).await?;
+    }
+    owner.named().withdraw(&mut *line.connection).await?;
+    line.give_back();
+    Ok(Value::Null)
+}
+
+/// The ledger's row of one object.
+struct Owner {
+    schema: String,
+    lineage: String,
+    kind: &'static str,
+    name: String,
+    addr: StepAddr,
+}
+
+impl Owner {
+    fn of(context: &Context, node: &Node, kind: &'static str) -> Outcome<Self> {
+        let schema = context.ledger_schema(context.migration(&node.addr)?)?.to_owned();
+        let name = node.addr.key().unwrap_or_default().to_owned();
+        Ok(Self { schema, lineage: context.lineage.clone(), kind, name, addr: node.addr.clone() })
+    }
+
+    fn named(&self) -> Named<'_> {
+        Named { schema: &self.schema, lineage: &self.lineage, kind: self.kind, name: &self.name }
+    }
+
+    /// Drops a table only where it holds what this lineage put there (contract, "Destroy"): the rows of the ledger's
+    /// current epoch. An adopted table is never dropped.
+    async fn drop_ours(&self, context: &Context, line: &mut Line, name: &TableName, object: &Object) -> Outcome<()> {
+        let refused = |cause: String| {
+            Failure::new(
+                "MIG2062",
+                format!("drop the table {name}"),
+                cause,
+                "Look at what is in it; drop or move it by hand, then run again.",
+            )
+            .exit(ExitKind::Gate)
+            .at(&self.addr)
+        };
+        if object.state == "adopted" {
+            return Err(refused("this lineage filled it but did not create it".into()));
+        }
+        let Some(actual) = look(line, name).await? else { return Ok(()) };
+        super::proof::holds_ours(context, line, &self.addr, &actual, object.epoch).await.map_err(|difference| {
+            match difference {
+                Ok(difference) => refused(difference),
+                Err(failure) => failure,
+            }
+        })?;
+        let sql = format!("DROP TABLE {}", name.sql());
+        line.connection
+            .execute(&sql)
+            .await
+            .map(drop)
+            .map_err(|f| f.failure("MIG5126", format!("drop the table {name}"), RIGHTS))
+    }
+}

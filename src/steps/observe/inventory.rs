@@ -1,0 +1,563 @@
+//! The structure of schemas as information_schema tells it, in one form whatever the server. The number of queries does
+//! not grow with the number of tables, but for partitioned ones: their clause stands in SHOW CREATE TABLE only.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::formats::collation::{charset_of, normal_charset, normal_collation, normal_column_type};
+use crate::formats::facts::Flavor;
+use crate::formats::structure::{
+    Check, Column, ForeignKey, Generated, Index, IndexPart, Inventory, Program, Schema, Table, TableEstimate, View,
+};
+use crate::seams::sql::Connection;
+use crate::words::addr::TableName;
+use crate::words::error::Outcome;
+
+use super::{defaults, each, literal, number, optional_text, server, text, texts};
+
+const DOING: &str = "read the structure of the tables";
+
+/// Schemas that belong to a server. Nobody migrates them.
+const SYSTEM: &str =
+    "'mysql', 'sys', 'information_schema', 'performance_schema', 'metrics_schema', 'inspection_schema'";
+
+/// What `select` says yes to, by schema and name, and the names of all tables and views there are, sorted.
+///
+/// `schemas` limits where is looked; those of them that exist stand in the inventory even when nothing in them is
+/// selected. Without it, every schema but the system's is looked at, and a schema stands in the inventory when
+/// something in it is selected. Sequences stand among the routines, as `SEQUENCE`: only named, never moved.
+///
+/// # Errors
+/// Where a query fails: no such privilege, a lost connection.
+pub async fn inventory(
+    conn: &mut dyn Connection,
+    schemas: Option<&[String]>,
+    select: &(dyn Fn(&str, &str) -> bool + Sync),
+) -> Outcome<(Inventory, Vec<TableName>)> {
+    if schemas.is_some_and(<[String]>::is_empty) {
+        return Ok(Default::default());
+    }
+    let mut reading = Reading::begin(conn, schemas, select).await?;
+    reading.schemas(conn).await?;
+    reading.tables(conn).await?;
+    if !(reading.tables.is_empty() && reading.views.is_empty()) {
+        reading.columns(conn).await?;
+        reading.indexes(conn).await?;
+        reading.foreign_keys(conn).await?;
+        reading.checks(conn).await?;
+        reading.views(conn).await?;
+        reading.programs(conn).await?;
+        reading.partitions(conn).await?;
+    }
+    Ok(reading.end())
+}
+
+/// An inventory in the making.
+struct Reading<'a> {
+    select: &'a (dyn Fn(&str, &str) -> bool + Sync),
+    flavor: Flavor,
+    /// Whether binary defaults come as `0x…` (MySQL since 8.0).
+    hex_defaults: bool,
+    /// Columns of tables of information_schema that not every server has, in upper case: `STATISTICS.EXPRESSION`.
+    offers: BTreeSet<String>,
+    /// The schemas that were asked for, exactly, where this server tells names apart by case; else `None`.
+    exact: Option<BTreeSet<String>>,
+    /// A condition on a column: `IN ('shop')`.
+    within: String,
+    wanted: bool,
+    schemas: BTreeMap<String, Schema>,
+    names: Vec<TableName>,
+    tables: BTreeMap<TableName, Table>,
+    views: BTreeMap<TableName, View>,
+    partitioned: Vec<TableName>,
+    triggers: Vec<Program>,
+    routines: Vec<Program>,
+    events: Vec<Program>,
+}
+
+impl<'a> Reading<'a> {
+    async fn begin(
+        conn: &mut dyn Connection,
+        schemas: Option<&[String]>,
+        select: &'a (dyn Fn(&str, &str) -> bool + Sync),
+    ) -> Outcome<Reading<'a>> {
+        let version = texts(conn, DOING, "SELECT VERSION(), @@lower_case_table_names").await?;
+        let row = version.first().cloned().unwrap_or_default();
+        let version = row.first().cloned().unwrap_or_default();
+        let by_case = row.get(1).is_some_and(|value| value == "0");
+        let flavor = server::flavor_of(&version);
+        let mut offers = BTreeSet::new();
+        let sql = "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'information_schema' \
+                   AND TABLE_NAME IN ('COLUMNS', 'STATISTICS', 'CHECK_CONSTRAINTS', 'TABLE_CONSTRAINTS', \
+                   'TIDB_CHECK_CONSTRAINTS')";
+        each(conn, DOING, sql, |row| {
+            offers.insert(format!("{}.{}", text(row[0]), text(row[1])).to_uppercase());
+        })
+        .await?;
+        let within = match schemas {
+            Some(names) => format!("IN ({})", names.iter().map(|name| literal(name)).collect::<Vec<_>>().join(", ")),
+            None => format!("NOT IN ({SYSTEM})"),
+        };
+        Ok(Reading {
+            select,
+            flavor,
+            hex_defaults: flavor == Flavor::Mysql && !version.starts_with("5."),
+            offers,
+            exact: schemas.filter(|_| by_case).map(|names| names.iter().cloned().collect()),
+            within,
+            wanted: schemas.is_some(),
+            schemas: BTreeMap::new(),
+            names: Vec::new(),
+            tables: BTreeMap::new(),
+            views: BTreeMap::new(),
+            partitioned: Vec::new(),
+            triggers: Vec::new(),
+            routines: Vec::new(),
+            events: Vec::new(),
+        })
+    }
+
+    /// The column where this server has it, else what stands in its place.
+    fn offered(&self, table: &str, column: &str, otherwise: &str) -> String {
+        if self.offers.contains(&format!("{table}.{column}")) { column.into() } else { otherwise.into() }
+    }
+
+    async fn schemas(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
+        let sql = format!(
+            "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA \
+             WHERE LOWER(SCHEMA_NAME) {}",
+            self.within_lower()
+        );
+        let (all, exact) = (&mut self.schemas, &self.exact);
+        each(conn, DOING, &sql, |row| {
+            let name = text(row[0]);
+            if exact.as_ref().is_none_or(|exact| exact.contains(&name)) {
+                let schema = Schema {
+                    name: name.clone(),
+                    charset: normal_charset(&text(row[1])),
+                    collation: normal_collation(&text(row[2])),
+                };
+                all.insert(name, schema);
+            }
+        })
+        .await?;
+        // From here on the server's own spelling of the names is asked for.
+        let names = self.schemas.keys().map(|name| literal(name)).collect::<Vec<_>>().join(", ");
+        self.within = format!("IN ({})", if names.is_empty() { "''".into() } else { names });
+        Ok(())
+    }
+
+    fn within_lower(&self) -> String {
+        self.within.to_lowercase()
+    }
+
+    async fn tables(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
+        let sql = format!(
+            "SELECT TABLE_SCHEMA, TABLE_NAME, TABLE_TYPE, ENGINE, TABLE_COLLATION, TABLE_COMMENT, CREATE_OPTIONS, \
+             TABLE_ROWS, DATA_LENGTH, INDEX_LENGTH FROM information_schema.TABLES WHERE TABLE_SCHEMA {}",
+            self.within
+        );
+        let Reading { schemas, names, tables, views, partitioned, routines, select, .. } = self;
+        each(conn, DOING, &sql, |row| {
+            let name = TableName::new(text(row[0]), text(row[1]));
+            if !schemas.contains_key(&name.schema) {
+                return;
+            }
+            let kind = text(row[2]);
+            let chosen = select(&name.schema, &name.name);
+            match kind.as_str() {
+                "VIEW" => {
+                    names.push(name.clone());
+                    if chosen {
+                        views.insert(name.clone(), empty_view(name));
+                    }
+                }
+                "SEQUENCE" if chosen => {
+                    routines.push(Program { schema: name.schema, name: name.name, kind, table: None });
+                }
+                "BASE TABLE" | "SYSTEM VERSIONED" => {
+                    names.push(name.clone());
+                    if chosen {
+                        if text(row[6]).contains("partitioned") {
+                            partitioned.push(name.clone());
+                        }
+                        tables.insert(name.clone(), table(name, row));
+                    }
+                }
+                _ => {}
+            }
+        })
+        .await?;
+        names.sort();
+        Ok(())
+    }
+
+    async fn columns(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
+        let sql = format!(
+            "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_DEFAULT, IS_NULLABLE, DATA_TYPE, COLUMN_TYPE, \
+             CHARACTER_OCTET_LENGTH, CHARACTER_SET_NAME, COLLATION_NAME, EXTRA, COLUMN_COMMENT, {}, ORDINAL_POSITION \
+             FROM information_schema.COLUMNS WHERE TABLE_SCHEMA {} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION",
+            self.offered("COLUMNS", "GENERATION_EXPRESSION", "''"),
+            self.within
+        );
+        let Reading { tables, views, flavor, hex_defaults, .. } = self;
+        let mut last = TableName::new("", "");
+        each(conn, DOING, &sql, |row| {
+            // The name is made anew only when the table changes: there are many columns.
+            if row[0] != Some(last.schema.as_bytes()) || row[1] != Some(last.name.as_bytes()) {
+                last = TableName::new(text(row[0]), text(row[1]));
+            }
+            if let Some(table) = tables.get_mut(&last) {
+                table.columns.push(column(*flavor, *hex_defaults, row));
+            } else if let Some(view) = views.get_mut(&last) {
+                view.columns.push(text(row[2]));
+            }
+        })
+        .await
+    }
+
+    async fn indexes(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
+        let visible = match self.offered("STATISTICS", "IS_VISIBLE", "").as_str() {
+            "" => self.offered("STATISTICS", "IGNORED", "'NO'").replace("IGNORED", "IF(IGNORED = 'YES', 'NO', 'YES')"),
+            column => column.to_owned(),
+        };
+        let visible = if visible == "'NO'" { "'YES'".to_owned() } else { visible };
+        let sql = format!(
+            "SELECT TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, NON_UNIQUE, COLUMN_NAME, {}, SUB_PART, COLLATION, INDEX_TYPE, \
+             INDEX_COMMENT, {visible}, SEQ_IN_INDEX FROM information_schema.STATISTICS WHERE TABLE_SCHEMA {} \
+             ORDER BY TABLE_SCHEMA, TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX",
+            self.offered("STATISTICS", "EXPRESSION", "NULL"),
+            self.within
+        );
+        let Reading { tables, flavor, .. } = self;
+        each(conn, DOING, &sql, |row| {
+            let Some(table) = tables.get_mut(&TableName::new(text(row[0]), text(row[1]))) else { return };
+            let name = text(row[2]);
+            let kind = text(row[8]);
+            let part = IndexPart {
+                column: optional_text(row[4]),
+                expression: optional_text(row[5]).map(|raw| defaults::expression(*flavor, &raw)),
+                // Of a SPATIAL index it is the size of the box around a shape.
+                prefix: row[6].map(|_| number(row[6])).filter(|_| kind != "SPATIAL"),
+                descending: row[7] == Some(b"D"),
+            };
+            match table.indexes.last_mut().filter(|index| index.name == name) {
+                Some(index) => index.parts.push(part),
+                None => table.indexes.push(Index {
+                    name,
+                    unique: row[3] == Some(b"0"),
+                    kind,
+                    visible: row[10] == Some(b"YES"),
+                    parts: vec![part],
+                    comment: text(row[9]),
+                }),
+            }
+        })
+        .await
+    }
+
+    async fn foreign_keys(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
+        let sql = format!(
+            "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, UPDATE_RULE, DELETE_RULE \
+             FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA {}",
+            self.within
+        );
+        let mut rules = BTreeMap::new();
+        each(conn, DOING, &sql, |row| {
+            rules.insert((text(row[0]), text(row[1]), text(row[2])), (text(row[3]), text(row[4])));
+        })
+        .await?;
+        if rules.is_empty() {
+            return Ok(());
+        }
+        let sql = format!(
+            "SELECT TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, COLUMN_NAME, REFERENCED_TABLE_SCHEMA, \
+             REFERENCED_TABLE_NAME, REFERENCED_COLUMN_NAME, ORDINAL_POSITION FROM information_schema.KEY_COLUMN_USAGE \
+             WHERE TABLE_SCHEMA {} AND REFERENCED_TABLE_NAME IS NOT NULL \
+             ORDER BY TABLE_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION",
+            self.within
+        );
+        let tables = &mut self.tables;
+        each(conn, DOING, &sql, |row| {
+            let (schema, table_name, name) = (text(row[0]), text(row[1]), text(row[2]));
+            let Some(table) = tables.get_mut(&TableName::new(schema.clone(), table_name.clone())) else { return };
+            let (column, referenced) = (text(row[3]), text(row[6]));
+            match table.foreign_keys.last_mut().filter(|key| key.name == name) {
+                Some(key) => {
+                    key.columns.push(column);
+                    key.referenced_columns.push(referenced);
+                }
+                None => {
+                    let (on_update, on_delete) =
+                        rules.get(&(schema, table_name, name.clone())).cloned().unwrap_or_default();
+                    table.foreign_keys.push(ForeignKey {
+                        name,
+                        columns: vec![column],
+                        references: TableName::new(text(row[4]), text(row[5])),
+                        referenced_columns: vec![referenced],
+                        on_update,
+                        on_delete,
+                    });
+                }
+            }
+        })
+        .await
+    }
+
+    async fn checks(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
+        let within = &self.within;
+        let sql = if self.offers.contains("TIDB_CHECK_CONSTRAINTS.TABLE_NAME") {
+            format!(
+                "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE, 'YES' \
+                 FROM information_schema.TIDB_CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA {within}"
+            )
+        } else if self.offers.contains("CHECK_CONSTRAINTS.TABLE_NAME") {
+            format!(
+                "SELECT CONSTRAINT_SCHEMA, TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE, 'YES' \
+                 FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA {within}"
+            )
+        } else if self.offers.contains("CHECK_CONSTRAINTS.CHECK_CLAUSE") {
+            format!(
+                "SELECT t.CONSTRAINT_SCHEMA, t.TABLE_NAME, t.CONSTRAINT_NAME, c.CHECK_CLAUSE, t.{} \
+                 FROM information_schema.TABLE_CONSTRAINTS t JOIN information_schema.CHECK_CONSTRAINTS c \
+                 ON c.CONSTRAINT_SCHEMA = t.CONSTRAINT_SCHEMA AND c.CONSTRAINT_NAME = t.CONSTRAINT_NAME \
+                 WHERE t.CONSTRAINT_TYPE = 'CHECK' AND t.TABLE_SCHEMA {within}",
+                self.offered("TABLE_CONSTRAINTS", "ENFORCED", "CONSTRAINT_TYPE")
+            )
+        } else {
+            return Ok(());
+        };
+        let Reading { tables, flavor, .. } = self;
+        each(conn, DOING, &sql, |row| {
+            if let Some(table) = tables.get_mut(&TableName::new(text(row[0]), text(row[1]))) {
+                table.checks.push(Check {
+                    name: text(row[2]),
+                    clause: defaults::expression(*flavor, &text(row[3])),
+                    enforced: row[4] != Some(b"NO"),
+                });
+            }
+        })
+        .await
+    }
+
+    async fn views(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
+        if self.views.is_empty() {
+            return Ok(());
+        }
+        let sql = format!(
+            "SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION, CHECK_OPTION, SECURITY_TYPE, DEFINER, \
+             CHARACTER_SET_CLIENT, COLLATION_CONNECTION FROM information_schema.VIEWS WHERE TABLE_SCHEMA {}",
+            self.within
+        );
+        let Reading { views, flavor, .. } = self;
+        each(conn, DOING, &sql, |row| {
+            if let Some(view) = views.get_mut(&TableName::new(text(row[0]), text(row[1]))) {
+                view.select = text(row[2]);
+                // TiDB takes no such clause, and says CASCADED of every view.
+                view.check_option = if *flavor == Flavor::Tidb { "NONE".into() } else { text(row[3]) };
+                view.security_type = text(row[4]);
+                view.definer = text(row[5]);
+                view.charset = normal_charset(&text(row[6]));
+                view.collation = normal_collation(&text(row[7]));
+            }
+        })
+        .await
+    }
+
+    async fn programs(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
+        let within = &self.within;
+        let of_schemas: BTreeSet<String> =
+            self.tables.keys().chain(self.views.keys()).map(|name| name.schema.clone()).collect();
+        let (tables, triggers) = (&self.tables, &mut self.triggers);
+        let sql = format!(
+            "SELECT TRIGGER_SCHEMA, TRIGGER_NAME, EVENT_OBJECT_SCHEMA, EVENT_OBJECT_TABLE \
+             FROM information_schema.TRIGGERS WHERE EVENT_OBJECT_SCHEMA {within}"
+        );
+        each(conn, DOING, &sql, |row| {
+            let table = TableName::new(text(row[2]), text(row[3]));
+            if tables.contains_key(&table) {
+                triggers.push(Program {
+                    schema: text(row[0]),
+                    name: text(row[1]),
+                    kind: "TRIGGER".into(),
+                    table: Some(table.name),
+                });
+            }
+        })
+        .await?;
+        let program = |row: &[Option<&[u8]>]| {
+            let schema = text(row[0]);
+            of_schemas.contains(&schema).then(|| Program {
+                schema,
+                name: text(row[1]),
+                kind: text(row[2]),
+                table: None,
+            })
+        };
+        let sql = format!(
+            "SELECT ROUTINE_SCHEMA, ROUTINE_NAME, ROUTINE_TYPE FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA {within}"
+        );
+        let routines = &mut self.routines;
+        each(conn, DOING, &sql, |row| routines.extend(program(row))).await?;
+        let sql = format!(
+            "SELECT EVENT_SCHEMA, EVENT_NAME, 'EVENT' FROM information_schema.EVENTS WHERE EVENT_SCHEMA {within}"
+        );
+        let events = &mut self.events;
+        each(conn, DOING, &sql, |row| events.extend(program(row))).await
+    }
+
+    async fn partitions(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
+        for name in &self.partitioned {
+            let rows = texts(conn, DOING, &format!("SHOW CREATE TABLE {}", name.sql())).await?;
+            let ddl = rows.first().and_then(|row| row.get(1)).map(String::as_str).unwrap_or_default();
+            if let Some(table) = self.tables.get_mut(name) {
+                table.partitioning = partitioning(ddl);
+            }
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> (Inventory, Vec<TableName>) {
+        for table in self.tables.values_mut() {
+            table.indexes.sort_by(|a, b| (a.name != "PRIMARY", &a.name).cmp(&(b.name != "PRIMARY", &b.name)));
+            table.foreign_keys.sort_by(|a, b| a.name.cmp(&b.name));
+            table.checks.sort_by(|a, b| a.name.cmp(&b.name));
+            table.generated_invisible_key = has_generated_key(table);
+        }
+        let used: BTreeSet<&str> =
+            self.tables.keys().chain(self.views.keys()).map(|name| name.schema.as_str()).collect();
+        let schemas = self.schemas.values().filter(|schema| self.wanted || used.contains(schema.name.as_str()));
+        let schemas = schemas.cloned().collect();
+        for programs in [&mut self.triggers, &mut self.routines, &mut self.events] {
+            programs.sort_by(|a, b| (&a.schema, &a.name, &a.kind).cmp(&(&b.schema, &b.name, &b.kind)));
+        }
+        let inventory = Inventory {
+            schemas,
+            tables: self.tables.into_values().collect(),
+            views: self.views.into_values().collect(),
+            triggers: self.triggers,
+            routines: self.routines,
+            events: self.events,
+        };
+        (inventory, self.names)
+    }
+}
+
+fn empty_view(name: TableName) -> View {
+    View {
+        name,
+        select: String::new(),
+        columns: Vec::new(),
+        check_option: String::new(),
+        security_type: String::new(),
+        definer: String::new(),
+        charset: String::new(),
+        collation: String::new(),
+    }
+}
+
+fn table(name: TableName, row: &[Option<&[u8]>]) -> Table {
+    let collation = normal_collation(&text(row[4]));
+    Table {
+        name,
+        engine: text(row[3]),
+        charset: charset_of(&collation).to_owned(),
+        collation,
+        comment: text(row[5]),
+        columns: Vec::new(),
+        indexes: Vec::new(),
+        foreign_keys: Vec::new(),
+        checks: Vec::new(),
+        partitioning: String::new(),
+        generated_invisible_key: false,
+        estimate: TableEstimate { rows: number(row[7]), data_bytes: number(row[8]), index_bytes: number(row[9]) },
+    }
+}
+
+fn column(flavor: Flavor, hex_defaults: bool, row: &[Option<&[u8]>]) -> Column {
+    let extra = text(row[10]);
+    let words = extra.to_ascii_lowercase();
+    let data_type = text(row[5]).to_ascii_lowercase();
+    let generated =
+        ["virtual generated", "stored generated", "persistent"].iter().position(|kind| words.contains(kind));
+    let default = match generated {
+        // A generated column has none; some servers print NULL as a text there.
+        Some(_) => defaults::Default { text: None, is_expression: false },
+        None => defaults::default_of(flavor, &data_type, row[3], &words, hex_defaults),
+    };
+    Column {
+        name: text(row[2]),
+        column_type: normal_column_type(&text(row[6])),
+        data_type,
+        nullable: row[4] == Some(b"YES"),
+        default: default.text,
+        default_is_expression: default.is_expression,
+        on_update: defaults::on_update(&extra),
+        auto_increment: words.contains("auto_increment"),
+        generated: generated
+            .map(|kind| Generated { expression: defaults::expression(flavor, &text(row[12])), stored: kind > 0 }),
+        invisible: words.contains("invisible"),
+        charset: optional_text(row[8]).map(|name| normal_charset(&name)),
+        collation: optional_text(row[9]).map(|name| normal_collation(&name)),
+        octet_length: row[7].map(|_| number(row[7])),
+        comment: text(row[11]),
+    }
+}
+
+/// MySQL's generated invisible primary key has this name and no other form.
+fn has_generated_key(table: &Table) -> bool {
+    table.column("my_row_id").is_some_and(|column| column.invisible && column.auto_increment)
+        && table.indexes.iter().any(|index| {
+            index.name == "PRIMARY" && index.parts.len() == 1 && index.parts[0].column.as_deref() == Some("my_row_id")
+        })
+}
+
+/// The clause out of a SHOW CREATE TABLE. It begins a line, and no other line begins so: in comments and names of a
+/// table a line's end is escaped.
+fn partitioning(ddl: &str) -> String {
+    let is_begin = |line: &str| {
+        let line = line.trim_start();
+        let code = line.strip_prefix("/*!").map_or(line, |rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
+        code.trim_start().starts_with("PARTITION BY ")
+    };
+    let mut at = 0;
+    for line in ddl.split_inclusive('\n') {
+        if is_begin(line) {
+            let clause = ddl[at..].trim();
+            let bare = match clause.strip_prefix("/*!") {
+                Some(rest) => rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_end_matches("*/").trim(),
+                None => clause,
+            };
+            return bare.to_owned();
+        }
+        at += line.len();
+    }
+    String::new()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_clause_of_partitions_is_read_from_every_servers_ddl() {
+        for (tail, clause) in [
+            (
+                "\n/*!50100 PARTITION BY RANGE (`y`)\n(PARTITION p0 VALUES LESS THAN (2000) ENGINE = InnoDB) */",
+                "PARTITION BY RANGE (`y`)\n(PARTITION p0 VALUES LESS THAN (2000) ENGINE = InnoDB)",
+            ),
+            (
+                "\n/*!50500 PARTITION BY RANGE  COLUMNS(a)\n(PARTITION p0 VALUES LESS THAN (1)) */",
+                "PARTITION BY RANGE  COLUMNS(a)\n(PARTITION p0 VALUES LESS THAN (1))",
+            ),
+            ("\n PARTITION BY HASH (`y`)\nPARTITIONS 4", "PARTITION BY HASH (`y`)\nPARTITIONS 4"),
+            ("\nPARTITION BY HASH (`y`) PARTITIONS 4", "PARTITION BY HASH (`y`) PARTITIONS 4"),
+            (" COMMENT='\\nPARTITION BY HASH (x)'", ""),
+            ("", ""),
+        ] {
+            let ddl =
+                format!("CREATE TABLE `par` (\n  `y` int NOT NULL COMMENT 'PARTITION BY '\n) ENGINE=InnoDB{tail}");
+            assert_eq!(partitioning(&ddl), clause);
+        }
+    }
+}

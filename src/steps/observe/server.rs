@@ -1,0 +1,265 @@
+//! One server as a session sees it: who it is, what it can do, who we are to it. A privilege that is missing for a look
+//! at the binlog is told in the facts; it is no error.
+
+use std::collections::BTreeMap;
+
+use crate::formats::collation::{normal_charset, normal_collation};
+use crate::formats::facts::{Binlog, Flavor, Position, ServerFacts};
+use crate::seams::sql::{Connection, Fault, Rows};
+use crate::words::addr::sql_ident;
+use crate::words::error::Outcome;
+
+use super::{cells, literal, texts};
+
+const DOING: &str = "look at the server";
+/// TiDB's own default of performance.txn-entry-size-limit, for where its configuration cannot be read.
+const TIDB_ROW_LIMIT: u64 = 6 << 20;
+
+/// Variables that the facts are made of; a server has some of them.
+const VARIABLES: &[&str] = &[
+    "binlog_format",
+    "binlog_row_image",
+    "datadir",
+    "gtid_binlog_pos",
+    "hostname",
+    "innodb_read_only",
+    "local_infile",
+    "log_bin",
+    "lower_case_table_names",
+    "max_allowed_packet",
+    "port",
+    "read_only",
+    "server_uuid",
+    "super_read_only",
+    "tidb_enable_check_constraint",
+    "tidb_restricted_read_only",
+    "tidb_super_read_only",
+    "tidb_txn_entry_size_limit",
+];
+
+const READ_ONLY: &[&str] =
+    &["innodb_read_only", "read_only", "super_read_only", "tidb_restricted_read_only", "tidb_super_read_only"];
+
+/// What kind of server has this `VERSION()`.
+pub fn flavor_of(version: &str) -> Flavor {
+    if version.contains("TiDB") {
+        Flavor::Tidb
+    } else if version.to_ascii_lowercase().contains("mariadb") {
+        Flavor::Mariadb
+    } else {
+        Flavor::Mysql
+    }
+}
+
+/// Everything that one session can tell of its server. `ledger_schema` is a target's: TiDB's identity stands in it.
+///
+/// # Errors
+/// Where the connection is lost, or a look fails that needs no privilege.
+pub async fn server_facts(conn: &mut dyn Connection, ledger_schema: Option<&str>) -> Outcome<ServerFacts> {
+    let names = VARIABLES.iter().map(|name| literal(name)).collect::<Vec<_>>().join(", ");
+    let variables: BTreeMap<String, String> =
+        texts(conn, DOING, &format!("SHOW VARIABLES WHERE Variable_name IN ({names})"))
+            .await?
+            .into_iter()
+            .filter_map(|row| Some((row.first()?.to_lowercase(), row.get(1)?.clone())))
+            .collect();
+    let value = |name: &str| variables.get(name).map(String::as_str).unwrap_or_default();
+    let on = |name: &str| matches!(value(name).to_ascii_uppercase().as_str(), "ON" | "1" | "TRUE");
+    let who = texts(conn, DOING, "SELECT VERSION(), CURRENT_USER()").await?.into_iter().next().unwrap_or_default();
+    let version = who.first().cloned().unwrap_or_default();
+    let user = who.get(1).cloned().unwrap_or_default();
+    let flavor = flavor_of(&version);
+    let server_id = match flavor {
+        Flavor::Mysql => value("server_uuid").to_owned(),
+        Flavor::Mariadb => format!("{}:{}:{}", value("hostname"), value("port"), value("datadir")),
+        Flavor::Tidb => tidb_id(conn, ledger_schema).await?,
+    };
+    let (collations, default_collations) = collations(conn).await?;
+    let (mut binlog, replica) = match flavor {
+        Flavor::Tidb => (Binlog::default(), false),
+        _ if !on("log_bin") => (Binlog::default(), replica(conn, flavor, &version).await?.unwrap_or(false)),
+        _ => {
+            let replica = replica(conn, flavor, &version).await?.unwrap_or(false);
+            (binlog(conn, flavor, &version, value("gtid_binlog_pos")).await?, replica)
+        }
+    };
+    binlog.format = value("binlog_format").into();
+    binlog.row_image = value("binlog_row_image").into();
+    let tidb = flavor == Flavor::Tidb;
+    Ok(ServerFacts {
+        fault: None,
+        identity: format!("{}@{server_id}", user.rsplit_once('@').map_or(user.as_str(), |(name, _)| name)),
+        server_id,
+        flavor,
+        tls_cipher: texts(conn, DOING, "SHOW STATUS LIKE 'Ssl_cipher'")
+            .await?
+            .into_iter()
+            .next()
+            .and_then(|row| row.into_iter().nth(1))
+            .unwrap_or_default(),
+        grants: grants(conn, flavor, &version).await?,
+        read_only: READ_ONLY.iter().filter(|name| on(name)).map(|name| (*name).to_owned()).collect(),
+        replica,
+        local_infile: on("local_infile"),
+        lower_case_table_names: value("lower_case_table_names").parse().unwrap_or(0),
+        collations,
+        default_collations,
+        max_allowed_packet: value("max_allowed_packet").parse().unwrap_or(0),
+        row_limit: if tidb { row_limit(conn, value("tidb_txn_entry_size_limit")).await? } else { 0 },
+        check_constraints: !tidb || on("tidb_enable_check_constraint"),
+        cores: if tidb { cores(conn).await? } else { None },
+        binlog,
+        user,
+        version,
+    })
+}
+
+/// A look that the server may refuse: `Err` inside is its refusal, outside the loss of the connection.
+async fn maybe(conn: &mut dyn Connection, sql: &str) -> Outcome<Result<Rows, Fault>> {
+    match conn.query(sql).await {
+        Ok(rows) => Ok(Ok(rows)),
+        Err(fault) if fault.lost => Err(fault.told(DOING)),
+        Err(fault) => Ok(Err(fault)),
+    }
+}
+
+/// Whether a version is at least this one.
+fn at_least(version: &str, wanted: (u32, u32)) -> bool {
+    let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    (parts.next().unwrap_or(0), parts.next().unwrap_or(0)) >= wanted
+}
+
+async fn tidb_id(conn: &mut dyn Connection, ledger_schema: Option<&str>) -> Outcome<String> {
+    let first = |rows: Rows| cells(&rows).into_iter().next().and_then(|row| row.into_iter().next());
+    let Some(schema) = ledger_schema else {
+        // A source has no ledger; its cluster's number is the next best.
+        let sql = "SELECT VARIABLE_VALUE FROM mysql.tidb WHERE VARIABLE_NAME = 'cluster_id'";
+        let id = maybe(conn, sql).await?.ok().and_then(first);
+        return Ok(id.map_or_else(|| "none".to_owned(), |id| format!("cluster-{id}")));
+    };
+    let sql = format!(
+        "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_NAME = 'identity'",
+        literal(schema)
+    );
+    if texts(conn, DOING, &sql).await?.first().and_then(|row| row.first()).is_none_or(|count| count == "0") {
+        return Ok("none".into());
+    }
+    let sql = format!("SELECT server_id FROM {}.identity", sql_ident(schema));
+    let rows = conn.query(&sql).await.map_err(|fault| fault.told(DOING))?;
+    Ok(first(rows).unwrap_or_else(|| "none".into()))
+}
+
+/// Collation -> charset, and charset -> its default collation.
+async fn collations(conn: &mut dyn Connection) -> Outcome<(BTreeMap<String, String>, BTreeMap<String, String>)> {
+    let rows = conn.query("SHOW COLLATION").await.map_err(|fault| fault.told(DOING))?;
+    let (mut all, mut defaults) = (BTreeMap::new(), BTreeMap::new());
+    for row in cells(&rows) {
+        let [name, charset, _, default, ..] = row.as_slice() else { continue };
+        let (name, charset) = (normal_collation(name), normal_charset(charset));
+        if default == "Yes" {
+            defaults.insert(charset.clone(), name.clone());
+        }
+        all.insert(name, charset);
+    }
+    Ok((all, defaults))
+}
+
+/// The lines of SHOW GRANTS, with the privileges of the roles that are active.
+async fn grants(conn: &mut dyn Connection, flavor: Flavor, version: &str) -> Outcome<Vec<String>> {
+    let mut sql = "SHOW GRANTS FOR CURRENT_USER()".to_owned();
+    if flavor != Flavor::Mariadb && at_least(version, (8, 0)) {
+        let roles = texts(conn, DOING, "SELECT CURRENT_ROLE()").await?;
+        let roles = roles.into_iter().next().and_then(|row| row.into_iter().next()).unwrap_or_default();
+        if !roles.is_empty() && roles != "NONE" {
+            sql = format!("{sql} USING {roles}");
+        }
+    }
+    Ok(texts(conn, DOING, &sql).await?.into_iter().filter_map(|row| row.into_iter().next()).collect())
+}
+
+/// `None`: the server does not let it be seen.
+async fn replica(conn: &mut dyn Connection, flavor: Flavor, version: &str) -> Outcome<Option<bool>> {
+    let sql = match flavor {
+        Flavor::Mariadb => "SHOW ALL SLAVES STATUS",
+        _ if at_least(version, (8, 4)) => "SHOW REPLICA STATUS",
+        _ => "SHOW SLAVE STATUS",
+    };
+    Ok(maybe(conn, sql).await?.ok().map(|rows| !rows.rows.is_empty()))
+}
+
+async fn binlog(conn: &mut dyn Connection, flavor: Flavor, version: &str, mariadb_gtid: &str) -> Outcome<Binlog> {
+    let mut binlog = Binlog { enabled: true, ..Binlog::default() };
+    let sql = if flavor == Flavor::Mysql && at_least(version, (8, 4)) {
+        "SHOW BINARY LOG STATUS"
+    } else {
+        "SHOW MASTER STATUS"
+    };
+    match maybe(conn, sql).await? {
+        Ok(rows) => {
+            let row = cells(&rows).into_iter().next().unwrap_or_default();
+            let cell = |name: &str| {
+                let at = rows.columns.iter().position(|column| column.eq_ignore_ascii_case(name));
+                at.and_then(|at| row.get(at)).cloned().unwrap_or_default()
+            };
+            binlog.filtered = !cell("Binlog_Do_DB").is_empty() || !cell("Binlog_Ignore_DB").is_empty();
+            let gtid = cell("Executed_Gtid_Set").replace('\n', "");
+            let gtid = if gtid.is_empty() { mariadb_gtid.to_owned() } else { gtid };
+            let position = Position { file: cell("File"), offset: cell("Position").parse().unwrap_or(0), gtid };
+            binlog.position = (!position.file.is_empty()).then_some(position);
+        }
+        Err(fault) => {
+            binlog.fault = format!("{sql}: {fault}");
+            return Ok(binlog);
+        }
+    }
+    match maybe(conn, "SHOW BINARY LOGS").await? {
+        Ok(rows) => binlog.files = cells(&rows).into_iter().filter_map(|row| row.into_iter().next()).collect(),
+        Err(fault) => binlog.fault = format!("SHOW BINARY LOGS: {fault}"),
+    }
+    Ok(binlog)
+}
+
+async fn row_limit(conn: &mut dyn Connection, variable: &str) -> Outcome<u64> {
+    if let Some(limit) = variable.parse().ok().filter(|limit| *limit > 0) {
+        return Ok(limit);
+    }
+    let config = maybe(conn, "SELECT @@tidb_config").await?.ok();
+    let limit = config.and_then(|rows| {
+        let text = cells(&rows).into_iter().next()?.into_iter().next()?;
+        let config: serde_json::Value = serde_json::from_str(&text).ok()?;
+        config.pointer("/performance/txn-entry-size-limit")?.as_u64()
+    });
+    Ok(limit.filter(|limit| *limit > 0).unwrap_or(TIDB_ROW_LIMIT))
+}
+
+async fn cores(conn: &mut dyn Connection) -> Outcome<Option<u32>> {
+    let sql = "SELECT /*+ MAX_EXECUTION_TIME(3000) */ SUM(VALUE) FROM information_schema.CLUSTER_HARDWARE \
+               WHERE TYPE = 'tidb' AND DEVICE_TYPE = 'cpu' AND NAME = 'cpu-logical-cores'";
+    let cores = maybe(conn, sql).await?.ok();
+    Ok(cores.and_then(|rows| {
+        let cores: f64 = cells(&rows).into_iter().next()?.into_iter().next()?.parse().ok()?;
+        // The sum is a small whole number that comes as a DOUBLE.
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+        (1.0..1e6).contains(&cores).then_some(cores as u32)
+    }))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_version_tells_the_kind_of_server_and_whether_it_is_new_enough() {
+        for (version, flavor, new) in [
+            ("9.7.4-2", Flavor::Mysql, true),
+            ("8.4.0", Flavor::Mysql, true),
+            ("8.0.mysql_aurora.3.04.1", Flavor::Mysql, false),
+            ("5.7.44-log", Flavor::Mysql, false),
+            ("10.11.18-MariaDB-0+deb12u1-log", Flavor::Mariadb, true),
+            ("8.0.11-TiDB-v8.5.6", Flavor::Tidb, false),
+        ] {
+            assert_eq!((flavor_of(version), at_least(version, (8, 4))), (flavor, new), "{version}");
+        }
+    }
+}

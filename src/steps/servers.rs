@@ -1,0 +1,55 @@
+//! `source.…` and `target.…`: reads who the server is. At first contact a target gets its ledger, and in it the random
+//! id that stands for the cluster.
+
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::ledger;
+use crate::formats::plan::Node;
+use crate::seams::sql::Role;
+use crate::words::addr::StepKind;
+use crate::words::error::{Failure, Outcome};
+
+/// Records the server's identity.
+pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
+    let address = node.addr.to_string();
+    let facts = context.world.servers.get(&address).ok_or_else(|| {
+        Failure::new("MIG5102", "read the server's identity", "it was not looked at", "Run `mig apply` again.")
+    })?;
+    if let Some(fault) = &facts.fault {
+        return Err(fault.clone());
+    }
+    let mut server_id = facts.server_id.clone();
+    let mut load_data = None;
+    if node.kind == StepKind::Target {
+        let schema = context
+            .spec
+            .targets
+            .values()
+            .find(|t| crate::think::plan::desired::target_addr(t) == node.addr)
+            .map(|t| t.ledger_schema.clone())
+            .unwrap_or_default();
+        let server = context.server(&node.addr)?;
+        let role = Role::Write { keep_zero_dates: false, session: Default::default() };
+        let mut connection = server.connect(&role).await?;
+        server_id = ledger::prepare(&mut *connection, &schema, &facts.server_id).await?;
+        load_data = Some(facts.local_infile && ledger::takes_load_data(&mut *connection, &schema).await?);
+    }
+    let mut outputs = json!({ "server_id": server_id, "version": facts.version, "flavor": facts.flavor });
+    if let Some(takes) = load_data {
+        outputs["load_data"] = json!(takes);
+    }
+    Ok(outputs)
+}
+
+/// Removes this lineage's rows from the ledger; its schema too where nobody else has a row in it.
+pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
+    let target = context.spec.targets.values().find(|t| crate::think::plan::desired::target_addr(t) == node.addr);
+    let Some(target) = target else {
+        return Ok(json!({ "left": "the target is no longer in the spec: its ledger stays" }));
+    };
+    let role = Role::Write { keep_zero_dates: false, session: Default::default() };
+    let mut connection = context.server(&node.addr)?.connect(&role).await?;
+    ledger::destroy(&mut *connection, &target.ledger_schema, &context.lineage).await?;
+    Ok(Value::Null)
+}

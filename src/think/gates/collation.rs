@@ -1,0 +1,273 @@
+//! Gate `collation`: every collation of the selected columns, tables, schemas and texts against what this target's
+//! SHOW COLLATION has. Knows the conversions worth suggesting; never converts by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Subject, verdict};
+use crate::formats::ddl::expression::{expression_text, named_collations};
+use crate::formats::facts::{ServerFacts, Verdict};
+use crate::formats::spec::model::{CollationAction, Gates};
+use crate::formats::structure::Table;
+use crate::words::addr::{key_ident, sql_ident};
+use crate::words::diag::Diagnostic;
+
+/// What becomes of a collation on the target.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fate {
+    /// The target has it, by this name.
+    Kept {
+        charset: String,
+        collation: String,
+    },
+    /// The map says what it becomes, and the target has that.
+    Converted {
+        charset: String,
+        collation: String,
+    },
+    /// The map says what it becomes, and the target has no such collation.
+    MappedToNothing {
+        collation: String,
+    },
+    Unsupported,
+}
+
+/// What becomes of a collation of the source under these settings.
+pub fn fate(collation: &str, target: &ServerFacts, gates: &Gates) -> Fate {
+    if gates.collation == CollationAction::Convert
+        && let Some((_, to)) = gates.collation_map.iter().find(|(from, _)| same_collation(from, collation))
+    {
+        return match on_target(to, target) {
+            Some((collation, charset)) => Fate::Converted { charset, collation },
+            None => Fate::MappedToNothing { collation: to.clone() },
+        };
+    }
+    match on_target(collation, target) {
+        Some((collation, charset)) => Fate::Kept { charset, collation },
+        None => Fate::Unsupported,
+    }
+}
+
+/// Whether two names mean one collation (`utf8_bin` is `utf8mb3_bin`).
+pub fn same_collation(one: &str, other: &str) -> bool {
+    plain_name(one) == plain_name(other)
+}
+
+/// One name for each collation and charset: lower case, `utf8` for `utf8mb3`.
+pub fn plain_name(name: &str) -> String {
+    let name = name.to_lowercase();
+    match name.strip_prefix("utf8mb3") {
+        Some(rest) => format!("utf8{rest}"),
+        None => name,
+    }
+}
+
+/// The target's own spelling of a collation, and its charset.
+fn on_target(collation: &str, target: &ServerFacts) -> Option<(String, String)> {
+    let entry = target.collations.get_key_value(collation).or_else(|| {
+        let plain = plain_name(collation);
+        target.collations.iter().find(|(name, _)| plain_name(name) == plain)
+    });
+    entry.map(|(name, charset)| (name.clone(), charset.clone()))
+}
+
+/// The collation worth converting to: the nearest in meaning that the target has.
+pub fn suggestion(collation: &str, target: &ServerFacts) -> Option<String> {
+    let plain = plain_name(collation);
+    let charset = plain.split('_').next().unwrap_or_default();
+    let exact = plain.contains("_as_cs") || plain.ends_with("_cs") || plain.contains("_cs_");
+    let unicode = matches!(charset, "utf8" | "utf8mb4" | "ucs2" | "utf16" | "utf16le" | "utf32");
+    let binary = plain.ends_with("_bin");
+    let modern = plain.contains("_0900_") || plain.contains("_uca1400_");
+    let candidates: &[&str] = if exact {
+        &["utf8mb4_0900_bin", "utf8mb4_bin"]
+    } else if binary || plain == "binary" {
+        &["utf8mb4_bin"]
+    } else if modern {
+        &["utf8mb4_0900_ai_ci", "utf8mb4_unicode_ci", "utf8mb4_general_ci"]
+    } else if unicode && !plain.ends_with("_general_ci") {
+        // Language collations and unicode_520_ci: the same algorithm, without the language's tailoring.
+        &["utf8mb4_unicode_ci", "utf8mb4_0900_ai_ci", "utf8mb4_general_ci"]
+    } else {
+        &["utf8mb4_general_ci", "utf8mb4_unicode_ci"]
+    };
+    candidates
+        .iter()
+        .chain(&["utf8mb4_bin"])
+        .find(|name| target.collations.contains_key(**name))
+        .map(|n| (*n).to_owned())
+}
+
+/// Bytes a character may take.
+pub fn charset_width(charset: &str) -> u64 {
+    match charset.to_lowercase().as_str() {
+        "utf8mb4" | "gb18030" | "utf16" | "utf16le" | "utf32" => 4,
+        "utf8" | "utf8mb3" | "eucjpms" | "ujis" => 3,
+        "gbk" | "gb2312" | "big5" | "sjis" | "cp932" | "euckr" | "ucs2" => 2,
+        _ => 1,
+    }
+}
+
+/// Decides the gate.
+pub fn judge(subject: &Subject) -> Verdict {
+    let gates = &subject.migration.gates;
+    let uses = uses(subject);
+    let mut findings = Vec::new();
+    for (collation, places) in &uses {
+        let list = places.iter().cloned().collect::<Vec<_>>().join("\n");
+        let fate = fate(collation, subject.target, gates);
+        // A text (a view, an expression) is not converted: its author has to change the name in it.
+        let texts: Vec<&String> = places.iter().filter(|place| place.ends_with(IN_TEXT)).collect();
+        match fate {
+            Fate::Kept { .. } => {}
+            Fate::Converted { collation: to, .. } => {
+                findings.push(
+                    Diagnostic::warning("MIG2021", format!("{collation} is converted to {to}"))
+                        .about(collation)
+                        .detail(list)
+                        .help(conversion_checks(subject, collation, &to)),
+                );
+                if on_target(collation, subject.target).is_none() && !texts.is_empty() {
+                    findings.push(
+                        Diagnostic::error("MIG2023", format!("texts name {collation}, which the target does not have"))
+                            .about(collation)
+                            .detail(texts.into_iter().cloned().collect::<Vec<_>>().join("\n"))
+                            .help("Only columns, tables and schemas are converted. Change the text on the source, or leave the object out of the filter."),
+                    );
+                }
+            }
+            Fate::MappedToNothing { collation: to } => findings.push(
+                Diagnostic::error(
+                    "MIG2022",
+                    format!("collation_map turns {collation} into {to}, which the target does not have"),
+                )
+                .about(collation)
+                .detail(list)
+                .help(match suggestion(collation, subject.target) {
+                    Some(better) => format!("Map it to one that it has: {}.", map_entry(collation, &better)),
+                    None => "Map it to one that SHOW COLLATION on the target lists.".to_owned(),
+                }),
+            ),
+            Fate::Unsupported => findings.push(
+                Diagnostic::error("MIG2020", format!("the target does not have the collation {collation}"))
+                    .about(collation)
+                    .detail(list)
+                    .help(match suggestion(collation, subject.target) {
+                        Some(to) => format!(
+                            "Convert it in the gates block: collation = \"convert\" and collation_map = {{ {} }}. {}",
+                            map_entry(collation, &to),
+                            conversion_checks(subject, collation, &to)
+                        ),
+                        None => "Change it on the source to one that SHOW COLLATION on the target lists.".to_owned(),
+                    }),
+            ),
+        }
+    }
+    for from in gates.collation_map.keys() {
+        if gates.collation == CollationAction::Convert && !uses.keys().any(|used| same_collation(used, from)) {
+            findings.push(
+                Diagnostic::warning("MIG2024", format!("collation_map names {from}, which nothing selected uses"))
+                    .about(from)
+                    .help("Remove the entry, or correct its name."),
+            );
+        }
+    }
+    let converted = findings.iter().filter(|f| f.code == "MIG2021").count();
+    let refused = findings.iter().filter(|f| f.severity == crate::words::diag::Severity::Error).count();
+    let saw = match (converted, refused) {
+        (0, 0) => format!("{}, all on the target", super::count(uses.len(), "collation")),
+        (n, 0) => format!("{}, {n} converted", super::count(uses.len(), "collation")),
+        (_, n) => format!("{}, {n} not to be created on the target", super::count(uses.len(), "collation")),
+    };
+    verdict(saw, findings)
+}
+
+const IN_TEXT: &str = " (named in its text)";
+
+/// Every collation in use, with the places that use it.
+fn uses(subject: &Subject) -> BTreeMap<String, BTreeSet<String>> {
+    let inventory = &subject.facts.source;
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let mut add = |collation: &str, place: String| {
+        uses.entry(collation.to_owned()).or_default().insert(place);
+    };
+    for schema in &inventory.schemas {
+        let exists = subject.facts.target.schemas.iter().any(|s| s.name.eq_ignore_ascii_case(&schema.name));
+        // An existing schema of the target is used as it is.
+        if !exists && !schema.collation.is_empty() {
+            add(&schema.collation, format!("{} (default of the schema)", key_ident(&schema.name)));
+        }
+    }
+    for table in &inventory.tables {
+        if !table.collation.is_empty() {
+            add(&table.collation, format!("{} (default of the table)", table.name));
+        }
+        for column in &table.columns {
+            let place = format!("{}.{}", table.name, key_ident(&column.name));
+            if let Some(collation) = &column.collation {
+                add(collation, place.clone());
+            }
+            let texts = column
+                .generated
+                .iter()
+                .map(|g| &g.expression)
+                .chain(column.default.iter().filter(|_| column.default_is_expression));
+            for text in texts {
+                for collation in named_collations(&expression_text(text)) {
+                    add(&collation, format!("{place}{IN_TEXT}"));
+                }
+            }
+        }
+    }
+    for view in &inventory.views {
+        for collation in named_collations(&expression_text(&view.select)) {
+            add(&collation, format!("{}{IN_TEXT}", view.name));
+        }
+    }
+    uses
+}
+
+fn map_entry(from: &str, to: &str) -> String {
+    format!("{from:?} = {to:?}")
+}
+
+/// The two checks that a conversion needs: values that become equal, and keys that become too long.
+fn conversion_checks(subject: &Subject, from: &str, to: &str) -> String {
+    let charset = to.split('_').next().unwrap_or_default();
+    let mut queries = Vec::new();
+    for table in &subject.facts.source.tables {
+        for index in table.indexes.iter().filter(|index| index.unique) {
+            let names: Vec<&str> = index.parts.iter().filter_map(|part| part.column.as_deref()).collect();
+            let converted = |name: &str| {
+                table.column(name).and_then(|c| c.collation.as_deref()).is_some_and(|c| same_collation(c, from))
+            };
+            if names.iter().any(|name| converted(name)) {
+                queries.push(collision_query(table, &names, &converted, charset, to));
+            }
+        }
+    }
+    let widths = "That no index grows over the limit is looked at by rule MIG2115.";
+    if queries.is_empty() {
+        return format!("No unique key holds such a column. {widths}");
+    }
+    format!(
+        "Look on the source for values that become equal, each query must return nothing:\n{}\n{widths}",
+        queries.join("\n")
+    )
+}
+
+fn collision_query(table: &Table, names: &[&str], converted: &dyn Fn(&str) -> bool, charset: &str, to: &str) -> String {
+    let group: Vec<String> = names
+        .iter()
+        .map(|name| match converted(name) {
+            true => format!("CONVERT({} USING {charset}) COLLATE {to}", sql_ident(name)),
+            false => sql_ident(name),
+        })
+        .collect();
+    let present: Vec<String> = names.iter().map(|name| format!("{} IS NOT NULL", sql_ident(name))).collect();
+    format!(
+        "SELECT COUNT(*) FROM {} WHERE {} GROUP BY {} HAVING COUNT(*) > 1 LIMIT 1;",
+        table.name.sql(),
+        present.join(" AND "),
+        group.join(", ")
+    )
+}

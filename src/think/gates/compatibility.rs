@@ -1,0 +1,113 @@
+//! Gate `compatibility`: what the target would refuse, drop or change, each by name and by the code of its rule. The
+//! tables are looked at as they would be created after conversion of collations; nothing is changed here.
+
+use std::collections::BTreeMap;
+
+use super::{Subject, count, rules, verdict};
+use crate::formats::facts::Verdict;
+use crate::formats::spec::model::{RuleAction, ZeroDates};
+use crate::words::diag::Diagnostic;
+
+mod columns;
+mod keys;
+mod names;
+
+pub(crate) use columns::{default_allowed, index_expression_allowed};
+pub(crate) use keys::{foreign_key_refused, partition_refused};
+
+/// Names of the objects that each rule meets, by code, in the order of the inventory.
+pub(crate) type Met = BTreeMap<&'static str, Vec<String>>;
+
+/// Decides the gate.
+pub fn judge(subject: &Subject) -> Verdict {
+    let gates = &subject.migration.gates;
+    let met = met(subject);
+    let mut findings = Vec::new();
+    for rule in rules::RULES {
+        let Some(objects) = met.get(rule.code) else { continue };
+        let summary = format!("{} ({}): the target {}", rule.noun, objects.len(), rule.fate);
+        let finding = match rules::action(rule, gates) {
+            RuleAction::Stop => Diagnostic::error(rule.code, summary).help(rule.help),
+            RuleAction::Rewrite => {
+                let what = rule.rewrite.unwrap_or_default();
+                Diagnostic::warning(rule.code, format!("{summary}; rewritten: {what}"))
+            }
+            RuleAction::Warn => Diagnostic::warning(rule.code, summary).help(rule.help),
+        };
+        findings.push(finding.detail(objects.join("\n")));
+    }
+    findings.extend(zero_dates(subject));
+    for (code, action) in &gates.rules {
+        match rules::find(code) {
+            None => findings.push(Diagnostic::error("MIG2030", format!("there is no rule {code}")).about(code).help(
+                "The rules of the compatibility gate are MIG2101 to MIG2126; \"mig explain CODE\" tells of each.",
+            )),
+            Some(rule) if *action == RuleAction::Rewrite && rule.rewrite.is_none() => findings.push(
+                Diagnostic::error("MIG2031", format!("rule {} knows no rewrite", rule.code))
+                    .about(code)
+                    .help("Set it to \"stop\" or \"warn\"."),
+            ),
+            Some(_) => {}
+        }
+    }
+    let objects: usize = findings.iter().map(|f| f.detail.lines().count()).sum();
+    let looked = count(subject.facts.source.tables.len(), "table");
+    let saw = match objects {
+        0 => format!("{looked}, nothing that the target would refuse, drop or change"),
+        n => format!("{looked}, {} met by {}", count(n, "object"), count(findings.len(), "rule")),
+    };
+    verdict(saw, findings)
+}
+
+/// Every object that a rule meets, by code.
+pub(crate) fn met(subject: &Subject) -> Met {
+    let mut met = Met::new();
+    columns::look(subject, &mut met);
+    keys::look(subject, &mut met);
+    names::look(subject, &mut met);
+    met
+}
+
+fn note(met: &mut Met, code: &'static str, object: String) {
+    met.entry(code).or_default().push(object);
+}
+
+/// Values seen by the bounded look, and defaults, which fail as early as CREATE TABLE.
+fn zero_dates(subject: &Subject) -> Option<Diagnostic> {
+    let defaults = subject.facts.source.tables.iter().flat_map(|table| {
+        table.columns.iter().filter_map(move |column| {
+            let temporal = matches!(column.data_type.as_str(), "date" | "datetime" | "timestamp");
+            let zero = column.default.as_deref().is_some_and(zero_date);
+            (temporal && zero)
+                .then(|| format!("{}.{} (its default)", table.name, crate::words::addr::key_ident(&column.name)))
+        })
+    });
+    let places: Vec<String> = subject.facts.zero_dates.iter().cloned().chain(defaults).collect();
+    if places.is_empty() {
+        return None;
+    }
+    let summary = format!(
+        "{} zero dates: the target's strict mode refuses them",
+        match places.len() {
+            1 => "1 column has".to_owned(),
+            n => format!("{n} columns have"),
+        }
+    );
+    let found = match subject.migration.gates.zero_dates {
+        ZeroDates::Stop => Diagnostic::error(rules::ZERO_DATE, summary).help(
+            "Correct them on the source, or set zero_dates = \"keep\": those tables are then written without NO_ZERO_DATE and NO_ZERO_IN_DATE.",
+        ),
+        ZeroDates::Keep => Diagnostic::warning(
+            rules::ZERO_DATE,
+            format!("{summary}; kept: those tables are written without NO_ZERO_DATE and NO_ZERO_IN_DATE"),
+        ),
+    };
+    Some(found.detail(places.join("\n")))
+}
+
+/// `0000-00-00`, `2020-00-10`, `2020-01-00`, with a time or without.
+pub(crate) fn zero_date(text: &str) -> bool {
+    let mut parts = text.split([' ', 'T']).next().unwrap_or_default().split('-');
+    let parts: [Option<&str>; 3] = [parts.next(), parts.next(), parts.next()];
+    matches!(parts, [Some(_), Some(month), Some(day)] if month == "00" || day == "00")
+}

@@ -1,0 +1,237 @@
+//! What columns and their defaults, and rows as a whole, ask of the target.
+
+use super::{Met, note};
+use crate::formats::ddl::expression::{functions, normal_expression};
+use crate::formats::ddl::{clock_function, lob};
+use crate::formats::facts::Flavor;
+use crate::formats::structure::{Column, Table};
+use crate::think::gates::collation::{Fate, charset_width, fate, plain_name};
+use crate::think::gates::{Subject, rules};
+use crate::words::addr::key_ident;
+
+const SPATIAL_TYPES: [&str; 9] = [
+    "geometry",
+    "point",
+    "linestring",
+    "polygon",
+    "multipoint",
+    "multilinestring",
+    "multipolygon",
+    "geometrycollection",
+    "geomcollection",
+];
+
+/// Types that MySQL, MariaDB and TiDB share.
+const SHARED_TYPES: [&str; 29] = [
+    "tinyint",
+    "smallint",
+    "mediumint",
+    "int",
+    "bigint",
+    "decimal",
+    "float",
+    "double",
+    "bit",
+    "year",
+    "date",
+    "time",
+    "datetime",
+    "timestamp",
+    "char",
+    "varchar",
+    "binary",
+    "varbinary",
+    "tinytext",
+    "text",
+    "mediumtext",
+    "longtext",
+    "tinyblob",
+    "blob",
+    "mediumblob",
+    "longblob",
+    "enum",
+    "set",
+    "json",
+];
+
+pub(super) fn look(subject: &Subject, met: &mut Met) {
+    let tidb = subject.target.flavor == Flavor::Tidb;
+    for table in &subject.facts.source.tables {
+        if table.columns.len() > 1017 {
+            note(met, rules::COLUMNS, format!("{}: {} columns", table.name, table.columns.len()));
+        }
+        for column in &table.columns {
+            let place = || format!("{}.{}", table.name, key_ident(&column.name));
+            let kind = column.data_type.as_str();
+            if SPATIAL_TYPES.contains(&kind) {
+                if tidb {
+                    note(met, rules::SPATIAL, format!("{} {kind}", place()));
+                }
+            } else if !SHARED_TYPES.contains(&kind) {
+                note(met, rules::TYPE, format!("{} {}", place(), column.column_type));
+            }
+            if let (Some(charset), Some(collation)) = (&column.charset, &column.collation)
+                && fate(collation, subject.target, &subject.migration.gates) == Fate::Unsupported
+                && !subject.target.collations.values().any(|has| plain_name(has) == plain_name(charset))
+            {
+                note(met, rules::CHARSET, format!("{} {charset}", place()));
+            }
+            let invisible_key = table.generated_invisible_key && column.name == "my_row_id";
+            if tidb && column.invisible {
+                note(met, if invisible_key { rules::INVISIBLE_KEY } else { rules::INVISIBLE }, place());
+            }
+            if tidb && !default_allowed(column) {
+                note(
+                    met,
+                    rules::DEFAULT_EXPRESSION,
+                    format!("{} DEFAULT {}", place(), column.default.as_deref().unwrap_or_default()),
+                );
+            }
+            if tidb && column.column_type.to_lowercase().contains("zerofill") {
+                note(met, rules::ZEROFILL, format!("{} {}", place(), column.column_type));
+            }
+            let chars = declared_characters(column);
+            if let (Some(chars), Some(width)) = (chars, created_width(subject, column))
+                && chars * width > 65_535
+            {
+                note(
+                    met,
+                    rules::INDEX_WIDTH,
+                    format!("{} {}: {} bytes once converted", place(), column.column_type, chars * width),
+                );
+            }
+        }
+        look_at_rows(subject, table, met);
+    }
+}
+
+/// Rows against the target's limit: what every row may reach, and what one large value may.
+fn look_at_rows(subject: &Subject, table: &Table, met: &mut Met) {
+    let limit = subject.target.row_limit;
+    if limit == 0 {
+        return;
+    }
+    let mut row = 0u64;
+    for column in table.data_columns() {
+        let most = largest(subject, column);
+        if large(&column.data_type) {
+            if most > limit {
+                note(
+                    met,
+                    rules::ROW_MAY_BE_TOO_LONG,
+                    format!("{}.{} {}", table.name, key_ident(&column.name), column.data_type),
+                );
+            }
+        } else {
+            row = row.saturating_add(most);
+        }
+    }
+    if row > limit {
+        note(met, rules::ROW_TOO_LONG, format!("{}: up to {row} bytes a row, the limit is {limit}", table.name));
+    }
+}
+
+fn large(data_type: &str) -> bool {
+    matches!(data_type, "mediumtext" | "longtext" | "mediumblob" | "longblob" | "json")
+}
+
+/// Bytes that the column's value may reach on the target.
+fn largest(subject: &Subject, column: &Column) -> u64 {
+    match column.data_type.as_str() {
+        // max_allowed_packet bounds it, at most 1 GiB.
+        "json" => 1 << 30,
+        "decimal" => 32,
+        kind if lob(kind) => column.octet_length.unwrap_or(match kind {
+            "tinytext" | "tinyblob" => 255,
+            "text" | "blob" => 65_535,
+            "mediumtext" | "mediumblob" => 16_777_215,
+            _ => u64::from(u32::MAX),
+        }),
+        _ => match (declared_characters(column), created_width(subject, column)) {
+            (Some(chars), Some(width)) => chars * width,
+            _ => column.octet_length.unwrap_or(8),
+        },
+    }
+}
+
+/// Bytes a character of the column takes once created on the target; `None` of a column without characters.
+pub(super) fn created_width(subject: &Subject, column: &Column) -> Option<u64> {
+    let (charset, collation) = (column.charset.as_ref()?, column.collation.as_ref()?);
+    Some(match fate(collation, subject.target, &subject.migration.gates) {
+        Fate::Converted { charset, .. } | Fate::Kept { charset, .. } => charset_width(&charset),
+        Fate::Unsupported | Fate::MappedToNothing { .. } => charset_width(charset),
+    })
+}
+
+/// The 40 of `varchar(40)`.
+pub(super) fn declared_characters(column: &Column) -> Option<u64> {
+    matches!(column.data_type.as_str(), "char" | "varchar" | "binary" | "varbinary")
+        .then(|| column.column_type.split(['(', ')']).nth(1).and_then(|n| n.trim().parse().ok()))
+        .flatten()
+}
+
+/// Whether TiDB takes the column's default. The list is the one of its documentation ("Default Values").
+pub(crate) fn default_allowed(column: &Column) -> bool {
+    let (Some(default), true) = (&column.default, column.default_is_expression) else { return true };
+    if clock_function(&column.data_type, default).is_some() {
+        return true;
+    }
+    const WHOLE: [&str; 12] = [
+        "current_date",
+        "current_timestamp",
+        "rand()",
+        "uuid()",
+        "uuid_to_bin(uuid())",
+        "uuid_to_bin(uuid(),1)",
+        "uuid_to_bin(uuid(),0)",
+        "uuid_to_bin(uuid(),true)",
+        "uuid_to_bin(uuid(),false)",
+        "upper(substring_index(user(),'@',1))",
+        "replace(upper(uuid()),'-','')",
+        "str_to_date('1980-01-01','%Y-%m-%d')",
+    ];
+    const FORMATS: [&str; 4] = ["%Y-%m", "%Y-%m-%d", "%Y-%m-%d %H.%i.%s", "%Y-%m-%d %H:%i:%s"];
+    const STARTS: [&str; 5] = ["json_object(", "json_array(", "json_quote(", "nextval(", "vec_from_text("];
+    let normal = normal_expression(default);
+    // With a precision, the clock's functions are taken only where clock_function() reads them.
+    WHOLE.contains(&normal.as_str())
+        || FORMATS.iter().any(|format| normal == format!("date_format(current_timestamp,'{format}')"))
+        || STARTS.iter().any(|start| normal.starts_with(start))
+}
+
+/// Whether TiDB takes the expression in an index: `tidb_allow_function_for_expression_index` as 8.5 lists it.
+pub(crate) fn index_expression_allowed(expression: &str) -> bool {
+    const ALLOWED: [&str; 30] = [
+        "json_array",
+        "json_array_append",
+        "json_array_insert",
+        "json_contains",
+        "json_contains_path",
+        "json_depth",
+        "json_extract",
+        "json_insert",
+        "json_keys",
+        "json_length",
+        "json_merge_patch",
+        "json_merge_preserve",
+        "json_object",
+        "json_pretty",
+        "json_quote",
+        "json_remove",
+        "json_replace",
+        "json_schema_valid",
+        "json_search",
+        "json_set",
+        "json_storage_size",
+        "json_type",
+        "json_unquote",
+        "json_valid",
+        "lower",
+        "md5",
+        "reverse",
+        "tidb_shard",
+        "upper",
+        "vitess_hash",
+    ];
+    functions(expression).iter().all(|name| ALLOWED.contains(&name.as_str()))
+}

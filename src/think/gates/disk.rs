@@ -1,0 +1,88 @@
+//! Gate `disk`: the dump has room where it goes. The rule is that of the article: larger than the data while the files
+//! are kept; with `keep = false`, what back-pressure cannot bound. Numbers stand in refusals only: free bytes move.
+
+use super::{Subject, cannot_look, count, verdict};
+use crate::formats::facts::Verdict;
+use crate::formats::structure::Table;
+use crate::words::diag::Diagnostic;
+
+/// Decides the gate.
+pub fn judge(subject: &Subject) -> Verdict {
+    let facts = subject.facts;
+    if !facts.workdir_fault.is_empty() {
+        let found = Diagnostic::error("MIG2041", format!("the work folder cannot be used: {}", facts.workdir_fault))
+            .help("Give the runner a workdir that this user may write.");
+        return verdict("the work folder cannot be used", vec![found]);
+    }
+    let dump = &subject.migration.dump;
+    let pending: Vec<&Table> =
+        facts.source.tables.iter().filter(|table| !facts.manifests.contains_key(&table.name.key())).collect();
+    let keyless = pending.iter().filter(|table| table.usable_key().is_none()).count();
+    let sum = |keyed: bool| -> u64 {
+        pending.iter().filter(|t| t.usable_key().is_some() == keyed).map(|t| t.estimate.data_bytes).sum()
+    };
+    let (with_key, without_key) = (sum(true), sum(false));
+    let window = dump.file_size.saturating_mul(u64::from(dump.threads));
+    let (needed, arithmetic) = if dump.keep {
+        let data = with_key + without_key;
+        (tenth_more(data), format!("{} of data x 1.1, since the dump is kept", size(data)))
+    } else {
+        let bounded = window.min(tenth_more(with_key));
+        (
+            tenth_more(without_key) + bounded,
+            format!(
+                "{} in {} without a usable key x 1.1, dumped whole before their load, and {} for {} files of {} at a time",
+                size(without_key),
+                count(keyless, "table"),
+                size(bounded),
+                dump.threads,
+                size(dump.file_size)
+            ),
+        )
+    };
+    let looked = match dump.keep {
+        true => format!("the dump of {} is kept", count(facts.source.tables.len(), "table")),
+        false => format!("the files of {} are removed once loaded", count(facts.source.tables.len(), "table")),
+    };
+    match facts.disk_free {
+        None => cannot_look(
+            "could not ask for the free room where the dump goes",
+            vec![
+                Diagnostic::error("MIG2042", "the free room where the dump goes is not known")
+                    .detail(format!("needed: {} ({arithmetic})", size(needed)))
+                    .help("Look yourself, then accept it: accept_unproven = [\"disk\"]."),
+            ],
+        ),
+        Some(free) if free <= needed && needed > 0 => verdict(
+            format!("{looked}; not enough room"),
+            vec![
+                Diagnostic::error("MIG2040", format!("the dump needs {}, {} are free", size(needed), size(free)))
+                    .detail(format!("needed: {arithmetic}"))
+                    .help(match dump.keep {
+                        true => "Give the runner a workdir with more room, or set keep = false in the dump block: files are then removed once loaded.",
+                        false => "Give the runner a workdir with more room, or lower file_size or threads in the dump block.",
+                    }),
+            ],
+        ),
+        Some(_) => verdict(format!("{looked}; enough room"), Vec::new()),
+    }
+}
+
+fn tenth_more(bytes: u64) -> u64 {
+    bytes.saturating_add(bytes / 10)
+}
+
+/// `1.2 GiB`.
+fn size(bytes: u64) -> String {
+    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
+    if bytes < 1024 {
+        return format!("{bytes} B");
+    }
+    let mut value = bytes as f64 / 1024.0;
+    let mut unit = 0;
+    while value >= 1024.0 && unit + 1 < UNITS.len() {
+        value /= 1024.0;
+        unit += 1;
+    }
+    format!("{value:.1} {}", UNITS[unit])
+}

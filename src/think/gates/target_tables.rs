@@ -1,0 +1,161 @@
+//! Gate `target_tables`: what is to be created is not there yet, or is this lineage's own. Knows the ledger's
+//! `objects`; takes nothing over that it cannot show to be its own.
+
+use super::{Subject, cannot_look, count, verdict};
+use crate::formats::facts::{LedgerObject, Verdict};
+use crate::formats::spec::model::TargetTables;
+use crate::formats::structure::Table;
+use crate::think::compare::structure_differences;
+use crate::think::rewrite::for_target;
+use crate::words::addr::TableName;
+use crate::words::diag::{Diagnostic, Severity};
+
+/// What stands at a name on the target.
+enum There<'a> {
+    Table(&'a Table),
+    View,
+}
+
+/// Decides the gate.
+pub fn judge(subject: &Subject) -> Verdict {
+    let inventory = &subject.facts.source;
+    let mut found = Findings::default();
+    for table in &inventory.tables {
+        look(subject, &table.name, Some(table), &mut found);
+    }
+    for view in &inventory.views {
+        look(subject, &view.name, None, &mut found);
+    }
+    let names = count(inventory.tables.len() + inventory.views.len(), "name");
+    let saw = match (found.own, found.empty) {
+        (0, 0) => format!("{names}, none on the target"),
+        (own, 0) => format!("{names}, {own} on the target and this lineage's own"),
+        (0, empty) => format!("{names}, {empty} on the target, empty and of the same structure"),
+        (own, empty) => format!("{names}, {own} this lineage's own, {empty} empty and of the same structure"),
+    };
+    let refused = found.list.iter().any(|f| f.severity == Severity::Error);
+    match (refused, found.blind.is_empty()) {
+        (true, _) => {
+            found.list.append(&mut found.blind);
+            verdict(format!("{names}, some taken on the target"), found.list)
+        }
+        (false, false) => {
+            found.list.append(&mut found.blind);
+            cannot_look("could not look whether tables of the target are empty", found.list)
+        }
+        (false, true) => verdict(saw, found.list),
+    }
+}
+
+#[derive(Default)]
+struct Findings {
+    list: Vec<Diagnostic>,
+    /// Tables of which it is not known whether they are empty.
+    blind: Vec<Diagnostic>,
+    own: usize,
+    empty: usize,
+}
+
+fn look(subject: &Subject, name: &TableName, table: Option<&Table>, found: &mut Findings) {
+    let there = find(subject, name);
+    let kind = if table.is_some() { "table" } else { "view" };
+    let rows: Vec<&LedgerObject> =
+        subject.facts.ledger.objects.iter().filter(|o| names_it(subject, o, kind, name)).collect();
+    let own = rows.iter().find(|o| Some(o.lineage.as_str()) == subject.lineage);
+    if let Some(other) = rows.iter().find(|o| Some(o.lineage.as_str()) != subject.lineage) {
+        found.list.push(other_lineage(name, other, there.is_some()));
+        if there.is_some() || other.state == "intended" {
+            return;
+        }
+    }
+    let Some(there) = there else { return };
+    if own.is_some_and(|o| o.state == "created") {
+        found.own += 1;
+        return;
+    }
+    match (there, table) {
+        (There::Table(actual), Some(table)) => {
+            let intended = own.is_some();
+            if !intended && subject.migration.gates.target_tables == TargetTables::Absent {
+                found.list.push(taken(name, "table"));
+                return;
+            }
+            let mut expected = for_target(table, subject.target, &subject.migration.gates).table;
+            if actual.foreign_keys.is_empty() {
+                // They come after the load, by a step of their own.
+                expected.foreign_keys.clear();
+            }
+            let differences = structure_differences(&expected, actual);
+            let rows = subject.facts.target_rows.get(&name.key()).copied().flatten();
+            if !differences.is_empty() {
+                let list: Vec<String> = differences.iter().map(ToString::to_string).collect();
+                found.list.push(
+                    Diagnostic::error("MIG2045", format!("{name} is on the target with another structure"))
+                        .about(name.key())
+                        .detail(list.join("\n"))
+                        .help(
+                            "Drop or rename the table on the target, or leave it out of the filter. It is not touched.",
+                        ),
+                );
+                return;
+            }
+            match rows {
+                Some(0) if intended => found.own += 1,
+                Some(0) => found.empty += 1,
+                Some(_) => found.list.push(
+                    Diagnostic::error("MIG2044", format!("{name} is on the target and holds rows"))
+                        .about(name.key())
+                        .help("Drop, empty or rename the table on the target, or leave it out of the filter. It is not touched."),
+                ),
+                None => found.blind.push(
+                    Diagnostic::error("MIG2046", format!("could not look whether {name} is empty on the target"))
+                        .about(name.key())
+                        .help("Let the target's user SELECT from it, or accept it: accept_unproven = [\"target_tables\"]."),
+                ),
+            }
+        }
+        // A view has no rows to lose: one that this lineage was about to create is its own.
+        (There::View, None) if own.is_some() => found.own += 1,
+        (There::View, _) => found.list.push(taken(name, "view")),
+        (There::Table(_), None) => found.list.push(taken(name, "table")),
+    }
+}
+
+fn find<'a>(subject: &Subject<'a>, name: &TableName) -> Option<There<'a>> {
+    let inventory = &subject.facts.target;
+    let table = inventory.tables.iter().find(|t| same_name(subject, &t.name, name)).map(There::Table);
+    table.or_else(|| inventory.views.iter().find(|v| same_name(subject, &v.name, name)).map(|_| There::View))
+}
+
+fn same_name(subject: &Subject, one: &TableName, other: &TableName) -> bool {
+    match subject.target.lower_case_table_names {
+        0 => one == other,
+        _ => {
+            one.schema.to_lowercase() == other.schema.to_lowercase()
+                && one.name.to_lowercase() == other.name.to_lowercase()
+        }
+    }
+}
+
+fn names_it(subject: &Subject, object: &LedgerObject, kind: &str, name: &TableName) -> bool {
+    object.kind == kind && TableName::parse_key(&object.name).is_some_and(|held| same_name(subject, &held, name))
+}
+
+fn taken(name: &TableName, kind: &str) -> Diagnostic {
+    Diagnostic::error("MIG2043", format!("a {kind} named {name} is already on the target"))
+        .about(name.key())
+        .help("Drop or rename it on the target, or leave the name out of the filter. An empty table of the same structure is taken with target_tables = \"same_and_empty\".")
+}
+
+fn other_lineage(name: &TableName, other: &LedgerObject, there: bool) -> Diagnostic {
+    let text = format!("two specs onto one target table: {name} belongs to lineage {}", other.lineage);
+    if there || other.state == "intended" {
+        Diagnostic::error("MIG2047", text)
+            .about(name.key())
+            .help("Leave the table out of one of the two specs, or run mig destroy where the other state lies.")
+    } else {
+        Diagnostic::warning("MIG2048", format!("{text}, and is gone from the target"))
+            .about(name.key())
+            .help("Run mig destroy where the other state lies, so that its ledger rows go, too.")
+    }
+}

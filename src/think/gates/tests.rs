@@ -1,0 +1,724 @@
+use super::fixture::*;
+use super::*;
+use crate::formats::ddl::fixture::{column, index, part, table};
+use crate::formats::facts::{Flavor, WritesFacts};
+use crate::formats::spec::model::{RuleAction, TargetTables, Writes, ZeroDates};
+use crate::formats::structure::{Check, ForeignKey, IndexPart, Program, Table, View};
+use crate::words::addr::TableName;
+use crate::words::error::Failure;
+
+/// What makes a sound case another one.
+type Change = fn(&mut Case);
+
+fn check(gate: &str, case: &Case, expected: &str) -> String {
+    let verdict = case.judge(gate);
+    assert_eq!(told(&verdict), expected, "{gate}: {}", text(&verdict));
+    text(&verdict)
+}
+
+fn fault() -> Option<Failure> {
+    Some(Failure::new("MIG3001", "open a session", "connection refused", "Start the server."))
+}
+
+fn view(name: &str) -> View {
+    View {
+        name: TableName::new("shop", name),
+        select: "select 1 AS `1`".into(),
+        columns: vec!["1".into()],
+        check_option: "NONE".into(),
+        security_type: "DEFINER".into(),
+        definer: String::new(),
+        charset: "utf8mb4".into(),
+        collation: "utf8mb4_bin".into(),
+    }
+}
+
+#[test]
+fn a_sound_world_passes_every_gate_in_order() {
+    let case = Case::sound();
+    let all = judge_all(&case.migration, &case.source, &case.target, &case.facts, "mig_ledger", Some("mine"));
+    assert_eq!(all.len(), NAMES.len());
+    for name in NAMES {
+        assert_eq!(all[name].outcome, GateOutcome::Passed, "{name}: {}", text(&all[name]));
+        assert!(!all[name].saw.is_empty());
+    }
+}
+
+#[test]
+fn every_code_of_a_gate_is_explained() {
+    for rule in rules::RULES {
+        assert!(crate::words::codes::find(rule.code).is_some(), "{}", rule.code);
+    }
+    let sources = [
+        include_str!("connectivity.rs"),
+        include_str!("privileges.rs"),
+        include_str!("collation.rs"),
+        include_str!("compatibility.rs"),
+        include_str!("rules.rs"),
+        include_str!("disk.rs"),
+        include_str!("target_tables.rs"),
+        include_str!("writes_stopped.rs"),
+        include_str!("selection.rs"),
+        include_str!("../gates.rs"),
+        include_str!("../rewrite.rs"),
+    ];
+    let mut seen = 0;
+    for source in sources {
+        for (at, _) in source.match_indices("\"MIG2") {
+            let code = &source[at + 1..at + 8];
+            assert!(crate::words::codes::find(code).is_some(), "{code} is in no table");
+            seen += 1;
+        }
+    }
+    assert!(seen > 50, "{seen}");
+}
+
+#[test]
+fn a_server_that_does_not_answer_blinds_the_gates_that_need_it() {
+    let no_source = Case::sound().changed(|c| c.source.fault = fault());
+    let no_target = Case::sound().changed(|c| c.target.fault = fault());
+    for (gate, source, target) in [
+        ("connectivity", "No MIG2001", "No MIG2001"),
+        ("privileges", "CannotLook MIG2000", "CannotLook MIG2000"),
+        ("collation", "CannotLook MIG2000", "CannotLook MIG2000"),
+        ("compatibility", "CannotLook MIG2000", "CannotLook MIG2000"),
+        ("disk", "CannotLook MIG2000", "Passed"),
+        ("target_tables", "CannotLook MIG2000", "CannotLook MIG2000"),
+        ("writes_stopped", "CannotLook MIG2000", "Passed"),
+    ] {
+        let seen = check(gate, &no_source, source);
+        assert!(seen.contains("connection refused"), "{seen}");
+        check(gate, &no_target, target);
+        let accepting = |mut case: Case| {
+            case.migration.gates.accept_unproven = vec![gate.into()];
+            case
+        };
+        let accepted = source.replace("CannotLook", "Unproven");
+        check(gate, &accepting(no_source.clone()), &accepted);
+    }
+}
+
+#[test]
+fn accepting_turns_only_a_missing_look_into_unproven_and_never_a_no() {
+    let case = Case::sound().changed(|c| {
+        c.source.binlog.enabled = false;
+        c.migration.gates.accept_unproven = vec!["writes_stopped".into(), "connectivity".into()];
+        c.target.replica = true;
+    });
+    check("writes_stopped", &case, "Unproven MIG2050");
+    check("connectivity", &case, "No MIG2004");
+}
+
+#[test]
+fn connectivity_wants_two_servers_and_one_that_takes_writes() {
+    let rows: [(Change, &str); 9] = [
+        (|c| c.target.server_id = "uuid".into(), "No MIG2002"),
+        (|c| c.source.server_id = "none".into(), "Passed"),
+        (|c| c.source.server_id = String::new(), "Passed"),
+        (|c| c.target.read_only = vec!["read_only".into()], "No MIG2003"),
+        (|c| c.target.replica = true, "No MIG2004"),
+        (|c| c.source.replica = true, "Passed"),
+        (|c| c.target.flavor = Flavor::Mysql, "Warned MIG2005"),
+        (|c| c.target.local_infile = false, "Warned MIG2006"),
+        (
+            |c| (c.source.version, c.target.version) = ("5.6.51-log".into(), "5.7.25-TiDB-v6.5.0".into()),
+            "Warned MIG2007 MIG2007",
+        ),
+    ];
+    for (change, expected) in rows {
+        check("connectivity", &Case::sound().changed(change), expected);
+    }
+    let seen = check("connectivity", &Case::sound().changed(|c| c.source.tls_cipher = "TLS_AES_256".into()), "Passed");
+    assert_eq!(seen, "source MySQL 9.7.4 (encrypted), target TiDB 8.5.6 (not encrypted)");
+}
+
+#[test]
+fn privileges_are_told_as_the_lines_that_give_what_is_missing() {
+    let granted = |source: &[&str], target: &[&str]| {
+        Case::sound().changed(|c| {
+            c.source.grants = source.iter().map(|s| (*s).to_owned()).collect();
+            c.target.grants = target.iter().map(|s| (*s).to_owned()).collect();
+        })
+    };
+    const ALL: &str = "GRANT ALL PRIVILEGES ON *.* TO 'x'@'%'";
+    const SIGHT: &str =
+        "GRANT SELECT, SHOW VIEW, TRIGGER, EVENT, REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO `r`@`%`";
+    check("privileges", &granted(&[SIGHT], &[ALL]), "Passed");
+    let seen = check("privileges", &granted(&["GRANT USAGE ON *.* TO `r`@`%`"], &[ALL]), "No MIG2010 MIG2012 MIG2013");
+    assert!(seen.contains("GRANT SELECT ON `shop`.* TO 'reader'@'%';"), "{seen}");
+    assert!(seen.contains("GRANT REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO 'reader'@'%';"), "{seen}");
+    let one_table = "GRANT SELECT, TRIGGER ON `shop`.`orders` TO `r`@`%`";
+    check("privileges", &granted(&[one_table], &[ALL]), "Warned MIG2012 MIG2013");
+    check("privileges", &granted(&[one_table], &[ALL]).changed(|c| c.source.binlog.enabled = false), "Warned MIG2013");
+    check(
+        "privileges",
+        &granted(&[one_table], &[ALL]).changed(|c| c.migration.gates.accept_unproven = vec!["writes_stopped".into()]),
+        "Warned MIG2013",
+    );
+    let monitor = SIGHT.replace("REPLICATION CLIENT", "BINLOG MONITOR");
+    check("privileges", &granted(&[&monitor], &[ALL]).changed(|c| c.source.flavor = Flavor::Mariadb), "Passed");
+    check("privileges", &granted(&[&monitor], &[ALL]), "Warned MIG2012");
+    // Locking needs more.
+    let seen =
+        check("privileges", &granted(&[SIGHT], &[ALL]).changed(|c| c.migration.writes = Writes::Lock), "No MIG2010");
+    assert!(seen.contains("GRANT LOCK TABLES ON `shop`.* TO"), "{seen}");
+    // Views.
+    let seen = check(
+        "privileges",
+        &granted(&[&SIGHT.replace("SHOW VIEW, ", "")], &[ALL]).changed(|c| c.facts.source.views.push(view("v"))),
+        "No MIG2010",
+    );
+    assert!(seen.contains("GRANT SHOW VIEW ON `shop`.*"), "{seen}");
+    // The target and its ledger.
+    let shop = "GRANT SELECT, INSERT, UPDATE, DELETE, CREATE, DROP, ALTER, INDEX ON `shop`.* TO 'm'@'%'";
+    let seen = check("privileges", &granted(&[SIGHT], &[shop]), "No MIG2011");
+    assert!(
+        seen.contains(
+            "GRANT ALTER, CREATE, DELETE, DROP, INDEX, INSERT, SELECT, UPDATE ON `mig_ledger`.* TO 'mig'@'%';"
+        ),
+        "{seen}"
+    );
+    check("privileges", &granted(&[SIGHT], &[shop, &shop.replace("shop", "mig_ledger")]), "Passed");
+    // A schema that is not there needs CREATE on the schema; one that is there may grant by table.
+    let ledger = shop.replace("shop", "mig_ledger");
+    let tables = shop.replace("`shop`.*", "`shop`.`orders`");
+    check("privileges", &granted(&[SIGHT], &[&tables, &ledger]), "No MIG2011");
+    check(
+        "privileges",
+        &granted(&[SIGHT], &[&tables, &ledger]).changed(|c| c.facts.target.schemas.push(schema("shop", "utf8mb4_bin"))),
+        "Passed",
+    );
+    // A role whose grants MariaDB does not show is no proof of lack.
+    let roles = ["GRANT `reader` TO `r`@`%`", "GRANT USAGE ON *.* TO `r`@`%`"];
+    check(
+        "privileges",
+        &granted(&roles, &[ALL]).changed(|c| c.source.flavor = Flavor::Mariadb),
+        "CannotLook MIG2010 MIG2012 MIG2013",
+    );
+    let seen = check("privileges", &granted(&roles, &[ALL]), "No MIG2010 MIG2012 MIG2013");
+    assert!(seen.contains("SET DEFAULT ROLE ALL TO 'reader'@'%'"), "{seen}");
+}
+
+#[test]
+fn collations_stop_convert_or_pass_by_what_the_target_has() {
+    let columned = |collation: &str, gates| {
+        let charset = collation.split('_').next().unwrap_or_default();
+        let mut t = orders().with(column("c", "varchar(20)").collated(charset, collation));
+        t.indexes.push(Index1::unique("u", "c"));
+        Case::sound().only(t).changed(|c| c.migration.gates = gates)
+    };
+    check("collation", &columned("utf8mb4_0900_ai_ci", gates()), "Passed");
+    check("collation", &columned("utf8mb3_general_ci", gates()), "Passed");
+    let seen = check("collation", &columned("latin1_swedish_ci", gates()), "No MIG2020");
+    assert!(seen.contains("shop.orders.c"), "{seen}");
+    assert!(seen.contains("\"latin1_swedish_ci\" = \"utf8mb4_general_ci\""), "{seen}");
+    let seen = check(
+        "collation",
+        &columned("latin1_swedish_ci", converting(&[("latin1_swedish_ci", "utf8mb4_general_ci")])),
+        "Warned MIG2021",
+    );
+    assert!(
+        seen.contains("SELECT COUNT(*) FROM `shop`.`orders` WHERE `c` IS NOT NULL GROUP BY CONVERT(`c` USING utf8mb4) COLLATE utf8mb4_general_ci HAVING COUNT(*) > 1 LIMIT 1;"),
+        "{seen}"
+    );
+    check(
+        "collation",
+        &columned("latin1_swedish_ci", converting(&[("latin1_swedish_ci", "utf8mb4_nonsense_ci")])),
+        "No MIG2022",
+    );
+    check(
+        "collation",
+        &columned("latin1_swedish_ci", converting(&[("latin1_danish_ci", "utf8mb4_bin")])),
+        "No MIG2020 MIG2024",
+    );
+    check(
+        "collation",
+        &columned("utf8mb3_czech_ci", converting(&[("utf8_czech_ci", "utf8mb4_unicode_ci")])),
+        "Warned MIG2021",
+    );
+}
+
+struct Index1;
+
+impl Index1 {
+    fn unique(name: &str, column: &str) -> crate::formats::structure::Index {
+        crate::formats::structure::Index { unique: true, ..index(name, &[column]) }
+    }
+}
+
+#[test]
+fn collations_of_tables_schemas_and_texts_count_too() {
+    let with = |change: fn(&mut Case)| Case::sound().changed(change);
+    let seen = check(
+        "collation",
+        &with(|c| c.facts.source.tables[0].collation = "utf8mb4_unicode_520_ci".into()),
+        "No MIG2020",
+    );
+    assert!(seen.contains("shop.orders (default of the table)"), "{seen}");
+    let seen =
+        check("collation", &with(|c| c.facts.source.schemas[0].collation = "big5_chinese_ci".into()), "No MIG2020");
+    assert!(seen.contains("shop (default of the schema)"), "{seen}");
+    check(
+        "collation",
+        &with(|c| {
+            c.facts.source.schemas[0].collation = "big5_chinese_ci".into();
+            c.facts.target.schemas.push(schema("SHOP", "utf8mb4_bin"));
+        }),
+        "Passed",
+    );
+    let named = |c: &mut Case| {
+        let mut v = view("v");
+        v.select = "select (`a` collate latin1_swedish_ci) from t".into();
+        c.facts.source.views.push(v);
+    };
+    check("collation", &with(named), "No MIG2020");
+    let mapped = with(named).changed(|c| c.migration.gates = converting(&[("latin1_swedish_ci", "utf8mb4_bin")]));
+    let seen = check("collation", &mapped, "No MIG2021 MIG2023");
+    assert!(seen.contains("shop.v (named in its text)"), "{seen}");
+}
+
+#[test]
+fn a_suggested_collation_is_the_nearest_that_the_target_has() {
+    for (from, to) in [
+        ("utf8mb4_0900_as_cs", "utf8mb4_0900_bin"),
+        ("utf8mb4_ja_0900_as_cs_ks", "utf8mb4_0900_bin"),
+        ("utf8mb4_0900_as_ci", "utf8mb4_0900_ai_ci"),
+        ("utf8mb4_de_pb_0900_ai_ci", "utf8mb4_0900_ai_ci"),
+        ("utf8mb4_unicode_520_ci", "utf8mb4_unicode_ci"),
+        ("utf8mb3_german2_ci", "utf8mb4_unicode_ci"),
+        ("latin1_swedish_ci", "utf8mb4_general_ci"),
+        ("latin1_general_cs", "utf8mb4_0900_bin"),
+        ("ascii_general_ci", "utf8mb4_general_ci"),
+        ("sjis_bin", "utf8mb4_bin"),
+        ("big5_chinese_ci", "utf8mb4_general_ci"),
+        ("utf8mb4_uca1400_ai_ci", "utf8mb4_0900_ai_ci"),
+    ] {
+        assert_eq!(collation::suggestion(from, &tidb()).as_deref(), Some(to), "{from}");
+    }
+    assert_eq!(collation::suggestion("latin1_swedish_ci", &ServerFacts::default()), None);
+}
+
+fn foreign(columns: &[&str], to: &str) -> ForeignKey {
+    ForeignKey {
+        name: "fk".into(),
+        columns: columns.iter().map(|c| (*c).to_owned()).collect(),
+        references: TableName::new("shop", to),
+        referenced_columns: vec!["id".into()],
+        on_update: "NO ACTION".into(),
+        on_delete: "NO ACTION".into(),
+    }
+}
+
+fn program(kind: &str) -> Program {
+    Program { schema: "shop".into(), name: "p".into(), kind: kind.into(), table: None }
+}
+
+/// A change to a sound case, the code of the rule it meets, and what is named.
+type Row = (&'static str, &'static str, fn(&mut Case));
+
+const ROWS: &[Row] = &[
+    (rules::SPATIAL, "shop.orders.g point", |c| add(c, column("g", "point"))),
+    (rules::SPATIAL, "shop.orders.s index", |c| {
+        key(c, |t| t.indexes.push(crate::formats::structure::Index { kind: "SPATIAL".into(), ..index("s", &["id"]) }))
+    }),
+    (rules::TYPE, "shop.orders.g uuid", |c| add(c, column("g", "uuid"))),
+    (rules::TRIGGER, "shop.p on orders", |c| {
+        c.facts.source.triggers.push(Program { table: Some("orders".into()), ..program("TRIGGER") })
+    }),
+    (rules::ROUTINE, "shop.p (procedure)", |c| c.facts.source.routines.push(program("PROCEDURE"))),
+    (rules::EVENT, "shop.p", |c| c.facts.source.events.push(program("EVENT"))),
+    (rules::CHECK, "shop.orders.k CHECK (`id` > 0)", |c| {
+        key(c, |t| t.checks.push(Check { name: "k".into(), clause: "(`id` > 0)".into(), enforced: true }))
+    }),
+    (rules::FULLTEXT, "shop.orders.f", |c| {
+        key(c, |t| {
+            t.indexes.push(crate::formats::structure::Index { kind: "FULLTEXT".into(), ..index("f", &["name"]) })
+        })
+    }),
+    (rules::INVISIBLE, "shop.orders.name", |c| key(c, |t| t.columns[1].invisible = true)),
+    (rules::INVISIBLE_KEY, "shop.orders.my_row_id", |c| {
+        key(c, |t| {
+            t.generated_invisible_key = true;
+            t.columns[0].name = "my_row_id".into();
+            t.columns[0].invisible = true;
+        })
+    }),
+    (rules::COLLIDING_NAMES, "shop.Orders and shop.orders", |c| c.facts.source.tables.push(table("shop", "Orders"))),
+    (rules::COLLIDING_NAMES, "Shop and shop", |c| c.facts.source.tables.push(table("Shop", "x"))),
+    (rules::ROW_TOO_LONG, "shop.orders: up to 168 bytes a row, the limit is 100", |c| c.target.row_limit = 100),
+    (rules::COLUMNS, "shop.orders: 1018 columns", |c| {
+        key(c, |t| (0..1016).for_each(|n| t.columns.push(column(&format!("c{n}"), "int"))))
+    }),
+    (rules::INDEXES, "shop.orders: 65 indexes", |c| {
+        key(c, |t| (0..64).for_each(|n| t.indexes.push(index(&format!("i{n}"), &["id"]))))
+    }),
+    (rules::INDEX_WIDTH, "shop.orders.w: 4000 bytes once created", |c| {
+        key(c, |t| {
+            t.columns.push(column("w", "varchar(1000)"));
+            t.indexes.push(index("w", &["w"]));
+        })
+    }),
+    (rules::FOREIGN_KEY, "shop.orders.fk", |c| {
+        key(c, |t| {
+            t.partitioning = "PARTITION BY HASH (`id`) PARTITIONS 2".into();
+            t.foreign_keys.push(foreign(&["id"], "orders"));
+        })
+    }),
+    (rules::FOREIGN_KEY, "shop.orders.fk", |c| {
+        key(c, |t| {
+            t.columns.push(column("v", "bigint").generated_as("`id`", false));
+            t.foreign_keys.push(foreign(&["v"], "orders"));
+        })
+    }),
+    (rules::OUTSIDE_REFERENCE, "shop.orders.fk references shop.customers", |c| {
+        key(c, |t| t.foreign_keys.push(foreign(&["id"], "customers")))
+    }),
+    (rules::SUBPARTITION, "shop.orders", |c| {
+        key(c, |t| {
+            t.partitioning = "PARTITION BY RANGE (`id`) SUBPARTITION BY HASH (`id`) SUBPARTITIONS 2 (PARTITION p0 VALUES LESS THAN (1))".into()
+        })
+    }),
+    (rules::PARTITION, "shop.orders PARTITION BY LINEAR HASH (`id`) PARTITIONS 2", |c| {
+        key(c, |t| t.partitioning = "PARTITION BY LINEAR HASH (`id`) PARTITIONS 2".into())
+    }),
+    (rules::PARTITION, "shop.orders PARTITION BY SYSTEM_TIME", |c| {
+        key(c, |t| t.partitioning = "PARTITION BY SYSTEM_TIME (PARTITION p0 HISTORY, PARTITION p1 CURRENT)".into())
+    }),
+    (rules::DEFAULT_EXPRESSION, "shop.orders.d DEFAULT (1 + 2)", |c| {
+        add(c, column("d", "int").defaulting_to_expression("(1 + 2)"))
+    }),
+    (rules::CHARSET, "shop.orders.b big5", |c| add(c, column("b", "varchar(5)").collated("big5", "big5_chinese_ci"))),
+    (rules::ZERO_DATE, "shop.orders.d", |c| c.facts.zero_dates.push("shop.orders.d".into())),
+    (rules::ZERO_DATE, "shop.orders.d (its default)", |c| {
+        add(c, column("d", "datetime").defaulting("0000-00-00 00:00:00"))
+    }),
+];
+
+const WARNING_ROWS: &[Row] = &[
+    (rules::ROW_MAY_BE_TOO_LONG, "shop.orders.t longtext", |c| add(c, column("t", "longtext"))),
+    (rules::ROW_MAY_BE_TOO_LONG, "shop.orders.j json", |c| add(c, column("j", "json"))),
+    (rules::DESCENDING, "shop.orders.d", |c| {
+        key(c, |t| {
+            t.indexes.push(crate::formats::structure::Index {
+                parts: vec![IndexPart { descending: true, ..part("id") }],
+                ..index("d", &[])
+            })
+        })
+    }),
+    (rules::INDEX_EXPRESSION, "shop.orders.e (length(`name`))", |c| {
+        key(c, |t| {
+            t.indexes.push(crate::formats::structure::Index {
+                parts: vec![IndexPart { column: None, expression: Some("length(`name`)".into()), ..part("") }],
+                ..index("e", &[])
+            })
+        })
+    }),
+    (rules::ZEROFILL, "shop.orders.z int(5) unsigned zerofill", |c| add(c, column("z", "int(5) unsigned zerofill"))),
+    (rules::ENGINE, "shop.orders MyISAM", |c| key(c, |t| t.engine = "MyISAM".into())),
+];
+
+fn add(case: &mut Case, column: crate::formats::structure::Column) {
+    case.facts.source.tables[0].columns.push(column);
+}
+
+fn key(case: &mut Case, change: fn(&mut Table)) {
+    change(&mut case.facts.source.tables[0]);
+}
+
+#[test]
+fn each_rule_names_what_it_meets_and_stops_unless_told_otherwise() {
+    for (code, named, change) in ROWS {
+        let case = Case::sound().changed(*change);
+        let seen = check("compatibility", &case, &format!("No {code}"));
+        assert!(seen.lines().any(|line| line == *named), "{code}: {named}\n{seen}");
+        if *code == rules::ZERO_DATE {
+            let kept = case.changed(|c| c.migration.gates.zero_dates = ZeroDates::Keep);
+            check("compatibility", &kept, &format!("Warned {code}"));
+            continue;
+        }
+        let warned = case.clone().changed(|c| c.migration.gates = ruled(code, RuleAction::Warn));
+        check("compatibility", &warned, &format!("Warned {code}"));
+        let all = case.clone().changed(|c| c.migration.gates.compatibility = RuleAction::Warn);
+        check("compatibility", &all, &format!("Warned {code}"));
+        let rewritten = case.changed(|c| c.migration.gates = ruled(code, RuleAction::Rewrite));
+        let known = rules::find(code).is_some_and(|rule| rule.rewrite.is_some());
+        let expected = if known { format!("Warned {code}") } else { format!("No {code} MIG2031") };
+        check("compatibility", &rewritten, &expected);
+    }
+}
+
+#[test]
+fn some_rules_warn_unless_told_to_stop() {
+    for (code, named, change) in WARNING_ROWS {
+        let case = Case::sound().changed(*change);
+        let seen = check("compatibility", &case, &format!("Warned {code}"));
+        assert!(seen.lines().any(|line| line == *named), "{code}: {named}\n{seen}");
+        let stopped = case.changed(|c| c.migration.gates = ruled(code, RuleAction::Stop));
+        check("compatibility", &stopped, &format!("No {code}"));
+    }
+}
+
+#[test]
+fn rules_follow_what_the_target_can() {
+    let enforced = Case::sound().changed(ROWS[6].2).changed(|c| c.target.check_constraints = true);
+    check("compatibility", &enforced, "Passed");
+    let case_sensitive = Case::sound().changed(ROWS[10].2).changed(|c| c.target.lower_case_table_names = 0);
+    check("compatibility", &case_sensitive, "Passed");
+    let unlimited = Case::sound().changed(WARNING_ROWS[0].2).changed(|c| c.target.row_limit = 0);
+    check("compatibility", &unlimited, "Passed");
+    let known = Case::sound().changed(ROWS[18].2).changed(|c| c.facts.target.tables.push(table("shop", "customers")));
+    check("compatibility", &known, "Passed");
+    // Converted, the charset is there; widened, the index is not.
+    let latin = |length: &str| {
+        Case::sound().changed(|c| {
+            let column = column("w", &format!("varchar({length})")).collated("latin1", "latin1_swedish_ci");
+            c.facts.source.tables[0].columns.push(column);
+            c.facts.source.tables[0].indexes.push(index("w", &["w"]));
+            c.migration.gates = converting(&[("latin1_swedish_ci", "utf8mb4_general_ci")]);
+        })
+    };
+    check("compatibility", &latin("768"), "Passed");
+    check("compatibility", &latin("769"), "No MIG2115");
+    check(
+        "compatibility",
+        &Case::sound().changed(|c| c.migration.gates = ruled("MIG2199", RuleAction::Warn)),
+        "No MIG2030",
+    );
+}
+
+#[test]
+fn defaults_on_the_targets_list_pass() {
+    for (kind, default, allowed) in [
+        ("char(36)", "uuid()", true),
+        ("binary(16)", "uuid_to_bin(uuid())", true),
+        ("binary(16)", "uuid_to_bin(uuid(),1)", true),
+        ("date", "curdate()", true),
+        ("datetime(6)", "now(6)", true),
+        ("datetime", "CURRENT_TIMESTAMP", true),
+        ("json", r"json_object(_utf8mb4\'a\',1)", true),
+        ("varchar(9)", r"date_format(now(),_utf8mb4\'%Y-%m\')", true),
+        ("varchar(9)", r"date_format(now(),_utf8mb4\'%Y\')", false),
+        ("text", r"_utf8mb4\'abc\'", false),
+        ("varchar(9)", "lower('A')", false),
+        ("datetime", "(now() + interval 1 day)", false),
+    ] {
+        let column = column("a", kind).defaulting_to_expression(default);
+        assert_eq!(compatibility::default_allowed(&column), allowed, "{default}");
+    }
+    assert!(compatibility::default_allowed(&column("a", "varchar(9)").defaulting("lower(x)")));
+}
+
+#[test]
+fn the_disk_is_larger_than_what_has_to_lie_on_it() {
+    const MIB: u64 = 1 << 20;
+    let keyless = |mib: u64| {
+        let mut t = table("shop", "log").with(column("a", "int"));
+        t.estimate.data_bytes = mib * MIB;
+        t
+    };
+    let case = |keep: bool, free: u64| {
+        Case::sound().with_table(keyless(10)).changed(|c| {
+            c.facts.source.tables[0].estimate.data_bytes = 100 * MIB;
+            c.migration.dump.keep = keep;
+            c.migration.dump.threads = 2;
+            c.migration.dump.file_size = 8 * MIB;
+            c.facts.disk_free = Some(free * MIB);
+        })
+    };
+    check("disk", &case(true, 122), "Passed");
+    let seen = check("disk", &case(true, 121), "No MIG2040");
+    assert!(seen.contains("the dump needs 121.0 MiB, 121.0 MiB are free"), "{seen}");
+    assert!(seen.contains("110.0 MiB of data x 1.1"), "{seen}");
+    check("disk", &case(false, 28), "Passed");
+    let seen = check("disk", &case(false, 27), "No MIG2040");
+    assert!(seen.contains("10.0 MiB in 1 table without a usable key x 1.1"), "{seen}");
+    // What is dumped already needs no more room.
+    let dumped = case(true, 12).changed(|c| c.facts.manifests = [("shop.orders".to_owned(), "h".to_owned())].into());
+    check("disk", &dumped, "Passed");
+    check("disk", &case(true, 1).changed(|c| c.facts.disk_free = None), "CannotLook MIG2042");
+    check("disk", &case(true, 1).changed(|c| c.facts.workdir_fault = "read-only".into()), "No MIG2041");
+    // A verdict that passes is the same whatever is free.
+    assert_eq!(case(true, 500).judge("disk"), case(true, 900).judge("disk"));
+}
+
+#[test]
+fn a_name_on_the_target_is_free_ones_own_or_taken() {
+    let there = |change: fn(&mut Case)| {
+        Case::sound()
+            .changed(|c| {
+                c.facts.target.tables.push(orders());
+                c.facts.target_rows.insert("shop.orders".into(), Some(0));
+            })
+            .changed(change)
+    };
+    let rows: [(Change, &str); 15] = [
+        (|_| {}, "No MIG2043"),
+        (|c| c.facts.target.tables[0].name.name = "ORDERS".into(), "No MIG2043"),
+        (|c| c.facts.target.tables[0].name.name = "carts".into(), "Passed"),
+        (|c| c.migration.gates.target_tables = TargetTables::SameAndEmpty, "Passed"),
+        (
+            |c| {
+                c.migration.gates.target_tables = TargetTables::SameAndEmpty;
+                c.facts.target_rows.insert("shop.orders".into(), Some(1));
+            },
+            "No MIG2044",
+        ),
+        (
+            |c| {
+                c.migration.gates.target_tables = TargetTables::SameAndEmpty;
+                c.facts.target_rows.clear();
+            },
+            "CannotLook MIG2046",
+        ),
+        (
+            |c| {
+                c.migration.gates.target_tables = TargetTables::SameAndEmpty;
+                c.facts.target.tables[0].columns[1].column_type = "varchar(39)".into();
+            },
+            "No MIG2045",
+        ),
+        (
+            |c| {
+                c.facts.ledger.objects.push(object("mine", "table", "shop.orders", "created"));
+                c.facts.target_rows.insert("shop.orders".into(), Some(1));
+            },
+            "Passed",
+        ),
+        (|c| c.facts.ledger.objects.push(object("mine", "table", "shop.orders", "intended")), "Passed"),
+        (
+            |c| {
+                c.facts.ledger.objects.push(object("mine", "table", "shop.orders", "intended"));
+                c.facts.target_rows.insert("shop.orders".into(), Some(1));
+            },
+            "No MIG2044",
+        ),
+        (
+            |c| {
+                c.facts.ledger.objects.push(object("mine", "table", "shop.orders", "intended"));
+                c.facts.target.tables[0].columns.pop();
+            },
+            "No MIG2045",
+        ),
+        (|c| c.facts.ledger.objects.push(object("other", "table", "shop.orders", "created")), "No MIG2047"),
+        (
+            |c| {
+                c.facts.ledger.objects.push(object("other", "table", "shop.orders", "created"));
+                c.facts.target.tables.clear();
+            },
+            "Warned MIG2048",
+        ),
+        (
+            |c| {
+                c.facts.ledger.objects.push(object("other", "table", "shop.orders", "intended"));
+                c.facts.target.tables.clear();
+            },
+            "No MIG2047",
+        ),
+        (
+            |c| {
+                c.facts.ledger.objects.push(object("mine", "table", "shop.orders", "created"));
+                c.lineage = None;
+            },
+            "No MIG2047",
+        ),
+    ];
+    for (change, expected) in rows {
+        check("target_tables", &there(change), expected);
+    }
+    let seen = check(
+        "target_tables",
+        &there(|c| c.facts.ledger.objects.push(object("other", "table", "shop.orders", "created"))),
+        "No MIG2047",
+    );
+    assert!(seen.contains("belongs to lineage other"), "{seen}");
+}
+
+#[test]
+fn views_and_tables_do_not_stand_in_for_each_other() {
+    let base = || Case::sound().changed(|c| c.facts.source.views.push(view("v")));
+    check("target_tables", &base(), "Passed");
+    check("target_tables", &base().changed(|c| c.facts.target.views.push(view("v"))), "No MIG2043");
+    check("target_tables", &base().changed(|c| c.facts.target.tables.push(table("shop", "v"))), "No MIG2043");
+    let own = base().changed(|c| {
+        c.facts.target.views.push(view("v"));
+        c.facts.ledger.objects.push(object("mine", "view", "shop.v", "created"));
+    });
+    check("target_tables", &own, "Passed");
+    let view_for_table = Case::sound().changed(|c| {
+        c.facts.target.views.push(view("orders"));
+        c.migration.gates.target_tables = TargetTables::SameAndEmpty;
+    });
+    check("target_tables", &view_for_table, "No MIG2043");
+}
+
+#[test]
+fn an_intended_table_is_adopted_before_its_foreign_keys_are_there() {
+    let case = Case::sound().changed(|c| {
+        c.facts.target.tables.push(orders());
+        c.facts.target_rows.insert("shop.orders".into(), Some(0));
+        c.facts.source.tables[0].foreign_keys.push(foreign(&["id"], "orders"));
+        c.facts.ledger.objects.push(object("mine", "table", "shop.orders", "intended"));
+    });
+    check("target_tables", &case, "Passed");
+}
+
+#[test]
+fn writes_are_proven_stopped_only_by_positions_or_by_events_all_read() {
+    let seen = |from: u64, to: u64| WritesFacts { from: position(from), to: position(to), ..Default::default() };
+    let case = |writes: Option<WritesFacts>, change: fn(&mut Case)| {
+        Case::sound().changed(|c| c.facts.writes = writes).changed(change)
+    };
+    let none: fn(&mut Case) = |_| {};
+    let mixed: fn(&mut Case) = |c| c.source.binlog.format = "MIXED".into();
+    let filtered: fn(&mut Case) = |c| c.source.binlog.filtered = true;
+    let off: fn(&mut Case) = |c| c.source.binlog.enabled = false;
+    let unread: fn(&mut Case) = |c| c.source.binlog.fault = "access denied".into();
+    let locked: fn(&mut Case) = |c| {
+        c.source.binlog.enabled = false;
+        c.migration.writes = Writes::Lock;
+    };
+    let changed = WritesFacts { changed_tables: vec!["shop.orders".into()], ..seen(1, 2) };
+    let unattributed = WritesFacts { unattributed: vec!["a DDL statement".into()], ..seen(1, 2) };
+    let gone = WritesFacts { unproven: "binlog.000001 is gone".into(), ..seen(1, 2) };
+    for (writes, change, expected) in [
+        (None, none, "Passed"),
+        (None, mixed, "Warned MIG2054"),
+        (None, filtered, "Warned MIG2054"),
+        (None, off, "CannotLook MIG2050"),
+        (None, unread, "CannotLook MIG2051"),
+        (None, locked, "Passed"),
+        (Some(seen(1, 1)), none, "Passed"),
+        (Some(seen(1, 1)), mixed, "Passed"),
+        (Some(seen(1, 2)), none, "Passed"),
+        (Some(seen(1, 2)), mixed, "CannotLook MIG2053"),
+        (Some(seen(1, 2)), filtered, "CannotLook MIG2053"),
+        (Some(changed.clone()), none, "No MIG2052"),
+        (Some(changed), mixed, "No MIG2052"),
+        (Some(unattributed), none, "CannotLook MIG2053"),
+        (Some(gone), none, "CannotLook MIG2053"),
+    ] {
+        check("writes_stopped", &case(writes, change), expected);
+    }
+    assert_eq!(
+        case(Some(seen(1, 2)), none).judge("writes_stopped"),
+        case(Some(seen(3, 9)), none).judge("writes_stopped")
+    );
+}
+
+#[test]
+fn a_filter_that_matches_nothing_names_what_it_nearly_met() {
+    let named = |rules: &[&str], names: &[(&str, &str)]| {
+        let mut case = Case::sound();
+        case.facts.source = Default::default();
+        case.migration.tables = rules.iter().map(|r| (*r).to_owned()).collect();
+        case.facts.source_names = names.iter().map(|(s, n)| TableName::new(*s, *n)).collect();
+        empty_match(&case.migration, &case.facts).map(|found| found.help)
+    };
+    let shop = [("shop", "orders"), ("shop", "carts"), ("crm", "people")];
+    assert_eq!(named(&["shop.ordres"], &shop).as_deref(), Some("Did you mean shop.orders?"));
+    assert_eq!(named(&["shpo.*"], &shop).as_deref(), Some("Did you mean shop.carts, shop.orders?"));
+    assert!(named(&["zzz.qqq"], &shop).is_some_and(|help| !help.contains("Did you mean")));
+    assert!(named(&["shop.*"], &[]).is_some_and(|help| help.contains("SELECT")));
+    let case = Case::sound();
+    assert_eq!(empty_match(&case.migration, &case.facts), None);
+}

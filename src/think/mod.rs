@@ -1,0 +1,10 @@
+//! The thinking, pure and synchronous: graph, plan, gates, run machine. No I/O, no clock, no tokio; the world comes in
+//! as values and events, and decisions go out as values.
+
+pub mod compare;
+pub mod gates;
+pub mod graph;
+pub mod plan;
+pub mod ready;
+pub mod rewrite;
+pub mod run;

@@ -1,0 +1,305 @@
+//! Every step that the spec and the inventory ask for, with its inputs and edges; no word yet of what is done already.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::formats::chunk;
+use crate::formats::ddl::{self, DdlOptions};
+use crate::formats::facts::{MigrationFacts, ServerFacts, Verdict, World};
+use crate::formats::filter::Filter;
+use crate::formats::inputs::{
+    DatabaseInputs, DumpInputs, ForeignKeysInputs, GateInputs, LoadInputs, ReportInputs, RunnerInputs, ServerInputs,
+    TableInputs, VerifyInputs, ViewInputs,
+};
+use crate::formats::plan::{Action, Edge, EdgeKind, Node, Rewrite};
+use crate::formats::spec::model::{Migration, Server, Spec, VerifyMode};
+use crate::formats::state::State;
+use crate::formats::structure::{Table, TableEstimate, View};
+use crate::think::{gates, rewrite};
+use crate::words::addr::{StepAddr, StepKind, TableName, key_ident};
+use crate::words::diag::Diagnostic;
+use crate::words::digest::Digest;
+use crate::words::error::Outcome;
+
+/// The wanted steps, before they are compared with the state.
+#[derive(Default)]
+pub struct Desired {
+    pub nodes: Vec<Node>,
+    pub edges: Vec<Edge>,
+    /// Of every table and view of the source, by its `table` or `view` step.
+    pub fingerprints: BTreeMap<StepAddr, Digest>,
+    pub verdicts: BTreeMap<StepAddr, Verdict>,
+    pub rewrites: BTreeMap<StepAddr, Rewrite>,
+    pub diagnostics: Vec<Diagnostic>,
+    /// Migrations whose source or target could not be reached: their tables are unknown, their records are kept.
+    pub unknown: BTreeSet<String>,
+    /// Filters by migration, for the reasons.
+    pub filters: BTreeMap<String, Filter>,
+}
+
+/// The address of a server block.
+pub fn source_addr(server: &Server) -> StepAddr {
+    StepAddr::new(&["source", &server.label, &server.name])
+}
+
+pub fn target_addr(server: &Server) -> StepAddr {
+    StepAddr::new(&["target", &server.label, &server.name])
+}
+
+/// The address of the runner that a migration runs on.
+pub fn runner_addr(spec: &Spec, migration: &Migration) -> StepAddr {
+    match migration.runner.as_ref().and_then(|name| spec.runners.get(name)) {
+        Some(runner) => StepAddr::new(&["runner", &runner.label, &runner.name]),
+        None => StepAddr::new(&["runner", "local", "default"]),
+    }
+}
+
+/// The work folder of a migration's runner, relative to the spec's folder.
+pub fn workdir(spec: &Spec, migration: &Migration) -> String {
+    let runner = migration.runner.as_ref().and_then(|name| spec.runners.get(name));
+    runner.map_or_else(|| ".mig/work".to_owned(), |r| r.workdir.clone())
+}
+
+/// Builds the wanted steps.
+///
+/// # Errors
+/// A filter that does not parse (the spec's loader has said so with its place before).
+pub fn desired(spec: &Spec, world: &World, state: Option<&State>) -> Outcome<Desired> {
+    let mut wanted = Desired::default();
+    for server in spec.sources.values() {
+        wanted.server(StepKind::Source, source_addr(server), server);
+    }
+    for server in spec.targets.values() {
+        wanted.server(StepKind::Target, target_addr(server), server);
+    }
+    let nothing = MigrationFacts::default();
+    let unseen = ServerFacts::default();
+    let mut runners = BTreeSet::new();
+    for migration in spec.migrations.values() {
+        let (Some(source), Some(target)) = (spec.sources.get(&migration.source), spec.targets.get(&migration.target))
+        else {
+            continue;
+        };
+        let runner = runner_addr(spec, migration);
+        if runners.insert(runner.clone()) {
+            let inputs = RunnerInputs { workdir: workdir(spec, migration) };
+            wanted.node(runner.clone(), StepKind::Runner, &inputs, &inputs);
+        }
+        let facts = world.migrations.get(&migration.name).unwrap_or(&nothing);
+        let at = |addr: &StepAddr| world.servers.get(&addr.to_string()).unwrap_or(&unseen);
+        let (source_addr, target_addr) = (source_addr(source), target_addr(target));
+        let (seen_source, seen_target) = (at(&source_addr), at(&target_addr));
+        let filter = Filter::parse(&migration.tables).map_err(|fault| {
+            crate::words::error::Failure::new("MIG1220", "read the table filter", fault.message, fault.help)
+        })?;
+        wanted.filters.insert(migration.name.clone(), filter);
+
+        let lineage = state.map(|s| s.lineage.as_str());
+        let servers = [source_addr, target_addr, runner];
+        let mut gate_addrs = Vec::new();
+        for (name, verdict) in
+            gates::judge_all(migration, seen_source, seen_target, facts, &target.ledger_schema, lineage)
+        {
+            let addr = StepAddr::gate(&migration.name, &name);
+            let inputs = GateInputs { gate: name };
+            wanted.node(addr.clone(), StepKind::Gate, &inputs, &(&inputs, &migration.gates));
+            wanted.after(&addr, servers.iter().cloned());
+            let others = migration.after.iter().filter_map(|text| after_addr(spec, text));
+            wanted.after(&addr, others);
+            wanted.verdicts.insert(addr.clone(), verdict);
+            gate_addrs.push(addr);
+        }
+        if seen_source.fault.is_some() || seen_target.fault.is_some() {
+            wanted.unknown.insert(migration.name.clone());
+            continue;
+        }
+        if let Some(diagnostic) = gates::empty_match(migration, facts) {
+            wanted.diagnostics.push(diagnostic);
+        }
+        wanted.migration(migration, seen_target, facts, &gate_addrs);
+    }
+    Ok(wanted)
+}
+
+/// The step that a reference in `after` waits for: a migration's report, or the block itself.
+fn after_addr(spec: &Spec, text: &str) -> Option<StepAddr> {
+    let words: Vec<&str> = text.split('.').collect();
+    match words.as_slice() {
+        ["migration", name] => {
+            spec.migrations.contains_key(*name).then(|| StepAddr::in_migration(name, StepKind::Report, None))
+        }
+        [_, _, _] => Some(StepAddr::new(&words)),
+        _ => None,
+    }
+}
+
+impl Desired {
+    /// `inputs` is what the step works with; its digest is over `decisive` alone.
+    fn node(&mut self, addr: StepAddr, kind: StepKind, inputs: &impl Serialize, decisive: &impl Serialize) {
+        let inputs = serde_json::to_value(inputs).unwrap_or_default();
+        self.nodes.push(Node { addr, kind, action: Action::Create, inputs, inputs_digest: Digest::of(decisive) });
+    }
+
+    fn after(&mut self, to: &StepAddr, from: impl IntoIterator<Item = StepAddr>) {
+        self.edges.extend(from.into_iter().map(|from| Edge { to: to.clone(), from, kind: EdgeKind::After }));
+    }
+
+    fn server(&mut self, kind: StepKind, addr: StepAddr, server: &Server) {
+        let inputs = ServerInputs { place: format!("{}:{}", server.host, server.port), user: server.username.clone() };
+        self.node(addr, kind, &inputs, &inputs);
+    }
+
+    fn migration(&mut self, migration: &Migration, target: &ServerFacts, facts: &MigrationFacts, gates: &[StepAddr]) {
+        let name = migration.name.as_str();
+        let schemas: BTreeSet<&str> = facts
+            .source
+            .tables
+            .iter()
+            .map(|t| t.name.schema.as_str())
+            .chain(facts.source.views.iter().map(|v| v.name.schema.as_str()))
+            .collect();
+        for schema in facts.source.schemas.iter().filter(|s| schemas.contains(s.name.as_str())) {
+            let addr = StepAddr::in_migration(name, StepKind::Database, Some(key_ident(&schema.name)));
+            let (created, changes) = rewrite::schema_for_target(schema, target, &migration.gates);
+            if !changes.is_empty() {
+                let (source, target) = (ddl::create_database(schema), ddl::create_database(&created));
+                self.rewrites.insert(addr.clone(), Rewrite { source, target, changes });
+            }
+            let inputs = DatabaseInputs { ddl: ddl::create_database(&created), schema: created };
+            self.node(addr.clone(), StepKind::Database, &inputs, &inputs.schema.name);
+            self.after(&addr, gates.iter().cloned());
+        }
+        for table in &facts.source.tables {
+            self.table(migration, target, table, gates);
+        }
+        for table in facts.source.tables.iter().filter(|t| !t.foreign_keys.is_empty()) {
+            self.foreign_keys(migration, target, facts, table);
+        }
+        for view in &facts.source.views {
+            self.view(migration, facts, view);
+        }
+        let report = StepAddr::in_migration(name, StepKind::Report, None);
+        let mut below: Vec<StepAddr> = self
+            .nodes
+            .iter()
+            .filter(|n| n.addr.migration() == Some(name))
+            .filter(|n| matches!(n.kind, StepKind::Verify | StepKind::ForeignKeys | StepKind::View | StepKind::Gate))
+            .map(|n| n.addr.clone())
+            .collect();
+        below.sort();
+        let tables: Vec<String> = facts.source.tables.iter().map(|t| t.name.key()).collect();
+        let views: Vec<String> = facts.source.views.iter().map(|v| v.name.key()).collect();
+        let inputs = ReportInputs { migration: name.to_owned(), tables };
+        self.node(report.clone(), StepKind::Report, &inputs, &(&inputs, views));
+        self.after(&report, below);
+    }
+
+    fn table(&mut self, migration: &Migration, target: &ServerFacts, source: &Table, gates: &[StepAddr]) {
+        let name = migration.name.as_str();
+        let table = source.name.clone();
+        let of = |kind| StepAddr::of_table(name, kind, &table);
+        let (create, dump, load, verify) =
+            (of(StepKind::Table), of(StepKind::Dump), of(StepKind::Load), of(StepKind::Verify));
+
+        let source = Table { estimate: TableEstimate::default(), ..source.clone() };
+        let rewritten = rewrite::for_target(&source, target, &migration.gates);
+        let fingerprint = ddl::fingerprint(&source);
+        let options = DdlOptions { checks: target.check_constraints };
+        let ddl = ddl::create_table_pretty(&rewritten.table, options);
+        self.fingerprints.insert(create.clone(), fingerprint.clone());
+        if !rewritten.changes.is_empty() {
+            let rewrite = Rewrite {
+                source: ddl::create_table_pretty(&source, DdlOptions { checks: true }),
+                target: ddl.clone(),
+                changes: rewritten.changes,
+            };
+            self.rewrites.insert(create.clone(), rewrite);
+        }
+        let keyed = chunk::usable_for_ranges(&source).is_some();
+        let decisive = ddl::fingerprint(&rewritten.table);
+        let inputs = TableInputs { source, target: rewritten.table, ddl };
+        self.node(create.clone(), StepKind::Table, &inputs, &decisive);
+        let database = StepAddr::in_migration(name, StepKind::Database, Some(key_ident(&table.schema)));
+        self.after(&create, gates.iter().cloned().chain([database]));
+
+        let dump_inputs = DumpInputs {
+            table: table.clone(),
+            fingerprint,
+            where_: migration.dump.where_.get(&table.key()).cloned(),
+            engine: "native".into(),
+            format: "sql".into(),
+            compress: word(&migration.dump.compress),
+        };
+        self.node(dump.clone(), StepKind::Dump, &dump_inputs, &dump_inputs);
+        self.after(&dump, gates.iter().cloned());
+
+        let load_inputs = LoadInputs { table: table.clone() };
+        self.node(load.clone(), StepKind::Load, &load_inputs, &("load", &dump_inputs, &decisive));
+        self.after(&load, [create]);
+        // A table without a usable key has no stable parts: an interrupted dump of it starts over, so nothing of it
+        // may be loaded before the dump is whole (contract, "Edges").
+        let kind = if keyed { EdgeKind::Stream } else { EdgeKind::After };
+        self.edges.push(Edge { to: load.clone(), from: dump, kind });
+
+        let verify_inputs = VerifyInputs { table, mode: word(&migration.verify) };
+        if migration.verify != VerifyMode::None {
+            self.node(verify.clone(), StepKind::Verify, &verify_inputs, &(&verify_inputs, &dump_inputs, &decisive));
+            self.edges.push(Edge { to: verify, from: load, kind });
+        }
+    }
+
+    /// Foreign keys wait for the loads of their own table and of those they reference: an edge to every load would
+    /// make tables x keys edges, and the others change nothing for them.
+    fn foreign_keys(&mut self, migration: &Migration, target: &ServerFacts, facts: &MigrationFacts, table: &Table) {
+        let name = migration.name.as_str();
+        let addr = StepAddr::of_table(name, StepKind::ForeignKeys, &table.name);
+        let rewritten = rewrite::for_target(table, target, &migration.gates);
+        let inputs = ForeignKeysInputs { table: table.name.clone(), ddl: ddl::foreign_keys(&rewritten.table) };
+        self.node(addr.clone(), StepKind::ForeignKeys, &inputs, &inputs);
+        let mut tables: BTreeSet<&TableName> = table.foreign_keys.iter().map(|key| &key.references).collect();
+        tables.insert(&table.name);
+        let loads = tables
+            .into_iter()
+            .filter(|t| facts.source.table(t).is_some())
+            .map(|t| StepAddr::of_table(name, StepKind::Load, t))
+            .collect::<Vec<_>>();
+        self.after(&addr, loads);
+    }
+
+    /// A view waits for the loads of the tables, and for the views, that its text names. information_schema qualifies
+    /// and quotes every name in it, so a name that is used always stands there in that form.
+    fn view(&mut self, migration: &Migration, facts: &MigrationFacts, view: &View) {
+        let name = migration.name.as_str();
+        let addr = StepAddr::of_table(name, StepKind::View, &view.name);
+        let (created, changes) = rewrite::view_for_target(view);
+        if !changes.is_empty() {
+            let (source, target) = (ddl::create_view(view), ddl::create_view(&created));
+            self.rewrites.insert(addr.clone(), Rewrite { source, target, changes });
+        }
+        let inputs = ViewInputs { ddl: ddl::create_view(&created), view: created };
+        self.fingerprints.insert(addr.clone(), Digest::of(view));
+        self.node(addr.clone(), StepKind::View, &inputs, &inputs);
+        let names = |table: &TableName| view.select.contains(&table.sql());
+        let loads = facts
+            .source
+            .tables
+            .iter()
+            .filter(|t| names(&t.name))
+            .map(|t| StepAddr::of_table(name, StepKind::Load, &t.name));
+        let views = facts
+            .source
+            .views
+            .iter()
+            .filter(|v| v.name != view.name && names(&v.name))
+            .map(|v| StepAddr::of_table(name, StepKind::View, &v.name));
+        let database = StepAddr::in_migration(name, StepKind::Database, Some(key_ident(&view.name.schema)));
+        let edges: Vec<StepAddr> = loads.chain(views).chain([database]).collect();
+        self.after(&addr, edges);
+    }
+}
+
+/// The spec's word of a setting.
+fn word(setting: &impl Serialize) -> String {
+    serde_json::to_value(setting).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
+}

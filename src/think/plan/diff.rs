@@ -1,0 +1,436 @@
+//! The diff: each wanted step against its record and against what was observed, by the contract's table "When a step
+//! runs again". Every change has its reason in words.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::Settled;
+use super::desired::Desired;
+use crate::formats::facts::{MigrationFacts, World};
+use crate::formats::filter::Filter;
+use crate::formats::inputs::{ForeignKeysInputs, TableInputs};
+use crate::formats::plan::{Action, Change, EdgeKind, Graph, Node};
+use crate::formats::state::{State, Status, StepRecord};
+use crate::think::{compare, graph};
+use crate::words::addr::{StepAddr, StepKind};
+use crate::words::diag::Diagnostic;
+use crate::words::digest::Digest;
+use crate::words::error::{Failure, Outcome};
+
+/// Decides every step's action.
+///
+/// # Errors
+/// A cycle; an address in `replace` that is no step.
+pub fn settle(wanted: Desired, state: &State, world: &World, replace: &BTreeSet<StepAddr>) -> Outcome<Settled> {
+    let Desired { nodes, edges, rewrites, diagnostics, unknown, filters, .. } = wanted;
+    let mut graph = graph::arrange(nodes, edges)?;
+    check_replace(&graph, replace)?;
+    let nothing = MigrationFacts::default();
+    let mut parents: BTreeMap<&StepAddr, Vec<(&StepAddr, EdgeKind)>> = BTreeMap::new();
+    for edge in &graph.edges {
+        parents.entry(&edge.to).or_default().push((&edge.from, edge.kind));
+    }
+    let mut decided: BTreeMap<StepAddr, (Action, String)> = BTreeMap::new();
+    for node in &graph.nodes {
+        let migration = node.addr.migration().unwrap_or_default();
+        let ask = Ask {
+            node,
+            record: state.steps.get(&node.addr),
+            state,
+            facts: world.migrations.get(migration).unwrap_or(&nothing),
+            filter: filters.get(migration),
+            decided: &decided,
+            replace,
+        };
+        let decision = ask.decide();
+        decided.insert(node.addr.clone(), decision);
+    }
+    keep_files_for_loads(&graph, state, world, &mut decided);
+    let evaluated = mark_gates(&graph, &parents, &mut decided);
+
+    let mut changes = Vec::new();
+    for node in &mut graph.nodes {
+        let Some((action, reason)) = decided.remove(&node.addr) else { continue };
+        node.action = action;
+        if action.is_change() {
+            let record = state.steps.get(&node.addr);
+            changes.push(Change {
+                needs_confirm: action == Action::Replace && drops_proven_rows(node, state),
+                rewrite: rewrites.get(&node.addr).cloned(),
+                reason: with_rows(action, node, record, reason),
+                addr: node.addr.clone(),
+                action,
+            });
+        }
+    }
+    forget(&mut graph, &mut changes, state, &unknown, &filters);
+    Ok(Settled { graph, changes, diagnostics: with_identity(diagnostics, state, world), evaluated })
+}
+
+fn check_replace(graph: &Graph, replace: &BTreeSet<StepAddr>) -> Outcome<()> {
+    match replace.iter().find(|addr| !graph.nodes.iter().any(|n| &n.addr == *addr)) {
+        None => Ok(()),
+        Some(addr) => Err(Failure::new(
+            "MIG1010",
+            "read -replace",
+            format!("{addr} is no step of this spec"),
+            "`mig graph` and `mig state list` show the addresses.",
+        )),
+    }
+}
+
+/// Everything one decision looks at.
+struct Ask<'a> {
+    node: &'a Node,
+    record: Option<&'a StepRecord>,
+    state: &'a State,
+    facts: &'a MigrationFacts,
+    filter: Option<&'a Filter>,
+    decided: &'a BTreeMap<StepAddr, (Action, String)>,
+    replace: &'a BTreeSet<StepAddr>,
+}
+
+impl Ask<'_> {
+    fn decide(&self) -> (Action, String) {
+        let kind = self.node.kind;
+        if matches!(kind, StepKind::Source | StepKind::Target | StepKind::Gate) {
+            return (Action::Evaluate, String::new());
+        }
+        let Some(record) = self.record else {
+            return (Action::Create, self.why_new());
+        };
+        if self.replace.contains(&self.node.addr) {
+            let action = if matches!(kind, StepKind::Verify | StepKind::Report | StepKind::Runner) {
+                Action::Rerun
+            } else {
+                Action::Replace
+            };
+            return (action, ASKED.into());
+        }
+        let changed = record.inputs_digest != self.node.inputs_digest;
+        if changed {
+            return (self.again(), self.why_changed(record));
+        }
+        if let Some(reason) = self.because_of_above() {
+            return (self.again(), reason);
+        }
+        match record.status {
+            Status::Running => return (Action::Rerun, unfinished(record)),
+            Status::Failed => return (Action::Rerun, format!("failed in the last run; {}", unfinished(record))),
+            Status::Complete => {}
+        }
+        match self.drift(record) {
+            Some((action, reason)) => (action, reason),
+            None => (Action::NoOp, String::new()),
+        }
+    }
+
+    /// What "again" means for this kind once it was complete.
+    fn again(&self) -> Action {
+        match self.node.kind {
+            StepKind::Database | StepKind::Table | StepKind::Load | StepKind::View | StepKind::ForeignKeys => {
+                Action::Replace
+            }
+            _ => Action::Rerun,
+        }
+    }
+
+    fn above(&self, kind: StepKind) -> Option<&(Action, String)> {
+        let table = self.node.addr.table()?;
+        self.decided.get(&StepAddr::of_table(self.node.addr.migration()?, kind, &table))
+    }
+
+    /// A change of the step above that makes this one run again although its own inputs stand.
+    fn because_of_above(&self) -> Option<String> {
+        let touched = |kind, test: fn(Action) -> bool| self.above(kind).is_some_and(|(action, _)| test(*action));
+        let changes: fn(Action) -> bool = Action::is_change;
+        let anew: fn(Action) -> bool = |a| matches!(a, Action::Create | Action::Replace);
+        match self.node.kind {
+            StepKind::Dump if self.writes_replaced() => Some(POSITION_ANEW.into()),
+            StepKind::Load if touched(StepKind::Table, anew) => Some("its table is created anew".into()),
+            StepKind::Load if self.dump_starts_over() => Some("its dump runs again".into()),
+            StepKind::Verify if touched(StepKind::Load, changes) && self.is_complete() => {
+                Some("its load runs again".into())
+            }
+            StepKind::ForeignKeys if touched(StepKind::Table, anew) => Some("its table is created anew".into()),
+            StepKind::Report => {
+                let migration = self.node.addr.migration()?;
+                let below = self
+                    .decided
+                    .iter()
+                    .any(|(addr, (action, _))| addr.migration() == Some(migration) && action.is_change());
+                (below && self.is_complete()).then(|| "a step below it runs".into())
+            }
+            _ => None,
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.record.is_some_and(|r| r.status == Status::Complete)
+    }
+
+    /// `-replace` of the gate writes_stopped: the named way on after writes were detected.
+    fn writes_replaced(&self) -> bool {
+        self.node.addr.migration().is_some_and(|m| self.replace.contains(&StepAddr::gate(m, "writes_stopped")))
+    }
+
+    /// Whether the dump above makes new files; one that only goes on keeps its parts, and so does the load.
+    fn dump_starts_over(&self) -> bool {
+        self.above(StepKind::Dump).is_some_and(|(action, reason)| action.is_change() && !reason.contains(GOES_ON))
+    }
+
+    fn why_new(&self) -> String {
+        let (Some(migration), Some(filter)) = (self.node.addr.migration(), self.filter) else {
+            return "not in the state yet".into();
+        };
+        let report = self.state.steps.get(&StepAddr::in_migration(migration, StepKind::Report, None));
+        let (Some(old), Some(table)) = (report.and_then(recorded_filter), self.node.addr.table()) else {
+            return "not in the state yet".into();
+        };
+        let was = old.matches(&table.schema, &table.name);
+        if !was && filter.matches(&table.schema, &table.name) {
+            format!("filter now includes {table}")
+        } else {
+            format!("{table} is new at the source")
+        }
+    }
+
+    fn why_changed(&self, record: &StepRecord) -> String {
+        match self.node.kind {
+            StepKind::Table => "the structure changed".into(),
+            StepKind::View => "the view changed".into(),
+            StepKind::ForeignKeys => "the foreign keys changed".into(),
+            StepKind::Dump => {
+                let text = |name: &str| self.node.inputs.get(name).cloned().unwrap_or(Value::Null);
+                let was =
+                    |name: &str| record.outputs.get("inputs").and_then(|i| i.get(name)).cloned().unwrap_or(Value::Null);
+                for (name, reason) in [
+                    ("where_", "its `where` changed"),
+                    ("compress", "its compression changed"),
+                    ("fingerprint", "the structure of the source changed"),
+                ] {
+                    if text(name) != was(name) && !record.outputs.is_null() {
+                        return reason.into();
+                    }
+                }
+                "the structure of the source or a setting of the dump changed".into()
+            }
+            StepKind::Load => "its dump or its table changed".into(),
+            StepKind::Verify => "its load or its mode changed".into(),
+            StepKind::Report => "the set of tables or views changed".into(),
+            _ => "its inputs changed".into(),
+        }
+    }
+
+    /// What was observed against what is recorded, for a complete step.
+    fn drift(&self, record: &StepRecord) -> Option<(Action, String)> {
+        match self.node.kind {
+            StepKind::Table => self.table_drift(),
+            StepKind::Load => self.load_drift(record),
+            StepKind::View => {
+                let view = self.node.addr.table()?;
+                self.facts.target.view(&view).is_none().then(|| (Action::Replace, "gone from the target".into()))
+            }
+            StepKind::ForeignKeys => {
+                let inputs: ForeignKeysInputs = serde_json::from_value(self.node.inputs.clone()).ok()?;
+                let there = self.facts.target.table(&inputs.table).map_or(0, |t| t.foreign_keys.len());
+                (there < inputs.ddl.len()).then(|| (Action::Replace, "gone from the target".into()))
+            }
+            StepKind::Database => {
+                let name = self.node.addr.key()?;
+                let there = self.facts.target.schemas.iter().any(|s| crate::words::addr::key_ident(&s.name) == name);
+                (!there).then(|| (Action::Replace, "gone from the target".into()))
+            }
+            _ => None,
+        }
+    }
+
+    fn table_drift(&self) -> Option<(Action, String)> {
+        let inputs: TableInputs = serde_json::from_value(self.node.inputs.clone()).ok()?;
+        let Some(actual) = self.facts.target.table(&inputs.source.name) else {
+            return Some((Action::Replace, "gone from the target".into()));
+        };
+        let differences = compare::structure_differences(&inputs.target, actual);
+        // Foreign keys are a step of their own.
+        let first = differences.iter().find(|d| !d.what.starts_with("foreign key"))?;
+        Some((Action::Replace, format!("changed on the target: {}", first.what)))
+    }
+
+    fn load_drift(&self, record: &StepRecord) -> Option<(Action, String)> {
+        let table = self.node.addr.table()?.key();
+        let number = |name: &str| record.outputs.get(name).and_then(Value::as_u64);
+        let (rows, epoch) = (number("rows").unwrap_or(0), number("epoch").unwrap_or(0));
+        let loaded = self.facts.ledger.loaded.get(&table);
+        let (there, there_epoch) = loaded.map_or((0, epoch), |l| (l.rows, l.epoch));
+        if there == rows && there_epoch == epoch {
+            return None;
+        }
+        Some((
+            Action::Replace,
+            format!(
+                "the ledger on the target is not what was recorded ({there} rows of {rows}): restored from a backup?"
+            ),
+        ))
+    }
+}
+
+const GOES_ON: &str = "goes on after";
+/// The reason of a step that `-replace` named; a plan file is known by it to have been made so.
+pub const ASKED: &str = "asked for with -replace";
+/// The reason of dumps that begin anew because the writes_stopped gate was named.
+pub const POSITION_ANEW: &str = "the source's position is taken anew";
+
+fn unfinished(record: &StepRecord) -> String {
+    match record.progress.parts_done() {
+        0 => format!("unfinished: {GOES_ON} nothing durable"),
+        1 => format!("unfinished: {GOES_ON} 1 durable part"),
+        n => format!("unfinished: {GOES_ON} {n} durable parts"),
+    }
+}
+
+fn recorded_filter(report: &StepRecord) -> Option<Filter> {
+    let rules: Vec<String> = serde_json::from_value(report.outputs.get("filter")?.clone()).ok()?;
+    Filter::parse(&rules).ok()
+}
+
+/// A load that must run needs its dump's files: where the manifest is not whole any more, the dump runs again.
+fn keep_files_for_loads(
+    graph: &Graph,
+    state: &State,
+    world: &World,
+    decided: &mut BTreeMap<StepAddr, (Action, String)>,
+) {
+    for node in graph.nodes.iter().filter(|n| n.kind == StepKind::Load) {
+        let (Some(migration), Some(table)) = (node.addr.migration(), node.addr.table()) else { continue };
+        let dump = StepAddr::of_table(migration, StepKind::Dump, &table);
+        let load_runs = decided.get(&node.addr).is_some_and(|(action, _)| action.is_change());
+        let dump_rests = decided.get(&dump).is_some_and(|(action, _)| *action == Action::NoOp);
+        if !load_runs || !dump_rests {
+            continue;
+        }
+        let recorded = state.steps.get(&dump).and_then(|r| r.outputs.get("manifest")).and_then(Value::as_str);
+        let there = world.migrations.get(migration).and_then(|f| f.manifests.get(&table.key())).map(String::as_str);
+        if recorded.is_none() || recorded != there {
+            decided.insert(dump, (Action::Rerun, "the load needs its files, and they are not whole any more".into()));
+            // New files are new parts: what a load did with the former ones cannot be continued.
+            if state.steps.contains_key(&node.addr) {
+                decided.insert(node.addr.clone(), (Action::Replace, "its dump runs again".into()));
+            }
+        }
+    }
+}
+
+/// Gates and servers are asked only where a pending step depends on them.
+fn mark_gates(
+    graph: &Graph,
+    parents: &BTreeMap<&StepAddr, Vec<(&StepAddr, EdgeKind)>>,
+    decided: &mut BTreeMap<StepAddr, (Action, String)>,
+) -> BTreeSet<StepAddr> {
+    let mut needed: BTreeSet<StepAddr> = BTreeSet::new();
+    for node in graph.nodes.iter().rev() {
+        let pending = decided.get(&node.addr).is_some_and(|(action, _)| action.is_change());
+        if pending || needed.contains(&node.addr) {
+            needed.extend(parents.get(&node.addr).into_iter().flatten().map(|(from, _)| (*from).clone()));
+        }
+    }
+    // A migration whose tables are unknown has gates and nothing below them: they are asked, else nothing would be.
+    let with_steps: BTreeSet<&str> =
+        graph.nodes.iter().filter(|n| n.kind == StepKind::Report).filter_map(|n| n.addr.migration()).collect();
+    let mut evaluated = BTreeSet::new();
+    for node in &graph.nodes {
+        let lone = node.kind == StepKind::Gate && !node.addr.migration().is_some_and(|m| with_steps.contains(m));
+        if let Some(entry) = decided.get_mut(&node.addr).filter(|(action, _)| *action == Action::Evaluate) {
+            if needed.contains(&node.addr) || lone {
+                if node.kind == StepKind::Gate {
+                    evaluated.insert(node.addr.clone());
+                }
+            } else {
+                entry.0 = Action::NoOp;
+            }
+        }
+    }
+    evaluated
+}
+
+/// Whether replacing this step drops rows that were verified.
+fn drops_proven_rows(node: &Node, state: &State) -> bool {
+    if !matches!(node.kind, StepKind::Table | StepKind::Load) {
+        return false;
+    }
+    let (Some(migration), Some(table)) = (node.addr.migration(), node.addr.table()) else { return false };
+    let of = |kind| state.steps.get(&StepAddr::of_table(migration, kind, &table));
+    let verified = of(StepKind::Verify).is_some_and(|r| r.status == Status::Complete);
+    verified && of(StepKind::Load).and_then(|r| r.outputs.get("rows")).and_then(Value::as_u64).unwrap_or(0) > 0
+}
+
+fn with_rows(action: Action, node: &Node, record: Option<&StepRecord>, reason: String) -> String {
+    let rows = record.and_then(|r| r.outputs.get("rows")).and_then(Value::as_u64);
+    match (action, node.kind, rows) {
+        (Action::Replace, StepKind::Load, Some(rows)) => format!("drop {rows} rows: {reason}"),
+        _ => reason,
+    }
+}
+
+/// Steps that left the spec: out of the state, the object untouched.
+fn forget(
+    graph: &mut Graph,
+    changes: &mut Vec<Change>,
+    state: &State,
+    unknown: &BTreeSet<String>,
+    filters: &BTreeMap<String, Filter>,
+) {
+    let wanted: BTreeSet<StepAddr> = graph.nodes.iter().map(|n| n.addr.clone()).collect();
+    for (addr, record) in &state.steps {
+        let migration = addr.migration().unwrap_or_default();
+        if wanted.contains(addr) || unknown.contains(migration) {
+            continue;
+        }
+        let reason = match (filters.get(migration), addr.table()) {
+            (Some(filter), Some(table)) if filter.matches(&table.schema, &table.name) => {
+                format!("{table} is gone from the source; the target's stays")
+            }
+            (Some(_), Some(table)) => format!("filter no longer includes {table}; the target's stays"),
+            _ => "it left the spec; what it made stays".to_owned(),
+        };
+        changes.push(Change {
+            addr: addr.clone(),
+            action: Action::Forget,
+            reason,
+            rewrite: None,
+            needs_confirm: false,
+        });
+        graph.nodes.push(Node {
+            addr: addr.clone(),
+            kind: record.kind,
+            action: Action::Forget,
+            inputs: Value::Null,
+            inputs_digest: Digest::of(&Value::Null),
+        });
+    }
+}
+
+/// A server that is not the one recorded: nothing may be compared with it.
+fn with_identity(mut diagnostics: Vec<Diagnostic>, state: &State, world: &World) -> Vec<Diagnostic> {
+    for (address, facts) in &world.servers {
+        let recorded = StepAddr::parse(address)
+            .and_then(|addr| state.steps.get(&addr))
+            .and_then(|r| r.outputs.get("server_id"))
+            .and_then(Value::as_str);
+        if let Some(recorded) = recorded
+            && facts.fault.is_none()
+            && facts.server_id != recorded
+        {
+            diagnostics.push(
+                Diagnostic::error("MIG3040", "another server answers at this address than the one in the state")
+                    .about(address.clone())
+                    .detail(format!("recorded {recorded}, found {}", facts.server_id))
+                    .help(
+                        "Point the block back at the server of the earlier runs, or begin a new state: \
+                         another `path` in `backend \"local\"`.",
+                    ),
+            );
+        }
+    }
+    diagnostics
+}

@@ -1,0 +1,100 @@
+//! The planner: spec + state + observed world -> plan. A pure function: two calls over the same values give the same
+//! body, byte for byte. It starts nothing and looks at nothing itself.
+//!
+//! The way of the data: [`desired`] builds every step that the spec and the inventory ask for, [`diff`] compares each
+//! with what is recorded and observed, [`estimate`] adds quantities, [`destroy`] builds the graph that removes.
+
+pub mod desired;
+pub mod destroy;
+pub mod diff;
+pub mod estimate;
+
+use std::collections::BTreeSet;
+
+use crate::formats::facts::World;
+use crate::formats::plan::{Body, Change, Estimates, Graph, Mode, Observed};
+use crate::formats::spec::model::Spec;
+use crate::formats::state::State;
+use crate::words::addr::StepAddr;
+use crate::words::diag::{Diagnostic, Severity};
+use crate::words::digest::Digest;
+use crate::words::error::Outcome;
+
+/// What a plan is made from.
+pub struct Question<'a> {
+    pub spec: &'a Spec,
+    /// `None`: nothing was applied yet.
+    pub state: Option<&'a State>,
+    pub world: &'a World,
+    pub mode: Mode,
+    /// `-replace=ADDR`.
+    pub replace: &'a BTreeSet<StepAddr>,
+    /// With [`Mode::Destroy`]: also the tables that this lineage created.
+    pub drop_target_data: bool,
+}
+
+/// Makes the plan.
+///
+/// # Errors
+/// A cycle in the graph, an address of `-replace` that is no step. What the world lacks is in the body (`blocked`,
+/// diagnostics), never an error.
+pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
+    let Question { spec, state, world, .. } = *question;
+    let empty = State::new(String::new());
+    let recorded = state.unwrap_or(&empty);
+    let mut observed = Observed::default();
+    for (address, facts) in &world.servers {
+        if facts.fault.is_none() {
+            observed.servers.insert(address.clone(), facts.identity.clone());
+        }
+    }
+    let (graph, changes, mut diagnostics, estimates) = match question.mode {
+        Mode::Apply => {
+            let wanted = desired::desired(spec, world, state)?;
+            observed.tables = wanted.fingerprints.clone();
+            observed.verdicts = wanted.verdicts.clone();
+            let estimates = estimate::estimate(spec, world, &wanted);
+            let settled = diff::settle(wanted, recorded, world, question.replace)?;
+            let estimates = estimate::of_pending(estimates, &settled.graph);
+            // A gate is asked only if a pending step depends on it: the verdicts of the others are no part of the plan.
+            observed.verdicts.retain(|addr, _| settled.evaluated.contains(addr));
+            (settled.graph, settled.changes, settled.diagnostics, estimates)
+        }
+        Mode::Destroy => {
+            let (graph, changes) = destroy::destroy(recorded, question.drop_target_data)?;
+            (graph, changes, Vec::new(), Estimates::default())
+        }
+    };
+    let refused = observed.verdicts.values().any(|verdict| verdict.outcome.refuses());
+    let faulty = diagnostics.iter().any(|d| d.severity == Severity::Error);
+    diagnostics.sort_by(|a, b| {
+        (a.severity, &a.code, &a.subject, &a.summary).cmp(&(b.severity, &b.code, &b.subject, &b.summary))
+    });
+    let body = Body {
+        mode: question.mode,
+        lineage: state.map(|s| s.lineage.clone()),
+        serial: state.map_or(0, |s| s.serial),
+        spec_digest: Digest::of(&spec.digest_form()),
+        state_digest: recorded_digest(state),
+        observed,
+        blocked: refused || faulty,
+        graph,
+        changes,
+        diagnostics,
+    };
+    Ok((body, estimates))
+}
+
+/// The digest of the state a plan is bound to; "no state yet" has one of its own.
+pub fn recorded_digest(state: Option<&State>) -> Digest {
+    state.map_or_else(|| Digest::of_bytes(b"no state yet"), State::digest)
+}
+
+/// What [`diff::settle`] hands back.
+pub struct Settled {
+    pub graph: Graph,
+    pub changes: Vec<Change>,
+    pub diagnostics: Vec<Diagnostic>,
+    /// Gates that a pending step depends on.
+    pub evaluated: BTreeSet<StepAddr>,
+}

@@ -1,0 +1,250 @@
+//! What is created on the target: the source's structure with every change that the settings ask for, each named. What
+//! is not named here arrives as it stood. Knows rules and collations; renders no SQL and judges nothing.
+
+use crate::formats::ddl::partitioning;
+use crate::formats::facts::{Flavor, ServerFacts};
+use crate::formats::spec::model::Gates;
+use crate::formats::structure::{Column, Index, Schema, Table, View};
+use crate::think::gates::collation::{Fate, charset_width, fate, same_collation};
+use crate::think::gates::compatibility::{
+    default_allowed, foreign_key_refused, index_expression_allowed, partition_refused,
+};
+use crate::think::gates::rules;
+use crate::words::addr::key_ident;
+use crate::words::diag::Diagnostic;
+
+/// A table as it is created, and one warning for each thing in it that differs from the source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Rewritten {
+    pub table: Table,
+    pub changes: Vec<Diagnostic>,
+}
+
+/// The table as this target gets it.
+pub fn for_target(table: &Table, target: &ServerFacts, gates: &Gates) -> Rewritten {
+    let mut draft = Draft { table: table.clone(), changes: Vec::new(), target, gates };
+    draft.collations();
+    if target.flavor == Flavor::Tidb {
+        draft.columns();
+        draft.indexes();
+        draft.foreign_keys();
+        draft.partitions();
+    }
+    draft.checks();
+    draft.engine();
+    Rewritten { table: draft.table, changes: draft.changes }
+}
+
+/// The view as this target gets it: without its definer.
+pub fn view_for_target(view: &View) -> (View, Vec<Diagnostic>) {
+    if view.definer.is_empty() {
+        return (view.clone(), Vec::new());
+    }
+    let change = Diagnostic::warning(
+        rules::DEFINER,
+        format!("view {}: its definer {} is left out; it belongs to the user that creates it", view.name, view.definer),
+    );
+    (View { definer: String::new(), ..view.clone() }, vec![change.about(view.name.key())])
+}
+
+/// The schema as this target gets it.
+pub fn schema_for_target(schema: &Schema, target: &ServerFacts, gates: &Gates) -> (Schema, Vec<Diagnostic>) {
+    let (charset, collation, changed) = collation_for_target(&schema.charset, &schema.collation, target, gates);
+    let change = changed.then(|| {
+        let text = format!("schema {}: collation {} becomes {collation}", key_ident(&schema.name), schema.collation);
+        Diagnostic::warning("MIG2021", text).about(key_ident(&schema.name))
+    });
+    (Schema { name: schema.name.clone(), charset, collation }, change.into_iter().collect())
+}
+
+/// Charset and collation as the target names them, and whether they are others than the source's.
+fn collation_for_target(charset: &str, collation: &str, target: &ServerFacts, gates: &Gates) -> (String, String, bool) {
+    match fate(collation, target, gates) {
+        Fate::Kept { charset, collation } => (charset, collation, false),
+        Fate::Converted { charset, collation: to } => {
+            let changed = !same_collation(&to, collation);
+            (charset, to, changed)
+        }
+        // The gate refuses these: what is shown is the source's.
+        Fate::MappedToNothing { .. } | Fate::Unsupported => (charset.to_owned(), collation.to_owned(), false),
+    }
+}
+
+struct Draft<'a> {
+    table: Table,
+    changes: Vec<Diagnostic>,
+    target: &'a ServerFacts,
+    gates: &'a Gates,
+}
+
+impl Draft<'_> {
+    fn change(&mut self, code: &'static str, text: String) {
+        let name = self.table.name.key();
+        self.changes.push(Diagnostic::warning(code, format!("{name}: {text}")).about(name));
+    }
+
+    fn collations(&mut self) {
+        let (charset, collation, changed) =
+            collation_for_target(&self.table.charset, &self.table.collation, self.target, self.gates);
+        if changed {
+            self.change("MIG2021", format!("default collation {} becomes {collation}", self.table.collation));
+        }
+        (self.table.charset, self.table.collation) = (charset, collation);
+        for at in 0..self.table.columns.len() {
+            let column = &self.table.columns[at];
+            let (Some(charset), Some(collation)) = (&column.charset, &column.collation) else { continue };
+            let (to_charset, to, changed) = collation_for_target(charset, collation, self.target, self.gates);
+            let (name, from) = (key_ident(&column.name), collation.clone());
+            let widths = (charset_width(charset), charset_width(&to_charset));
+            if changed {
+                self.change("MIG2021", format!("column {name}: collation {from} becomes {to}"));
+            }
+            let column = &mut self.table.columns[at];
+            (column.charset, column.collation) = (Some(to_charset), Some(to));
+            if let Some((before, after)) = widened(column, widths) {
+                self.change(
+                    rules::WIDENED_TYPE,
+                    format!("column {name}: {before} becomes {after}, so that the same characters fit in more bytes"),
+                );
+            }
+        }
+    }
+
+    fn columns(&mut self) {
+        let key = self.table.generated_invisible_key;
+        for at in 0..self.table.columns.len() {
+            let column = &self.table.columns[at];
+            let name = key_ident(&column.name);
+            let generated_key = key && column.name == "my_row_id";
+            let code = if generated_key { rules::INVISIBLE_KEY } else { rules::INVISIBLE };
+            if column.invisible && rules::changes(code, self.gates) {
+                self.table.columns[at].invisible = false;
+                self.table.generated_invisible_key &= !generated_key;
+                self.change(code, format!("column {name} is invisible on the source and created visible"));
+            }
+            if !default_allowed(&self.table.columns[at]) && rules::changes(rules::DEFAULT_EXPRESSION, self.gates) {
+                let column = &mut self.table.columns[at];
+                column.default_is_expression = false;
+                let text = column.default.take().unwrap_or_default();
+                self.change(rules::DEFAULT_EXPRESSION, format!("column {name}: its default ({text}) is left out"));
+            }
+        }
+    }
+
+    fn indexes(&mut self) {
+        if rules::changes(rules::FULLTEXT, self.gates) {
+            self.drop_indexes(rules::FULLTEXT, "FULLTEXT index", |index| index.kind == "FULLTEXT");
+        }
+        if rules::action_is_rewrite(rules::INDEX_EXPRESSION, self.gates) {
+            self.drop_indexes(rules::INDEX_EXPRESSION, "index over an expression", |index| {
+                index.parts.iter().filter_map(|p| p.expression.as_deref()).any(|text| !index_expression_allowed(text))
+            });
+        }
+        if !rules::changes(rules::DESCENDING, self.gates) {
+            return;
+        }
+        for at in 0..self.table.indexes.len() {
+            let index = &mut self.table.indexes[at];
+            if index.parts.iter().any(|part| part.descending) {
+                index.parts.iter_mut().for_each(|part| part.descending = false);
+                let name = key_ident(&index.name);
+                self.change(rules::DESCENDING, format!("index {name}: its descending parts are created ascending"));
+            }
+        }
+    }
+
+    fn drop_indexes(&mut self, code: &'static str, what: &str, gone: impl Fn(&Index) -> bool) {
+        let (dropped, kept): (Vec<Index>, Vec<Index>) =
+            std::mem::take(&mut self.table.indexes).into_iter().partition(gone);
+        self.table.indexes = kept;
+        for index in dropped {
+            self.change(code, format!("{what} {} is not created", key_ident(&index.name)));
+        }
+    }
+
+    fn foreign_keys(&mut self) {
+        if !rules::changes(rules::FOREIGN_KEY, self.gates) {
+            return;
+        }
+        let keys = std::mem::take(&mut self.table.foreign_keys);
+        for key in keys {
+            if foreign_key_refused(&self.table, &key) {
+                self.change(rules::FOREIGN_KEY, format!("foreign key {} is not created", key_ident(&key.name)));
+            } else {
+                self.table.foreign_keys.push(key);
+            }
+        }
+    }
+
+    fn partitions(&mut self) {
+        let Some(kind) = partitioning::kind(&self.table.partitioning) else { return };
+        if kind.subpartitioned && rules::changes(rules::SUBPARTITION, self.gates) {
+            self.table.partitioning = partitioning::rendered(&self.table.partitioning, true, false);
+            self.change(rules::SUBPARTITION, "created with its partitions alone, without subpartitions".to_owned());
+        }
+        if !partition_refused(&self.table.partitioning) || !rules::changes(rules::PARTITION, self.gates) {
+            return;
+        }
+        let without_linear = partitioning::rendered(&self.table.partitioning, false, true);
+        if partition_refused(&without_linear) {
+            self.table.partitioning = String::new();
+            self.change(rules::PARTITION, format!("created as one table, not partitioned by {}", kind.method));
+        } else {
+            self.table.partitioning = without_linear;
+            self.change(rules::PARTITION, format!("partitioned by {}, not by LINEAR {}", kind.method, kind.method));
+        }
+    }
+
+    fn checks(&mut self) {
+        if self.target.check_constraints || !rules::changes(rules::CHECK, self.gates) {
+            return;
+        }
+        for check in std::mem::take(&mut self.table.checks) {
+            self.change(rules::CHECK, format!("CHECK constraint {} is not created", key_ident(&check.name)));
+        }
+    }
+
+    /// One engine there is: what else the source names is told, and keys of other kinds become trees.
+    fn engine(&mut self) {
+        let engine = self.table.engine.clone();
+        if !engine.is_empty() && !engine.eq_ignore_ascii_case("InnoDB") {
+            self.change(rules::ENGINE, format!("engine {engine} on the source is not kept"));
+        }
+        for index in &mut self.table.indexes {
+            if index.kind.eq_ignore_ascii_case("HASH") || index.kind.eq_ignore_ascii_case("RTREE") {
+                index.kind = "BTREE".to_owned();
+            }
+        }
+        self.table.engine = "InnoDB".to_owned();
+    }
+}
+
+/// Widens a TEXT type whose bytes no longer hold its characters, as MySQL itself does on CONVERT TO CHARACTER SET, and
+/// keeps the octet length true.
+fn widened(column: &mut Column, (from, to): (u64, u64)) -> Option<(String, String)> {
+    if from == to {
+        return None;
+    }
+    const TEXTS: [(&str, u64); 4] =
+        [("tinytext", 255), ("text", 65_535), ("mediumtext", 16_777_215), ("longtext", 4_294_967_295)];
+    let Some((_, bytes)) = TEXTS.iter().find(|(name, _)| *name == column.data_type) else {
+        column.octet_length = column.octet_length.map(|bytes| bytes / from.max(1) * to);
+        return None;
+    };
+    if to < from {
+        return None;
+    }
+    let wanted = bytes / from.max(1) * to;
+    let (name, room) = TEXTS.iter().find(|(_, room)| *room >= wanted).unwrap_or(&TEXTS[3]);
+    if *name == column.data_type {
+        return None;
+    }
+    let before = std::mem::replace(&mut column.column_type, (*name).to_owned());
+    column.data_type = (*name).to_owned();
+    column.octet_length = Some(*room);
+    Some((before, (*name).to_owned()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests;

@@ -1,0 +1,188 @@
+use super::*;
+use crate::formats::ddl::fixture::{column, index, part, table};
+use crate::formats::spec::model::RuleAction;
+use crate::formats::structure::{Check, ForeignKey, IndexPart};
+use crate::think::gates::fixture::{converting, gates, orders, ruled, tidb};
+use crate::words::addr::TableName;
+
+fn codes(rewritten: &Rewritten) -> Vec<&str> {
+    rewritten.changes.iter().map(|c| c.code.as_str()).collect()
+}
+
+#[test]
+fn a_table_without_anything_to_change_arrives_as_it_is() {
+    let seen = for_target(&orders(), &tidb(), &gates());
+    assert_eq!(seen.table, orders());
+    assert!(seen.changes.is_empty());
+}
+
+#[test]
+fn another_name_of_the_same_collation_is_no_change() {
+    let t = table("s", "t").with(column("a", "varchar(9)").collated("utf8mb3", "utf8mb3_general_ci"));
+    let seen = for_target(&t, &tidb(), &gates());
+    assert_eq!(seen.table.columns[0].collation.as_deref(), Some("utf8_general_ci"));
+    assert_eq!(seen.table.columns[0].charset.as_deref(), Some("utf8"));
+    assert!(seen.changes.is_empty());
+}
+
+#[test]
+fn a_converted_collation_takes_its_charset_and_wider_texts_along() {
+    let mut t = table("s", "t")
+        .with(column("a", "varchar(9)").collated("latin1", "latin1_swedish_ci"))
+        .with(column("b", "text").collated("latin1", "latin1_swedish_ci"))
+        .with(column("c", "longtext").collated("latin1", "latin1_swedish_ci"));
+    t.columns[0].octet_length = Some(9);
+    (t.charset, t.collation) = ("latin1".into(), "latin1_swedish_ci".into());
+    let map = converting(&[("latin1_swedish_ci", "utf8mb4_general_ci")]);
+    let seen = for_target(&t, &tidb(), &map);
+    assert_eq!(codes(&seen), ["MIG2021", "MIG2021", "MIG2021", "MIG2127", "MIG2021"]);
+    assert_eq!((seen.table.charset.as_str(), seen.table.collation.as_str()), ("utf8mb4", "utf8mb4_general_ci"));
+    let types: Vec<&str> = seen.table.columns.iter().map(|c| c.column_type.as_str()).collect();
+    assert_eq!(types, ["varchar(9)", "mediumtext", "longtext"]);
+    assert_eq!(seen.table.columns[0].octet_length, Some(36));
+    assert!(seen.changes[1].summary.contains("s.t: column a: collation latin1_swedish_ci becomes utf8mb4_general_ci"));
+    // Without "convert" the map does nothing.
+    let stopped = Gates { collation: gates().collation, ..map };
+    assert_eq!(for_target(&t, &tidb(), &stopped).table.columns, t.columns);
+}
+
+/// Changes a table so that a rule meets it; tells whether the source's trait is still there.
+type Row = (&'static str, fn(&mut Table), fn(&Table) -> bool);
+
+const ROWS: &[Row] = &[
+    (
+        rules::FULLTEXT,
+        |t| t.indexes.push(Index { kind: "FULLTEXT".into(), ..index("f", &["name"]) }),
+        |t| t.indexes.iter().any(|i| i.name == "f"),
+    ),
+    (
+        rules::CHECK,
+        |t| t.checks.push(Check { name: "k".into(), clause: "1".into(), enforced: true }),
+        |t| !t.checks.is_empty(),
+    ),
+    (rules::INVISIBLE, |t| t.columns[1].invisible = true, |t| t.columns[1].invisible),
+    (
+        rules::INVISIBLE_KEY,
+        |t| {
+            t.generated_invisible_key = true;
+            t.columns[0].name = "my_row_id".into();
+            t.columns[0].invisible = true;
+        },
+        |t| t.generated_invisible_key && t.columns[0].invisible,
+    ),
+    (
+        rules::FOREIGN_KEY,
+        |t| {
+            t.partitioning = "PARTITION BY HASH (`id`) PARTITIONS 2".into();
+            t.foreign_keys.push(ForeignKey {
+                name: "fk".into(),
+                columns: vec!["id".into()],
+                references: TableName::new("s", "p"),
+                referenced_columns: vec!["id".into()],
+                on_update: String::new(),
+                on_delete: String::new(),
+            });
+        },
+        |t| !t.foreign_keys.is_empty(),
+    ),
+    (
+        rules::SUBPARTITION,
+        |t| {
+            t.partitioning = "PARTITION BY RANGE (`id`) SUBPARTITION BY HASH (`id`) SUBPARTITIONS 2 (PARTITION p VALUES LESS THAN (1))".into()
+        },
+        |t| t.partitioning.contains("SUBPARTITION"),
+    ),
+    (
+        rules::PARTITION,
+        |t| t.partitioning = "PARTITION BY LINEAR HASH (`id`) PARTITIONS 2".into(),
+        |t| t.partitioning.contains("LINEAR"),
+    ),
+    (rules::PARTITION, |t| t.partitioning = "PARTITION BY SYSTEM_TIME".into(), |t| !t.partitioning.is_empty()),
+    (
+        rules::DEFAULT_EXPRESSION,
+        |t| t.columns.push(column("d", "int").defaulting_to_expression("(1 + 2)")),
+        |t| t.columns[2].default.is_some(),
+    ),
+    (
+        rules::INDEX_EXPRESSION,
+        |t| {
+            t.indexes.push(Index {
+                parts: vec![IndexPart { column: None, expression: Some("length(`name`)".into()), ..part("") }],
+                ..index("e", &[])
+            })
+        },
+        |t| t.indexes.iter().any(|i| i.name == "e"),
+    ),
+    (rules::DESCENDING, |t| t.indexes[0].parts[0].descending = true, |t| t.indexes[0].parts[0].descending),
+];
+
+#[test]
+fn a_rewrite_changes_one_thing_and_says_so() {
+    for (code, change, still) in ROWS {
+        let mut t = orders();
+        change(&mut t);
+        let seen = for_target(&t, &tidb(), &ruled(code, RuleAction::Rewrite));
+        assert!(!still(&seen.table), "{code}");
+        assert_eq!(codes(&seen), [*code]);
+        assert!(seen.changes[0].summary.starts_with("shop.orders: "), "{}", seen.changes[0].summary);
+        let stopped = for_target(&t, &tidb(), &ruled(code, RuleAction::Stop));
+        assert!(still(&stopped.table), "{code}");
+        assert_eq!(stopped.table, t, "{code}");
+        assert!(stopped.changes.is_empty(), "{code}");
+    }
+}
+
+#[test]
+fn what_the_target_would_drop_silently_is_dropped_by_name_when_only_warned_of() {
+    for (code, change, still) in ROWS {
+        let mut t = orders();
+        change(&mut t);
+        let seen = for_target(&t, &tidb(), &ruled(code, RuleAction::Warn));
+        let silent = rules::find(code).is_some_and(|rule| rule.silent);
+        assert_eq!(still(&seen.table), !silent, "{code}");
+        assert_eq!(seen.changes.len(), usize::from(silent), "{code}");
+    }
+}
+
+#[test]
+fn checks_stay_where_the_target_enforces_them() {
+    let mut t = orders();
+    ROWS[1].1(&mut t);
+    let target = ServerFacts { check_constraints: true, ..tidb() };
+    let seen = for_target(&t, &target, &ruled(rules::CHECK, RuleAction::Rewrite));
+    assert_eq!(seen.table, t);
+    assert!(seen.changes.is_empty());
+}
+
+#[test]
+fn an_engine_that_is_not_kept_is_named() {
+    let mut t = orders();
+    t.engine = "MEMORY".into();
+    t.indexes[0].kind = "HASH".into();
+    let seen = for_target(&t, &tidb(), &gates());
+    assert_eq!(seen.table, orders());
+    assert_eq!(codes(&seen), ["MIG2123"]);
+}
+
+#[test]
+fn views_lose_their_definer_and_schemas_follow_the_map() {
+    let view = View {
+        name: TableName::new("s", "v"),
+        select: "select 1".into(),
+        columns: Vec::new(),
+        check_option: "NONE".into(),
+        security_type: "DEFINER".into(),
+        definer: "root@%".into(),
+        charset: "utf8mb4".into(),
+        collation: "utf8mb4_bin".into(),
+    };
+    let (seen, changes) = view_for_target(&view);
+    assert_eq!(seen.definer, "");
+    assert!(changes[0].summary.contains("root@%"));
+    assert!(view_for_target(&seen).1.is_empty());
+    let schema = Schema { name: "s".into(), charset: "latin1".into(), collation: "latin1_swedish_ci".into() };
+    let (seen, changes) =
+        schema_for_target(&schema, &tidb(), &converting(&[("latin1_swedish_ci", "utf8mb4_general_ci")]));
+    assert_eq!((seen.charset.as_str(), seen.collation.as_str(), changes.len()), ("utf8mb4", "utf8mb4_general_ci", 1));
+    assert!(schema_for_target(&schema, &tidb(), &gates()).1.is_empty());
+}

@@ -1,0 +1,121 @@
+//! Codes of the steps: MIG51xx. One row each; see the parent for the ranges.
+
+use super::{CodeRow, row};
+use crate::words::error::ExitKind::{Error, Interrupted, Mismatch};
+
+pub(super) const ROWS: &[CodeRow] = &[
+    row(
+        "MIG5101",
+        Error,
+        "steps wait for each other in a circle",
+        "The graph has a cycle, which the message names by its path. Take one of the references out of `after`.",
+    ),
+    row(
+        "MIG5102",
+        Error,
+        "the plan and the spec do not fit together",
+        "A step does not find what it needs in the plan or the spec: the plan was made by another version or by hand. Make it again.",
+    ),
+    row(
+        "MIG5103",
+        Error,
+        "no connection was to be had",
+        "The run is ending, so no further connection is opened. Run `mig apply` again.",
+    ),
+    row(
+        "MIG5104",
+        Interrupted,
+        "a step was stopped on request",
+        "What is durable stays. Run the same command again: it goes on from the last durable part.",
+    ),
+    row(
+        "MIG5110",
+        Error,
+        "a file could not be written or read",
+        "A file or folder of the dump cannot be used: full disk, missing rights, a folder that is gone. Mend it and run `mig apply` again: it goes on.",
+    ),
+    row(
+        "MIG5120",
+        Error,
+        "the ledger could not be used",
+        "A statement on the ledger schema failed. The user needs CREATE, SELECT, INSERT, UPDATE and DELETE on it.",
+    ),
+    row(
+        "MIG5121",
+        Error,
+        "a schema could not be created",
+        "The target refused CREATE DATABASE. The message has its answer.",
+    ),
+    row(
+        "MIG5122",
+        Error,
+        "a table could not be created",
+        "The target refused CREATE TABLE. The message has its answer; the compatibility gate names what it knows beforehand.",
+    ),
+    row(
+        "MIG5123",
+        Error,
+        "a table could not be looked at",
+        "The target refused a look into a table that an earlier run may have made.",
+    ),
+    row(
+        "MIG5124",
+        Error,
+        "foreign keys could not be added",
+        "The target refused ALTER TABLE. Rows that a WHERE of the dump left out may be missing as parents.",
+    ),
+    row(
+        "MIG5125",
+        Error,
+        "a view could not be created",
+        "The target refused CREATE VIEW: a table or column it names may not be selected by the filter.",
+    ),
+    row(
+        "MIG5126",
+        Error,
+        "an object could not be dropped",
+        "The target refused to drop a table or view of this lineage.",
+    ),
+    row(
+        "MIG5130",
+        Error,
+        "rows could not be read from the source",
+        "The SELECT of a chunk failed, also after several tries where the fault looked passing. What is durable stays.",
+    ),
+    row(
+        "MIG5131",
+        Error,
+        "the dump broke off",
+        "A fault inside the dump. Run `mig apply` again; if it stays, please report it.",
+    ),
+    row(
+        "MIG5140",
+        Error,
+        "the ledger does not know the table",
+        "The load finds no row of the table in the ledger: it was not created by this lineage, or the ledger is gone. `mig plan` shows what is missing.",
+    ),
+    row(
+        "MIG5141",
+        Error,
+        "the target would change or drop a row",
+        "LOAD DATA LOCAL turns errors into warnings, so anything but a clean answer is refused: the batch was rolled back. The message names the file and the row.",
+    ),
+    row(
+        "MIG5142",
+        Mismatch,
+        "the ledger has a gap",
+        "The batches in the ledger do not follow one another: another program wrote to it, or it was restored. Load the table anew with -replace.",
+    ),
+    row(
+        "MIG5143",
+        Error,
+        "the target refused a batch",
+        "The message has its answer. Nothing of the batch was kept; `mig apply` goes on after the last committed one.",
+    ),
+    row(
+        "MIG5144",
+        Error,
+        "the load broke off",
+        "A fault inside the load. Run `mig apply` again; if it stays, please report it.",
+    ),
+];

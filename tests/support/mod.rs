@@ -1,0 +1,113 @@
+//! Real servers for tests: where they are, a session as root, a schema for each test.
+#![allow(dead_code)]
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use mig::formats::spec::model::{self, TlsMode};
+use mig::hosts::mysql;
+use mig::seams::sql::{Role, Rows, Server};
+use mig::words::diag::Place;
+
+/// A running server of the testbed.
+pub struct Bed {
+    pub kind: String,
+    pub dir: PathBuf,
+    port: u16,
+}
+
+impl Bed {
+    pub fn mysql() -> Self {
+        Self::of("MIG_TEST_MYSQL").expect("no MySQL server is there: run `make test`")
+    }
+
+    pub fn tidb() -> Self {
+        Self::of("MIG_TEST_TIDB").expect("no TiDB server is there: run `make test`")
+    }
+
+    /// MySQL and TiDB, and MariaDB where it is there.
+    pub fn all() -> impl Iterator<Item = Self> {
+        [Some(Self::mysql()), Some(Self::tidb()), Self::of("MIG_TEST_MARIADB")].into_iter().flatten()
+    }
+
+    fn of(variable: &str) -> Option<Self> {
+        let dir = PathBuf::from(std::env::var_os(variable)?);
+        let env = std::fs::read_to_string(dir.join("env")).ok()?;
+        let value = |name: &str| env.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        Some(Self { kind: value("KIND")?.to_owned(), port: value("PORT")?.parse().ok()?, dir })
+    }
+
+    /// Root, not encrypted.
+    pub fn config(&self) -> model::Server {
+        model::Server {
+            label: self.kind.clone(),
+            name: "test".into(),
+            host: "127.0.0.1".into(),
+            port: self.port,
+            username: "root".into(),
+            password: None,
+            tls: model::Tls { mode: TlsMode::Disabled, ca_file: None },
+            max_threads: 16,
+            ledger_schema: "mig_ledger".into(),
+            tier: None,
+            region: None,
+            place: Place {
+                file: "test.mig.hcl".into(),
+                start: 0,
+                end: 0,
+                line: 1,
+                column: 1,
+                source_line: String::new(),
+            },
+        }
+    }
+
+    pub fn server(&self) -> Arc<dyn Server> {
+        mysql::server(&self.config(), &self.dir).unwrap()
+    }
+
+    /// Runs statements as root.
+    pub async fn run(&self, statements: &[&str]) {
+        let mut conn = self.server().connect(&loose_role()).await.unwrap();
+        for sql in statements {
+            conn.execute(sql).await.unwrap_or_else(|fault| panic!("{}: {sql}: {fault}", self.kind));
+        }
+    }
+
+    /// An empty schema of a name that only this test uses, with `statements` run in it; gives the name.
+    pub async fn schema(&self, test: &str, statements: &[&str]) -> String {
+        let schema = format!("mt_{}_{test}", std::process::id());
+        let mut conn = self.server().connect(&loose_role()).await.unwrap();
+        for sql in
+            [format!("DROP DATABASE IF EXISTS {schema}"), format!("CREATE DATABASE {schema}"), format!("USE {schema}")]
+                .iter()
+                .map(String::as_str)
+                .chain(statements.iter().copied())
+        {
+            conn.execute(sql).await.unwrap_or_else(|fault| panic!("{}: {sql}: {fault}", self.kind));
+        }
+        schema
+    }
+
+    pub async fn drop_schema(&self, schema: &str) {
+        self.run(&[&format!("DROP DATABASE IF EXISTS {schema}")]).await;
+    }
+}
+
+pub fn write_role() -> Role {
+    Role::Write { keep_zero_dates: false, session: BTreeMap::new() }
+}
+
+fn loose_role() -> Role {
+    Role::Write { keep_zero_dates: true, session: BTreeMap::new() }
+}
+
+/// Rows as text; NULL is `NULL`.
+pub fn texts(rows: &Rows) -> Vec<Vec<String>> {
+    let text = |cell: &Option<Vec<u8>>| match cell {
+        Some(bytes) => String::from_utf8_lossy(bytes).into_owned(),
+        None => "NULL".into(),
+    };
+    rows.rows.iter().map(|row| row.iter().map(text).collect()).collect()
+}
