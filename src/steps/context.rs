@@ -69,6 +69,33 @@ pub struct Lines {
     pub write: Pool,
     /// Hashes rows on the target.
     pub look: Pool,
+    /// `dump.rate_limit`.
+    pub pace: Pace,
+}
+
+/// Bytes a second over all readers of a migration.
+pub struct Pace {
+    limit: Option<u64>,
+    /// When the bytes let through so far will have had their time.
+    free_at: Mutex<Instant>,
+}
+
+impl Pace {
+    pub fn new(limit: Option<u64>) -> Self {
+        Self { limit, free_at: Mutex::new(Instant::now()) }
+    }
+
+    /// Holds the calling thread back until `bytes` more may pass; others run meanwhile.
+    pub fn hold(&self, bytes: u64) {
+        let Some(limit) = self.limit.filter(|limit| *limit > 0) else { return };
+        let wait = {
+            let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = Instant::now();
+            *free_at = (*free_at).max(now) + Duration::from_secs_f64(bytes as f64 / limit as f64);
+            free_at.saturating_duration_since(now)
+        };
+        tokio::task::block_in_place(|| std::thread::sleep(wait));
+    }
 }
 
 impl Context {
@@ -95,6 +122,7 @@ impl Context {
                 read: Pool::new(from.clone(), Role::Read, migration.dump.threads.min(source.max_threads).max(1)),
                 write: Pool::new(to.clone(), write, load_threads),
                 look: Pool::new(to.clone(), Role::Look, migration.verify_threads.max(1)),
+                pace: Pace::new(migration.dump.rate_limit),
             };
             migrations.insert(migration.name.clone(), Arc::new(lines));
         }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::context::{Context, Lines, read_inputs};
+use super::context::{Context, Lines, Pace, read_inputs};
 use super::part_file::{PartFile, sync_folder};
 use super::runner::fault as file_fault;
 use super::step::StepCtx;
@@ -274,7 +274,7 @@ impl Job {
                         open = Some((PartFile::create(&self.dir, &name)?, SinkState::new(self)));
                     }
                     match &mut open {
-                        Some((file, state)) => state.push(file, cells, &self.ctx, &self.context),
+                        Some((file, state)) => state.push(file, cells, &self.ctx, &self.lines.pace),
                         None => Ok(()),
                     }
                 };
@@ -413,15 +413,15 @@ impl SinkState {
         }
     }
 
-    fn push(&mut self, file: &mut PartFile, cells: &[Option<&[u8]>], ctx: &StepCtx, context: &Context) -> Outcome<()> {
+    fn push(&mut self, file: &mut PartFile, cells: &[Option<&[u8]>], ctx: &StepCtx, pace: &Pace) -> Outcome<()> {
         let hash = self.hasher.hash_row(cells).map_err(|e| broken(&e.to_string()))?;
         self.hash.add(hash);
         self.writer.push_row(cells, &mut self.buffer).map_err(|e| broken(&e.to_string()))?;
         if self.buffer.len() >= BUFFER {
             self.flush(file)?;
             ctx.progress(self.hash.rows - self.reported.0, self.bytes - self.reported.1);
+            pace.hold(self.bytes - self.reported.1);
             self.reported = (self.hash.rows, self.bytes);
-            let _ = context;
         }
         Ok(())
     }
@@ -454,7 +454,7 @@ impl<'a> Sink<'a> {
     }
 
     fn push(&mut self, cells: &[Option<&[u8]>]) -> ControlFlow<()> {
-        match self.state.push(self.file, cells, &self.job.ctx, &self.job.context) {
+        match self.state.push(self.file, cells, &self.job.ctx, &self.job.lines.pace) {
             Ok(()) => ControlFlow::Continue(()),
             Err(failure) => {
                 self.failed = Some(failure);
