@@ -75,6 +75,9 @@ pub async fn run(global: &Global, args: &Apply, style: Style) -> Outcome<ExitKin
     };
     let what = Approval { asked: args.plan.is_some() || args.auto_approve, confirm: args.confirm.as_deref() };
     if !approved(&session, &plan, state.as_ref(), &what)? {
+        if args.plan.is_some() && !args.json {
+            print("No changes: nothing is to be done.\n");
+        }
         return Ok(ExitKind::Success);
     }
     let order = Order {

@@ -5,7 +5,9 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::context::{Context, read_inputs};
+use crate::formats::dumpfile::DumpFile;
 use crate::formats::inputs::RunnerInputs;
+use crate::formats::manifest;
 use crate::formats::plan::Node;
 use crate::words::error::{Failure, Outcome};
 
@@ -23,7 +25,18 @@ pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
     let root = context.dir.join(workdir);
     for migration in context.spec.migrations.keys() {
         let dump = root.join(migration).join("dump");
-        // Files of the dump are removed by the dump's own steps: what is left in here is not ours.
+        // Rows are removed by the dump's own steps. Of what is left, files of the layout that hold no rows are ours
+        // (schemas, views, metadata); anything else stays, and its folder with it.
+        for entry in std::fs::read_dir(&dump).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let ours = match name.to_str().and_then(DumpFile::parse) {
+                Some(DumpFile::Data(..)) | None => name.to_str() == Some(manifest::FILE),
+                Some(_) => true,
+            };
+            if ours {
+                let _ = std::fs::remove_file(entry.path());
+            }
+        }
         for folder in [dump.join("manifest"), dump.clone(), root.join(migration)] {
             let _ = std::fs::remove_dir(&folder);
         }
