@@ -499,8 +499,11 @@ mod tests {
         assert_eq!(recover(None, None, "s").unwrap(), none);
     }
 
-    /// (status, parts, parts done, notes, started) of the one step, or why the fold is refused.
-    fn check(records: &[Record]) -> Result<Option<(Status, usize, usize, usize, String)>, ()> {
+    /// (status, parts, parts done, notes, started) of the one step, if it is there.
+    type Row = Option<(Status, usize, usize, usize, String)>;
+
+    /// The one step after these records, unless the fold is refused.
+    fn check(records: &[Record]) -> Result<Row, ()> {
         let base = State::new("lin".into());
         let state = fold(base, records).map_err(|_| ())?;
         Ok(state.steps.get(&addr()).map(|r| {

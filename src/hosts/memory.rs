@@ -2,6 +2,7 @@
 //! written and what was synced, as a disk does.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::seams::store::{Guard, Holder, Locking, Store};
 use crate::words::error::{Failure, Outcome};
@@ -15,6 +16,8 @@ pub struct Faults {
     pub failing_sync: Option<u64>,
     /// Bytes that the disk takes in all.
     pub capacity: Option<u64>,
+    /// How long each sync takes.
+    pub sync_time: Duration,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -95,6 +98,7 @@ impl MemoryStore {
 
     fn sync(&self, disk: &mut Disk) -> Outcome<()> {
         disk.syncs += 1;
+        std::thread::sleep(self.faults.sync_time);
         if self.faults.failing_sync == Some(disk.syncs) {
             return Err(failure("MIG4006", "input/output error"));
         }
