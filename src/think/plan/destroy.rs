@@ -43,6 +43,14 @@ pub fn destroy(state: &State, drop_target_data: bool) -> Outcome<(Graph, Vec<Cha
             }
         }
     }
+    // The ledger says what may be dropped, so it goes last; the work folder after the files in it. Said outright: a
+    // destroy that was broken off has forgotten the gates over which the recorded dependencies lead here.
+    let last = |kind| matches!(kind, StepKind::Target | StepKind::Runner);
+    for to in nodes.iter().filter(|n| last(n.kind)) {
+        for from in nodes.iter().filter(|n| n.action == Action::Destroy && !last(n.kind)) {
+            edges.insert(Edge { to: to.addr.clone(), from: from.addr.clone(), kind: EdgeKind::After });
+        }
+    }
     let graph = graph::arrange(nodes, edges.into_iter().collect())?;
     let changes = graph
         .nodes
