@@ -1,0 +1,166 @@
+//! What is generated and checked in, compared: schemas, the table of codes, the plan of the quickstart. The plan is made
+//! from a recording of what was observed, so it needs no server. `make update-goldens` writes them anew.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use mig::formats::facts::{Binlog, Position, World};
+use mig::formats::plan::{Mode, PlanFile};
+use mig::formats::spec::model::Spec;
+use mig::formats::spec::{self, Inputs, SourceFile};
+use mig::formats::{certificate, plan_seal, state};
+use mig::screen;
+use mig::screen::style::Style;
+use mig::think::plan::{Question, plan};
+use mig::words::codes;
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Compares a file with what it should hold, or writes it.
+fn check(file: &str, expected: &str) {
+    let path = root().join(file);
+    if std::env::var_os("MIG_UPDATE_GOLDENS").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, expected).unwrap();
+        return;
+    }
+    let found = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(found == expected, "{file} is not what is generated now: run `make update-goldens` and look at the diff");
+}
+
+fn pretty(value: &impl serde::Serialize) -> String {
+    format!("{}\n", serde_json::to_string_pretty(value).unwrap())
+}
+
+#[test]
+fn golden_schemas_are_those_of_the_types() {
+    check("schemas/state.schema.json", &pretty(&schemars::schema_for!(state::State)));
+    check("schemas/plan.schema.json", &pretty(&schemars::schema_for!(PlanFile)));
+    check("schemas/certificate.schema.json", &pretty(&schemars::schema_for!(certificate::Certificate)));
+}
+
+#[test]
+fn golden_table_of_codes_names_each_once_with_its_exit_code() {
+    let mut text =
+        "# Codes\n\n`mig explain CODE` tells more of each.\n\n| code | exit | what it is |\n| --- | ---: | --- |\n"
+            .to_owned();
+    let mut seen = BTreeSet::new();
+    for row in codes::all() {
+        assert!(seen.insert(row.code), "{} stands twice", row.code);
+        assert!(!row.title.is_empty() && row.text.len() > 20, "{} is not explained", row.code);
+        text.push_str(&format!("| {} | {} | {} |\n", row.code, row.exit.code(), row.title));
+    }
+    check("schemas/codes.md", &text);
+}
+
+fn quickstart(rules: &str) -> Spec {
+    let text = std::fs::read_to_string(root().join("examples/quickstart/shop.mig.hcl")).unwrap();
+    let text = text.replace("\"!shop.audit_*\"", &format!("\"!shop.audit_*\"{rules}"));
+    let ports = ["MIG_VAR_source_port", "MIG_VAR_target_port"];
+    let env = |name: &str| -> Option<String> {
+        if ports.contains(&name) && std::env::var_os("MIG_RECORD").is_some() {
+            return std::env::var(name).ok();
+        }
+        name.starts_with("SHOP_")
+            .then(|| if name.contains("SOURCE") { "demo-source" } else { "demo-target" }.to_owned())
+    };
+    let inputs = Inputs {
+        files: vec![SourceFile { name: "shop.mig.hcl".into(), text }],
+        vars: Vec::new(),
+        var_files: Vec::new(),
+        env: &env,
+        read_file: &|_| Err("there is none".into()),
+    };
+    let (spec, found) = spec::load(&inputs);
+    spec.unwrap_or_else(|| panic!("{found:?}"))
+}
+
+fn recording() -> World {
+    serde_json::from_str(&std::fs::read_to_string(root().join("examples/quickstart/observed.json")).unwrap()).unwrap()
+}
+
+fn planned(spec: &Spec, world: &World) -> PlanFile {
+    let replace = BTreeSet::new();
+    let question = Question { spec, state: None, world, mode: Mode::Apply, replace: &replace, drop_target_data: false };
+    let (body, estimates) = plan(&question).unwrap();
+    plan_seal::seal(plan_seal::header("2026-01-05T10:00:00.000Z", 72 * 3600), body, estimates)
+}
+
+#[test]
+fn golden_plan_of_the_quickstart_is_made_from_its_recording() {
+    let plan = planned(&quickstart(""), &recording());
+    check("plans/quickstart.txt", &screen::plan::text(&plan, Style::plain()));
+    check("plans/quickstart.json", &pretty(&plan));
+}
+
+#[test]
+fn two_golden_plans_of_one_world_have_the_same_body_byte_for_byte() {
+    let (spec, world) = (quickstart(""), recording());
+    let mut moved = world.clone();
+    for facts in moved.servers.values_mut() {
+        facts.binlog.position = Some(Position { file: "binlog.000009".into(), offset: 4, gtid: String::new() });
+    }
+    for facts in moved.migrations.values_mut() {
+        facts.disk_free = facts.disk_free.map(|free| free - 4096);
+    }
+    assert_eq!(pretty(&planned(&spec, &world).body), pretty(&planned(&spec, &moved).body));
+}
+
+#[test]
+fn a_plan_whose_source_cannot_be_reached_is_blocked_and_knows_no_table() {
+    let mut world = recording();
+    let fault = mig::words::error::Failure::new("MIG3002", "connect", "refused", "Look.");
+    world.servers.get_mut("source.mysql.shop").unwrap().fault = Some(fault);
+    let plan = planned(&quickstart(""), &world);
+    assert!(plan.body.blocked);
+    assert!(plan.body.graph.nodes.iter().all(|node| node.addr.table().is_none()));
+}
+
+/// With MIG_RECORD and the demo's servers (MIG_VAR_source_port, MIG_VAR_target_port): records what is observed, with
+/// identities and estimates that stay the same. Else it looks whether the recording is whole.
+#[tokio::test]
+async fn the_recording_of_the_quickstart_is_whole() {
+    if std::env::var_os("MIG_RECORD").is_none() {
+        assert_eq!(recording().migrations["shop"].source.tables.len(), 16);
+        return;
+    }
+    use mig::think::plan::desired::{source_addr, target_addr};
+    let spec = quickstart("");
+    let mut servers = BTreeMap::new();
+    for server in spec.sources.values() {
+        servers.insert(source_addr(server).to_string(), mig::hosts::mysql::server(server, root()).unwrap());
+    }
+    for server in spec.targets.values() {
+        servers.insert(target_addr(server).to_string(), mig::hosts::mysql::server(server, root()).unwrap());
+    }
+    let look = mig::steps::observe::world::Look {
+        spec: &spec,
+        servers: &servers,
+        lineage: None,
+        begun: &BTreeMap::new(),
+        workdir_of: &|_| PathBuf::from("/tmp"),
+    };
+    let mut world = mig::steps::observe::world::world(look).await;
+    for (address, facts) in &mut world.servers {
+        assert!(facts.fault.is_none(), "{address}: {:?}", facts.fault);
+        if address.starts_with("source") {
+            facts.server_id = "11111111-2222-3333-4444-555555555555".into();
+            facts.identity = format!("mig_reader@{}", facts.server_id);
+            facts.binlog = Binlog {
+                position: Some(Position { file: "binlog.000001".into(), offset: 158, gtid: String::new() }),
+                files: vec!["binlog.000001".into()],
+                ..facts.binlog.clone()
+            };
+        }
+    }
+    for facts in world.migrations.values_mut() {
+        facts.disk_free = Some(1 << 40);
+        for table in &mut facts.source.tables {
+            table.estimate.rows = table.estimate.rows.div_ceil(100) * 100;
+        }
+    }
+    std::fs::write(root().join("examples/quickstart/observed.json"), pretty(&world)).unwrap();
+}
