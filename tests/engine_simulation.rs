@@ -750,17 +750,17 @@ fn a_crash_after_each_single_event_comes_to_the_same_end() {
     });
 }
 
-/// One table: a dump that feeds a load that feeds a verify; the dump throws its parts away when it resumes.
+/// One table: a dump that feeds a load, which also waits for a gate, and feeds a verify; the dump throws its parts away when it resumes.
 fn resetting_chain() -> Scene {
     let mut scene = Scene {
         graph: Graph::default(),
         base: State::new("lineage".into()),
-        parts: vec![3; 3],
-        feeders: vec![vec![], vec![0], vec![1]],
+        parts: vec![3, 3, 3, 0],
+        feeders: vec![vec![], vec![0], vec![1], vec![]],
         limits: Limits::of(2),
-        failures: vec![0; 3],
-        resets: vec![true, false, false],
-        eager: vec![false; 3],
+        failures: vec![0; 4],
+        resets: vec![true, false, false, false],
+        eager: vec![false; 4],
         interrupt_chance: 0.0,
     };
     for (no, kind) in KINDS.into_iter().take(3).enumerate() {
@@ -772,17 +772,24 @@ fn resetting_chain() -> Scene {
         }
         scene.graph.nodes.push(Node { addr, kind, action: Action::Create, inputs: Value::Null, inputs_digest });
     }
+    // Looked at again in every sitting: the load starts after it, when the dump has begun already.
+    let gate = StepAddr::gate("m", "look");
+    let to = scene.graph.nodes[1].addr.clone();
+    scene.graph.edges.push(Edge { to, from: gate.clone(), kind: EdgeKind::After });
+    let inputs_digest = Digest::of_bytes(b"gate");
+    let (kind, action) = (StepKind::Gate, Action::Evaluate);
+    scene.graph.nodes.push(Node { addr: gate, kind, action, inputs: Value::Null, inputs_digest });
     scene
 }
 
 #[test]
 fn void_parts_are_made_again_when_a_second_crash_follows_the_reset() {
     let one = resetting_chain();
-    let two = Scene { resets: vec![true, true, false], ..one.clone() };
+    let two = Scene { resets: vec![true, true, false, false], ..one.clone() };
     let thinned = if cfg!(debug_assertions) { 3 } else { 1 };
     each_seed(2, |seed| {
         for scene in [&one, &two] {
-            let (calm, events) = finish(&Scene { resets: vec![false; 3], ..scene.clone() }, seed, &[]);
+            let (calm, events) = finish(&Scene { resets: vec![false; 4], ..scene.clone() }, seed, &[]);
             for first in (0..events).step_by(thinned) {
                 for second in (0..events).step_by(thinned) {
                     let (world, _) = finish(scene, seed, &[first, second]);
