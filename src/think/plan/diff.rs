@@ -112,6 +112,9 @@ impl Ask<'_> {
         if changed {
             return (self.again(), self.why_changed(record));
         }
+        if self.owed() {
+            return (self.again(), OWED.into());
+        }
         if let Some(reason) = self.because_of_above() {
             return (self.again(), reason);
         }
@@ -126,9 +129,16 @@ impl Ask<'_> {
         }
     }
 
-    /// What "again" means for this kind once it was complete.
+    /// Whether a run that was broken off was to do it again and had not begun: its record looks as if it had.
+    fn owed(&self) -> bool {
+        self.state.open_run.as_ref().is_some_and(|run| run.again.contains(&self.node.addr))
+    }
+
+    /// What "again" means for this kind, when what it did before does not count.
     fn again(&self) -> Action {
         match self.node.kind {
+            // A rerun would go on after the parts it has.
+            StepKind::Dump if !self.is_complete() => Action::Replace,
             StepKind::Database | StepKind::Table | StepKind::Load | StepKind::View | StepKind::ForeignKeys => {
                 Action::Replace
             }
@@ -275,6 +285,7 @@ impl Ask<'_> {
     }
 }
 
+const OWED: &str = "the run that was broken off was to do it again";
 const GOES_ON: &str = "goes on after";
 /// The reason of a step that `-replace` named; a plan file is known by it to have been made so.
 pub const ASKED: &str = "asked for with -replace";

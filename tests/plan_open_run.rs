@@ -1,0 +1,105 @@
+//! Planning over a run that was broken off: what it owed is owed still. Over the quickstart's recording, no server.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use mig::formats::facts::World;
+use mig::formats::plan::{Action, Body, Mode};
+use mig::formats::spec::model::Spec;
+use mig::formats::spec::{self, Inputs, SourceFile};
+use mig::formats::state::{OpenRun, Part, State, Status, StepRecord};
+use mig::think::plan::{Question, plan};
+use mig::words::addr::{StepAddr, StepKind};
+use mig::words::digest::Digest;
+use serde_json::json;
+
+fn quickstart() -> (Spec, World) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quickstart");
+    let read = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap();
+    let inputs = Inputs {
+        files: vec![SourceFile { name: "shop.mig.hcl".into(), text: read("shop.mig.hcl") }],
+        vars: Vec::new(),
+        var_files: Vec::new(),
+        env: &|name| name.starts_with("SHOP_").then(|| "demo".to_owned()),
+        read_file: &|_| Err("there is none".into()),
+    };
+    (spec::load(&inputs).0.unwrap(), serde_json::from_str(&read("observed.json")).unwrap())
+}
+
+fn planned(spec: &Spec, world: &World, state: Option<&State>, replace: &[StepAddr]) -> Body {
+    let replace: BTreeSet<StepAddr> = replace.iter().cloned().collect();
+    let question = Question { spec, state, world, mode: Mode::Apply, replace: &replace, drop_target_data: false };
+    plan(&question).unwrap().0
+}
+
+/// A state in which every step of the plan is complete, but for this one, which has one durable part.
+fn recorded(body: &Body, unfinished: Option<&StepAddr>) -> State {
+    let mut state = State::new("lineage".into());
+    for node in &body.graph.nodes {
+        let mut record = StepRecord {
+            kind: node.kind,
+            inputs_digest: node.inputs_digest.clone(),
+            status: Status::Complete,
+            outputs: json!({ "manifest": "whole" }),
+            depends_on: vec![],
+            started: "t".into(),
+            finished: Some("t".into()),
+            progress: Default::default(),
+        };
+        if Some(&node.addr) == unfinished {
+            record.status = Status::Running;
+            record.progress.parts.insert(1, Part { border: json!({}), done: Some(json!({})) });
+        }
+        state.steps.insert(node.addr.clone(), record);
+    }
+    state
+}
+
+/// What is planned for one step of a table after a run was broken off that owed it, and whether that is said.
+fn check(kind: StepKind, owed: bool, unfinished: bool, expected: (Action, bool)) {
+    let (spec, mut world) = quickstart();
+    let first = planned(&spec, &world, None, &[]);
+    let addr = first.graph.nodes.iter().find(|node| node.kind == kind).unwrap().addr.clone();
+    let mut state = recorded(&first, unfinished.then_some(&addr));
+    let mut run = OpenRun::new(Digest::of_bytes(b"plan"), state.digest());
+    run.again.extend(owed.then(|| addr.clone()));
+    state.open_run = Some(run);
+    for facts in world.migrations.values_mut() {
+        let tables = first.graph.nodes.iter().filter_map(|node| node.addr.table());
+        facts.manifests = tables.map(|table| (table.key(), "whole".to_owned())).collect();
+    }
+    let body = planned(&spec, &world, Some(&state), &[]);
+    let change = body.changes.iter().find(|change| change.addr == addr);
+    let action = change.map_or(Action::NoOp, |change| change.action);
+    let said = change.is_some_and(|change| change.reason.contains("the run that was broken off"));
+    assert_eq!((action, said), expected, "{addr}, owed {owed}, unfinished {unfinished}");
+}
+
+#[test]
+fn what_a_broken_off_run_was_to_do_again_is_planned_again() {
+    check(StepKind::Dump, false, true, (Action::Rerun, false));
+    check(StepKind::Dump, true, true, (Action::Replace, true));
+    check(StepKind::Dump, true, false, (Action::Rerun, true));
+    check(StepKind::Load, true, false, (Action::Replace, true));
+    check(StepKind::Verify, true, false, (Action::Rerun, true));
+    check(StepKind::Verify, true, true, (Action::Rerun, true));
+    check(StepKind::Table, true, false, (Action::Replace, true));
+    // It is gone from the recorded target: that is another reason.
+    check(StepKind::Database, false, false, (Action::Replace, false));
+    check(StepKind::Database, true, false, (Action::Replace, true));
+}
+
+#[test]
+fn a_position_taken_anew_keeps_no_part_of_an_unfinished_dump() {
+    let (spec, world) = quickstart();
+    let first = planned(&spec, &world, None, &[]);
+    let dump = first.graph.nodes.iter().find(|node| node.kind == StepKind::Dump).unwrap().addr.clone();
+    let state = recorded(&first, Some(&dump));
+    let gate = StepAddr::gate(dump.migration().unwrap(), "writes_stopped");
+    let body = planned(&spec, &world, Some(&state), &[gate]);
+    let actions = |addr: &StepAddr| body.changes.iter().find(|change| change.addr == *addr).unwrap().action;
+    assert_eq!(actions(&dump), Action::Replace);
+    let load = StepAddr::of_table(dump.migration().unwrap(), StepKind::Load, &dump.table().unwrap());
+    assert_eq!(actions(&load), Action::Replace);
+}
