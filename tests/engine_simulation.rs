@@ -124,7 +124,7 @@ fn scene(seed: u64, calm: bool) -> Scene {
         scene.resets.push(rng.random_bool(0.15));
         scene.eager.push(rng.random_bool(0.3));
     }
-    if seed % 2 == 0 {
+    if seed.is_multiple_of(2) {
         // A step that ends early must be able to trust the parts it has.
         scene.resets.fill(false);
     } else {
