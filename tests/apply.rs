@@ -371,6 +371,84 @@ async fn a_password_is_in_no_file_no_output_and_no_argument() {
     trial.end().await;
 }
 
+#[tokio::test]
+async fn a_full_disk_ends_the_run_with_the_file_and_the_next_apply_goes_on() {
+    let trial = Trial::new("full").await;
+    // A limit on the size of files stands for the disk: the write fails in the same place, with EFBIG.
+    for blocks in [8, 40] {
+        let limited =
+            format!("trap '' XFSZ; ulimit -f {blocks}; exec {} apply -auto-approve", env!("CARGO_BIN_EXE_mig"));
+        let output = Command::new("bash")
+            .args(["-c", &limited])
+            .current_dir(trial.dir.path())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let told = said(&output);
+        assert_eq!(output.status.code(), Some(1), "{told}");
+        assert!(told.contains("File too large"), "{told}");
+    }
+    trial.run(&["apply", "-auto-approve"], 0, "");
+    trial.assert_equal().await;
+    trial.end().await;
+}
+
+#[tokio::test]
+async fn a_row_that_the_target_refuses_is_named_and_nothing_of_its_batch_stays() {
+    let trial = Trial::new("refused").await;
+    trial
+        .source
+        .run(&[
+            &format!("CREATE TABLE {}.large (id INT PRIMARY KEY, v LONGTEXT) COLLATE utf8mb4_bin", trial.schema),
+            &format!("INSERT INTO {}.large VALUES (1, 'small'), (2, REPEAT('x', 8 * 1024 * 1024))", trial.schema),
+        ])
+        .await;
+    trial.run(&["apply", "-auto-approve"], 1, "large");
+    assert_eq!(trial.ask(&trial.target, "SELECT COUNT(*) FROM DB.large WHERE id = 2").await, "0");
+    assert_eq!(trial.ask(&trial.target, "SELECT COUNT(*) FROM DB.keyed").await, "3000");
+    trial.spec(&format!(r#", "!{}.large""#, trial.schema));
+    trial.run(&["apply", "-auto-approve"], 0, "");
+    trial.assert_equal().await;
+    trial.end().await;
+}
+
+#[tokio::test]
+async fn one_server_at_both_ends_an_unknown_authority_and_a_missing_folder_are_refused() {
+    let trial = Trial::new("ends").await;
+    trial.edit(
+        &format!("port          = {}", trial.target.config().port),
+        &format!("port          = {}", trial.source.config().port),
+    );
+    trial.run(&["plan"], 1, "same");
+    trial.spec("");
+    trial.edit("mode = \"required\"", "mode = \"verify_identity\"");
+    trial.run(&["plan"], 5, "certificate");
+    trial.spec("");
+    let text = std::fs::read_to_string(trial.path("trial.mig.hcl")).unwrap();
+    let backend = "mig {\n  backend \"local\" {\n    path = \"no/such/folder/mig.migstate\"\n  }\n}\n";
+    std::fs::write(trial.path("trial.mig.hcl"), format!("{backend}{text}")).unwrap();
+    trial.run(&["apply", "-auto-approve"], 1, "folder");
+    trial.end().await;
+}
+
+#[tokio::test]
+async fn a_flipped_byte_in_a_dump_file_is_found_before_anything_of_it_is_loaded() {
+    let trial = Trial::new("flipped").await;
+    trial.run(&["apply", "-auto-approve"], 0, "");
+    let file =
+        walk(&trial.path(".mig")).into_iter().find(|p| p.to_string_lossy().contains(".keyed.000000002")).unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let replace = format!("-replace=migration.m.load[\"{}.keyed\"]", trial.schema);
+    trial.run(&["apply", "-auto-approve", &replace, "-confirm=127.0.0.1"], 6, "its digest is not the manifest's");
+    let again = format!("-replace=migration.m.dump[\"{}.keyed\"]", trial.schema);
+    trial.run(&["apply", "-auto-approve", &again, "-confirm=127.0.0.1"], 0, "");
+    trial.assert_equal().await;
+    trial.end().await;
+}
+
 #[test]
 fn a_spec_with_six_faults_prints_six_diagnostics_with_their_places() {
     let dir = tempfile::tempdir().unwrap();
