@@ -99,7 +99,7 @@ pub fn may_ask(auto_approve: bool, input: bool) -> Outcome<()> {
         return Ok(());
     }
     Err(Failure::new(
-        "MIG1012",
+        "MIG1005",
         "ask for approval",
         "there is no terminal to ask on",
         "Save a plan with `mig plan -out=FILE` and apply that file, or give -auto-approve.",
@@ -312,7 +312,7 @@ pub fn approved(session: &Session, plan: &PlanFile, state: Option<&State>, appro
     if answer.trim() == "yes" {
         return Ok(true);
     }
-    Err(Failure::new("MIG1013", "apply the plan", "it was not approved", "Nothing was done."))
+    Err(Failure::new("MIG1006", "apply the plan", "it was not approved", "Nothing was done."))
 }
 
 /// Where verified rows are dropped, the target's host is to be named.

@@ -61,7 +61,7 @@ fn save(plan: &PlanFile, path: &Path) -> Outcome<()> {
         .map_err(|error| Failure::new("MIG1001", "write the plan", error.to_string(), "Please report it."))?;
     file::replace(path, &bytes).map_err(|error| {
         Failure::new(
-            "MIG1006",
+            "MIG1004",
             format!("write the plan {}", path.display()),
             error.to_string(),
             "Name a file in a folder that can be written.",

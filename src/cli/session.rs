@@ -49,7 +49,7 @@ pub fn read_spec(global: &Global, variables: &Variables) -> Outcome<(Option<Spec
     let dir = &global.chdir;
     let unreadable = |path: &Path, error: &std::io::Error| {
         Failure::new(
-            "MIG1002",
+            "MIG1003",
             format!("read {}", path.display()),
             error.to_string(),
             "Name the spec's folder with -chdir=DIR.",
@@ -78,7 +78,7 @@ pub fn read_spec(global: &Global, variables: &Variables) -> Outcome<(Option<Spec
         let Some((name, value)) = pair.split_once('=') else {
             // The text is not repeated: it may be a password that lost its name.
             return Err(Failure::new(
-                "MIG1004",
+                "MIG1002",
                 "read -var",
                 "it is not of the form NAME=VALUE",
                 "Write -var=name=value.",
@@ -251,7 +251,7 @@ pub fn duration(text: &str) -> Outcome<std::time::Duration> {
     match (number.parse::<u64>(), scale) {
         (Ok(number), Some(scale)) => Ok(std::time::Duration::from_secs(number.saturating_mul(scale))),
         _ => Err(Failure::new(
-            "MIG1005",
+            "MIG1002",
             "read a span of time",
             format!("{text:?} is none"),
             "Write it as 30s, 5m or 72h.",

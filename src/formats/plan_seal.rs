@@ -41,7 +41,7 @@ pub fn expired(header: &Header, now: &str) -> bool {
 /// Opens a plan file.
 ///
 /// # Errors
-/// All exit 3: `MIG4101` no plan or a torn one, `MIG4102` another version's, `MIG4103` altered.
+/// All exit 3: `MIG4101` no plan, `MIG4102` a torn one, `MIG4103` altered, `MIG4104` another version's.
 pub fn open(bytes: &[u8], place: &str) -> Outcome<PlanFile> {
     const AGAIN: &str = "Make the plan again: `mig plan -out=FILE`. Nothing was touched.";
     let refuse = |code, cause: String| Failure::new(code, format!("open the plan {place}"), cause, AGAIN);

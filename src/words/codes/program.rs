@@ -264,18 +264,6 @@ pub(super) const ROWS: &[CodeRow] = &[
     ),
     row("MIG1011", Error, "no such code", "`mig explain` without a code lists all of them."),
     row(
-        "MIG1012",
-        Error,
-        "nobody can be asked",
-        "There is no terminal, or -input=false was given, and no approval: save a plan and apply the file, or give -auto-approve.",
-    ),
-    row(
-        "MIG1013",
-        Error,
-        "not approved",
-        "The question was answered with something else than `yes`. Nothing was done.",
-    ),
-    row(
         "MIG1014",
         Error,
         "dropping rows is not confirmed",
