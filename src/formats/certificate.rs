@@ -190,6 +190,9 @@ pub struct ViewProof {
     pub name: String,
     /// A view is compared by its columns, and by being readable; its text is written anew by each server.
     pub structure: StructureProof,
+    /// What arrived changed, each a sentence with its code.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rewritten: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -387,7 +390,13 @@ pub(crate) mod tests {
             Judgement::Different,
         );
         check(
-            &|c| c.views.push(ViewProof { name: "shop.v".into(), structure: StructureProof::default() }),
+            &|c| {
+                c.views.push(ViewProof {
+                    name: "shop.v".into(),
+                    structure: StructureProof::default(),
+                    rewritten: Vec::new(),
+                })
+            },
             Judgement::Unproven,
         );
     }

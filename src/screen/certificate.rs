@@ -322,10 +322,12 @@ fn differences(certificate: &Certificate) -> String {
 fn rewrites(certificate: &Certificate) -> String {
     let mut out = String::from("## What arrived changed\n\n");
     let mut any = false;
-    for table in certificate.tables.iter().filter(|table| !table.rewritten.is_empty()) {
+    let tables = certificate.tables.iter().map(|table| (&table.table, &table.rewritten));
+    let views = certificate.views.iter().map(|view| (&view.name, &view.rewritten));
+    for (name, rewritten) in tables.chain(views).filter(|(_, rewritten)| !rewritten.is_empty()) {
         any = true;
-        out.push_str(&format!("- {}\n", code(&table.table)));
-        for text in &table.rewritten {
+        out.push_str(&format!("- {}\n", code(name)));
+        for text in rewritten {
             out.push_str(&format!("  - {}\n", line(text)));
         }
     }

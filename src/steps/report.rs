@@ -25,6 +25,7 @@ use crate::formats::structure::{Inventory, View};
 use crate::seams::sql::Role;
 use crate::think::{compare, rewrite};
 use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
@@ -46,11 +47,11 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         let Some(name) = TableName::parse_key(key) else { continue };
         tables.push(table_proof(context, migration, &ctx, &name, &there)?);
     }
-    let views = facts
-        .source
-        .views
-        .iter()
-        .map(|view| ViewProof { name: view.name.key(), structure: view_structure(&there, view) });
+    let views = facts.source.views.iter().map(|view| ViewProof {
+        name: view.name.key(),
+        structure: view_structure(&there, view),
+        rewritten: sentences(&rewrite::view_for_target(view).1),
+    });
     let views: Vec<ViewProof> = views.collect();
     let writes = writes(context, migration, &ctx, &mut unproven).await?;
     let mut gates = std::collections::BTreeMap::new();
@@ -71,6 +72,11 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         name: format!("{}.{}", program.schema, program.name),
         why: "TiDB has no such programs, or mig does not move them".into(),
     });
+    let left_out = migration.dump.where_.iter().map(|(table, condition)| NotMoved {
+        kind: "rows".into(),
+        name: table.clone(),
+        why: format!("the spec moves only rows where {condition}"),
+    });
     let certificate = Certificate {
         format_version: FORMAT_VERSION,
         mig_version: env!("CARGO_PKG_VERSION").into(),
@@ -81,7 +87,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         target: party(&target),
         verdict: Judgement::Unproven,
         writes,
-        not_moved: not_moved.collect(),
+        not_moved: not_moved.chain(left_out).collect(),
         totals: Totals { seconds: span(&ctx, &migration.name), ..Totals::default() },
         tables,
         views,
@@ -186,11 +192,16 @@ fn table_proof(
             verify: seconds(ctx.record(&of(StepKind::Verify))),
         },
         proven_by,
-        rewritten: changes.iter().map(|d| format!("{}: {}", d.code, d.summary)).collect(),
+        rewritten: sentences(&changes),
         structure: table_structure(there, &structure),
         equal: false,
         negative_zeros: verify.get("negative_zeros").and_then(Value::as_u64).unwrap_or(0),
     })
+}
+
+/// Changes as the certificate says them.
+fn sentences(changes: &[Diagnostic]) -> Vec<String> {
+    changes.iter().map(|d| format!("{}: {}", d.code, d.summary)).collect()
 }
 
 fn table_structure(there: &Inventory, wanted: &TableInputs) -> StructureProof {

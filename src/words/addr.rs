@@ -2,6 +2,7 @@
 //! Knows how an address is written and read back; knows nothing of what a step does.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -133,11 +134,12 @@ impl StepKind {
 
 /// The address of a step, for example `migration.shop.dump["shop.orders"]`.
 ///
-/// Ordered by its words, then its key. Serialised as its text.
+/// Ordered by its words, then its key. Serialised as its text. A clone shares the text: a graph names each address in
+/// many edges.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StepAddr {
-    words: Vec<String>,
-    key: Option<String>,
+    words: Arc<[String]>,
+    key: Option<Arc<str>>,
 }
 
 impl StepAddr {
@@ -147,7 +149,7 @@ impl StepAddr {
 
     /// A step of a migration; `key` is a gate's name, a schema in [`key_ident`] form or [`TableName::key`].
     pub fn in_migration(migration: &str, kind: StepKind, key: Option<String>) -> Self {
-        Self { words: vec!["migration".into(), migration.into(), kind.word().into()], key }
+        Self { words: Arc::new(["migration".into(), migration.into(), kind.word().into()]), key: key.map(Into::into) }
     }
 
     pub fn of_table(migration: &str, kind: StepKind, table: &TableName) -> Self {
@@ -195,7 +197,7 @@ impl StepAddr {
         let words: Vec<String> = head.split('.').map(str::to_owned).collect();
         let sound =
             words.iter().all(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)));
-        (sound && words.len() > 1).then_some(Self { words, key })
+        (sound && words.len() > 1).then(|| Self { words: words.into(), key: key.map(Into::into) })
     }
 }
 
@@ -205,7 +207,7 @@ impl fmt::Display for StepAddr {
         match &self.key {
             // A JSON string and an HCL string escape the same bytes, but HCL also reads `${` and `%{`:
             // an address is shown and compared, never evaluated, so one form serves.
-            Some(key) => write!(f, "[{}]", serde_json::Value::String(key.clone())),
+            Some(key) => write!(f, "[{}]", serde_json::Value::String(key.to_string())),
             None => Ok(()),
         }
     }
