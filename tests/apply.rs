@@ -25,13 +25,17 @@ struct Trial {
 
 impl Trial {
     async fn new(name: &str) -> Self {
+        Self::into(name, Bed::tidb()).await
+    }
+
+    async fn into(name: &str, target: Bed) -> Self {
         let rows = |sql: &str| {
             sql.replace(
                 "SEQ",
                 "(WITH RECURSIVE s AS (SELECT 1 n UNION ALL SELECT n + 1 FROM s WHERE n < 3000) SELECT n FROM s) q",
             )
         };
-        let (source, target) = (Bed::mysql(), Bed::tidb());
+        let source = Bed::mysql();
         let schema = source
             .schema(
                 name,
@@ -464,6 +468,73 @@ async fn a_flipped_byte_in_a_dump_file_is_found_before_anything_of_it_is_loaded(
     trial.run(&["apply", "-auto-approve", &replace, "-confirm=127.0.0.1"], 6, "its digest is not the manifest's");
     let again = format!("-replace=migration.m.dump[\"{}.keyed\"]", trial.schema);
     trial.run(&["apply", "-auto-approve", &again, "-confirm=127.0.0.1"], 0, "");
+    trial.assert_equal().await;
+    trial.end().await;
+}
+
+#[tokio::test]
+async fn a_target_that_takes_no_file_no_write_or_goes_away_is_told_and_lived_with() {
+    let folder = tempfile::tempdir().unwrap();
+    let trial = Trial::into("gone", Bed::private("tidb", folder.path().join("tidb"))).await;
+    trial.target.run(&["SET GLOBAL tidb_restricted_read_only = ON"]).await;
+    trial.run(&["plan"], 5, "read");
+    trial.target.run(&["SET GLOBAL tidb_restricted_read_only = OFF", "SET GLOBAL tidb_super_read_only = OFF"]).await;
+
+    // Without LOAD DATA the rows go in by INSERT.
+    trial.target.run(&["SET GLOBAL local_infile = 0"]).await;
+    trial.run(&["apply", "-auto-approve"], 0, "");
+    trial.assert_equal().await;
+    trial.run(&["state", "show", &format!("migration.m.load[\"{}.keyed\"]", trial.schema)], 0, "form insert");
+    trial.anew().await;
+    trial.target.run(&["SET GLOBAL local_infile = 1"]).await;
+
+    // The server dies in the middle, and comes back.
+    let child =
+        trial.command(&["apply", "-auto-approve"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    for _ in 0..500 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let journal = std::fs::read_to_string(trial.path("mig.migstate.journal")).unwrap_or_default();
+        if journal.contains("migration.m.load") {
+            break;
+        }
+    }
+    trial.target.server_script("kill");
+    let output = child.wait_with_output().unwrap();
+    let told = said(&output);
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("hint"), "{told}");
+    trial.target.server_script("restart");
+    trial.run(&["apply", "-auto-approve"], 0, "");
+    trial.assert_equal().await;
+    trial.target.server_script("kill");
+    trial.source.drop_schema(&trial.schema).await;
+}
+
+#[tokio::test]
+async fn a_state_copied_to_another_folder_moves_no_row_twice() {
+    let trial = Trial::new("copied").await;
+    let mut child =
+        trial.command(&["apply", "-auto-approve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    for _ in 0..500 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        if std::fs::metadata(trial.path("mig.migstate.journal")).is_ok_and(|m| m.len() > 9_000) {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let copy = tempfile::tempdir().unwrap();
+    for name in ["trial.mig.hcl", "mig.migstate", "mig.migstate.journal"] {
+        if trial.path(name).exists() {
+            std::fs::copy(trial.path(name), copy.path().join(name)).unwrap();
+        }
+    }
+    trial.run(&["apply", "-auto-approve"], 0, "");
+    trial.assert_equal().await;
+    // The copy knows nothing of what the other did since; the ledger does.
+    let output = trial.command(&["apply", "-auto-approve"]).current_dir(copy.path()).output().unwrap();
+    let told = said(&output);
+    assert!(matches!(output.status.code(), Some(0 | 1 | 5 | 6)), "{told}");
     trial.assert_equal().await;
     trial.end().await;
 }

@@ -31,8 +31,30 @@ impl Bed {
         [Some(Self::mysql()), Some(Self::tidb()), Self::of("MIG_TEST_MARIADB")].into_iter().flatten()
     }
 
+    /// A server of this test alone, in `dir`: for what would disturb the others. [`Bed::server_script`] ends it.
+    pub fn private(kind: &str, dir: PathBuf) -> Self {
+        let bed = Self { kind: kind.to_owned(), dir, port: 0 };
+        bed.server_script("start");
+        Self::at(bed.dir).unwrap()
+    }
+
+    /// `start`, `stop`, `kill` or `restart`, by the testbed's script.
+    pub fn server_script(&self, verb: &str) {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/testbed/server");
+        let mut command = std::process::Command::new(script);
+        command.arg(verb);
+        if verb == "start" {
+            command.arg(&self.kind);
+        }
+        let output = command.arg(&self.dir).output().unwrap();
+        assert!(output.status.success(), "server {verb}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
     fn of(variable: &str) -> Option<Self> {
-        let dir = PathBuf::from(std::env::var_os(variable)?);
+        Self::at(PathBuf::from(std::env::var_os(variable)?))
+    }
+
+    fn at(dir: PathBuf) -> Option<Self> {
         let env = std::fs::read_to_string(dir.join("env")).ok()?;
         let value = |name: &str| env.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         Some(Self { kind: value("KIND")?.to_owned(), port: value("PORT")?.parse().ok()?, dir })
