@@ -252,6 +252,9 @@ async fn a_plan_that_is_not_what_was_reviewed_is_refused_and_nothing_is_touched(
     trial.edit("128KiB", "64KiB");
     trial.source.run(&[&format!("ALTER TABLE {}.keyless ADD c INT", trial.schema)]).await;
     trial.run(&["apply", "p"], 3, "another structure");
+    trial.run(&["plan", "-out=p"], 0, "Saved");
+    trial.source.run(&[&format!("DROP TABLE {}.keyless", trial.schema)]).await;
+    trial.run(&["apply", "p"], 3, "is gone from the source");
     let sql = "SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = 'DB'";
     assert_eq!(trial.ask(&trial.target, sql).await, "0");
     assert!(!trial.path("mig.migstate").exists());
@@ -311,6 +314,33 @@ async fn a_ledger_that_is_behind_and_a_table_that_is_gone_are_drift() {
     trial.run(&["plan", "-detailed-exitcode"], 2, "the ledger on the target is not what was recorded");
     trial.target.run(&[&format!("DROP TABLE {}.texts", trial.schema)]).await;
     trial.run(&["plan", "-detailed-exitcode"], 2, "gone from the target");
+    trial.end().await;
+}
+
+#[tokio::test]
+async fn a_second_lineage_and_the_ledger_itself_are_kept_apart() {
+    let trial = Trial::new("two").await;
+    trial.run(&["apply", "-auto-approve"], 0, "");
+    let other = tempfile::tempdir().unwrap();
+    std::fs::copy(trial.path("trial.mig.hcl"), other.path().join("trial.mig.hcl")).unwrap();
+    let output = trial.command(&["apply", "-auto-approve"]).current_dir(other.path()).output().unwrap();
+    assert_eq!(output.status.code(), Some(5), "{}", said(&output));
+    assert!(said(&output).contains("target_tables"), "{}", said(&output));
+    trial.assert_equal().await;
+    // A schema of the ledger's name on the source is never taken along, whatever the filter says; nor are the system's.
+    trial
+        .source
+        .run(&[
+            &format!("CREATE DATABASE {}", trial.ledger),
+            &format!("CREATE TABLE {}.batches (id INT PRIMARY KEY)", trial.ledger),
+        ])
+        .await;
+    trial.edit(
+        &format!("\"{}.*\"", trial.schema),
+        &format!("\"{}.*\", \"mysql.*\", \"{}.*\"", trial.schema, trial.ledger),
+    );
+    trial.run(&["plan", "-detailed-exitcode"], 0, "No changes");
+    trial.source.drop_schema(&trial.ledger).await;
     trial.end().await;
 }
 

@@ -79,25 +79,30 @@ fn pushdown_field(column: &Column) -> Option<String> {
     let field = match (canon_of(column), column.data_type.as_str()) {
         (Canon::Float | Canon::Json, _) | (_, "vector") => return None,
         (Canon::HexOfBinary, "binary" | "varbinary" | "tinyblob" | "blob" | "mediumblob" | "longblob") => {
-            format!("CONCAT('V',LENGTH({name})*2,':',HEX({name}))")
+            format!("'V',LENGTH({name})*2,':',HEX({name})")
         }
         (Canon::Number, _) | (Canon::Text, "date" | "datetime" | "timestamp" | "time") => {
             let text = select_expression(column);
-            format!("CONCAT('V',LENGTH({text}),':',{text})")
+            format!("'V',LENGTH({text}),':',{text}")
         }
         (Canon::Text, "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "set") => {
-            let text = match column.charset.as_deref() {
+            match column.charset.as_deref() {
                 // Their bytes are utf8mb4's already.
-                Some("utf8mb4" | "utf8mb3" | "utf8" | "ascii") => format!("CAST({name} AS BINARY)"),
-                _ => format!("CAST(CONVERT({name} USING utf8mb4) AS BINARY)"),
-            };
-            format!("CONCAT('V',LENGTH({text}),':',{text})")
+                Some("utf8mb4" | "utf8mb3" | "utf8" | "ascii") => {
+                    format!("'V',LENGTH({name}),':',CAST({name} AS BINARY)")
+                }
+                _ => {
+                    let text = format!("CAST(CONVERT({name} USING utf8mb4) AS BINARY)");
+                    format!("'V',LENGTH({text}),':',{text}")
+                }
+            }
         }
         // A type that was not tried on both servers.
         _ => return None,
     };
     // Not IFNULL: a text beyond max_allowed_packet is NULL, and must not pass for a NULL of the column.
-    Some(if column.nullable { format!("IF({name} IS NULL,'N',{field})") } else { field })
+    // One CONCAT for all fields where it can be: one for each cost a fifth more on both servers.
+    Some(if column.nullable { format!("IF({name} IS NULL,'N',CONCAT({field}))") } else { field })
 }
 
 /// The digits after the point that a `double(10,2)` keeps; `None`: it keeps every bit.
@@ -350,7 +355,7 @@ mod tests {
         columns[2].charset = Some("latin1".into());
         assert_eq!(
             pushdown_expression(&columns).unwrap(),
-            "CAST(CONV(LEFT(SHA2(CONCAT(CONCAT('V',LENGTH(`i`),':',`i`),\
+            "CAST(CONV(LEFT(SHA2(CONCAT('V',LENGTH(`i`),':',`i`,\
              IF(`v` IS NULL,'N',CONCAT('V',LENGTH(`v`)*2,':',HEX(`v`))),\
              IF(`s` IS NULL,'N',CONCAT('V',LENGTH(CAST(CONVERT(`s` USING utf8mb4) AS BINARY)),':',\
              CAST(CONVERT(`s` USING utf8mb4) AS BINARY)))),256),16),16,10) AS UNSIGNED)"
