@@ -345,6 +345,21 @@ async fn a_second_lineage_and_the_ledger_itself_are_kept_apart() {
 }
 
 #[tokio::test]
+async fn without_verification_the_report_waits_for_the_loads_and_says_unproven() {
+    let trial = Trial::new("unverified").await;
+    trial.edit("chunk_bytes = \"64KiB\"\n  }", "chunk_bytes = \"64KiB\"\n  }\n  verify {\n    mode = \"none\"\n  }");
+    trial.run(&["apply", "-auto-approve"], 0, "unproven");
+    trial.assert_equal().await;
+    trial.run(&["plan", "-detailed-exitcode"], 0, "No changes");
+    trial.edit("mode = \"none\"", "mode = \"count\"");
+    trial.run(&["apply", "-auto-approve"], 0, "unproven");
+    trial.edit("mode = \"count\"", "mode = \"full\"");
+    trial.run(&["apply", "-auto-approve"], 0, "row hashes");
+    trial.run(&["plan", "-detailed-exitcode"], 0, "No changes");
+    trial.end().await;
+}
+
+#[tokio::test]
 async fn destroy_removes_the_scaffolding_and_leaves_the_tables() {
     let trial = Trial::new("destroys").await;
     trial.run(&["apply", "-auto-approve"], 0, "");

@@ -180,13 +180,8 @@ impl Desired {
             self.view(migration, facts, view);
         }
         let report = StepAddr::in_migration(name, StepKind::Report, None);
-        let mut below: Vec<StepAddr> = self
-            .nodes
-            .iter()
-            .filter(|n| n.addr.migration() == Some(name))
-            .filter(|n| matches!(n.kind, StepKind::Verify | StepKind::ForeignKeys | StepKind::View | StepKind::Gate))
-            .map(|n| n.addr.clone())
-            .collect();
+        let mut below: Vec<StepAddr> =
+            self.nodes.iter().filter(|n| n.addr.migration() == Some(name)).map(|n| n.addr.clone()).collect();
         below.sort();
         let tables: Vec<String> = facts.source.tables.iter().map(|t| t.name.key()).collect();
         let views: Vec<String> = facts.source.views.iter().map(|v| v.name.key()).collect();
