@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 
 use super::args::{Apply, Global, Locking};
 use super::session::{Session, addresses, duration, print};
@@ -31,7 +31,7 @@ use crate::steps::context::{Context, Parts};
 use crate::steps::report::certificate_path;
 use crate::think::plan::diff::ASKED;
 use crate::think::ready::Limits;
-use crate::think::run::StepEnd;
+use crate::think::run::{Interrupt, StepEnd};
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::error::{ExitKind, Failure, Outcome};
 
@@ -368,7 +368,8 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
     let (tell, told) = mpsc::unbounded_channel();
     let mut reporter = Reporter::choose(json, Style::of_stderr(!style.color), now_of(clock.clone()));
     reporter.plan(&plan);
-    let shown = tokio::spawn(show(reporter, told));
+    let signals = signals::listen();
+    let shown = tokio::spawn(show(reporter, told, signals.clone()));
     let run = Run {
         graph: graph.clone(),
         state,
@@ -378,7 +379,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         steps: Arc::new(Steps(context)),
         limits: Limits::of(parallelism.max(1)),
         events: EventSink::new(tell),
-        signals: signals::listen(),
+        signals,
     };
     let end = drive(run).await;
     let _ = shown.await;
@@ -391,7 +392,12 @@ fn now_of(clock: Arc<dyn Clock>) -> screen::progress::Now {
 }
 
 /// Shows events until the run drops its end of the line.
-async fn show(mut reporter: Reporter, mut events: mpsc::UnboundedReceiver<crate::formats::event::Event>) {
+async fn show(
+    mut reporter: Reporter,
+    mut events: mpsc::UnboundedReceiver<crate::formats::event::Event>,
+    mut signals: watch::Receiver<Option<Interrupt>>,
+) {
+    let mut listening = true;
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
@@ -399,6 +405,16 @@ async fn show(mut reporter: Reporter, mut events: mpsc::UnboundedReceiver<crate:
                 Some(event) => reporter.on(&event),
                 None => return,
             },
+            changed = signals.changed(), if listening => {
+                listening = changed.is_ok();
+                match *signals.borrow_and_update() {
+                    Some(Interrupt::Graceful) => reporter.say(
+                        "Interrupted: running parts end first. Again ends at once; both can resume.",
+                    ),
+                    Some(Interrupt::Hard) => reporter.say("Ending at once; what is durable stays."),
+                    None => {}
+                }
+            }
             _ = tick.tick() => reporter.tick(),
         }
     }
@@ -422,9 +438,6 @@ fn tell_end(end: &RunEnd, plan: &PlanFile, state_path: &Path, json: bool, style:
         }
         for failure in end.failures.iter().filter(|f| f.address.is_none()) {
             eprint!("{}", screen::failure::text(failure, style));
-        }
-        if end.exit == ExitKind::Interrupted {
-            eprintln!("Interrupted. Run the same command again: it goes on from the last durable part.");
         }
     }
     if json || plan.body.mode == Mode::Destroy {

@@ -18,11 +18,6 @@ pub fn listen() -> watch::Receiver<Option<Interrupt>> {
                 _ = hup.recv() => {}
             }
             let graceful = tell.borrow().is_none();
-            if graceful {
-                eprintln!(
-                    "\nInterrupted: running parts are brought to their end. Once more ends at once; both can be resumed."
-                );
-            }
             let _ = tell.send(Some(if graceful { Interrupt::Graceful } else { Interrupt::Hard }));
         }
     });

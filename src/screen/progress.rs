@@ -67,6 +67,17 @@ impl Reporter {
         }
     }
 
+    /// A sentence of the program itself, above what moves.
+    pub fn say(&mut self, text: &str) {
+        match self {
+            Self::Terminal(to) => {
+                let _ = to.multi.println(text);
+            }
+            Self::Plain(_) | Self::Json(_) => eprintln!("{text}"),
+            Self::Quiet => {}
+        }
+    }
+
     /// To be called about once a second: what takes long is seen to take long, though nothing happens.
     pub fn tick(&mut self) {
         match self {
