@@ -360,6 +360,34 @@ async fn without_verification_the_report_waits_for_the_loads_and_says_unproven()
 }
 
 #[tokio::test]
+async fn a_write_to_the_source_in_the_middle_is_detected_and_the_named_way_on_moves_anew() {
+    let trial = Trial::new("written").await;
+    // Nothing is hashed again, so only the binlog can tell; the reader is slow enough to be met.
+    trial.edit(
+        "chunk_bytes = \"64KiB\"\n  }",
+        "chunk_bytes = \"64KiB\"\n    rate_limit = \"256KiB\"\n  }\n  verify {\n    mode = \"none\"\n  }",
+    );
+    let child =
+        trial.command(&["apply", "-auto-approve"]).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    for _ in 0..500 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+        let journal = std::fs::read_to_string(trial.path("mig.migstate.journal")).unwrap_or_default();
+        if journal.contains("migration.m.dump") {
+            break;
+        }
+    }
+    trial.source.run(&[&format!("INSERT INTO {}.keyed (id, v) VALUES (100000, 'late')", trial.schema)]).await;
+    let output = child.wait_with_output().unwrap();
+    let told = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert_eq!(output.status.code(), Some(6), "{told}");
+    assert!(told.contains(&format!("writes to {}.keyed were seen", trial.schema)), "{told}");
+    trial.run(&["plan"], 5, "writes_stopped");
+    trial.run(&["apply", "-auto-approve", "-replace=migration.m.gate[\"writes_stopped\"]"], 0, "");
+    trial.assert_equal().await;
+    trial.end().await;
+}
+
+#[tokio::test]
 async fn destroy_removes_the_scaffolding_and_leaves_the_tables() {
     let trial = Trial::new("destroys").await;
     trial.run(&["apply", "-auto-approve"], 0, "");

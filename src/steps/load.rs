@@ -130,7 +130,11 @@ async fn take_parts(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: bo
                         begin(&job, &mut work, &mut entries, entry.part, entry).await?;
                     }
                 }
-                Upstream::Reset => return Ok(None),
+                Upstream::Reset => {
+                    // No task of the void parts runs on beside the reset.
+                    work.shutdown().await;
+                    return Ok(None);
+                }
                 Upstream::Failed => { failed = Some(ctx.upstream_failed()); open = false; }
             },
         }

@@ -8,14 +8,16 @@ use serde_json::{Value, json};
 
 use super::context::{Context, read_inputs};
 use super::dump::write_file;
+use super::observe::binlog;
 use super::observe::inventory::inventory;
+use super::observe::server::server_facts;
 use super::step::StepCtx;
 use crate::formats::certificate::{
     Certificate, FORMAT_VERSION, Judgement, NotMoved, Party, ProvenBy, Seconds, StructureDifference, StructureProof,
     TableProof, Three, Totals, ViewProof, WritesOutcome, WritesProof,
 };
 use crate::formats::dumpfile::{self, BinlogPlace, DumpFile};
-use crate::formats::facts::{Position, Verdict, WritesFacts};
+use crate::formats::facts::{Binlog, Position, Verdict, WritesFacts};
 use crate::formats::inputs::{ReportInputs, TableInputs};
 use crate::formats::manifest::{self, TableManifest};
 use crate::formats::plan::Node;
@@ -261,21 +263,19 @@ async fn writes(
     };
     let Some(first) = first else { return Ok(cannot("the binlog position was not to be had".into())) };
     let mut connection = server.connect(&Role::Look).await?;
-    let now = super::observe::server::server_facts(&mut *connection, None).await?.binlog;
-    let Some(last) = now.position else { return Ok(cannot(format!("the binlog could not be read: {}", now.fault))) };
-    if last == first {
+    let now = server_facts(&mut *connection, None).await?.binlog;
+    let Some(last) = &now.position else { return Ok(cannot(format!("the binlog could not be read: {}", now.fault))) };
+    if *last == first {
         return Ok(WritesProof {
             outcome: WritesOutcome::Proven,
             how: "the binlog's position before the first and after the last part is the same".into(),
             text: format!("No event was written to the binlog. {UNSEEN}"),
         });
     }
-    let facts = context.world.migrations.get(&migration.name).cloned().unwrap_or_default();
-    let names: std::collections::BTreeSet<TableName> = facts.source.tables.iter().map(|t| t.name.clone()).collect();
-    let selected = |schema: &str, name: &str| names.contains(&TableName::new(schema, name));
-    let seen: WritesFacts =
-        super::observe::binlog::writes_between(&*server, &now_binlog(context, &address), &first, &last, &selected)
-            .await;
+    // The parents of cascades count too: what a cascade changes is not in the binlog.
+    let counted = binlog::counted(&context.facts(&ctx.addr)?.source);
+    let selected = |schema: &str, name: &str| counted.contains(&TableName::new(schema, name));
+    let seen: WritesFacts = binlog::writes_between(&*server, &now, &first, last, &selected).await;
     if !seen.changed_tables.is_empty() {
         return Ok(WritesProof {
             outcome: WritesOutcome::Detected,
@@ -298,7 +298,8 @@ async fn writes(
     })
 }
 
-fn now_binlog(context: &Context, address: &StepAddr) -> crate::formats::facts::Binlog {
+/// The binlog as it was when the run began: what the dump's `metadata` names.
+fn binlog_at_start(context: &Context, address: &StepAddr) -> Binlog {
     context.world.servers.get(&address.to_string()).map(|f| f.binlog.clone()).unwrap_or_default()
 }
 
@@ -338,7 +339,7 @@ fn finish_dump(context: &Context, migration: &Migration, inputs: &ReportInputs) 
     let now = context.clock.now();
     let text = |t: &str| t.get(..19).unwrap_or(t).replace('T', " ");
     let address = context.source_of(migration)?;
-    let place = now_binlog(context, &address).position.map(|p| BinlogPlace {
+    let place = binlog_at_start(context, &address).position.map(|p| BinlogPlace {
         file: p.file,
         position: p.offset,
         gtid_set: p.gtid,
