@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::args::{Apply, Global, Locking};
-use super::session::{Session, addresses, duration, print};
+use super::session::{Session, addresses, duration, print, read_plan};
 use super::signals;
 use crate::drive::lock::{self, Locked};
 use crate::drive::recovery;
@@ -87,7 +87,6 @@ pub async fn run(global: &Global, args: &Apply, style: Style) -> Outcome<ExitKin
         servers,
         parallelism: args.parallelism,
         json: args.json,
-        confirm: args.confirm.clone(),
         show_keys: args.show_keys,
     };
     execute(session, order, style).await
@@ -130,19 +129,6 @@ pub async fn take_lock(session: &Session, args: &Locking, command: &str) -> Outc
         eprintln!("The lock of a run that died was taken over: {dead}.");
     }
     Ok(Some(locked))
-}
-
-fn read_plan(path: &Path) -> Outcome<PlanFile> {
-    let place = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| {
-        Failure::new(
-            "MIG4101",
-            format!("open the plan {place}"),
-            error.to_string(),
-            "Name a file that `mig plan -out=FILE` wrote. Nothing was touched.",
-        )
-    })?;
-    plan_seal::open(&bytes, &place)
 }
 
 /// Addresses that the plan does again because they were named.
@@ -341,13 +327,12 @@ pub struct Order {
     pub servers: BTreeMap<StepAddr, Arc<dyn Server>>,
     pub parallelism: usize,
     pub json: bool,
-    pub confirm: Option<String>,
     pub show_keys: bool,
 }
 
 /// Runs the plan's graph and shows how it goes.
 pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<ExitKind> {
-    let Order { plan, state, world, servers, parallelism, json, confirm, show_keys } = order;
+    let Order { plan, state, world, servers, parallelism, json, show_keys } = order;
     let state = state.unwrap_or_else(|| State::new(format!("{:032x}", rand::random::<u128>())));
     let open_run = OpenRun::new(plan.digest.clone(), plan.body.state_digest.clone());
     let graph = Arc::new(plan.body.graph.clone());
@@ -361,7 +346,6 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         clock: clock.clone(),
         world,
         servers,
-        confirm,
         show_keys,
     };
     let context = Arc::new(Context::new(parts, &graph));

@@ -36,7 +36,6 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
         servers,
         parallelism: args.parallelism,
         json: args.json,
-        confirm: args.confirm.clone(),
         show_keys: false,
     };
     execute(session, order, style).await

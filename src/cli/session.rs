@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::drive::recovery;
 use crate::formats::facts::{Position, World};
 use crate::formats::manifest::TableManifest;
-use crate::formats::plan::{Body, Mode, PlanFile};
+use crate::formats::plan::{Mode, PlanFile};
 use crate::formats::plan_seal;
 use crate::formats::spec::model::{Migration, Spec};
 use crate::formats::spec::{self, Inputs, SourceFile};
@@ -164,23 +164,11 @@ impl Session {
         replace: &std::collections::BTreeSet<StepAddr>,
         drop_target_data: bool,
     ) -> Outcome<PlanFile> {
-        let (body, estimates) = self.body(state, world, mode, replace, drop_target_data)?;
-        let header = plan_seal::header(&self.clock.now(), self.spec.plan_lifetime_seconds);
-        Ok(plan_seal::seal(header, body, estimates))
-    }
-
-    fn body(
-        &self,
-        state: Option<&State>,
-        world: &World,
-        mode: Mode,
-        replace: &std::collections::BTreeSet<StepAddr>,
-        drop_target_data: bool,
-    ) -> Outcome<(Body, crate::formats::plan::Estimates)> {
         let (mut body, estimates) =
             plan(&Question { spec: &self.spec, state, world, mode, replace, drop_target_data })?;
         body.diagnostics.extend(self.warnings.iter().cloned());
-        Ok((body, estimates))
+        let header = plan_seal::header(&self.clock.now(), self.spec.plan_lifetime_seconds);
+        Ok(plan_seal::seal(header, body, estimates))
     }
 }
 
@@ -219,6 +207,20 @@ fn manifest(dir: &Path, table: &TableName) -> Option<Digest> {
     let manifest: TableManifest = serde_json::from_slice(&bytes).ok()?;
     let there = |file: &str, bytes: u64| std::fs::metadata(dir.join(file)).is_ok_and(|m| m.len() == bytes);
     manifest.parts.iter().all(|part| there(&part.file, part.bytes)).then(|| manifest.digest())
+}
+
+/// Reads a plan file and checks that it is whole and of this version.
+pub fn read_plan(path: &Path) -> Outcome<PlanFile> {
+    let place = path.display().to_string();
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::new(
+            "MIG4101",
+            format!("open the plan {place}"),
+            error.to_string(),
+            "Name a file that `mig plan -out=FILE` wrote. Nothing was touched.",
+        )
+    })?;
+    plan_seal::open(&bytes, &place)
 }
 
 /// The addresses of `-replace`.

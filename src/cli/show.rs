@@ -1,11 +1,7 @@
 //! `mig show`, `mig graph`, `mig state …`: views of what is recorded or planned. They change nothing.
 
-use std::path::Path;
-
 use super::args::{Global, Graph, Show, State, StateCommand};
-use super::session::{Session, print};
-use crate::formats::plan::PlanFile;
-use crate::formats::plan_seal;
+use super::session::{Session, print, read_plan};
 use crate::screen;
 use crate::screen::style::Style;
 use crate::words::addr::StepAddr;
@@ -13,7 +9,7 @@ use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub fn run(global: &Global, args: &Show, style: Style) -> Outcome<ExitKind> {
     if let Some(path) = &args.plan {
-        let plan = open(path)?;
+        let plan = read_plan(path)?;
         if args.json {
             print(&format!("{}\n", serde_json::to_string_pretty(&screen::plan::json(&plan)).unwrap_or_default()));
         } else {
@@ -34,7 +30,7 @@ pub fn run(global: &Global, args: &Show, style: Style) -> Outcome<ExitKind> {
 
 pub async fn graph(global: &Global, args: &Graph) -> Outcome<ExitKind> {
     let plan = match &args.plan {
-        Some(path) => open(path)?,
+        Some(path) => read_plan(path)?,
         None => {
             let session = Session::open(global, &args.variables)?;
             super::plan::make(&session, false, false, &Default::default()).await?
@@ -68,17 +64,4 @@ pub fn state(global: &Global, args: &State, style: Style) -> Outcome<ExitKind> {
         }
     }
     Ok(ExitKind::Success)
-}
-
-fn open(path: &Path) -> Outcome<PlanFile> {
-    let place = path.display().to_string();
-    let bytes = std::fs::read(path).map_err(|error| {
-        Failure::new(
-            "MIG4101",
-            format!("open the plan {place}"),
-            error.to_string(),
-            "Name a file that `mig plan -out=FILE` wrote.",
-        )
-    })?;
-    plan_seal::open(&bytes, &place)
 }

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::formats::facts::{MigrationFacts, World};
+use crate::formats::facts::{MigrationFacts, ServerFacts, World};
 use crate::formats::inputs::TableInputs;
 use crate::formats::plan::{Graph, Node};
 use crate::formats::spec::model::{Migration, Spec, ZeroDates};
+use crate::formats::structure::TableEstimate;
 use crate::seams::clock::Clock;
 use crate::seams::sql::{Connection, Role, Server};
 use crate::think::plan::desired::{runner_addr, source_addr, target_addr, workdir};
@@ -41,8 +42,6 @@ pub struct Context {
     migrations: BTreeMap<String, Arc<Lines>>,
     /// Plain look-and-create connections to targets and looks at sources, by address.
     servers: BTreeMap<StepAddr, Arc<dyn Server>>,
-    /// `-confirm=HOST`.
-    pub confirm: Option<String>,
     /// `-show-keys`.
     pub show_keys: bool,
 }
@@ -57,7 +56,6 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     pub world: World,
     pub servers: BTreeMap<StepAddr, Arc<dyn Server>>,
-    pub confirm: Option<String>,
     pub show_keys: bool,
 }
 
@@ -137,7 +135,6 @@ impl Context {
             nodes,
             migrations,
             servers: parts.servers,
-            confirm: parts.confirm,
             show_keys: parts.show_keys,
         }
     }
@@ -156,6 +153,17 @@ impl Context {
 
     pub fn facts(&self, addr: &StepAddr) -> Outcome<&MigrationFacts> {
         addr.migration().and_then(|name| self.world.migrations.get(name)).ok_or_else(|| missing(addr))
+    }
+
+    /// A server as it was seen when the run began.
+    pub fn seen(&self, addr: &StepAddr) -> Option<&ServerFacts> {
+        self.world.servers.get(&addr.to_string())
+    }
+
+    /// The source's own guess of a table, for the screen and the size of chunks.
+    pub fn estimate(&self, addr: &StepAddr) -> Outcome<TableEstimate> {
+        let table = addr.table().ok_or_else(|| missing(addr))?;
+        Ok(self.facts(addr)?.source.table(&table).map(|t| t.estimate).unwrap_or_default())
     }
 
     pub fn lines(&self, addr: &StepAddr) -> Outcome<Arc<Lines>> {

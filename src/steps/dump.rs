@@ -48,7 +48,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     let migration = context.migration(&node.addr)?;
     let dir = context.dump_dir(migration);
     std::fs::create_dir_all(dir.join("manifest")).map_err(|e| file_fault("make the folder of the dump", &dir, &e))?;
-    let estimate = context.facts(&node.addr)?.source.table(&name).map(|t| t.estimate).unwrap_or_default();
+    let estimate = context.estimate(&node.addr)?;
     ctx.total(estimate.rows, estimate.data_bytes);
     let job = Arc::new(Job {
         context: context.clone(),
@@ -61,20 +61,20 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         dir,
     });
 
-    let anew = format!("replaced by {}", context.plan_digest.short());
-    if node.action == Action::Replace && !ctx.resume.notes.contains_key(&anew) {
+    let note = format!("replaced by {}", context.plan_digest.short());
+    let anew = node.action == Action::Replace && !ctx.resume.notes.contains_key(&note);
+    if anew {
         ctx.reset().await?;
-        ctx.note(&anew, json!(true)).await?;
+        ctx.note(&note, json!(true)).await?;
         job.remove_files()?;
     } else if ctx.resume.parts.is_empty() {
         job.remove_files()?;
     }
     let parts = match chunk::usable_for_ranges(&job.table) {
         Some(keys) => {
-            let fresh = node.action == Action::Replace && !ctx.resume.notes.contains_key(&anew);
             let chunk_bytes = migration.dump.chunk_bytes.unwrap_or(AUTO_CHUNK_BYTES).min(job.file_size);
             let rows = rows_per_chunk(estimate.rows, estimate.data_bytes, chunk_bytes);
-            job.clone().by_ranges(keys, rows, fresh).await?
+            job.clone().by_ranges(keys, rows, anew).await?
         }
         None => {
             if !ctx.resume.parts.is_empty() {
@@ -157,12 +157,12 @@ impl Job {
     }
 
     /// Walks along the key, one border at a time, and dumps the chunks between the borders.
-    async fn by_ranges(self: Arc<Self>, keys: Vec<KeyColumn>, rows: u64, fresh: bool) -> Outcome<Vec<PartEntry>> {
+    async fn by_ranges(self: Arc<Self>, keys: Vec<KeyColumn>, rows: u64, anew: bool) -> Outcome<Vec<PartEntry>> {
         let mut entries = Vec::new();
         let mut work: JoinSet<Outcome<PartEntry>> = JoinSet::new();
         let mut next = 1;
         let mut last: Option<Range> = None;
-        let resume = if fresh { Default::default() } else { self.ctx.resume.parts.clone() };
+        let resume = if anew { Default::default() } else { self.ctx.resume.parts.clone() };
         for (number, part) in &resume {
             let range: Range = read(&part.border)?;
             next = next.max(number + 1);

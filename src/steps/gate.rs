@@ -8,6 +8,7 @@ use crate::formats::facts::{GateOutcome, ServerFacts};
 use crate::formats::inputs::GateInputs;
 use crate::formats::plan::Node;
 use crate::think::gates;
+use crate::words::addr::StepAddr;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
@@ -16,7 +17,7 @@ pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
     let facts = context.facts(&node.addr)?;
     let nothing = ServerFacts::default();
     let (source, target) = (context.source_of(migration)?, context.target_of(migration)?);
-    let seen = |addr: &crate::words::addr::StepAddr| context.world.servers.get(&addr.to_string()).unwrap_or(&nothing);
+    let seen = |addr: &StepAddr| context.seen(addr).unwrap_or(&nothing);
     let verdicts = gates::judge_all(
         migration,
         seen(&source),

@@ -44,6 +44,8 @@ struct Job {
     form: Form,
     /// The target takes any byte in a LOAD DATA stream.
     raw_bytes: bool,
+    /// The LOAD DATA statement.
+    statement: String,
     batch_bytes: usize,
     keep: bool,
     /// Whether what was recorded before still counts.
@@ -74,10 +76,14 @@ async fn take_parts(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: bo
     let target = context.target_of(migration)?;
     let takes_load_data =
         ctx.upstream_outputs(&target).and_then(|o| o.get("load_data").and_then(Value::as_bool)).unwrap_or(false);
-    let flavor = context.world.servers.get(&target.to_string()).map(|facts| facts.flavor);
+    let flavor = context.seen(&target).map(|facts| facts.flavor);
     let raw_bytes = flavor == Some(crate::formats::facts::Flavor::Tidb);
-    let estimate = context.facts(&node.addr)?.source.table(&name).map(|t| t.estimate).unwrap_or_default();
+    let estimate = context.estimate(&node.addr)?;
     ctx.total(estimate.rows, estimate.data_bytes);
+    let columns: Vec<_> = structure.source.data_columns().collect();
+    let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
+    let encoder = TsvEncoder::new(columns.iter().map(|c| dumpfile::load_form(c, raw_bytes)).collect());
+    let statement = encoder.statement(&name, &names, "mig");
     let job = Arc::new(Job {
         context: context.clone(),
         lines,
@@ -89,6 +95,7 @@ async fn take_parts(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: bo
         dir: context.dump_dir(migration),
         form: if takes_load_data { Form::LoadData } else { Form::Insert },
         raw_bytes,
+        statement,
         batch_bytes: usize::try_from(migration.load.batch_bytes.unwrap_or(AUTO_BATCH_BYTES)).unwrap_or(8 << 20),
         keep: migration.dump.keep,
         resumed,
@@ -366,12 +373,7 @@ impl Job {
         for payload in batch.payload {
             match self.form {
                 Form::LoadData => {
-                    let columns: Vec<_> = self.table.data_columns().collect();
-                    let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
-                    let encoder =
-                        TsvEncoder::new(columns.iter().map(|c| dumpfile::load_form(c, self.raw_bytes)).collect());
-                    let sql = encoder.statement(&self.table.name, &names, "mig");
-                    let done = connection.load_data(&sql, payload).await.map_err(|f| self.stop(&f))?;
+                    let done = connection.load_data(&self.statement, payload).await.map_err(|f| self.stop(&f))?;
                     // LOCAL implies IGNORE: a bad or second row is a warning there, so anything but "all of them,
                     // none skipped, no warning" is a failure.
                     if done.affected != rows || done.warnings > 0 || !clean(&done.info, rows) {

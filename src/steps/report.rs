@@ -17,7 +17,7 @@ use crate::formats::certificate::{
     TableProof, Three, Totals, ViewProof, WritesOutcome, WritesProof,
 };
 use crate::formats::dumpfile::{self, BinlogPlace, DumpFile};
-use crate::formats::facts::{Binlog, Position, Verdict, WritesFacts};
+use crate::formats::facts::{MigrationFacts, Position, Verdict};
 use crate::formats::inputs::{ReportInputs, TableInputs};
 use crate::formats::manifest::{self, TableManifest};
 use crate::formats::plan::Node;
@@ -42,7 +42,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     let migration = context.migration(&node.addr)?;
     let facts = context.facts(&node.addr)?;
     let (source, target) = (context.source_of(migration)?, context.target_of(migration)?);
-    let there = read_back(context, migration).await?;
+    let there = read_back(context, migration, facts).await?;
     let mut unproven = Vec::new();
     let mut tables = Vec::new();
     for key in &inputs.tables {
@@ -65,8 +65,9 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         }
     }
     let party = |addr: &StepAddr| {
-        let facts = context.world.servers.get(&addr.to_string()).cloned().unwrap_or_default();
-        Party { address: addr.to_string(), identity: facts.identity, version: facts.version }
+        let (identity, version) =
+            context.seen(addr).map(|f| (f.identity.clone(), f.version.clone())).unwrap_or_default();
+        Party { address: addr.to_string(), identity, version }
     };
     let programs = facts.source.triggers.iter().chain(&facts.source.routines).chain(&facts.source.events);
     let not_moved = programs.map(|program| NotMoved {
@@ -137,8 +138,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
 }
 
 /// The selected schemas as the target has them now.
-async fn read_back(context: &Context, migration: &Migration) -> Outcome<Inventory> {
-    let facts = context.world.migrations.get(&migration.name).cloned().unwrap_or_default();
+async fn read_back(context: &Context, migration: &Migration, facts: &MigrationFacts) -> Outcome<Inventory> {
     let names: std::collections::BTreeSet<TableName> = facts
         .source
         .tables
@@ -174,9 +174,10 @@ fn table_proof(
         Some("count") => ProvenBy::Count,
         _ => ProvenBy::NotVerified,
     };
-    let source_facts =
-        context.world.servers.get(&context.target_of(migration)?.to_string()).cloned().unwrap_or_default();
-    let changes = rewrite::for_target(&structure.source, &source_facts, &migration.gates).changes;
+    let changes = match context.seen(&context.target_of(migration)?) {
+        Some(target) => rewrite::for_target(&structure.source, target, &migration.gates).changes,
+        None => Vec::new(),
+    };
     let content = proven_by.sees_content();
     Ok(TableProof {
         table: name.key(),
@@ -264,18 +265,15 @@ async fn writes(
     let Some(first) = first else { return Ok(cannot("the binlog position was not to be had".into())) };
     let mut connection = server.connect(&Role::Look).await?;
     let now = server_facts(&mut *connection, None).await?.binlog;
-    let Some(last) = &now.position else { return Ok(cannot(format!("the binlog could not be read: {}", now.fault))) };
-    if *last == first {
+    if now.position.as_ref() == Some(&first) {
         return Ok(WritesProof {
             outcome: WritesOutcome::Proven,
             how: "the binlog's position before the first and after the last part is the same".into(),
             text: format!("No event was written to the binlog. {UNSEEN}"),
         });
     }
-    // The parents of cascades count too: what a cascade changes is not in the binlog.
-    let counted = binlog::counted(&context.facts(&ctx.addr)?.source);
-    let selected = |schema: &str, name: &str| counted.contains(&TableName::new(schema, name));
-    let seen: WritesFacts = binlog::writes_between(&*server, &now, &first, last, &selected).await;
+    let source = &context.facts(&ctx.addr)?.source;
+    let seen = binlog::writes_since(&*server, &now, &first, &migration.tables, source).await;
     if !seen.changed_tables.is_empty() {
         return Ok(WritesProof {
             outcome: WritesOutcome::Detected,
@@ -296,11 +294,6 @@ async fn writes(
         how: "the binlog's events between the first and the last part".into(),
         text: format!("The binlog moved, and no event in it is on a moved table. {UNSEEN}"),
     })
-}
-
-/// The binlog as it was when the run began: what the dump's `metadata` names.
-fn binlog_at_start(context: &Context, address: &StepAddr) -> Binlog {
-    context.world.servers.get(&address.to_string()).map(|f| f.binlog.clone()).unwrap_or_default()
 }
 
 /// Makes the folder of the dump a whole one: schema files, the manifest of all tables, `metadata` last.
@@ -339,11 +332,9 @@ fn finish_dump(context: &Context, migration: &Migration, inputs: &ReportInputs) 
     let now = context.clock.now();
     let text = |t: &str| t.get(..19).unwrap_or(t).replace('T', " ");
     let address = context.source_of(migration)?;
-    let place = binlog_at_start(context, &address).position.map(|p| BinlogPlace {
-        file: p.file,
-        position: p.offset,
-        gtid_set: p.gtid,
-    });
+    // As it stood when the run began.
+    let start = context.seen(&address).and_then(|facts| facts.binlog.position.as_ref());
+    let place = start.map(|p| BinlogPlace { file: p.file.clone(), position: p.offset, gtid_set: p.gtid.clone() });
     write_file(&dir, dumpfile::METADATA, dumpfile::metadata_text(&text(&now), place.as_ref(), &text(&now)).as_bytes())
 }
 

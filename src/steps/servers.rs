@@ -12,8 +12,7 @@ use crate::words::error::{Failure, Outcome};
 
 /// Records the server's identity.
 pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
-    let address = node.addr.to_string();
-    let facts = context.world.servers.get(&address).ok_or_else(|| {
+    let facts = context.seen(&node.addr).ok_or_else(|| {
         Failure::new("MIG5102", "read the server's identity", "it was not looked at", "Run `mig apply` again.")
     })?;
     if let Some(fault) = &facts.fault {

@@ -53,7 +53,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     let migration = context.migration(&node.addr)?;
     let keys = chunk::usable_for_ranges(&structure.source)
         .filter(|keys| chunk::target_ranges_safe(keys, &structure.source, &structure.target));
-    let estimate = context.facts(&node.addr)?.source.table(&name).map(|t| t.estimate).unwrap_or_default();
+    let estimate = context.estimate(&node.addr)?;
     ctx.total(estimate.rows, estimate.data_bytes);
     let job = Arc::new(Job {
         context: context.clone(),
@@ -125,7 +125,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     let seen = results.iter().fold(PartHash::default(), |sum, (_, _, c)| sum.merged(&c.dumped));
     if seen != whole || job.count_only || results.is_empty() {
         // Not every part came by (no ranges, or the load was complete before): the table is verified whole.
-        let compared = job.compare(None, "", whole, whole.rows).await?;
+        let compared = job.compare("", whole, whole.rows).await?;
         results = vec![(0, None, compared)];
     }
     job.judge(results, whole).await
@@ -151,11 +151,11 @@ impl Job {
         entry: PartEntry,
     ) -> Outcome<(u32, Option<Range>, Compared)> {
         let predicate = chunk::predicate(&range, &keys).map_err(|e| broken(&e.to_string()))?;
-        let compared = self.compare(Some(number), &predicate, entry.hash, entry.rows).await?;
+        let compared = self.compare(&predicate, entry.hash, entry.rows).await?;
         Ok((number, Some(range), compared))
     }
 
-    async fn compare(&self, _part: Option<u32>, predicate: &str, dumped: PartHash, rows: u64) -> Outcome<Compared> {
+    async fn compare(&self, predicate: &str, dumped: PartHash, rows: u64) -> Outcome<Compared> {
         let mut attempt = 0;
         loop {
             match self.compare_once(predicate, dumped).await {

@@ -2,12 +2,18 @@
 //! Knows statements by their first words only; no value of a row or of a statement is kept.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use crate::formats::facts::{Binlog, Flavor, Position, WritesFacts};
+use crate::formats::filter::{Filter, is_system_schema};
 use crate::formats::structure::Inventory;
 use crate::seams::sql::{Change, Server};
 use crate::words::addr::TableName;
 
+/// How long reading it may take.
+const READING_TIME: Duration = Duration::from_secs(600);
 /// How many statements are named.
 const NAMED: usize = 10;
 
@@ -40,6 +46,33 @@ pub async fn writes_between(
         (Ok(true), None) => String::new(),
     };
     facts
+}
+
+/// What was written since `from` to a table that a migration moves: the selected ones, those whose writes cascade to
+/// them, and any other name that its filter (`rules`) takes, which may be gone by now. Told within a time.
+pub async fn writes_since(
+    server: &dyn Server,
+    binlog: &Binlog,
+    from: &Position,
+    rules: &[String],
+    source: &Inventory,
+) -> WritesFacts {
+    let Some(to) = &binlog.position else {
+        let unproven = if binlog.fault.is_empty() { "the binlog is off".into() } else { binlog.fault.clone() };
+        return WritesFacts { from: from.clone(), unproven, ..WritesFacts::default() };
+    };
+    let counted = counted(source);
+    let filter = Filter::parse(rules).unwrap_or_default();
+    let selected = |schema: &str, name: &str| {
+        counted.contains(&TableName::new(schema, name)) || (!is_system_schema(schema) && filter.matches(schema, name))
+    };
+    let read = writes_between(server, binlog, from, to, &selected);
+    timeout(READING_TIME, read).await.unwrap_or_else(|_| WritesFacts {
+        from: from.clone(),
+        to: to.clone(),
+        unproven: format!("reading the binlog took longer than {} s", READING_TIME.as_secs()),
+        ..WritesFacts::default()
+    })
 }
 
 /// The tables on which a write counts: the selected ones, and those whose foreign keys carry a write on to a selected

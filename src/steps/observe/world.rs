@@ -250,25 +250,8 @@ async fn writes(
     source: &Inventory,
 ) -> Option<WritesFacts> {
     let from = look.begun.get(&of.name)?;
-    let Some(to) = &facts.binlog.position else {
-        let unproven =
-            if facts.binlog.fault.is_empty() { "the binlog is off".into() } else { facts.binlog.fault.clone() };
-        return Some(WritesFacts { from: from.clone(), unproven, ..WritesFacts::default() });
-    };
     let server = look.servers.get(address)?;
-    let counted = binlog::counted(source);
-    let filter = Filter::parse(&of.tables).unwrap_or_default();
-    // A table that is gone by now was selected when it was written.
-    let selected = |schema: &str, name: &str| {
-        counted.contains(&TableName::new(schema, name)) || (!is_system_schema(schema) && filter.matches(schema, name))
-    };
-    let read = binlog::writes_between(server.as_ref(), &facts.binlog, from, to, &selected);
-    Some(timeout(MIGRATION_TIME, read).await.unwrap_or_else(|_| WritesFacts {
-        from: from.clone(),
-        to: to.clone(),
-        unproven: format!("reading the binlog took longer than {} s", MIGRATION_TIME.as_secs()),
-        ..WritesFacts::default()
-    }))
+    Some(binlog::writes_since(server.as_ref(), &facts.binlog, from, &of.tables, source).await)
 }
 
 /// Free bytes where a folder is or would be made, and why it cannot be used. Nothing is written to find out.
