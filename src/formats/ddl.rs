@@ -1,7 +1,7 @@
 //! DDL out of structure: what is created on a target, and the text of the plan's diff. Rendered from information_schema
 //! alone, since SHOW CREATE TABLE leaves out a charset's default collation, and the target's default is another one.
 //! Renders what it is given: what a target cannot take was changed before, by [`crate::think::rewrite`]. Never renders
-//! engines, row formats, AUTO_INCREMENT counters and definers.
+//! row formats, AUTO_INCREMENT counters and definers; the engine only for a target that has several.
 
 pub mod expression;
 #[cfg(test)]
@@ -11,7 +11,8 @@ pub mod partitioning;
 
 use self::expression::{expression_text, without_outer_parentheses};
 pub use self::literals::{clock_function, lob, sql_string};
-use super::structure::{Column, ForeignKey, Index, IndexPart, Schema, Table, TableEstimate, View};
+use super::facts::Flavor;
+use super::structure::{Check, Column, ForeignKey, Index, IndexPart, Schema, Table, TableEstimate, View};
 use crate::words::addr::sql_ident;
 use crate::words::digest::Digest;
 
@@ -20,6 +21,30 @@ use crate::words::digest::Digest;
 pub struct DdlOptions {
     /// Render CHECK constraints: only where the target enforces them.
     pub checks: bool,
+    /// Whose SQL is written.
+    pub dialect: Dialect,
+}
+
+/// Where the servers' SQL for one structure differs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    #[default]
+    Tidb,
+    /// Names the engine.
+    Mysql,
+    /// Names the engine; an index that the optimizer leaves aside is IGNORED, and a CHECK constraint that is called like
+    /// a column stands at it: so MariaDB tells a JSON column from a text.
+    Mariadb,
+}
+
+impl From<Flavor> for Dialect {
+    fn from(flavor: Flavor) -> Self {
+        match flavor {
+            Flavor::Tidb => Self::Tidb,
+            Flavor::Mysql => Self::Mysql,
+            Flavor::Mariadb => Self::Mariadb,
+        }
+    }
 }
 
 /// `CREATE TABLE` in one line, without foreign keys ([`foreign_keys`] come after the load).
@@ -102,17 +127,20 @@ struct Parts {
 
 impl Parts {
     fn of(table: &Table, options: DdlOptions) -> Self {
-        let mut lines: Vec<String> = table.columns.iter().map(column_text).collect();
-        lines.extend(table.indexes.iter().map(index_text));
-        if options.checks {
-            lines.extend(table.checks.iter().map(|check| {
-                let clause = expression_text(&check.clause);
-                let enforced = if check.enforced { "" } else { " NOT ENFORCED" };
-                let clause = without_outer_parentheses(&clause);
-                format!("CONSTRAINT {} CHECK ({clause}){enforced}", sql_ident(&check.name))
-            }));
-        }
+        let checks: &[Check] = if options.checks { &table.checks } else { &[] };
+        let at_column = |name: &str| checks.iter().find(|c| options.dialect == Dialect::Mariadb && c.name == name);
+        let columns = table.columns.iter().map(|column| match at_column(&column.name) {
+            Some(check) => format!("{} {}", column_text(column), check_text(check)),
+            None => column_text(column),
+        });
+        let mut lines: Vec<String> = columns.collect();
+        lines.extend(table.indexes.iter().map(|index| index_text(index, options.dialect)));
+        let apart = checks.iter().filter(|c| options.dialect != Dialect::Mariadb || table.column(&c.name).is_none());
+        lines.extend(apart.map(|check| format!("CONSTRAINT {} {}", sql_ident(&check.name), check_text(check))));
         let mut tail = format!("DEFAULT CHARACTER SET={} COLLATE={}", table.charset, table.collation);
+        if options.dialect != Dialect::Tidb && !table.engine.is_empty() {
+            tail = format!("ENGINE={} {tail}", table.engine);
+        }
         if !table.comment.is_empty() {
             tail.push_str(&format!(" COMMENT={}", sql_string(&table.comment)));
         }
@@ -163,7 +191,13 @@ fn column_text(column: &Column) -> String {
     sql
 }
 
-fn index_text(index: &Index) -> String {
+fn check_text(check: &Check) -> String {
+    let clause = expression_text(&check.clause);
+    let enforced = if check.enforced { "" } else { " NOT ENFORCED" };
+    format!("CHECK ({}){enforced}", without_outer_parentheses(&clause))
+}
+
+fn index_text(index: &Index, dialect: Dialect) -> String {
     let parts: Vec<String> = index.parts.iter().map(part_text).collect();
     let name = sql_ident(&index.name);
     let head = match (index.name.as_str(), index.kind.as_str()) {
@@ -175,7 +209,7 @@ fn index_text(index: &Index) -> String {
     };
     let mut sql = format!("{head} ({})", parts.join(", "));
     if !index.visible {
-        sql.push_str(" INVISIBLE");
+        sql.push_str(if dialect == Dialect::Mariadb { " IGNORED" } else { " INVISIBLE" });
     }
     if !index.comment.is_empty() {
         sql.push_str(&format!(" COMMENT {}", sql_string(&index.comment)));

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::formats::facts::{MigrationFacts, ServerFacts, World};
 use crate::formats::inputs::TableInputs;
 use crate::formats::plan::{Graph, Node};
-use crate::formats::spec::model::{Migration, Spec, ZeroDates};
+use crate::formats::spec::model::{self, Migration, Spec, ZeroDates};
 use crate::formats::structure::TableEstimate;
 use crate::seams::clock::Clock;
 use crate::seams::sql::{Connection, Role, Server};
@@ -22,6 +22,9 @@ use crate::words::error::{Failure, Outcome};
 
 /// A connection is not kept longer than this: public endpoints of TiDB Cloud cut one after 30 minutes.
 const RECYCLE_AFTER: Duration = Duration::from_secs(20 * 60);
+
+/// Nor used again after lying idle for this long: a loader's session lets go after 60 seconds (contract, "Sessions").
+const IDLE_AT_MOST: Duration = Duration::from_secs(40);
 
 /// Connections that a loader opens where `threads = "auto"` and the target's cores cannot be asked.
 const AUTO_LOAD_THREADS: u32 = 4;
@@ -184,8 +187,12 @@ impl Context {
 
     /// The ledger schema of a migration's target.
     pub fn ledger_schema(&self, migration: &Migration) -> Outcome<&str> {
-        let target = self.spec.targets.get(&migration.target).ok_or_else(|| unknown(&migration.target))?;
-        Ok(&target.ledger_schema)
+        Ok(&self.target_block(migration)?.ledger_schema)
+    }
+
+    /// The spec's block of a migration's target.
+    pub fn target_block(&self, migration: &Migration) -> Outcome<&model::Server> {
+        self.spec.targets.get(&migration.target).ok_or_else(|| unknown(&migration.target))
     }
 
     /// The structure of a table, from its `table` step.
@@ -236,12 +243,15 @@ fn unknown(name: &str) -> Failure {
     Failure::new("MIG5102", "find a server", format!("the spec has no block named {name}"), "Make the plan again.")
 }
 
+/// Connections that wait for work: when each was made, and when it was given back.
+type Idle = Arc<Mutex<Vec<(Box<dyn Connection>, Instant, Instant)>>>;
+
 /// Connections of one role to one server, under a ceiling. A connection is taken for a piece of work and given back.
 pub struct Pool {
     server: Arc<dyn Server>,
     role: Role,
     permits: Arc<Semaphore>,
-    idle: Arc<Mutex<Vec<(Box<dyn Connection>, Instant)>>>,
+    idle: Idle,
     pub ceiling: u32,
 }
 
@@ -268,7 +278,7 @@ impl Pool {
         loop {
             let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
             match idle {
-                Some((connection, born)) if born.elapsed() < RECYCLE_AFTER => {
+                Some((connection, born, idle)) if born.elapsed() < RECYCLE_AFTER && idle.elapsed() < IDLE_AT_MOST => {
                     return Ok(Line { connection, born, home: self.idle.clone(), _permit: permit });
                 }
                 Some(_) => {}
@@ -288,13 +298,13 @@ impl Pool {
 pub struct Line {
     pub connection: Box<dyn Connection>,
     born: Instant,
-    home: Arc<Mutex<Vec<(Box<dyn Connection>, Instant)>>>,
+    home: Idle,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Line {
     /// Only after work that ended well: no open transaction, no half-read result.
     pub fn give_back(self) {
-        self.home.lock().unwrap_or_else(PoisonError::into_inner).push((self.connection, self.born));
+        self.home.lock().unwrap_or_else(PoisonError::into_inner).push((self.connection, self.born, Instant::now()));
     }
 }

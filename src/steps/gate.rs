@@ -17,13 +17,15 @@ pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
     let facts = context.facts(&node.addr)?;
     let nothing = ServerFacts::default();
     let (source, target) = (context.source_of(migration)?, context.target_of(migration)?);
+    let block = context.target_block(migration)?;
     let seen = |addr: &StepAddr| context.seen(addr).unwrap_or(&nothing);
     let verdicts = gates::judge_all(
         migration,
         seen(&source),
         seen(&target),
         facts,
-        context.ledger_schema(migration)?,
+        &block.label,
+        &block.ledger_schema,
         Some(&context.lineage),
     );
     let verdict = verdicts.into_iter().find(|(name, _)| *name == inputs.gate).map(|(_, verdict)| verdict);

@@ -17,7 +17,7 @@ use crate::formats::certificate::{
     TableProof, Three, Totals, ViewProof, WritesOutcome, WritesProof,
 };
 use crate::formats::dumpfile::{self, BinlogPlace, DumpFile};
-use crate::formats::facts::{MigrationFacts, Position, Verdict};
+use crate::formats::facts::{Flavor, MigrationFacts, Position, Verdict};
 use crate::formats::inputs::{ReportInputs, TableInputs};
 use crate::formats::manifest::{self, TableManifest};
 use crate::formats::plan::Node;
@@ -69,11 +69,12 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
             context.seen(addr).map(|f| (f.identity.clone(), f.version.clone())).unwrap_or_default();
         Party { address: addr.to_string(), identity, version }
     };
+    let tidb = context.seen(&target).is_some_and(|seen| seen.flavor == Flavor::Tidb);
     let programs = facts.source.triggers.iter().chain(&facts.source.routines).chain(&facts.source.events);
     let not_moved = programs.map(|program| NotMoved {
         kind: program.kind.to_lowercase(),
         name: format!("{}.{}", program.schema, program.name),
-        why: "TiDB has no such programs, or mig does not move them".into(),
+        why: if tidb { "TiDB has no such programs" } else { "mig does not move programs" }.into(),
     });
     let left_out = migration.dump.where_.iter().map(|(table, condition)| NotMoved {
         kind: "rows".into(),

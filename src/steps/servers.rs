@@ -1,10 +1,11 @@
 //! `source.…` and `target.…`: reads who the server is. At first contact a target gets its ledger, and in it the random
-//! id that stands for the cluster.
+//! id that stands for a TiDB cluster (contract, "Secrets").
 
 use serde_json::{Value, json};
 
 use super::context::Context;
 use super::ledger;
+use crate::formats::facts::Flavor;
 use crate::formats::plan::Node;
 use crate::seams::sql::Role;
 use crate::words::addr::StepKind;
@@ -31,7 +32,11 @@ pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
         let server = context.server(&node.addr)?;
         let role = Role::Write { keep_zero_dates: false, session: Default::default() };
         let mut connection = server.connect(&role).await?;
-        server_id = ledger::prepare(&mut *connection, &schema, &facts.server_id).await?;
+        let minted = ledger::prepare(&mut *connection, &schema, &facts.server_id).await?;
+        // MySQL and MariaDB have a name of their own; the ledger of a TiDB gives it one.
+        if facts.flavor == Flavor::Tidb {
+            server_id = minted;
+        }
         load_data = Some(facts.local_infile && ledger::takes_load_data(&mut *connection, &schema).await?);
     }
     let mut outputs = json!({ "server_id": server_id, "version": facts.version, "flavor": facts.flavor });

@@ -33,6 +33,8 @@ pub struct Subject<'a> {
     pub source: &'a ServerFacts,
     pub target: &'a ServerFacts,
     pub facts: &'a MigrationFacts,
+    /// The first label of the target's block: `tidb`, `mysql`.
+    pub target_kind: &'a str,
     /// Of the target's block: `mig_ledger`.
     pub ledger_schema: &'a str,
     /// Of the state; none before the first apply.
@@ -47,10 +49,11 @@ pub fn judge_all(
     source: &ServerFacts,
     target: &ServerFacts,
     facts: &MigrationFacts,
+    target_kind: &str,
     ledger_schema: &str,
     lineage: Option<&str>,
 ) -> BTreeMap<String, Verdict> {
-    let subject = Subject { migration, source, target, facts, ledger_schema, lineage };
+    let subject = Subject { migration, source, target, facts, target_kind, ledger_schema, lineage };
     NAMES.iter().map(|name| ((*name).to_owned(), judge(name, &subject))).collect()
 }
 

@@ -54,7 +54,7 @@ impl Bed {
         Self::at(PathBuf::from(std::env::var_os(variable)?))
     }
 
-    fn at(dir: PathBuf) -> Option<Self> {
+    pub fn at(dir: PathBuf) -> Option<Self> {
         let env = std::fs::read_to_string(dir.join("env")).ok()?;
         let value = |name: &str| env.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
         Some(Self { kind: value("KIND")?.to_owned(), port: value("PORT")?.parse().ok()?, dir })

@@ -100,7 +100,7 @@ fn keys_checks_comment_and_partitions_stand_below_the_columns() {
                     PRIMARY KEY (`id`),\n  UNIQUE KEY `u` (`b`, `id`) COMMENT 'c''',\n  KEY `p` (`b`(3) DESC) INVISIBLE,\n  KEY `f` ((lower(`b`)))\n) \
                     DEFAULT CHARACTER SET=utf8mb4 COLLATE=utf8mb4_bin COMMENT='ta''b'\nPARTITION BY HASH (`id`) PARTITIONS 2";
     assert_eq!(create_table_pretty(&t, DdlOptions::default()), expected);
-    let checked = create_table_pretty(&t, DdlOptions { checks: true });
+    let checked = create_table_pretty(&t, DdlOptions { checks: true, ..Default::default() });
     assert!(checked.contains(",\n  CONSTRAINT `k` CHECK (`id` > 0) NOT ENFORCED\n"), "{checked}");
 }
 

@@ -27,7 +27,7 @@ const TOPS: &[Top] = &[
     Top { name: "variable", labels: &["NAME"], kinds: &[], later: &[] },
     Top { name: "locals", labels: &[], kinds: &[], later: &[] },
     Top { name: "source", labels: &["KIND", "NAME"], kinds: &["mysql"], later: &["aurora"] },
-    Top { name: "target", labels: &["KIND", "NAME"], kinds: &["tidb"], later: &["mysql"] },
+    Top { name: "target", labels: &["KIND", "NAME"], kinds: &["mysql", "tidb"], later: &[] },
     Top { name: "runner", labels: &["KIND", "NAME"], kinds: &["local"], later: &["ec2", "ssh"] },
     Top { name: "migration", labels: &["NAME"], kinds: &[], later: &[] },
     Top { name: "provider", labels: &["KIND"], kinds: &[], later: &["aws"] },

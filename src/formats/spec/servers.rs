@@ -1,4 +1,4 @@
-//! `source "mysql"`, `target "tidb"`, `runner "local"` and `mig`: blocks -> model.
+//! `source "mysql"`, `target "tidb"`, `target "mysql"`, `runner "local"` and `mig`: blocks -> model.
 
 use hcl_edit::structure::Block;
 
@@ -17,8 +17,15 @@ const SOURCE: Schema = Schema {
     later: &["password_secret", "iam_auth", "cluster_identifier"],
 };
 
-const TARGET: Schema = Schema {
+const TIDB: Schema = Schema {
     attributes: &["host", "port", "username", "password", "tier", "region", "ledger_schema"],
+    blocks: &[Nested::one("tls")],
+    later: &["password_secret", "iam_auth"],
+};
+
+/// Any MySQL-compatible server as a target: what names a place in TiDB Cloud is no attribute of it.
+const MYSQL: Schema = Schema {
+    attributes: &["host", "port", "username", "password", "ledger_schema"],
     blocks: &[Nested::one("tls")],
     later: &["password_secret", "iam_auth"],
 };
@@ -52,7 +59,10 @@ pub(super) fn source(evaluator: &Evaluator, text: usize, block: &Block) -> Read<
 }
 
 pub(super) fn target(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Server> {
-    server(evaluator, text, block, &TARGET, 4000)
+    match labels(block).0.as_str() {
+        "mysql" => server(evaluator, text, block, &MYSQL, 3306),
+        _ => server(evaluator, text, block, &TIDB, 4000),
+    }
 }
 
 /// Labels of a block with a kind and a name.

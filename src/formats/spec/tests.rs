@@ -312,7 +312,7 @@ fn blocks_of_the_wrong_shape_or_of_later_versions_are_told_apart_from_unknown_on
     for (text, code, at, words) in [
         ("provider \"aws\" {\n}\n", "MIG1120", "1:1", "provider \"aws\" is not part of this version"),
         ("source \"aurora\" \"a\" {\n}\n", "MIG1120", "1:1", "This version has: source \"mysql\""),
-        ("target \"mysql\" \"a\" {\n}\n", "MIG1120", "1:1", "target \"tidb\""),
+        ("target \"mysqld\" \"a\" {\n}\n", "MIG1103", "1:8", "Did you mean `mysql`?"),
         ("runner \"ec2\" \"a\" {\n}\n", "MIG1120", "1:1", "runner \"ec2\""),
         ("runner \"ssh\" \"a\" {\n}\n", "MIG1120", "1:1", "runner \"ssh\""),
         ("peering \"tidb_cloud\" {\n}\n", "MIG1120", "1:1", "peering"),

@@ -40,11 +40,14 @@ pub fn judge(subject: &Subject) -> Verdict {
                 .help("Name the primary in the target block, or end the replication first."),
         );
     }
-    if target.flavor != Flavor::Tidb {
+    if (target.flavor == Flavor::Tidb) != (subject.target_kind == "tidb") {
+        let meant = if subject.target_kind == "tidb" { "mysql" } else { "tidb" };
+        let summary =
+            format!("the block is a target \"{}\", the server is {}", subject.target_kind, version_text(target));
         findings.push(
-            Diagnostic::warning("MIG2005", format!("the target is no TiDB: {}", version_text(target)))
-                .about(&subject.migration.target)
-                .help("Check host and port of the target block; the rules for TiDB are not applied to it."),
+            Diagnostic::warning("MIG2005", summary).about(&subject.migration.target).help(format!(
+                "Check host and port; if the server is the one that is meant, write target \"{meant}\". The rules of the server that answers are applied."
+            )),
         );
     }
     if !target.local_infile {

@@ -20,6 +20,7 @@ pub struct Case {
     pub target: ServerFacts,
     pub facts: MigrationFacts,
     pub lineage: Option<String>,
+    pub target_kind: &'static str,
 }
 
 impl Case {
@@ -40,6 +41,7 @@ impl Case {
                 ..Default::default()
             },
             lineage: Some("mine".into()),
+            target_kind: "tidb",
         }
     }
 
@@ -68,6 +70,7 @@ impl Case {
             source: &self.source,
             target: &self.target,
             facts: &self.facts,
+            target_kind: self.target_kind,
             ledger_schema: "mig_ledger",
             lineage: self.lineage.as_deref(),
         }

@@ -36,7 +36,7 @@ fn view(name: &str) -> View {
 #[test]
 fn a_sound_world_passes_every_gate_in_order() {
     let case = Case::sound();
-    let all = judge_all(&case.migration, &case.source, &case.target, &case.facts, "mig_ledger", Some("mine"));
+    let all = judge_all(&case.migration, &case.source, &case.target, &case.facts, "tidb", "mig_ledger", Some("mine"));
     assert_eq!(all.len(), NAMES.len());
     for name in NAMES {
         assert_eq!(all[name].outcome, GateOutcome::Passed, "{name}: {}", text(&all[name]));
@@ -113,7 +113,7 @@ fn accepting_turns_only_a_missing_look_into_unproven_and_never_a_no() {
 
 #[test]
 fn connectivity_wants_two_servers_and_one_that_takes_writes() {
-    let rows: [(Change, &str); 9] = [
+    let rows: [(Change, &str); 11] = [
         (|c| c.target.server_id = "uuid".into(), "No MIG2002"),
         (|c| c.source.server_id = "none".into(), "Passed"),
         (|c| c.source.server_id = String::new(), "Passed"),
@@ -121,6 +121,14 @@ fn connectivity_wants_two_servers_and_one_that_takes_writes() {
         (|c| c.target.replica = true, "No MIG2004"),
         (|c| c.source.replica = true, "Passed"),
         (|c| c.target.flavor = Flavor::Mysql, "Warned MIG2005"),
+        (|c| c.target_kind = "mysql", "Warned MIG2005"),
+        (
+            |c| {
+                (c.target.flavor, c.target_kind, c.target.version) =
+                    (Flavor::Mariadb, "mysql", "10.11.18-MariaDB".into());
+            },
+            "Passed",
+        ),
         (|c| c.target.local_infile = false, "Warned MIG2006"),
         (
             |c| (c.source.version, c.target.version) = ("5.6.51-log".into(), "5.7.25-TiDB-v6.5.0".into()),

@@ -99,7 +99,7 @@ pub fn desired(spec: &Spec, world: &World, state: Option<&State>) -> Outcome<Des
         let servers = [source_addr, target_addr, runner];
         let mut gate_addrs = Vec::new();
         for (name, verdict) in
-            gates::judge_all(migration, seen_source, seen_target, facts, &target.ledger_schema, lineage)
+            gates::judge_all(migration, seen_source, seen_target, facts, &target.label, &target.ledger_schema, lineage)
         {
             let addr = StepAddr::gate(&migration.name, &name);
             let inputs = GateInputs { gate: name };
@@ -200,12 +200,12 @@ impl Desired {
         let source = Table { estimate: TableEstimate::default(), ..source.clone() };
         let rewritten = rewrite::for_target(&source, target, &migration.gates);
         let fingerprint = ddl::fingerprint(&source);
-        let options = DdlOptions { checks: target.check_constraints };
+        let options = DdlOptions { checks: target.check_constraints, dialect: target.flavor.into() };
         let ddl = ddl::create_table_pretty(&rewritten.table, options);
         self.fingerprints.insert(create.clone(), fingerprint.clone());
         if !rewritten.changes.is_empty() {
             let rewrite = Rewrite {
-                source: ddl::create_table_pretty(&source, DdlOptions { checks: true }),
+                source: ddl::create_table_pretty(&source, DdlOptions { checks: true, ..options }),
                 target: ddl.clone(),
                 changes: rewritten.changes,
             };

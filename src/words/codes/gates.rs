@@ -37,8 +37,8 @@ pub(super) const ROWS: &[CodeRow] = &[
     row(
         "MIG2005",
         ExitKind::Gate,
-        "the target is no TiDB",
-        "The server behind the target block does not say that it is a TiDB. The migration goes on, but rules that hold for TiDB alone are not applied. Check host and port.",
+        "the target is another kind of server than its block says",
+        "A TiDB answers behind a target \"mysql\", or another server behind a target \"tidb\". The migration goes on by the rules of the server that answers. Check host and port, or name the right kind in the block.",
     ),
     row(
         "MIG2006",
