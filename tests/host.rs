@@ -1,5 +1,5 @@
 //! The host against real servers: sessions, TLS, faults, rows, LOAD DATA.
-//! MIG_TEST_MYSQL and MIG_TEST_TIDB name folders of `tests/testbed/server`; MIG_TEST_MARIADB adds a third.
+//! MIG_TEST_MYSQL, MIG_TEST_MARIADB and MIG_TEST_TIDB name folders of `tests/testbed/server`.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;

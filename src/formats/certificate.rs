@@ -155,7 +155,7 @@ pub struct TableProof {
     pub structure: StructureProof,
     /// [`TableProof::judge`] is `equal`.
     pub equal: bool,
-    /// Values -0.0 that TiDB shows as 0: equal as numbers.
+    /// Values that are -0.0 on the source and 0 on the target, which knows no -0.0: equal as numbers.
     pub negative_zeros: u64,
 }
 

@@ -165,6 +165,7 @@ pub fn cell_form(column: &Column) -> CellForm {
     match column.data_type.as_str() {
         "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "float" | "double" => CellForm::Bare,
         "bit" => CellForm::Bit,
+        _ if by_number(column) => CellForm::Bare,
         "json" => CellForm::Json,
         _ if is_binary(&column.data_type) => CellForm::Hex,
         _ => CellForm::Text,
@@ -176,7 +177,10 @@ pub fn cell_form(column: &Column) -> CellForm {
 /// stream; MySQL 9.7 and MariaDB refuse them ("Invalid utf8mb4 character string").
 pub fn load_form(column: &Column, raw_bytes: bool) -> LoadForm {
     match column.data_type.as_str() {
+        "enum" if by_number(column) => LoadForm::MemberNumber,
+        "enum" => LoadForm::Member,
         "bit" => LoadForm::Number,
+        _ if by_number(column) => LoadForm::Number,
         _ if is_binary(&column.data_type) && !raw_bytes => LoadForm::Hex,
         _ => LoadForm::Escaped,
     }
@@ -196,6 +200,28 @@ impl fmt::Display for WidthFault {
 }
 
 impl std::error::Error for WidthFault {}
+
+/// Whether an ENUM or SET has the empty text for a member: then two values of it have the same text, the other being
+/// an ENUM's error value or the SET of nothing, and only their numbers tell them apart.
+pub(super) fn by_number(column: &Column) -> bool {
+    if !matches!(column.data_type.as_str(), "enum" | "set") {
+        return false;
+    }
+    let members = column.column_type.split_once('(').map_or("", |(_, members)| members);
+    let mut rest = members;
+    while let Some(after) = rest.strip_prefix('\'') {
+        // To the quote that ends the member: none that is doubled.
+        let mut end = after.find('\'');
+        while let Some(at) = end.filter(|at| after[at + 1..].starts_with('\'')) {
+            end = after[at + 2..].find('\'').map(|more| at + 2 + more);
+        }
+        match end {
+            Some(0) | None => return end.is_some(),
+            Some(at) => rest = after[at + 1..].trim_start_matches([',', ' ']),
+        }
+    }
+    false
+}
 
 /// Whether a type holds bytes and no text.
 pub(super) fn is_binary(data_type: &str) -> bool {
@@ -311,6 +337,25 @@ mod tests {
              Finished dump at: 2026-01-01 00:00:09\n"
         );
         assert_eq!(metadata_text("s", None, "f"), "Started dump at: s\n\nFinished dump at: f\n");
+    }
+
+    #[test]
+    fn an_enum_with_an_empty_member_goes_by_number() {
+        for (column_type, expected) in [
+            ("enum('a','b')", false),
+            ("enum('a','','b')", true),
+            ("enum('','b')", true),
+            ("enum('a','')", true),
+            ("enum('it''s','b')", false),
+            ("enum('''','b')", false),
+            ("enum('a'',''b','c')", false),
+            ("enum('''''','')", true),
+            ("set('a','')", true),
+            ("set('a, b','(')", false),
+        ] {
+            let column = super::super::rowhash::tests::column("c", column_type);
+            assert_eq!(by_number(&column), expected, "{column_type}");
+        }
     }
 
     proptest! {

@@ -40,11 +40,22 @@ pub struct PartEntry {
     pub hash: PartHash,
     /// Of the file's bytes.
     pub digest: Digest,
+    /// Values that are -0, of FLOAT and DOUBLE columns: TiDB holds 0 for them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub negative_zeros: u64,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
 }
 
 impl TableManifest {
     pub fn digest(&self) -> Digest {
         Digest::of(self)
+    }
+
+    pub fn negative_zeros(&self) -> u64 {
+        self.parts.iter().map(|part| part.negative_zeros).sum()
     }
 
     pub fn hash(&self) -> PartHash {

@@ -21,7 +21,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use super::dumpfile::is_binary;
+use super::dumpfile::{by_number, is_binary};
 use super::structure::Column;
 use crate::words::addr::sql_ident;
 
@@ -46,6 +46,7 @@ pub fn canon_of(column: &Column) -> Canon {
         "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" | "bit" | "year" => Canon::Number,
         "float" | "double" => Canon::Float,
         "json" => Canon::Json,
+        "enum" | "set" if by_number(column) => Canon::Number,
         data_type if is_binary(data_type) => Canon::HexOfBinary,
         _ => Canon::Text,
     }
@@ -61,6 +62,8 @@ pub fn select_expression(column: &Column) -> String {
         },
         // The text of a bit field is its bytes; ZEROFILL is a way to show, and the target may not have it.
         "bit" => format!("{name}+0"),
+        // Not a sum: that is a DOUBLE, too short for a SET of 64 members.
+        "enum" | "set" if by_number(column) => format!("CAST({name} AS UNSIGNED)"),
         _ if column.column_type.contains("zerofill") => format!("{name}+0"),
         _ => name,
     }
@@ -278,10 +281,10 @@ fn sum_from_text<'de, D: Deserializer<'de>>(d: D) -> Result<u128, D::Error> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn column(name: &str, column_type: &str) -> Column {
+    pub(crate) fn column(name: &str, column_type: &str) -> Column {
         let data_type = column_type.split(['(', ' ']).next().unwrap().to_owned();
         let text = matches!(data_type.as_str(), "char" | "varchar" | "text" | "longtext" | "enum" | "set");
         Column {
@@ -318,6 +321,8 @@ mod tests {
             ("datetime(6)", "`c`", Canon::Text),
             ("varchar(20)", "`c`", Canon::Text),
             ("enum('a,b')", "`c`", Canon::Text),
+            ("enum('a','')", "CAST(`c` AS UNSIGNED)", Canon::Number),
+            ("set('','b')", "CAST(`c` AS UNSIGNED)", Canon::Number),
             ("json", "`c`", Canon::Json),
             ("binary(4)", "`c`", Canon::HexOfBinary),
             ("longblob", "`c`", Canon::HexOfBinary),

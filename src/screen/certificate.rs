@@ -205,13 +205,6 @@ fn proven(certificate: &Certificate) -> String {
             count(structures, "table", "tables")
         ));
     }
-    let zeros: u64 = certificate.tables.iter().map(|table| table.negative_zeros).sum();
-    if zeros > 0 {
-        out.push_str(&format!(
-            "- {} -0.0: the target holds 0, which is equal as a number.\n",
-            count(zeros, "value is", "values are")
-        ));
-    }
     if certificate.writes.outcome == WritesOutcome::Proven {
         out.push_str(&format!("- Writes to the source: {}. {}\n", writes_words(certificate), certificate.writes.text));
     }
@@ -322,13 +315,17 @@ fn differences(certificate: &Certificate) -> String {
 fn rewrites(certificate: &Certificate) -> String {
     let mut out = String::from("## What arrived changed\n\n");
     let mut any = false;
-    let tables = certificate.tables.iter().map(|table| (&table.table, &table.rewritten));
-    let views = certificate.views.iter().map(|view| (&view.name, &view.rewritten));
-    for (name, rewritten) in tables.chain(views).filter(|(_, rewritten)| !rewritten.is_empty()) {
+    let tables = certificate.tables.iter().map(|table| (&table.table, &table.rewritten, table.negative_zeros));
+    let views = certificate.views.iter().map(|view| (&view.name, &view.rewritten, 0));
+    for (name, rewritten, zeros) in tables.chain(views).filter(|(_, texts, zeros)| !texts.is_empty() || *zeros > 0) {
         any = true;
         out.push_str(&format!("- {}\n", code(name)));
         for text in rewritten {
             out.push_str(&format!("  - {}\n", line(text)));
+        }
+        if zeros > 0 {
+            let values = count(zeros, "value that is", "values that are");
+            out.push_str(&format!("  - {values} -0.0 on the source: the target holds 0, equal as a number.\n"));
         }
     }
     if !any {

@@ -36,6 +36,8 @@ pub struct Batch {
     /// The stream of LOAD DATA, or one INSERT statement each.
     pub payload: Vec<Vec<u8>>,
     pub bytes: u64,
+    /// Cells that are the error value of an ENUM: the target warns of each.
+    pub error_values: u64,
 }
 
 /// Reads one dump file from its start.
@@ -83,18 +85,20 @@ impl BatchReader {
 
     /// The next rows, at most `rows` and about `bytes`; `None` at the file's end.
     pub fn next(&mut self, form: Form, rows: u64, bytes: usize) -> Outcome<Option<Batch>> {
-        let mut batch = Batch { from: self.row, to: self.row, hash: PartHash::default(), payload: vec![], bytes: 0 };
+        let (hash, payload) = (PartHash::default(), Vec::new());
+        let mut batch = Batch { from: self.row, to: self.row, hash, payload, bytes: 0, error_values: 0 };
         let mut buffer: Vec<u8> = Vec::with_capacity(if form == Form::LoadData { bytes.min(1 << 20) } else { 0 });
         let mut writer = InsertWriter::new(&self.table, Some(&self.names), usize::MAX, self.forms.clone());
         while self.row - batch.from < rows && (batch.bytes as usize) + buffer.len() < bytes {
             let (hash, payload, sent) = (&mut batch.hash, &mut batch.payload, &mut batch.bytes);
+            let error_values = &mut batch.error_values;
             let more = self.advance(&mut |this, cells| {
                 hash.add(this.hasher.hash_row(cells).map_err(|e| this.refused(&e.to_string()))?);
                 let pushed = match form {
                     Form::LoadData => this.encoder.push_row(cells, &mut buffer),
-                    Form::Insert => writer.push_row(cells, &mut buffer),
+                    Form::Insert => writer.push_row(cells, &mut buffer).map(|()| 0),
                 };
-                pushed.map_err(|e| this.refused(&e.to_string()))?;
+                *error_values += pushed.map_err(|e| this.refused(&e.to_string()))?;
                 if form == Form::Insert && buffer.len() >= STATEMENT {
                     writer.finish(&mut buffer);
                     *sent += buffer.len() as u64;

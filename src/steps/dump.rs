@@ -98,6 +98,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         "hash": hash.sum.to_string(),
         "bytes": manifest.parts.iter().map(|p| p.bytes).sum::<u64>(),
         "parts": manifest.parts.len(),
+        "negative_zeros": manifest.negative_zeros(),
         "manifest": manifest.digest(),
         "inputs": node.inputs,
     }))
@@ -249,10 +250,10 @@ impl Job {
         let mut file = PartFile::create(&self.dir, &name)?;
         let mut sink = Sink::new(self, &mut file);
         self.stream(&predicate, &mut |cells| sink.push(cells)).await?;
-        let hash = sink.finish()?;
+        let (hash, negative_zeros) = sink.finish()?;
         let (bytes, digest) = file.commit(&self.dir)?;
         let range = Some(range.clone());
-        Ok(PartEntry { part: number, file: name, bytes, rows: hash.rows, range, hash, digest })
+        Ok(PartEntry { part: number, file: name, bytes, rows: hash.rows, range, hash, digest, negative_zeros })
     }
 
     /// A table without a usable key: one reader, files cut by size; nothing is recorded before all of it is durable.
@@ -311,14 +312,14 @@ impl Job {
     }
 
     fn close(&self, mut file: PartFile, mut state: SinkState) -> Outcome<PartEntry> {
-        let hash = state.finish(&mut file)?;
+        let (hash, negative_zeros) = state.finish(&mut file)?;
         let name = file.name().to_owned();
         let number = match DumpFile::parse(&name) {
             Some(DumpFile::Data(_, number)) => u32::try_from(number).unwrap_or(u32::MAX),
             _ => 1,
         };
         let (bytes, digest) = file.commit(&self.dir)?;
-        Ok(PartEntry { part: number, file: name, bytes, rows: hash.rows, range: None, hash, digest })
+        Ok(PartEntry { part: number, file: name, bytes, rows: hash.rows, range: None, hash, digest, negative_zeros })
     }
 
     /// Streams the table's rows, in a snapshot of their own.
@@ -433,10 +434,11 @@ impl SinkState {
         Ok(())
     }
 
-    fn finish(&mut self, file: &mut PartFile) -> Outcome<PartHash> {
+    /// Hash of the rows, and how many values were -0.
+    fn finish(&mut self, file: &mut PartFile) -> Outcome<(PartHash, u64)> {
         self.writer.finish(&mut self.buffer);
         self.flush(file)?;
-        Ok(self.hash)
+        Ok((self.hash, self.hasher.negative_zeros()))
     }
 }
 
@@ -463,14 +465,14 @@ impl<'a> Sink<'a> {
         }
     }
 
-    fn finish(mut self) -> Outcome<PartHash> {
+    fn finish(mut self) -> Outcome<(PartHash, u64)> {
         if let Some(failure) = self.failed {
             return Err(failure);
         }
-        let hash = self.state.finish(self.file)?;
+        let (hash, negative_zeros) = self.state.finish(self.file)?;
         let (rows, bytes) = self.state.reported;
         self.job.ctx.progress(hash.rows - rows, self.state.bytes - bytes);
-        Ok(hash)
+        Ok((hash, negative_zeros))
     }
 }
 

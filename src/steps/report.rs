@@ -175,7 +175,9 @@ fn table_proof(
         Some("count") => ProvenBy::Count,
         _ => ProvenBy::NotVerified,
     };
-    let changes = match context.seen(&context.target_of(migration)?) {
+    let target = context.seen(&context.target_of(migration)?);
+    let zeros_change = target.is_some_and(|target| target.flavor == Flavor::Tidb);
+    let changes = match target {
         Some(target) => rewrite::for_target(&structure.source, target, &migration.gates).changes,
         None => Vec::new(),
     };
@@ -199,7 +201,7 @@ fn table_proof(
         rewritten: sentences(&changes),
         structure: table_structure(there, &structure),
         equal: false,
-        negative_zeros: verify.get("negative_zeros").and_then(Value::as_u64).unwrap_or(0),
+        negative_zeros: dump.get("negative_zeros").and_then(Value::as_u64).filter(|_| zeros_change).unwrap_or(0),
     })
 }
 

@@ -26,9 +26,12 @@ impl Bed {
         Self::of("MIG_TEST_TIDB").expect("no TiDB server is there: run `make test`")
     }
 
-    /// MySQL and TiDB, and MariaDB where it is there.
+    pub fn mariadb() -> Self {
+        Self::of("MIG_TEST_MARIADB").expect("no MariaDB server is there: run `make test`")
+    }
+
     pub fn all() -> impl Iterator<Item = Self> {
-        [Some(Self::mysql()), Some(Self::tidb()), Self::of("MIG_TEST_MARIADB")].into_iter().flatten()
+        [Self::mysql(), Self::tidb(), Self::mariadb()].into_iter()
     }
 
     /// A server of this test alone, in `dir`: for what would disturb the others. [`Bed::server_script`] ends it.

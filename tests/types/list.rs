@@ -1,0 +1,70 @@
+//! `types.list` as values: the tables, columns and values that are moved, and what the target is to hold.
+
+/// One table of the list for one source.
+pub struct Table {
+    pub name: String,
+    pub columns: Vec<Column>,
+}
+
+/// A column and its values; where a column has fewer values than another, the rest is NULL.
+pub struct Column {
+    /// As in CREATE TABLE. Also its name: a name of any characters is part of what is tried.
+    pub sql_type: String,
+    pub values: Vec<Value>,
+}
+
+pub struct Value {
+    /// SQL of the source.
+    pub sql: String,
+    /// What the target holds where it is not the same.
+    pub target: Option<f64>,
+}
+
+/// What of the list `source` ("mysql" or "mariadb") has.
+pub fn tables(source: &str) -> Vec<Table> {
+    let mut tables: Vec<Table> = Vec::new();
+    let mut skipped = false;
+    for line in lines("moved") {
+        let indented = line.starts_with(' ');
+        let text = line.trim();
+        if let Some(name) = text.strip_prefix("table ") {
+            tables.push(Table { name: name.to_owned(), columns: Vec::new() });
+            continue;
+        }
+        let Some(text) = of_source(text, source) else {
+            skipped |= !indented;
+            continue;
+        };
+        let table = tables.last_mut().expect("a table stands before its columns");
+        if !indented {
+            skipped = false;
+            table.columns.push(Column { sql_type: text.to_owned(), values: Vec::new() });
+        } else if !skipped {
+            let (sql, target) = match text.split_once(" -> ") {
+                Some((sql, target)) => (sql, Some(target.trim().parse().expect("a number stands behind ->"))),
+                None => (text, None),
+            };
+            let column = table.columns.last_mut().expect("a column stands before its values");
+            column.values.push(Value { sql: sql.trim().to_owned(), target });
+        }
+    }
+    tables
+}
+
+/// The lines of a part of the list.
+fn lines(part: &str) -> impl Iterator<Item = &'static str> {
+    let (begin, text) = (format!("== {part}"), include_str!("types.list"));
+    text.lines()
+        .skip_while(move |line| *line != begin)
+        .skip(1)
+        .take_while(|line| !line.starts_with("== "))
+        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+}
+
+/// The line without the name of its source; `None`: it is another's.
+fn of_source<'a>(line: &'a str, source: &str) -> Option<&'a str> {
+    match line.split_once(": ") {
+        Some((only @ ("mysql" | "mariadb"), rest)) => (only == source).then(|| rest.trim()),
+        _ => Some(line),
+    }
+}
