@@ -272,6 +272,7 @@ mod tests {
                 charset: collation.map(|c| c.split('_').next().unwrap().into()),
                 collation: collation.map(Into::into),
                 octet_length: None,
+                srid: None,
                 comment: String::new(),
             }
         });
@@ -287,6 +288,7 @@ mod tests {
             kind: "BTREE".into(),
             visible: true,
             parts: key.iter().map(part).collect(),
+            parser: String::new(),
             comment: String::new(),
         };
         Table {
@@ -294,6 +296,7 @@ mod tests {
             engine: "InnoDB".into(),
             charset: "utf8mb4".into(),
             collation: "utf8mb4_bin".into(),
+            options: String::new(),
             comment: String::new(),
             columns: columns.collect(),
             indexes: if key.is_empty() { Vec::new() } else { vec![primary] },

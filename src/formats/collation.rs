@@ -25,6 +25,10 @@ pub fn charset_of(collation: &str) -> &str {
 /// do not. They stay with `zerofill`, where they show in the values, and in `tinyint(1)`, which drivers read as a
 /// boolean and every server prints.
 pub fn normal_column_type(column_type: &str) -> String {
+    if column_type.eq_ignore_ascii_case("geomcollection") {
+        // MySQL's own name of what every server takes as this.
+        return "geometrycollection".to_owned();
+    }
     let Some((name, rest)) = column_type.split_once('(') else { return column_type.to_owned() };
     let Some((width, rest)) = rest.split_once(')') else { return column_type.to_owned() };
     let integer = ["tinyint", "smallint", "mediumint", "int", "bigint", "year"].contains(&name);
@@ -66,6 +70,7 @@ mod tests {
             ("bit(8)", "bit(8)"),
             ("varchar(40)", "varchar(40)"),
             ("json", "json"),
+            ("geomcollection", "geometrycollection"),
         ] {
             assert_eq!(normal_column_type(text), normal);
         }

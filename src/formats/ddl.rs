@@ -3,6 +3,7 @@
 //! Renders what it is given: what a target cannot take was changed before, by [`crate::think::rewrite`]. Never renders
 //! row formats, AUTO_INCREMENT counters and definers; the engine only for a target that has several.
 
+pub mod canonical;
 pub mod expression;
 #[cfg(test)]
 pub mod fixture;
@@ -107,9 +108,10 @@ pub fn create_database(schema: &Schema) -> String {
     format!("CREATE DATABASE {} CHARACTER SET {} COLLATE {}", sql_ident(&schema.name), schema.charset, schema.collation)
 }
 
-/// What a table means, as a digest: everything that is moved or created; no counter, no estimate, no engine.
+/// What a table means, as a digest: everything that is moved or created; no counter, no estimate, no engine, no option.
 pub fn fingerprint(table: &Table) -> Digest {
-    let meant = Table { estimate: TableEstimate::default(), engine: String::new(), ..table.clone() };
+    let meant =
+        Table { estimate: TableEstimate::default(), engine: String::new(), options: String::new(), ..table.clone() };
     Digest::of(&meant)
 }
 
@@ -166,6 +168,9 @@ fn column_text(column: &Column) -> String {
         let kind = if generated.stored { "STORED" } else { "VIRTUAL" };
         push(&format!("GENERATED ALWAYS AS ({}) {kind}", without_outer_parentheses(&expression)));
     }
+    if let Some(srid) = column.srid {
+        push(&format!("SRID {srid}"));
+    }
     if !column.nullable {
         push("NOT NULL");
     } else if column.data_type == "timestamp" {
@@ -208,6 +213,9 @@ fn index_text(index: &Index, dialect: Dialect) -> String {
         _ => format!("KEY {name}"),
     };
     let mut sql = format!("{head} ({})", parts.join(", "));
+    if !index.parser.is_empty() {
+        sql.push_str(&format!(" WITH PARSER {}", sql_ident(&index.parser)));
+    }
     if !index.visible {
         sql.push_str(if dialect == Dialect::Mariadb { " IGNORED" } else { " INVISIBLE" });
     }

@@ -301,6 +301,7 @@ pub(super) mod tests {
             charset: text.then(|| "utf8mb4".into()),
             collation: None,
             octet_length: None,
+            srid: None,
             comment: String::new(),
         }
     }

@@ -43,6 +43,9 @@ pub struct Table {
     pub collation: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub comment: String,
+    /// What else was said of how the server keeps it: `row_format=COMPRESSED`. Never created, never part of a fingerprint.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub options: String,
     /// In ordinal order.
     pub columns: Vec<Column>,
     /// Primary first, then by name. FULLTEXT and SPATIAL ones too.
@@ -99,6 +102,9 @@ pub struct Column {
     /// CHARACTER_OCTET_LENGTH, where it has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub octet_length: Option<u64>,
+    /// The spatial reference system that all its values must be of (MySQL's `SRID`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub srid: Option<u32>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub comment: String,
 }
@@ -118,6 +124,9 @@ pub struct Index {
     pub kind: String,
     pub visible: bool,
     pub parts: Vec<IndexPart>,
+    /// What cuts the text of a FULLTEXT index into words (`ngram`); empty: the server's own.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub parser: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub comment: String,
 }

@@ -6,7 +6,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::formats::ddl::expression::{Token, normal_expression, tokens};
+use crate::formats::ddl::canonical::canonical_expression;
+use crate::formats::ddl::expression::{Token, tokens};
 use crate::formats::ddl::{clock_function, partitioning, sql_string};
 use crate::formats::structure::{Check, Column, ForeignKey, Index, IndexPart, Table, View};
 use crate::think::gates::collation::plain_name;
@@ -36,6 +37,10 @@ pub fn structure_differences(expected: &Table, actual: &Table) -> Vec<Difference
     indexes(expected, actual, &mut found);
     foreign_keys(expected, actual, &mut found);
     checks(expected, actual, &mut found);
+    if !expected.engine.is_empty() && !actual.engine.is_empty() {
+        // Exactly once needs transactions: a table of another engine is another table.
+        found.compare("engine", expected.engine.to_lowercase(), actual.engine.to_lowercase());
+    }
     found.compare("default charset", plain_name(&expected.charset), plain_name(&actual.charset));
     found.compare("default collation", plain_name(&expected.collation), plain_name(&actual.collation));
     found.compare("comment", expected.comment.clone(), actual.comment.clone());
@@ -86,6 +91,7 @@ fn columns(expected: &Table, actual: &Table, found: &mut Found) {
         compare("ON UPDATE", &|c| c.on_update.as_deref().map(|text| clock(c, text)).unwrap_or_default());
         compare("AUTO_INCREMENT", &|c| if c.auto_increment { "AUTO_INCREMENT" } else { "" }.to_owned());
         compare("generated", &generated_text);
+        compare("SRID", &|c| c.srid.map(|srid| srid.to_string()).unwrap_or_default());
         compare("visibility", &|c| if c.invisible { "INVISIBLE" } else { "VISIBLE" }.to_owned());
         compare("charset", &|c| c.charset.as_deref().map(plain_name).unwrap_or_default());
         compare("collation", &|c| c.collation.as_deref().map(plain_name).unwrap_or_default());
@@ -162,7 +168,7 @@ fn default_text(column: &Column) -> String {
     }
     // TiDB does not mark CURRENT_DATE as an expression.
     if column.default_is_expression || (column.data_type == "date" && !default.contains('-')) {
-        return format!("({})", normal_expression(default));
+        return format!("({})", canonical_expression(default));
     }
     match column.data_type.as_str() {
         "binary" | "varbinary" => bytes(column, default),
@@ -176,7 +182,7 @@ fn default_text(column: &Column) -> String {
 }
 
 fn clock(column: &Column, text: &str) -> String {
-    clock_function(&column.data_type, text).unwrap_or_else(|| normal_expression(text))
+    clock_function(&column.data_type, text).unwrap_or_else(|| canonical_expression(text))
 }
 
 /// Numbers by value: `0.00` is `0`, `00007` is `7`, `1e20` is its digits.
@@ -224,7 +230,7 @@ fn generated_text(column: &Column) -> String {
     match &column.generated {
         Some(generated) => {
             let kind = if generated.stored { "STORED" } else { "VIRTUAL" };
-            format!("({}) {kind}", normal_expression(&generated.expression))
+            format!("({}) {kind}", canonical_expression(&generated.expression))
         }
         None => String::new(),
     }
@@ -240,11 +246,12 @@ fn indexes(expected: &Table, actual: &Table, found: &mut Found) {
             _ => "",
         };
         let hidden = if index.visible { "" } else { " INVISIBLE" };
+        let parser = if index.parser.is_empty() { String::new() } else { format!(" WITH PARSER {}", index.parser) };
         let comment = match index.comment.as_str() {
             "" => String::new(),
             comment => format!(" COMMENT {}", sql_string(comment)),
         };
-        format!("{unique}{kind}({}){hidden}{comment}", parts.join(", "))
+        format!("{unique}{kind}({}){parser}{hidden}{comment}", parts.join(", "))
     };
     named(&expected.indexes, &actual.indexes, |i| &i.name, text, "index", found);
 }
@@ -252,7 +259,7 @@ fn indexes(expected: &Table, actual: &Table, found: &mut Found) {
 fn part_text(part: &IndexPart) -> String {
     let mut text = match (&part.column, &part.expression) {
         (Some(column), _) => key_ident(&column.to_lowercase()),
-        (None, expression) => format!("({})", normal_expression(expression.as_deref().unwrap_or_default())),
+        (None, expression) => format!("({})", canonical_expression(expression.as_deref().unwrap_or_default())),
     };
     if let Some(prefix) = part.prefix {
         text.push_str(&format!("({prefix})"));
@@ -286,7 +293,7 @@ fn foreign_keys(expected: &Table, actual: &Table, found: &mut Found) {
 fn checks(expected: &Table, actual: &Table, found: &mut Found) {
     let text = |check: &Check| {
         let enforced = if check.enforced { "" } else { " NOT ENFORCED" };
-        format!("({}){enforced}", normal_expression(&check.clause))
+        format!("({}){enforced}", canonical_expression(&check.clause))
     };
     named(&expected.checks, &actual.checks, |c| &c.name, text, "CHECK constraint", found);
 }

@@ -11,6 +11,7 @@ pub fn table(schema: &str, name: &str) -> Table {
         charset: "utf8mb4".into(),
         collation: "utf8mb4_bin".into(),
         comment: String::new(),
+        options: String::new(),
         columns: Vec::new(),
         indexes: Vec::new(),
         foreign_keys: Vec::new(),
@@ -47,6 +48,7 @@ pub fn column(name: &str, column_type: &str) -> Column {
         charset: characters.then(|| "utf8mb4".into()),
         collation: characters.then(|| "utf8mb4_bin".into()),
         octet_length,
+        srid: None,
         comment: String::new(),
     }
 }
@@ -58,6 +60,7 @@ pub fn index(name: &str, columns: &[&str]) -> Index {
         kind: "BTREE".into(),
         visible: true,
         parts: columns.iter().map(|c| part(c)).collect(),
+        parser: String::new(),
         comment: String::new(),
     }
 }

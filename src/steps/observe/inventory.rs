@@ -9,7 +9,7 @@ use crate::formats::structure::{
     Check, Column, ForeignKey, Generated, Index, IndexPart, Inventory, Program, Schema, Table, TableEstimate, View,
 };
 use crate::seams::sql::Connection;
-use crate::words::addr::TableName;
+use crate::words::addr::{TableName, sql_ident};
 use crate::words::error::Outcome;
 
 use super::{defaults, each, literal, number, optional_text, server, text, texts};
@@ -47,6 +47,7 @@ pub async fn inventory(
         reading.views(conn).await?;
         reading.programs(conn).await?;
         reading.partitions(conn).await?;
+        reading.parsers(conn).await?;
     }
     Ok(reading.end())
 }
@@ -194,9 +195,10 @@ impl<'a> Reading<'a> {
     async fn columns(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
         let sql = format!(
             "SELECT TABLE_SCHEMA, TABLE_NAME, COLUMN_NAME, COLUMN_DEFAULT, IS_NULLABLE, DATA_TYPE, COLUMN_TYPE, \
-             CHARACTER_OCTET_LENGTH, CHARACTER_SET_NAME, COLLATION_NAME, EXTRA, COLUMN_COMMENT, {}, ORDINAL_POSITION \
+             CHARACTER_OCTET_LENGTH, CHARACTER_SET_NAME, COLLATION_NAME, EXTRA, COLUMN_COMMENT, {}, {}, ORDINAL_POSITION \
              FROM information_schema.COLUMNS WHERE TABLE_SCHEMA {} ORDER BY TABLE_SCHEMA, TABLE_NAME, ORDINAL_POSITION",
             self.offered("COLUMNS", "GENERATION_EXPRESSION", "''"),
+            self.offered("COLUMNS", "SRS_ID", "NULL"),
             self.within
         );
         let Reading { tables, views, flavor, hex_defaults, .. } = self;
@@ -248,6 +250,7 @@ impl<'a> Reading<'a> {
                     kind,
                     visible: row[10] == Some(b"YES"),
                     parts: vec![part],
+                    parser: String::new(),
                     comment: text(row[9]),
                 }),
             }
@@ -416,6 +419,19 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
+    /// The parsers of FULLTEXT indexes stand in SHOW CREATE TABLE only.
+    async fn parsers(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
+        let full = |table: &&mut Table| table.indexes.iter().any(|index| index.kind == "FULLTEXT");
+        for table in self.tables.values_mut().filter(full) {
+            let rows = texts(conn, DOING, &format!("SHOW CREATE TABLE {}", table.name.sql())).await?;
+            let ddl = rows.first().and_then(|row| row.get(1)).map(String::as_str).unwrap_or_default();
+            for index in table.indexes.iter_mut().filter(|index| index.kind == "FULLTEXT") {
+                index.parser = parser(ddl, &index.name);
+            }
+        }
+        Ok(())
+    }
+
     fn end(mut self) -> (Inventory, Vec<TableName>) {
         for table in self.tables.values_mut() {
             table.indexes.sort_by(|a, b| (a.name != "PRIMARY", &a.name).cmp(&(b.name != "PRIMARY", &b.name)));
@@ -463,6 +479,7 @@ fn table(name: TableName, row: &[Option<&[u8]>]) -> Table {
         charset: charset_of(&collation).to_owned(),
         collation,
         comment: text(row[5]),
+        options: kept_options(&text(row[6])),
         columns: Vec::new(),
         indexes: Vec::new(),
         foreign_keys: Vec::new(),
@@ -476,7 +493,7 @@ fn table(name: TableName, row: &[Option<&[u8]>]) -> Table {
 fn column(flavor: Flavor, hex_defaults: bool, row: &[Option<&[u8]>]) -> Column {
     let extra = text(row[10]);
     let words = extra.to_ascii_lowercase();
-    let data_type = text(row[5]).to_ascii_lowercase();
+    let data_type = normal_column_type(&text(row[5]).to_ascii_lowercase());
     let generated =
         ["virtual generated", "stored generated", "persistent"].iter().position(|kind| words.contains(kind));
     let default = match generated {
@@ -499,6 +516,7 @@ fn column(flavor: Flavor, hex_defaults: bool, row: &[Option<&[u8]>]) -> Column {
         charset: optional_text(row[8]).map(|name| normal_charset(&name)),
         collation: optional_text(row[9]).map(|name| normal_collation(&name)),
         octet_length: row[7].map(|_| number(row[7])),
+        srid: optional_text(row[13]).and_then(|srid| srid.parse().ok()),
         comment: text(row[11]),
     }
 }
@@ -509,6 +527,32 @@ fn has_generated_key(table: &Table) -> bool {
         && table.indexes.iter().any(|index| {
             index.name == "PRIMARY" && index.parts.len() == 1 && index.parts[0].column.as_deref() == Some("my_row_id")
         })
+}
+
+/// Words of CREATE_OPTIONS that say how a table is kept, without hints for the optimizer and its statistics.
+fn kept_options(options: &str) -> String {
+    const SILENT: [&str; 9] = [
+        "partitioned",
+        "max_rows",
+        "min_rows",
+        "avg_row_length",
+        "stats_persistent",
+        "stats_auto_recalc",
+        "stats_sample_pages",
+        "pack_keys",
+        "delay_key_write",
+    ];
+    let name = |word: &str| word.split('=').next().unwrap_or_default().trim_matches('`').to_ascii_lowercase();
+    let kept = options.split_whitespace().filter(|word| !SILENT.contains(&name(word).as_str()));
+    kept.filter(|word| !word.eq_ignore_ascii_case("row_format=dynamic")).collect::<Vec<_>>().join(" ")
+}
+
+/// The parser behind a FULLTEXT index's line in a SHOW CREATE TABLE: ``/*!50100 WITH PARSER `ngram` */``.
+fn parser(ddl: &str, index: &str) -> String {
+    let head = format!("FULLTEXT KEY {} (", sql_ident(index));
+    let line = ddl.lines().find(|line| line.trim_start().starts_with(&head));
+    let rest = line.and_then(|line| line.split_once(" WITH PARSER `")).map(|(_, rest)| rest);
+    rest.and_then(|rest| rest.split('`').next()).unwrap_or_default().to_owned()
 }
 
 /// The clause out of a SHOW CREATE TABLE. It begins a line, and no other line begins so: in comments and names of a
@@ -538,6 +582,21 @@ fn partitioning(ddl: &str) -> String {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn how_a_table_is_kept_and_its_texts_are_cut_is_read() {
+        for (options, kept) in [
+            ("row_format=DYNAMIC partitioned stats_persistent=1 max_rows=9", ""),
+            ("row_format=COMPRESSED KEY_BLOCK_SIZE=8", "row_format=COMPRESSED KEY_BLOCK_SIZE=8"),
+            ("ENCRYPTION='Y' `PAGE_COMPRESSED`=1", "ENCRYPTION='Y' `PAGE_COMPRESSED`=1"),
+        ] {
+            assert_eq!(kept_options(options), kept);
+        }
+        let ddl = "CREATE TABLE `t` (\n  FULLTEXT KEY `a``b` (`c`) /*!50100 WITH PARSER `ngram` */ ,\n  FULLTEXT KEY `f` (`c`)\n)";
+        for (index, expected) in [("a`b", "ngram"), ("f", ""), ("x", "")] {
+            assert_eq!(parser(ddl, index), expected, "{index}");
+        }
+    }
 
     #[test]
     fn the_clause_of_partitions_is_read_from_every_servers_ddl() {

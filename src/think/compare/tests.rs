@@ -74,7 +74,7 @@ fn a_difference_of_a_column_is_named_with_both_sides() {
         (
             column("a", "int").generated_as("`b` + 1", true),
             column("a", "int").generated_as("`b` + 1", false),
-            "column a: generated: expected (b+1) STORED, found (b+1) VIRTUAL",
+            "column a: generated: expected ((b + 1)) STORED, found ((b + 1)) VIRTUAL",
         ),
         (
             base().collated("utf8mb4", "utf8mb4_general_ci"),
