@@ -41,6 +41,11 @@ pub async fn columns(conn: &mut Conn, schema: &str, table: &str) -> Vec<Column> 
     rows.into_iter().map(|(name, data_type, column_type)| Column { name, data_type, column_type }).collect()
 }
 
+pub async fn tables(conn: &mut Conn, schema: &str) -> Vec<String> {
+    let sql = "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? ORDER BY TABLE_NAME";
+    conn.exec(sql, (schema,)).await.unwrap()
+}
+
 /// SQL whose results, read over the binary protocol, show all of a value: the same on every server for the same value.
 fn looks(column: &Column) -> Vec<String> {
     let c = ident(&column.name);

@@ -20,6 +20,12 @@ pub struct Value {
     pub target: Option<f64>,
 }
 
+/// What `compatibility` refuses, by the code of its rule: SQL that makes the table, and the name that the plan tells.
+pub struct Refused {
+    pub code: String,
+    pub sql: String,
+}
+
 /// What of the list `source` ("mysql" or "mariadb") has.
 pub fn tables(source: &str) -> Vec<Table> {
     let mut tables: Vec<Table> = Vec::new();
@@ -49,6 +55,21 @@ pub fn tables(source: &str) -> Vec<Table> {
         }
     }
     tables
+}
+
+pub fn refused(source: &str) -> Vec<Refused> {
+    lines("refused")
+        .filter_map(|line| of_source(line.trim(), source))
+        .map(|line| {
+            let (code, sql) = line.split_once(' ').expect("a code and SQL");
+            Refused { code: code.to_owned(), sql: sql.trim().to_owned() }
+        })
+        .collect()
+}
+
+/// Statements that make tables of particular shapes.
+pub fn shapes(source: &str) -> Vec<&'static str> {
+    lines("shapes").filter_map(|line| of_source(line.trim(), source)).collect()
 }
 
 /// The lines of a part of the list.

@@ -2,15 +2,15 @@
 //! Knows JSON text as MySQL and TiDB write it; does not know columns or hashes.
 //!
 //! MySQL writes `1.0`, `-0.0`, `1e20`, `9.007199254740992e15` and keys by length; TiDB writes `1`, `-0`,
-//! `100000000000000000000`, `9007199254740992` and keys by bytes. TiDB gives a double beyond 2^53 its shortest digits and
-//! fills up with zeros (`1234567890123456800` for 1234567890123456768), as it would write the integer
-//! 1234567890123456800: the two cannot be told apart by text, so they are one value here.
+//! `100000000000000000000`, `9007199254740992` and keys by bytes. Both give a DOUBLE its shortest digits, so that those
+//! are compared. TiDB fills them up with zeros (`1234567890123456800` for 1234567890123456768), as it would write the
+//! integer 1234567890123456800: the two cannot be told apart by text, so they are one value here.
 
 /// How deep arrays and objects may stand in one another; MySQL stops at 100.
 const DEEPEST: usize = 128;
 
 /// Appends the canonical form of `text`: no white space, keys by bytes (of equal keys the last counts, as on both
-/// servers), strings with the fewest escapes, whole numbers as digits, others by the shortest digits of the double.
+/// servers), strings with the fewest escapes, numbers by their decimal value.
 pub fn canonical(text: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
     let mut reader = Reader { text, at: 0 };
     reader.value(out, DEEPEST)?;
@@ -170,25 +170,7 @@ impl Reader<'_> {
         let is_part = |b: &u8| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E');
         let length = rest.iter().position(|b| !is_part(b)).unwrap_or(rest.len());
         self.at += length;
-        let text = std::str::from_utf8(&rest[..length]).map_err(|_| NOT_JSON)?;
-        let sound = text.bytes().next_back().is_some_and(|b| b.is_ascii_digit());
-        // Not every reader of numbers keeps what these do: the text of an integer is read as one first.
-        let written = if let Ok(number) = text.parse::<u64>() {
-            number.to_string()
-        } else if let Ok(number) = text.parse::<i64>() {
-            number.to_string()
-        } else {
-            let number: f64 = text.parse().ok().filter(|n: &f64| n.is_finite() && sound).ok_or("has no JSON number")?;
-            // Up to here TiDB's text of a double could be read as an integer.
-            let beyond_integers = 18_446_744_073_709_551_616.0;
-            match number {
-                _ if number == 0.0 => "0".to_owned(),
-                _ if number.fract() == 0.0 && number.abs() < beyond_integers => number.to_string(),
-                _ => format!("{number:e}"),
-            }
-        };
-        out.extend_from_slice(written.as_bytes());
-        Ok(())
+        push_number(&rest[..length], out).ok_or("has no JSON number")
     }
 
     fn peek(&self) -> Option<u8> {
@@ -208,6 +190,43 @@ impl Reader<'_> {
         self.at += usize::from(there);
         there
     }
+}
+
+/// The number's decimal value: its digits without zeros at either end, `e` and a power of ten. No digit is lost: MySQL
+/// keeps a DECIMAL in a document with all of them, TiDB makes the next DOUBLE of it, and that is another value.
+fn push_number(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let (negative, rest) = match text.strip_prefix(b"-") {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let (mantissa, exponent) = match rest.iter().position(|b| matches!(b, b'e' | b'E')) {
+        Some(at) => (&rest[..at], std::str::from_utf8(&rest[at + 1..]).ok()?.parse::<i32>().ok()?),
+        None => (rest, 0),
+    };
+    let (whole, fraction) = match mantissa.iter().position(|b| *b == b'.') {
+        Some(at) => (&mantissa[..at], Some(&mantissa[at + 1..])),
+        None => (mantissa, None),
+    };
+    let sound = |digits: &[u8]| !digits.is_empty() && digits.iter().all(u8::is_ascii_digit);
+    if !sound(whole) || fraction.is_some_and(|digits| !sound(digits)) {
+        return None;
+    }
+    let fraction = fraction.unwrap_or_default();
+    let digits = || whole.iter().chain(fraction);
+    let Some(first) = digits().position(|b| *b != b'0') else {
+        out.push(b'0');
+        return Some(());
+    };
+    let zeros = digits().rev().take_while(|b| **b == b'0').count();
+    if negative {
+        out.push(b'-');
+    }
+    out.extend(digits().take(whole.len() + fraction.len() - zeros).skip(first));
+    let power = i64::from(exponent) + zeros as i64 - fraction.len() as i64;
+    if power != 0 {
+        out.extend_from_slice(format!("e{power}").as_bytes());
+    }
+    Some(())
 }
 
 /// Quotes, backslashes and control characters are escaped, nothing else: one text for each string.
@@ -248,21 +267,26 @@ mod tests {
             ("-0", "0"),
             ("-0.0", "0"),
             ("0.0", "0"),
-            ("1.10", "1.1e0"),
-            ("1e15", "1000000000000000"),
+            ("1.10", "11e-1"),
+            ("1e15", "1e15"),
+            ("1000000000000000", "1e15"),
+            ("120", "12e1"),
+            ("-0.00120e+3", "-12e-1"),
             ("1e20", "1e20"),
             ("100000000000000000000", "1e20"),
-            ("0.00000015", "1.5e-7"),
+            ("0.00000015", "15e-8"),
             ("18446744073709551615", "18446744073709551615"),
             ("-9223372036854775808", "-9223372036854775808"),
-            ("18446744073709551616", "1.8446744073709552e19"),
-            ("18446744073709552000", "1.8446744073709552e19"),
+            ("18446744073709551616", "18446744073709551616"),
+            ("18446744073709552000", "18446744073709552e3"),
+            ("1.8446744073709552e19", "18446744073709552e3"),
             ("9007199254740993", "9007199254740993"),
-            ("9007199254740993.0", "9007199254740992"),
+            ("9007199254740993.0", "9007199254740993"),
             ("9.007199254740992e15", "9007199254740992"),
-            ("1.2345678901234568e18", "1234567890123456800"),
-            ("-1.2345678901234568e18", "-1234567890123456800"),
-            ("1.7976931348623157e+308", "1.7976931348623157e308"),
+            ("1.2345678901234568e18", "12345678901234568e2"),
+            ("1234567890123456800", "12345678901234568e2"),
+            ("-1.2345678901234568e18", "-12345678901234568e2"),
+            ("1.7976931348623157e+308", "17976931348623157e292"),
             ("5E-324", "5e-324"),
             (" [ 1 , [ ] , { } ] ", "[1,[],{}]"),
             ("[true,false,null]", "[true,false,null]"),
@@ -296,6 +320,9 @@ mod tests {
             ("[1]", "1"),
             ("9007199254740992", "9007199254740993"),
             ("0.1", "0.10000000000000002"),
+            // A DECIMAL of MySQL, and the DOUBLE that TiDB makes of it.
+            ("0.1234567890123456789012", "0.12345678901234568"),
+            ("12345678901234567890.5", "12345678901234567000"),
             ("{}", "[]"),
             ("null", "\"null\""),
             (r#"{"a":1}"#, r#"{"A":1}"#),
@@ -333,7 +360,9 @@ mod tests {
             "1.",
             "1e",
             "--1",
-            "1e999",
+            "1e99999999999",
+            "1.5.5",
+            "1ee5",
             "1 2",
             "[1]]",
             "+1",
