@@ -248,6 +248,8 @@ enum Stop {
     Again(Failure),
     /// Too large for one transaction: smaller batches.
     Smaller(Failure),
+    /// LOAD DATA was not clean: strict INSERTs tell whether the row or LOAD DATA is to blame.
+    Inserts(Failure),
     For(Failure),
 }
 
@@ -275,18 +277,27 @@ impl Job {
 
     async fn part(self: Arc<Self>, entry: PartEntry) -> Outcome<PartEntry> {
         let (mut attempt, mut limit, mut reached, mut checked) = (0, BATCH_ROWS, 0, false);
+        let mut unclean: Option<Failure> = None;
         loop {
             if self.ctx.stopping() {
                 return Err(Failure::interrupted("load the table"));
             }
-            match self.part_once(&entry, limit, &mut reached, &mut attempt, &mut checked).await {
+            let form = if unclean.is_some() { Form::Insert } else { self.form };
+            match self.part_once(&entry, form, limit, &mut reached, &mut attempt, &mut checked).await {
                 Ok(()) => return Ok(entry),
                 Err(Stop::Again(failure)) if attempt < TRIES => {
                     self.ctx.waits_for(&format!("the target: {}", failure.cause));
                     wait(&self.context, &mut attempt).await;
                 }
                 Err(Stop::Smaller(_)) if limit > 1 => limit = (limit / 2).max(1),
-                Err(Stop::Again(failure) | Stop::Smaller(failure) | Stop::For(failure)) => return Err(failure),
+                Err(Stop::Inserts(failure)) if form == Form::LoadData => unclean = Some(failure),
+                // Both refused it: LOAD DATA's answer names the row.
+                Err(Stop::For(failure)) if matches!(failure.code.as_str(), "MIG5141" | "MIG5143") => {
+                    return Err(unclean.unwrap_or(failure));
+                }
+                Err(Stop::Again(failure) | Stop::Smaller(failure) | Stop::Inserts(failure) | Stop::For(failure)) => {
+                    return Err(failure);
+                }
             }
         }
     }
@@ -295,6 +306,7 @@ impl Job {
     async fn part_once(
         &self,
         entry: &PartEntry,
+        form: Form,
         limit: u64,
         reached: &mut u64,
         attempt: &mut u32,
@@ -327,9 +339,9 @@ impl Job {
             }
             let mut reader = BatchReader::open(&self.dir, entry, &self.table, self.raw_bytes).map_err(Stop::For)?;
             reader.skip_to(row).map_err(Stop::For)?;
-            while let Some(batch) = reader.next(self.form, limit, self.batch_bytes).map_err(Stop::For)? {
+            while let Some(batch) = reader.next(form, limit, self.batch_bytes).map_err(Stop::For)? {
                 let (to, sum) = (batch.to, batch.hash);
-                self.commit(&mut line, entry, batch).await?;
+                self.commit(&mut line, entry, form, batch).await?;
                 hash = hash.merged(&sum);
                 *attempt = 0;
                 self.ctx.progress(to - *reached, share(entry, to) - share(entry, *reached));
@@ -349,7 +361,7 @@ impl Job {
     }
 
     /// One batch and its ledger row, in one transaction.
-    async fn commit(&self, line: &mut Line, entry: &PartEntry, batch: Batch) -> Result<(), Stop> {
+    async fn commit(&self, line: &mut Line, entry: &PartEntry, form: Form, batch: Batch) -> Result<(), Stop> {
         let row = ledger::Batch {
             chunk: entry.part,
             from_row: batch.from,
@@ -372,8 +384,9 @@ impl Job {
                 _ => self.stop(&fault),
             });
         }
+        let mut inserted = 0;
         for payload in batch.payload {
-            match self.form {
+            match form {
                 Form::LoadData => {
                     let done = connection.load_data(&self.statement, payload).await.map_err(|f| self.stop(&f))?;
                     // LOCAL implies IGNORE: a bad or second row is a warning there, so anything but "all of them,
@@ -383,7 +396,7 @@ impl Job {
                         || u64::from(done.warnings) != expected.min(MOST_WARNINGS)
                         || !clean(&done.info, rows, expected)
                     {
-                        return Err(Stop::For(self.offender(line, entry, first, &done.info).await));
+                        return Err(Stop::Inserts(self.offender(line, entry, first, &done.info).await));
                     }
                 }
                 Form::Insert => {
@@ -391,9 +404,17 @@ impl Job {
                     connection.execute(&sql).await.map_err(|f| self.stop(&f))?;
                     let text = String::from_utf8_lossy(&payload);
                     let text = text.trim_end().trim_end_matches(';');
-                    connection.execute(text).await.map_err(|f| self.stop(&f))?;
+                    let done = connection.execute(text).await.map_err(|f| self.stop(&f))?;
+                    if done.warnings > 0 {
+                        return Err(Stop::For(self.offender(line, entry, first + inserted, &done.info).await));
+                    }
+                    inserted += done.affected;
                 }
             }
+        }
+        if form == Form::Insert && inserted != rows {
+            let cause = format!("{inserted} of {rows} rows went in");
+            return Err(Stop::For(self.offender(line, entry, first, &cause).await));
         }
         // A lost line here leaves the outcome unknown; the next attempt reads it from the ledger.
         connection.execute("COMMIT").await.map(drop).map_err(|f| self.stop(&f))
