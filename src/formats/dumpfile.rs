@@ -16,6 +16,7 @@ use std::fmt;
 
 use super::structure::Column;
 use crate::words::addr::{TableName, sql_ident};
+use crate::words::digest::Digest;
 
 /// The file that Dumpling writes last; a dump without it is not whole.
 pub const METADATA: &str = "metadata";
@@ -38,8 +39,8 @@ pub enum DumpFile {
 }
 
 impl DumpFile {
-    /// The file's name. A schema and a table of 64 characters each may make it longer than the 255 bytes that a
-    /// file system takes: [`DumpFile::is_too_long`] tells beforehand.
+    /// The file's name. Where a schema and a table of 64 characters each would make it longer than the 255 bytes that a
+    /// file system takes, both are cut: see [`on_disk`].
     pub fn name(&self) -> String {
         match self {
             Self::Metadata => METADATA.to_owned(),
@@ -50,12 +51,7 @@ impl DumpFile {
         }
     }
 
-    /// Whether no usual file system takes the name.
-    pub fn is_too_long(&self) -> bool {
-        self.name().len() > 255
-    }
-
-    /// Reads [`DumpFile::name`] back; `None`: no file of ours.
+    /// Reads [`DumpFile::name`] back, names as they are [`on_disk`]; `None`: no file of ours.
     pub fn parse(name: &str) -> Option<Self> {
         if name == METADATA {
             return Some(Self::Metadata);
@@ -75,6 +71,39 @@ impl DumpFile {
         let digits = index.len() >= 9 && index.bytes().all(|b| b.is_ascii_digit());
         let index = digits.then(|| index.parse().ok()).flatten()?;
         Some(Self::Data(TableName::new(unescape_name(schema)?, unescape_part(table)?), index))
+    }
+}
+
+/// Bytes of a schema's and a table's name in that of a file. What goes behind them takes less than 32.
+const STEM: usize = 223;
+
+/// The names that the files of a table bear: its own but for two of so many bytes that no usual file system takes them
+/// together. Those are cut, and a digest of the whole name tells them apart. Other tools read the names out of the
+/// files' names, so they would load such a table under another name; they cannot write a file for it either.
+pub fn on_disk(table: &TableName) -> TableName {
+    let cut = |name: &str| {
+        let most = (STEM - 1) / 2;
+        if escape_name(name).len() <= most {
+            return name.to_owned();
+        }
+        let digest = Digest::of_bytes(name.as_bytes()).to_string();
+        let digest = &digest[digest.len() - 16..];
+        let mut room = most - digest.len() - 1;
+        let fits = |c: char| {
+            let length = escape_name(c.encode_utf8(&mut [0; 4])).len();
+            let fits = length <= room;
+            room = room.saturating_sub(length);
+            fits
+        };
+        // A `-` may begin a `-schema` and then takes three: left out, as it is not needed to tell names apart.
+        let kept: String =
+            name.chars().map(|c| if c == '-' { '_' } else { c }).scan(fits, |fits, c| fits(c).then_some(c)).collect();
+        format!("{kept}~{digest}")
+    };
+    if escape_name(&table.schema).len() + 1 + escape_name(&table.name).len() <= STEM {
+        table.clone()
+    } else {
+        TableName::new(cut(&table.schema), cut(&table.name))
     }
 }
 
@@ -264,6 +293,7 @@ const fn escapes(pairs: &[(u8, u8)]) -> [u8; 256] {
 }
 
 fn stem(table: &TableName) -> String {
+    let table = on_disk(table);
     format!("{}.{}", escape_name(&table.schema), escape_name(&table.name))
 }
 
@@ -311,10 +341,32 @@ mod tests {
     }
 
     #[test]
-    fn a_name_too_long_for_a_file_is_told() {
-        let long = "é".repeat(64);
-        assert!(DumpFile::Data(TableName::new(long.clone(), long.clone()), 0).is_too_long());
-        assert!(!DumpFile::Data(TableName::new("a", long), 0).is_too_long());
+    fn names_too_long_for_a_file_are_cut_and_stay_apart() {
+        let (wide, escaped) = ("漢".repeat(64), "%".repeat(64));
+        for (schema, name, cut) in [
+            ("a", wide.as_str(), false),
+            ("a", escaped.as_str(), false),
+            (wide.as_str(), "b", false),
+            (wide.as_str(), wide.as_str(), true),
+            (escaped.as_str(), escaped.as_str(), true),
+            (escaped.as_str(), "-schema-schema-schema-schema", true),
+        ] {
+            let table = TableName::new(schema, name);
+            assert_eq!(on_disk(&table) != table, cut, "{table}");
+            for file in [
+                DumpFile::Data(table.clone(), u64::from(u32::MAX)),
+                DumpFile::Table(table.clone()),
+                DumpFile::View(table.clone()),
+                DumpFile::Schema(table.schema.clone()),
+            ] {
+                let text = file.name();
+                assert!(text.len() <= 255 - ".part.zst".len(), "{text}");
+                assert!(DumpFile::parse(&text).is_some(), "{text}");
+            }
+            assert_eq!(DumpFile::parse(&DumpFile::Table(table.clone()).name()), Some(DumpFile::Table(on_disk(&table))));
+        }
+        let other = format!("{}字", "漢".repeat(63));
+        assert_ne!(on_disk(&TableName::new(&*wide, &*wide)), on_disk(&TableName::new(&*wide, other)));
     }
 
     #[test]

@@ -130,10 +130,11 @@ fn remove_files(dir: &std::path::Path, name: &TableName) -> Outcome<()> {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         Err(e) => return Err(file_fault("read the folder of the dump", dir, &e)),
     };
+    let name_there = dumpfile::on_disk(name);
     for entry in entries.flatten() {
         let Some(text) = entry.file_name().to_str().map(str::to_owned) else { continue };
         let ours = match DumpFile::parse(text.strip_suffix(".part").unwrap_or(&text)) {
-            Some(DumpFile::Data(table, _) | DumpFile::Table(table) | DumpFile::View(table)) => table == *name,
+            Some(DumpFile::Data(table, _) | DumpFile::Table(table) | DumpFile::View(table)) => table == name_there,
             _ => false,
         };
         if ours {
