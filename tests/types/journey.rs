@@ -78,7 +78,12 @@ migration "m" {{
             .output()
             .unwrap();
         let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert_eq!(output.status.code(), Some(expected), "{}: {arguments:?}\n{told}", self.source.kind);
+        // The certificate's differences are not on the screen.
+        let certificate = std::fs::read_to_string(self.path("mig.migstate.m.certificate.json")).unwrap_or_default();
+        let differences: Vec<&str> =
+            certificate.lines().filter(|line| line.contains("\"expected\"") || line.contains("\"actual\"")).collect();
+        let what = format!("{}: {arguments:?}\n{told}\n{differences:#?}", self.source.kind);
+        assert_eq!(output.status.code(), Some(expected), "{what}");
         told
     }
 
@@ -99,6 +104,11 @@ migration "m" {{
             let sql = format!("DROP DATABASE IF EXISTS `{}`", schema.replace('`', "``"));
             self.target.run(&[&sql]).await;
         }
+    }
+
+    /// Gives the source for another journey.
+    pub fn released(self) -> Bed {
+        self.source
     }
 
     pub async fn end(self) {

@@ -20,9 +20,12 @@ pub struct Value {
     pub target: Option<f64>,
 }
 
-/// What `compatibility` refuses, by the code of its rule: SQL that makes the table, and the name that the plan tells.
+/// What a gate refuses: the code of its rule, the place that the plan names, and SQL that makes it.
 pub struct Refused {
     pub code: String,
+    /// Whether the rule's rewrite lets it through.
+    pub rewritten: bool,
+    pub place: String,
     pub sql: String,
 }
 
@@ -59,27 +62,35 @@ pub fn tables(source: &str) -> Vec<Table> {
 
 pub fn refused(source: &str) -> Vec<Refused> {
     lines("refused")
-        .filter_map(|line| of_source(line.trim(), source))
+        .filter_map(|line| of_source(line, source))
         .map(|line| {
-            let (code, sql) = line.split_once(' ').expect("a code and SQL");
-            Refused { code: code.to_owned(), sql: sql.trim().to_owned() }
+            let (code, rest) = line.split_once(' ').expect("a code");
+            let (rewritten, rest) = rest.strip_prefix("rewrite ").map_or((false, rest), |rest| (true, rest));
+            let (place, sql) = rest.split_once(' ').expect("a place and SQL");
+            Refused { code: code.into(), rewritten, place: place.into(), sql: sql.into() }
         })
         .collect()
 }
 
-/// Statements that make tables of particular shapes.
+/// Statements that make and fill tables of particular shapes.
 pub fn shapes(source: &str) -> Vec<&'static str> {
-    lines("shapes").filter_map(|line| of_source(line.trim(), source)).collect()
+    lines("shapes").filter_map(|line| of_source(line, source)).collect()
+}
+
+/// Names for schemas, tables and columns.
+pub fn names() -> Vec<&'static str> {
+    lines("names").collect()
 }
 
 /// The lines of a part of the list.
 fn lines(part: &str) -> impl Iterator<Item = &'static str> {
-    let (begin, text) = (format!("== {part}"), include_str!("types.list"));
-    text.lines()
+    let begin = format!("== {part}");
+    include_str!("types.list")
+        .lines()
         .skip_while(move |line| *line != begin)
         .skip(1)
         .take_while(|line| !line.starts_with("== "))
-        .filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+        .filter(|line| !line.trim().is_empty() && !line.starts_with("# "))
 }
 
 /// The line without the name of its source; `None`: it is another's.

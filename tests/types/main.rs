@@ -8,6 +8,8 @@ mod list;
 mod support;
 
 use journey::Journey;
+use list::Refused;
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
 use support::Bed;
 
@@ -15,38 +17,52 @@ fn sources() -> [Bed; 2] {
     [Bed::mysql(), Bed::mariadb()]
 }
 
-/// What TiDB lacks of both servers is converted or left out, by name, so that all the rest can be seen.
+/// What TiDB lacks is converted or left out, by name, so that all the rest can be seen.
 const GATES: &str = r#"
     collation     = "convert"
-    collation_map = { "latin1_swedish_ci" = "utf8mb4_general_ci", "gbk_chinese_ci" = "gbk_chinese_ci" }
+    collation_map = {
+      "latin1_swedish_ci"  = "utf8mb4_general_ci"
+      "utf16_general_ci"   = "utf8mb4_general_ci"
+      "ucs2_general_ci"    = "utf8mb4_general_ci"
+      "cp1251_general_ci"  = "utf8mb4_bin"
+      "big5_chinese_ci"    = "utf8mb4_bin"
+      "sjis_japanese_ci"   = "utf8mb4_bin"
+      "gb18030_chinese_ci" = "utf8mb4_bin"
+    }
     rule "MIG2106" {
       action = "rewrite"
     }
 "#;
 
+/// A schema of the source with these statements run in it, and a connection to it.
+async fn filled(bed: &Bed, name: &str, statements: &[String]) -> (String, Conn) {
+    let schema = bed.schema(name, &["ALTER DATABASE COLLATE utf8mb4_bin"]).await;
+    let mut source = ends::connect(bed).await;
+    source.query_drop(format!("USE {schema}")).await.unwrap();
+    for sql in statements {
+        source.query_drop(sql).await.unwrap_or_else(|fault| panic!("{}: {fault}: {sql}", bed.kind));
+    }
+    (schema, source)
+}
+
 #[tokio::test]
 async fn every_type_and_value_of_the_list_arrives_as_it_was() {
     for bed in sources() {
-        let schema = bed.schema("types", &["ALTER DATABASE COLLATE utf8mb4_bin"]).await;
-        let mut source = ends::connect(&bed).await;
-        source.query_drop(format!("USE {schema}")).await.unwrap();
-        for table in list::tables(&bed.kind) {
-            for sql in statements(&table) {
-                source.query_drop(&sql).await.unwrap_or_else(|fault| panic!("{}: {fault}: {sql}", bed.kind));
-            }
-        }
+        let list = list::tables(&bed.kind);
+        let sql: Vec<String> = list.iter().flat_map(statements).collect();
+        let (schema, mut source) = filled(&bed, "types", &sql).await;
         let journey = Journey::new(bed, vec![schema.clone()], "types", GATES, "").await;
         let certificate = journey.apply();
         let mut target = ends::connect(&journey.target).await;
         let what = &journey.source.kind;
-        for table in list::tables(what) {
+        for table in &list {
             let zeros = ends::assert_equal(&mut source, &mut target, &schema, &table.name, what).await;
             let key = format!("{schema}.{}", table.name);
             let proofs = certificate["tables"].as_array().unwrap();
             let proof = proofs.iter().find(|proof| proof["table"] == key.as_str()).unwrap();
             assert_eq!(proof["negative_zeros"], zeros, "{what}: {key}");
-            assert_eq!(zeros as usize, changes(&table).len(), "{what}: {key}");
-            for (column, row, expected) in changes(&table) {
+            assert_eq!(zeros as usize, changes(table).len(), "{what}: {key}");
+            for (column, row, expected) in changes(table) {
                 let sql = format!("SELECT {} FROM {schema}.{} WHERE id = {row}", ends::ident(column), table.name);
                 let found: Vec<mysql_async::Row> = target.exec(sql, ()).await.unwrap();
                 let found = match found[0].as_ref(0).unwrap() {
@@ -59,6 +75,133 @@ async fn every_type_and_value_of_the_list_arrives_as_it_was() {
         }
         assert_eq!(journey.run(&["report"], 0).contains("that are -0.0"), what == "mysql", "{what}");
         journey.run(&["plan", "-detailed-exitcode"], 0);
+        journey.end().await;
+    }
+}
+
+#[tokio::test]
+async fn tables_of_every_shape_arrive_with_their_defaults() {
+    for bed in sources() {
+        let sql: Vec<String> = list::shapes(&bed.kind).into_iter().map(str::to_owned).collect();
+        let (schema, mut source) = filled(&bed, "shapes", &sql).await;
+        let journey = Journey::new(bed, vec![schema.clone()], "shapes", GATES, "").await;
+        journey.apply();
+        let mut target = ends::connect(&journey.target).await;
+        let what = &journey.source.kind;
+        for table in ends::tables(&mut source, &schema).await {
+            ends::assert_equal(&mut source, &mut target, &schema, &table, what).await;
+        }
+        for conn in [&mut source, &mut target] {
+            conn.query_drop(format!("INSERT INTO {schema}.defaults (id) VALUES (2)")).await.unwrap();
+            // Above what was there: the counter goes on.
+            conn.query_drop(format!("INSERT INTO {schema}.key_counts (v) VALUES (4)")).await.unwrap();
+            let next: Option<i64> = conn.query_first(format!("SELECT MAX(id) FROM {schema}.key_counts")).await.unwrap();
+            assert!(next > Some(7), "{what}: {next:?}");
+            conn.query_drop(format!("INSERT INTO {schema}.expressions (id) VALUES (9)")).await.unwrap();
+            let length: Option<u64> =
+                conn.query_first(format!("SELECT LENGTH(u) FROM {schema}.expressions WHERE id = 9")).await.unwrap();
+            assert_eq!(length, Some(36), "{what}");
+        }
+        ends::assert_equal(&mut source, &mut target, &schema, "defaults", what).await;
+        journey.end().await;
+    }
+}
+
+#[tokio::test]
+async fn schemas_tables_and_columns_of_any_name_arrive_under_it() {
+    for bed in sources() {
+        let mut source = ends::connect(&bed).await;
+        let mut schemas = Vec::new();
+        for name in list::names() {
+            let prefix = format!("mt{}_", std::process::id());
+            let schema: String = format!("{prefix}{name}").chars().take(64).collect();
+            let (s, n) = (ends::ident(&schema), ends::ident(name));
+            for sql in [
+                format!("DROP DATABASE IF EXISTS {s}"),
+                format!("CREATE DATABASE {s} COLLATE utf8mb4_bin"),
+                format!("CREATE TABLE {s}.{n} (id INT PRIMARY KEY, {n} VARCHAR(80))"),
+            ] {
+                source.query_drop(&sql).await.unwrap_or_else(|fault| panic!("{}: {fault}: {sql}", bed.kind));
+            }
+            source.exec_drop(format!("INSERT INTO {s}.{n} VALUES (1, ?), (2, NULL)"), (name,)).await.unwrap();
+            schemas.push((schema, name));
+        }
+        let names = schemas.iter().map(|(schema, _)| schema.clone()).collect();
+        let journey = Journey::new(bed, names, "names", GATES, "").await;
+        journey.apply();
+        let mut target = ends::connect(&journey.target).await;
+        for (schema, name) in &schemas {
+            ends::assert_equal(&mut source, &mut target, schema, name, &journey.source.kind).await;
+        }
+        journey.run(&["plan", "-detailed-exitcode"], 0);
+        journey.end().await;
+    }
+}
+
+#[tokio::test]
+async fn what_the_target_cannot_hold_stands_in_the_plan_by_name() {
+    for bed in sources() {
+        let list = list::refused(&bed.kind);
+        let sql: Vec<String> = list.iter().map(|refused| refused.sql.clone()).collect();
+        let (schema, mut source) = filled(&bed, "refused", &sql).await;
+        let journey = Journey::new(bed, vec![schema.clone()], "refused", "", "").await;
+        let what = &journey.source.kind;
+        for arguments in [&["plan"][..], &["apply", "-auto-approve"]] {
+            // Lines are broken at 80 columns.
+            let told: String = journey.run(arguments, 5).split_whitespace().collect();
+            for Refused { code, place, .. } in &list {
+                let from = told.find(code.as_str()).unwrap_or_else(|| panic!("{what}: no {code}: {told}"));
+                assert!(told[from..].contains(&format!("{schema}.{place}")), "{what}: {code} {place}: {told}");
+            }
+        }
+        let mut rules = String::new();
+        for refused in &list {
+            match refused.rewritten {
+                true => {
+                    rules.push_str(&format!("    rule \"{}\" {{\n      action = \"rewrite\"\n    }}\n", refused.code))
+                }
+                false => {
+                    let table = refused.place.split('.').next().unwrap();
+                    source.query_drop(format!("DROP TABLE {table}")).await.unwrap();
+                }
+            }
+        }
+        for table in ends::tables(&mut source, &schema).await {
+            source.query_drop(format!("INSERT INTO {table} (id, v) VALUES (1, 1), (2, NULL)")).await.unwrap();
+        }
+        let journey = Journey::new(journey.released(), vec![schema.clone()], "refused", &rules, "").await;
+        let certificate = journey.apply();
+        let mut target = ends::connect(&journey.target).await;
+        for table in ends::tables(&mut source, &schema).await {
+            ends::assert_equal(&mut source, &mut target, &schema, &table, &journey.source.kind).await;
+        }
+        for table in certificate["tables"].as_array().unwrap() {
+            assert!(!table["rewritten"].as_array().unwrap().is_empty(), "{table:#}");
+        }
+        journey.end().await;
+    }
+}
+
+#[tokio::test]
+async fn zero_dates_stop_a_migration_or_are_kept() {
+    for bed in sources() {
+        let sql = [
+            "CREATE TABLE zeros (id INT PRIMARY KEY, a DATE, b DATETIME(6), c TIMESTAMP NULL, \
+             d DATE NOT NULL DEFAULT '0000-00-00')",
+            "INSERT INTO zeros VALUES (1, '0000-00-00', '0000-00-00', '0000-00-00', '0000-00-00'), \
+             (2, '2024-00-10', '2024-02-00 01:02:03.000004', NULL, '2024-01-00'), (3, NULL, NULL, NULL, '2024-01-01')",
+        ];
+        let (schema, mut source) = filled(&bed, "zeros", &sql.map(str::to_owned)).await;
+        let journey = Journey::new(bed, vec![schema.clone()], "zeros", "", "").await;
+        let told: String = journey.run(&["apply", "-auto-approve"], 5).split_whitespace().collect();
+        for column in ["a", "b", "c", "d"] {
+            assert!(told.contains(&format!("{schema}.zeros.{column}")), "{}: {column}: {told}", journey.source.kind);
+        }
+        let gates = "    zero_dates = \"keep\"\n";
+        let journey = Journey::new(journey.released(), vec![schema.clone()], "zeros", gates, "").await;
+        journey.apply();
+        let mut target = ends::connect(&journey.target).await;
+        ends::assert_equal(&mut source, &mut target, &schema, "zeros", &journey.source.kind).await;
         journey.end().await;
     }
 }
