@@ -277,4 +277,10 @@ pub(super) const ROWS: &[CodeRow] = &[
         "The certificate is missing, cannot be read or was altered. It is written at the end of `mig apply`.",
     ),
     row("MIG1017", Error, "not in the state", "The address is not in the state. `mig state list` shows what is."),
+    row(
+        "MIG1018",
+        Error,
+        "the folder is no finished dump",
+        "`mig import-dump` takes the folder that Dumpling, mydumper or mig wrote. The tools write the file `metadata` last, so a dump without it was broken off and lacks rows, nobody knows how many. Make it again and let it end.",
+    ),
 ];
