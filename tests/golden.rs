@@ -9,7 +9,7 @@ use mig::formats::facts::{Binlog, Position, World};
 use mig::formats::plan::{Mode, PlanFile};
 use mig::formats::spec::model::Spec;
 use mig::formats::spec::{self, Inputs, SourceFile};
-use mig::formats::{certificate, plan_seal, state};
+use mig::formats::{certificate, plan_seal, state, verification};
 use mig::screen;
 use mig::screen::style::Style;
 use mig::think::plan::{Question, plan};
@@ -40,6 +40,7 @@ fn golden_schemas_are_those_of_the_types() {
     check("schemas/state.schema.json", &pretty(&schemars::schema_for!(state::State)));
     check("schemas/plan.schema.json", &pretty(&schemars::schema_for!(PlanFile)));
     check("schemas/certificate.schema.json", &pretty(&schemars::schema_for!(certificate::Certificate)));
+    check("schemas/verification.schema.json", &pretty(&schemars::schema_for!(verification::Verification)));
 }
 
 #[test]
@@ -142,7 +143,6 @@ async fn the_recording_of_the_quickstart_is_whole() {
         lineage: None,
         begun: &BTreeMap::new(),
         workdir_of: &|_| PathBuf::from("/tmp"),
-        imports: &BTreeMap::new(),
     };
     let mut world = mig::steps::observe::world::world(look).await;
     for (address, facts) in &mut world.servers {

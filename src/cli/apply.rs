@@ -40,22 +40,16 @@ const AGAIN: &str = "Plan again and review the new plan. Nothing was touched.";
 pub async fn run(global: &Global, args: &Apply, style: Style) -> Outcome<ExitKind> {
     let file = args.plan.as_deref().map(read_plan).transpose()?;
     let session = Session::open(global, &args.variables)?;
-    go(session, args, file, style).await
-}
-
-/// Applies a plan, or makes one and applies that.
-pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: Style) -> Outcome<ExitKind> {
     if file.is_none() {
         may_ask(args.auto_approve, args.input)?;
     }
-    let command = if session.import.is_some() { "mig import-dump" } else { "mig apply" };
-    let _lock = take_lock(&session, &args.locking, command).await?;
+    let _lock = take_lock(&session, &args.locking, "mig apply").await?;
     let state = recovery::look(&*session.store)?.state;
     let mode = file.as_ref().map_or(Mode::Apply, |plan| plan.body.mode);
     let servers = session.servers()?;
     let replace = match &file {
         Some(plan) => asked_for(&plan.body),
-        None => addresses(&args.replace)?,
+        None => addresses("-replace", &args.replace)?,
     };
     if let Some(plan) = &file {
         check_file(&session, plan, state.as_ref())?;
@@ -377,12 +371,12 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
     Ok(end.exit)
 }
 
-fn now_of(clock: Arc<dyn Clock>) -> screen::progress::Now {
+pub fn now_of(clock: Arc<dyn Clock>) -> screen::progress::Now {
     Box::new(move || Moment { millis: clock.millis(), at: clock.now() })
 }
 
 /// Shows events until the run drops its end of the line.
-async fn show(
+pub async fn show(
     mut reporter: Reporter,
     mut events: mpsc::UnboundedReceiver<crate::formats::event::Event>,
     mut signals: watch::Receiver<Option<Interrupt>>,

@@ -34,8 +34,8 @@ pub enum Command {
     Plan(Plan),
     /// Do what the plan says, durably; interrupted, run it again.
     Apply(Apply),
-    /// Take in a finished dump of Dumpling, mydumper or mig: load it, exactly once, and verify it.
-    ImportDump(ImportDump),
+    /// Compare source and target as they are now, row by row. Changes nothing.
+    Verify(Verify),
     /// Remove the scaffolding of the migration; migrated tables stay.
     Destroy(Destroy),
     /// Show the state, or a plan file.
@@ -144,38 +144,24 @@ pub struct Apply {
 }
 
 #[derive(Args, Debug)]
-pub struct ImportDump {
-    /// The dump's folder.
-    #[arg(value_name = "DIR")]
-    pub dir: PathBuf,
-    /// The migration it belongs to; needed where the spec has several.
-    #[arg(long, value_name = "NAME", env = "MIG_MIGRATION")]
-    pub migration: Option<String>,
+pub struct Verify {
     #[command(flatten)]
     pub variables: Variables,
-    #[command(flatten)]
-    pub locking: Locking,
-    /// Do not ask.
-    #[arg(long)]
-    pub auto_approve: bool,
-    /// Needed where verified rows are dropped: the target's host.
-    #[arg(long, value_name = "HOST")]
-    pub confirm: Option<String>,
-    /// Events as JSON, one a line.
-    #[arg(long, env = "MIG_JSON")]
-    pub json: bool,
-    /// Do a step again although nothing changed.
+    /// Only this migration; may stand several times.
+    #[arg(long, value_name = "NAME", env = "MIG_MIGRATION")]
+    pub migration: Vec<String>,
+    /// Only the table of this step; may stand several times.
     #[arg(long, value_name = "ADDR")]
-    pub replace: Vec<String>,
-    /// Steps that run at once.
-    #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
-    pub parallelism: usize,
-    /// Whether a question may be asked.
-    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", env = "MIG_INPUT")]
-    pub input: bool,
+    pub target: Vec<String>,
     /// Name the keys of rows that differ.
     #[arg(long, env = "MIG_SHOW_KEYS")]
     pub show_keys: bool,
+    /// What was found as JSON.
+    #[arg(long, env = "MIG_JSON")]
+    pub json: bool,
+    /// Tables that are compared at once.
+    #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
+    pub parallelism: usize,
 }
 
 #[derive(Args, Debug)]

@@ -5,13 +5,13 @@ mod apply;
 mod args;
 mod destroy;
 mod explain;
-mod import_dump;
 mod plan;
 mod report;
 mod session;
 mod show;
 mod signals;
 mod validate;
+mod verify;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -56,7 +56,7 @@ async fn dispatch(cli: Cli) -> ExitKind {
         Command::Validate(a) => validate::run(&cli.global, a, style),
         Command::Plan(a) => plan::run(&cli.global, a, style).await,
         Command::Apply(a) => apply::run(&cli.global, a, style).await,
-        Command::ImportDump(a) => import_dump::run(&cli.global, a, style).await,
+        Command::Verify(a) => verify::run(&cli.global, a, style).await,
         Command::Destroy(a) => destroy::run(&cli.global, a, style).await,
         Command::Show(a) => show::run(&cli.global, a, style),
         Command::Graph(a) => show::graph(&cli.global, a).await,

@@ -12,7 +12,7 @@ use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind> {
     let session = Session::open(global, &args.variables)?;
-    let replace = addresses(&args.replace)?;
+    let replace = addresses("-replace", &args.replace)?;
     let plan = make(&session, args.destroy, args.drop_target_data, &replace).await?;
     if args.json {
         let value = screen::plan::json(&plan);

@@ -6,10 +6,8 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::inputs::ImportInputs;
 use super::structure::Inventory;
 use crate::words::addr::TableName;
-use crate::words::diag::Diagnostic;
 use crate::words::error::Failure;
 
 /// Everything a plan needs to know of the world, at one moment.
@@ -19,9 +17,6 @@ pub struct World {
     pub servers: BTreeMap<String, ServerFacts>,
     /// By the migration's name.
     pub migrations: BTreeMap<String, MigrationFacts>,
-    /// The one migration that is planned; the others' records are kept as they are. `None`: all.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub only: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -128,12 +123,6 @@ pub struct MigrationFacts {
     /// The source's binlog position, and whether writes between the run's first position and it were seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writes: Option<WritesFacts>,
-    /// Tables whose rows come out of a finished dump's files (`mig import-dump`), by key.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub imports: BTreeMap<String, ImportInputs>,
-    /// What in that dump is not taken, and why.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub import_findings: Vec<Diagnostic>,
 }
 
 /// What reading the binlog between two positions told.
@@ -192,7 +181,7 @@ pub struct Verdict {
     pub saw: String,
     /// What it found, by name; errors where the outcome is no.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub findings: Vec<Diagnostic>,
+    pub findings: Vec<crate::words::diag::Diagnostic>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

@@ -19,3 +19,4 @@ pub mod rowhash;
 pub mod spec;
 pub mod state;
 pub mod structure;
+pub mod verification;

@@ -14,3 +14,4 @@ pub mod safe_json;
 pub mod state;
 pub mod stream;
 pub mod style;
+pub mod verification;

@@ -365,7 +365,7 @@ pub(super) fn end_words(exit: ExitKind, counts: &Counts, seconds: f64) -> String
         _ => "Ended",
     };
     let steps = if parts.is_empty() { "no step had anything to do".to_owned() } else { parts.join(", ") };
-    let again = if exit == ExitKind::Interrupted { " Run mig apply again: it goes on from here." } else { "" };
+    let again = if exit == ExitKind::Interrupted { " Run the same command again." } else { "" };
     format!("{word} after {}: {steps}.{again}", duration(seconds))
 }
 

@@ -178,8 +178,7 @@ fn an_interrupted_run_says_how_to_go_on() {
     let counts = Counts { complete: 2, interrupted: 1, not_started: 4, ..Counts::default() };
     assert_eq!(
         super::end_words(ExitKind::Interrupted, &counts, 61.0),
-        "Interrupted after 1 min 1 s: 2 complete, 1 interrupted, 4 not started. Run mig apply again: it goes on from \
-         here."
+        "Interrupted after 1 min 1 s: 2 complete, 1 interrupted, 4 not started. Run the same command again."
     );
     assert_eq!(
         super::end_words(ExitKind::Success, &Counts::default(), 0.5),

@@ -1,22 +1,35 @@
-//! Proof: the row hash of a range of a table on one server, computed there where that is proven equal on both
-//! servers, else in the client from the rows; and which rows differ where two hashes do.
+//! Proof: what one server says of the rows of a table. Count and row hash of a range, computed on the server where that
+//! is proven equal on both servers, else in the client from the rows; the same by buckets of a hash of the key; single
+//! rows by hashes of key and content. Every statement is asked again after a passing fault, on a line of its own.
+//! Knows one side only: nothing here compares.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
 
-use super::context::{Context, Line};
+use super::context::{Context, Line, Lines, Pool};
 use super::dump::{conditions, select};
 use super::ledger::Batches;
-use crate::formats::rowhash::{self, PartHash, RowHasher};
-use crate::formats::structure::{Column, Table};
+use super::step::StepCtx;
+use super::walk;
+use crate::formats::chunk::{self, KeyColumn, KeyValue, Range};
+use crate::formats::rowhash::{self, Canon, PartHash, RowHasher};
+use crate::formats::structure::{Column, Table, TableEstimate};
+use crate::seams::clock::Clock;
 use crate::seams::sql::Fault;
-use crate::words::addr::StepAddr;
-use crate::words::error::{Failure, Outcome};
+use crate::words::addr::{StepAddr, TableName};
+use crate::words::error::{Failure, Outcome, Retry};
 
-/// Rows of which the differing ones are looked for: beyond this the counts alone are told.
-const SEARCH_ROWS: usize = 4_000_000;
-/// Keys that a report of differences names at most.
-const NAMED_KEYS: usize = 20;
+/// Tries of one statement after passing faults.
+const TRIES: u32 = 6;
+/// What one statement is to read, by the server's estimate.
+const STATEMENT_BYTES: u64 = 64 << 20;
+/// And at most, should the estimate be wrong.
+const STATEMENT_ROWS: u64 = 250_000;
+/// Added to each row's hash, so that one sum has both: how many hashes were no NULL stands in front of these zeros. A
+/// second aggregate over the hash would have it computed twice, on MySQL and on TiDB.
+const OFFSET_ZEROS: usize = 36;
 
 /// How a hash was computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,170 +38,444 @@ pub enum How {
     InClient,
 }
 
-/// One side of a comparison.
-pub struct Side<'a> {
-    /// The structure whose columns are hashed: the same on both sides, the source's.
-    pub table: &'a Table,
-    pub predicate: &'a str,
-    pub where_: Option<&'a str>,
+impl How {
+    pub fn and(self, other: Self) -> Self {
+        if self == Self::InClient { self } else { other }
+    }
 }
 
-impl Side<'_> {
-    fn failure(&self, fault: &Fault) -> Failure {
-        fault.failure(
-            "MIG6020",
-            format!("hash the rows of {}", self.table.name),
-            "Look whether the server is up, then run `mig apply` again: what was verified stays.",
-        )
-    }
+/// Which server of a migration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    Source,
+    Target,
+}
 
-    /// Count and hash of the rows.
-    pub async fn hash(&self, line: &mut Line) -> Outcome<(PartHash, How)> {
-        let columns: Vec<&Column> = self.table.data_columns().collect();
-        if let Some(expression) = rowhash::pushdown_expression(columns.iter().copied())
-            && let Some(hash) = self.on_server(line, &expression).await?
-        {
-            return Ok((hash, How::OnServer));
+impl Place {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Source => "source",
+            Self::Target => "target",
         }
-        self.in_client(line, &columns).await.map(|hash| (hash, How::InClient))
+    }
+}
+
+/// Some of the buckets into which a hash of the key (of the row, where there is no key) sorts the rows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Buckets {
+    pub of: u64,
+    pub chosen: Vec<u64>,
+}
+
+/// A row, by the hash of its key and of all of it. Without a key both are that of the row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Entry {
+    pub key: u64,
+    pub row: u64,
+}
+
+/// The rows of one table on one server.
+#[derive(Clone)]
+pub struct Side {
+    pub place: Place,
+    /// The columns that are hashed, as this server has them, in the source's order.
+    table: Table,
+    /// The source's, on both sides.
+    canons: Vec<Canon>,
+    /// Of the row hash; `None`: only in the client.
+    expression: Option<String>,
+    key: Option<Key>,
+    /// The key along which this server's own order cuts the table into statements.
+    own: Option<Vec<KeyColumn>>,
+    where_: Option<String>,
+    estimate: TableEstimate,
+    lines: Arc<Lines>,
+    clock: Arc<dyn Clock>,
+    ctx: Option<StepCtx>,
+}
+
+/// The key by which rows are told apart.
+#[derive(Clone)]
+struct Key {
+    /// Places among the columns.
+    at: Vec<usize>,
+    canons: Vec<Canon>,
+    expression: Option<String>,
+}
+
+impl Side {
+    /// `actual`: the table as this server has it. `None`: it lacks a column of the source's.
+    pub fn new(
+        place: Place,
+        source: &Table,
+        actual: &Table,
+        where_: Option<String>,
+        lines: Arc<Lines>,
+        clock: Arc<dyn Clock>,
+    ) -> Option<Self> {
+        let columns: Vec<&Column> = source.data_columns().collect();
+        let find = |column: &&Column| {
+            let exact = actual.column(&column.name);
+            exact.or_else(|| actual.columns.iter().find(|c| c.name.to_lowercase() == column.name.to_lowercase()))
+        };
+        let here: Vec<Column> = columns.iter().map(|c| find(c).cloned()).collect::<Option<_>>()?;
+        let canons: Vec<Canon> = columns.iter().map(|c| rowhash::canon_of(c)).collect();
+        // A column of another kind has another text on the server; in the client the source's form is taken for both.
+        let alike = here.iter().zip(&canons).all(|(column, canon)| rowhash::canon_of(column) == *canon);
+        let pushed =
+            |columns: &[&Column]| alike.then(|| rowhash::pushdown_expression(columns.iter().copied())).flatten();
+        let expression = pushed(&here.iter().collect::<Vec<_>>());
+        let key = source.usable_key().and_then(|key| {
+            let place = |name: &str| columns.iter().position(|column| column.name == name);
+            let at: Vec<usize> = key.parts.iter().map(|part| place(part.column.as_deref()?)).collect::<Option<_>>()?;
+            Some(Key {
+                canons: at.iter().map(|i| canons[*i]).collect(),
+                expression: pushed(&at.iter().map(|i| &here[*i]).collect::<Vec<_>>()),
+                at,
+            })
+        });
+        let table =
+            Table { columns: here.into_iter().map(|c| Column { generated: None, ..c }).collect(), ..actual.clone() };
+        let own = chunk::usable_for_ranges(actual);
+        Some(Self {
+            place,
+            table,
+            canons,
+            expression,
+            key,
+            own,
+            where_,
+            estimate: source.estimate,
+            lines,
+            clock,
+            ctx: None,
+        })
     }
 
-    /// `None`: it does not count (a row's hash was NULL, or there was a warning).
-    async fn on_server(&self, line: &mut Line, expression: &str) -> Outcome<Option<PartHash>> {
-        let sql = format!(
-            "SELECT COUNT(*), COUNT(h), COALESCE(SUM(h), 0) FROM (SELECT {expression} AS h FROM {}{}) AS hashed",
-            self.table.name.sql(),
-            conditions(self.predicate, self.where_)
-        );
-        let rows = line.connection.query(&sql).await.map_err(|f| self.failure(&f))?;
-        if rows.warnings > 0 {
+    /// What the statements wait for is shown with this step.
+    pub fn of_step(mut self, ctx: &StepCtx) -> Self {
+        self.ctx = Some(ctx.clone());
+        self
+    }
+
+    /// The source's guess of the table's size.
+    pub fn sized(mut self, estimate: TableEstimate) -> Self {
+        self.estimate = estimate;
+        self
+    }
+
+    pub fn own_keys(&self) -> Option<&[KeyColumn]> {
+        self.own.as_deref()
+    }
+
+    pub fn name(&self) -> &TableName {
+        &self.table.name
+    }
+
+    /// Whether the step is to stop.
+    pub fn stopping(&self) -> bool {
+        self.ctx.as_ref().is_some_and(StepCtx::stopping)
+    }
+
+    pub fn progress(&self, rows: u64) {
+        if let Some(ctx) = &self.ctx {
+            ctx.progress(rows, 0);
+        }
+    }
+
+    pub fn has_key(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// Rows of one statement.
+    pub fn statement_rows(&self) -> u64 {
+        let per_row = self.estimate.data_bytes.checked_div(self.estimate.rows).unwrap_or(0).max(100);
+        (STATEMENT_BYTES / per_row).clamp(1, STATEMENT_ROWS)
+    }
+
+    /// How many statements run at once.
+    pub fn width(&self) -> usize {
+        self.pool().ceiling as usize
+    }
+
+    fn pool(&self) -> &Pool {
+        match self.place {
+            Place::Source => &self.lines.read,
+            Place::Target => &self.lines.look,
+        }
+    }
+
+    /// Count and hash of the rows that a condition selects; an empty one: of all.
+    pub async fn hash(&self, predicate: &str) -> Outcome<(PartHash, How)> {
+        if let Some(expression) = &self.expression {
+            let sql = format!(
+                "SELECT COUNT(*), {} FROM {}{}",
+                sum_of(expression),
+                self.table.name.sql(),
+                conditions(predicate, self.where_.as_deref())
+            );
+            if let Some(hash) = self.ask(Ask::Query(&sql)).await?.and_then(|rows| part_hash(rows.first()?)) {
+                return Ok((hash, How::OnServer));
+            }
+        }
+        let hash = self.fold(predicate, None, |hash: &mut PartHash, _, entry| {
+            hash.add(entry.row);
+            ControlFlow::Continue(())
+        });
+        Ok((hash.await?, How::InClient))
+    }
+
+    pub async fn count(&self, predicate: &str) -> Outcome<u64> {
+        let sql =
+            format!("SELECT COUNT(*) FROM {}{}", self.table.name.sql(), conditions(predicate, self.where_.as_deref()));
+        let rows = self.ask(Ask::Query(&sql)).await?.unwrap_or_default();
+        Ok(rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok()).unwrap_or(0))
+    }
+
+    /// Adds the rows to the sums of their buckets: one reading of them, whatever the number of buckets.
+    pub async fn buckets(&self, predicate: &str, sums: &mut [PartHash]) -> Outcome<()> {
+        let of = sums.len() as u64;
+        let by = match &self.key {
+            Some(key) => key.expression.as_ref(),
+            None => self.expression.as_ref(),
+        };
+        if let (Some(expression), Some(by)) = (&self.expression, by) {
+            let sql = format!(
+                "SELECT COUNT(*), {}, {by} MOD {of} AS bucket FROM {}{} GROUP BY bucket",
+                sum_of(expression),
+                self.table.name.sql(),
+                conditions(predicate, self.where_.as_deref())
+            );
+            let whole = |row: &Vec<Option<String>>| {
+                let bucket: usize = row.get(2)?.as_deref()?.parse().ok()?;
+                Some((bucket, part_hash(row)?))
+            };
+            let rows = self.ask(Ask::Query(&sql)).await?;
+            if let Some(found) = rows.and_then(|rows| rows.iter().map(whole).collect::<Option<Vec<_>>>()) {
+                for (bucket, hash) in found {
+                    if let Some(sum) = sums.get_mut(bucket) {
+                        sum.merge(&hash);
+                    }
+                }
+                return Ok(());
+            }
+        }
+        let counted = self.fold(predicate, None, |counted: &mut HashMap<u64, PartHash>, _, entry| {
+            counted.entry(entry.key % of).or_default().add(entry.row);
+            ControlFlow::Continue(())
+        });
+        for (bucket, hash) in counted.await? {
+            if let Some(sum) = sums.get_mut(bucket as usize) {
+                sum.merge(&hash);
+            }
+        }
+        Ok(())
+    }
+
+    /// Every row that a condition selects, hashed here: memory for as many.
+    pub async fn entries(&self, predicate: &str, buckets: Option<&Buckets>) -> Outcome<Vec<Entry>> {
+        self.fold(predicate, buckets, |entries: &mut Vec<Entry>, _, entry| {
+            entries.push(entry);
+            ControlFlow::Continue(())
+        })
+        .await
+    }
+
+    /// The keys of rows whose key's hash is wanted, as `column=value` texts beside it.
+    pub async fn keys(&self, predicate: &str, wanted: &HashSet<u64>) -> Outcome<Vec<(u64, String)>> {
+        let Some(key) = &self.key else { return Ok(Vec::new()) };
+        self.fold(predicate, None, |found: &mut Vec<(u64, String)>, cells, entry| {
+            if wanted.contains(&entry.key) {
+                found.push((entry.key, self.key_text(key, cells)));
+            }
+            // A key is unique.
+            if found.len() >= wanted.len() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .await
+    }
+
+    fn key_text(&self, key: &Key, cells: &[Option<&[u8]>]) -> String {
+        let pair = |at: &usize| {
+            let value = match (cells.get(*at).copied().flatten(), self.canons.get(*at)) {
+                (None, _) => "NULL".to_owned(),
+                (Some(bytes), Some(Canon::HexOfBinary)) => format!("0x{}", hex::encode(bytes)),
+                (Some(bytes), _) => String::from_utf8_lossy(bytes).into_owned(),
+            };
+            format!("{}={value}", self.table.columns[*at].name)
+        };
+        key.at.iter().map(pair).collect::<Vec<_>>().join(", ")
+    }
+
+    /// The key of the row that stands `offset` rows behind the beginning of a range; `None`: the range ends before.
+    pub async fn border(&self, keys: &[KeyColumn], within: &Range, offset: u64) -> Outcome<Option<Vec<KeyValue>>> {
+        let end = Range { after: None, up_to: within.up_to.clone() };
+        let end = chunk::predicate(&end, keys).map_err(|e| broken(&e.to_string()))?;
+        let filter = self.where_.as_deref().map_or(end.clone(), |filter| format!("{end} AND ({filter})"));
+        let sql = chunk::next_border_sql(&self.table.name, keys, within.after.as_deref(), Some(&filter), offset)
+            .map_err(|e| broken(&e.to_string()))?;
+        let Some(row) = self.ask(Ask::Border(&sql)).await?.and_then(|rows| rows.into_iter().next()) else {
             return Ok(None);
-        }
-        let number = |at: usize| -> Option<u128> {
-            let cell = rows.rows.first()?.get(at)?.as_deref()?;
-            std::str::from_utf8(cell).ok()?.parse().ok()
         };
-        let (Some(count), Some(hashed), Some(sum)) = (number(0), number(1), number(2)) else { return Ok(None) };
-        Ok((count == hashed).then(|| PartHash { sum, rows: u64::try_from(count).unwrap_or(u64::MAX) }))
+        let cells: Vec<Option<Vec<u8>>> = row.into_iter().map(|cell| cell.map(String::into_bytes)).collect();
+        chunk::border_of(keys, &cells).map(Some).ok_or_else(|| broken("a border that is no key"))
     }
 
-    async fn in_client(&self, line: &mut Line, columns: &[&Column]) -> Outcome<PartHash> {
-        let mut hasher = RowHasher::new(columns.iter().map(|c| rowhash::canon_of(c)).collect());
-        let mut hash = PartHash::default();
-        let mut fault = None;
-        let sql = select(self.table, &self.table.name, self.predicate, self.where_);
-        let mut on_row = |cells: &[Option<&[u8]>]| match hasher.hash_row(cells) {
-            Ok(row) => {
-                hash.add(row);
-                ControlFlow::Continue(())
+    /// Rows of a small result as text, again after passing faults. `None`: the server warned.
+    async fn ask(&self, ask: Ask<'_>) -> Outcome<Option<Vec<Vec<Option<String>>>>> {
+        let (Ask::Query(sql) | Ask::Border(sql)) = ask;
+        let mut attempt = 0;
+        loop {
+            match self.ask_once(sql).await {
+                Ok((_, warnings)) if warnings > 0 && matches!(ask, Ask::Query(_)) => return Ok(None),
+                Ok((rows, _)) => return Ok(Some(rows)),
+                Err(failure) => self.again(failure, &mut attempt).await?,
             }
-            Err(error) => {
-                fault = Some(error.to_string());
-                ControlFlow::Break(())
+        }
+    }
+
+    async fn ask_once(&self, sql: &str) -> Outcome<(Vec<Vec<Option<String>>>, u32)> {
+        let mut line = self.pool().take().await?;
+        let rows = line.connection.query(sql).await.map_err(|f| self.failure(&f))?;
+        line.give_back();
+        let text = |cell: Option<Vec<u8>>| cell.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+        Ok((rows.rows.into_iter().map(|row| row.into_iter().map(text).collect()).collect(), rows.warnings))
+    }
+
+    /// Streams rows into something, which begins anew after a passing fault.
+    async fn fold<T: Default + Send>(
+        &self,
+        predicate: &str,
+        buckets: Option<&Buckets>,
+        mut add: impl FnMut(&mut T, &[Option<&[u8]>], Entry) -> ControlFlow<()> + Send,
+    ) -> Outcome<T> {
+        let mut attempt = 0;
+        loop {
+            let mut found = T::default();
+            match self.stream(predicate, buckets, &mut |cells, entry| add(&mut found, cells, entry)).await {
+                Ok(()) => return Ok(found),
+                Err(failure) => self.again(failure, &mut attempt).await?,
             }
+        }
+    }
+
+    /// Streams rows once and hashes them.
+    async fn stream(
+        &self,
+        predicate: &str,
+        buckets: Option<&Buckets>,
+        on_row: &mut (dyn FnMut(&[Option<&[u8]>], Entry) -> ControlFlow<()> + Send),
+    ) -> Outcome<()> {
+        let mut hasher = RowHasher::new(self.canons.clone());
+        let mut key_hasher = self.key.as_ref().map(|key| RowHasher::new(key.canons.clone()));
+        let predicate = match buckets.and_then(|buckets| self.bucket_condition(buckets)) {
+            Some(chosen) if predicate.is_empty() => chosen,
+            Some(chosen) => format!("({predicate}) AND {chosen}"),
+            None => predicate.to_owned(),
         };
-        line.connection.stream(&sql, &mut on_row).await.map_err(|f| self.failure(&f))?;
+        let sql = select(&self.table, &self.table.name, &predicate, self.where_.as_deref());
+        let mut fault = None;
+        let mut ended = false;
+        let mut each = |cells: &[Option<&[u8]>]| {
+            let mut hashed = || {
+                let row = hasher.hash_row(cells)?;
+                let key = match (&self.key, &mut key_hasher) {
+                    (Some(key), Some(hasher)) => {
+                        let of_key: Vec<Option<&[u8]>> =
+                            key.at.iter().map(|at| cells.get(*at).copied().flatten()).collect();
+                        hasher.hash_row(&of_key)?
+                    }
+                    _ => row,
+                };
+                Ok::<Entry, rowhash::HashFault>(Entry { key, row })
+            };
+            let flow = match hashed() {
+                Ok(entry) if buckets.is_none_or(|b| b.chosen.contains(&(entry.key % b.of))) => on_row(cells, entry),
+                Ok(_) => ControlFlow::Continue(()),
+                Err(error) => {
+                    fault = Some(error.to_string());
+                    ControlFlow::Break(())
+                }
+            };
+            ended = flow.is_break();
+            flow
+        };
+        let mut line = self.pool().take().await?;
+        line.connection.stream(&sql, &mut each).await.map_err(|f| self.failure(&f))?;
+        if !ended {
+            // Half-read lines are closed.
+            line.give_back();
+        }
         match fault {
-            None => Ok(hash),
+            None => Ok(()),
             Some(cause) => Err(Failure::new(
                 "MIG6021",
-                format!("hash the rows of {}", self.table.name),
+                format!("hash the rows of {} on the {}", self.table.name, self.place.word()),
                 cause,
                 "Please report it with the type of the column.",
             )),
         }
     }
 
-    pub async fn count(&self, line: &mut Line) -> Outcome<u64> {
-        let sql = format!("SELECT COUNT(*) FROM {}{}", self.table.name.sql(), conditions(self.predicate, self.where_));
-        let rows = line.connection.query(&sql).await.map_err(|f| self.failure(&f))?;
-        let cell = rows.rows.first().and_then(|row| row.first().cloned().flatten()).unwrap_or_default();
-        Ok(String::from_utf8_lossy(&cell).parse().unwrap_or(0))
+    /// Only where the server can tell buckets apart; the client looks again anyway.
+    fn bucket_condition(&self, buckets: &Buckets) -> Option<String> {
+        let by = match &self.key {
+            Some(key) => key.expression.as_ref()?,
+            None => self.expression.as_ref()?,
+        };
+        let chosen = buckets.chosen.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
+        // NULL: a row beyond max_allowed_packet.
+        Some(format!("COALESCE({by} MOD {} IN ({chosen}), TRUE)", buckets.of))
     }
 
-    /// Adds `step` to the balance of each row's hash; false where there are too many rows to search.
-    async fn balance(&self, line: &mut Line, balance: &mut HashMap<u64, i64>, step: i64) -> Outcome<bool> {
-        let columns: Vec<&Column> = self.table.data_columns().collect();
-        let mut hasher = RowHasher::new(columns.iter().map(|c| rowhash::canon_of(c)).collect());
-        let mut full = false;
-        let sql = select(self.table, &self.table.name, self.predicate, self.where_);
-        let mut on_row = |cells: &[Option<&[u8]>]| {
-            let entry = balance.entry(hasher.hash_row(cells).unwrap_or_default()).or_default();
-            *entry += step;
-            full = balance.len() > SEARCH_ROWS;
-            if full { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        line.connection.stream(&sql, &mut on_row).await.map_err(|f| self.failure(&f))?;
-        Ok(!full)
+    fn failure(&self, fault: &Fault) -> Failure {
+        fault.failure(
+            "MIG6020",
+            format!("hash the rows of {} on the {}", self.table.name, self.place.word()),
+            "Look whether the server is up, then run the same command again.",
+        )
     }
 
-    /// The keys of rows whose hash is in `wanted`, as `column=value` texts.
-    async fn keys(&self, line: &mut Line, wanted: &HashMap<u64, i64>) -> Outcome<Vec<String>> {
-        let Some(key) = self.table.usable_key() else { return Ok(Vec::new()) };
-        let columns: Vec<&Column> = self.table.data_columns().collect();
-        let names: Vec<&str> = key.parts.iter().filter_map(|p| p.column.as_deref()).collect();
-        let at: Vec<usize> =
-            names.iter().filter_map(|name| columns.iter().position(|column| column.name == *name)).collect();
-        let mut hasher = RowHasher::new(columns.iter().map(|c| rowhash::canon_of(c)).collect());
-        let mut found = Vec::new();
-        let sql = select(self.table, &self.table.name, self.predicate, self.where_);
-        let mut on_row = |cells: &[Option<&[u8]>]| {
-            if hasher.hash_row(cells).is_ok_and(|hash| wanted.contains_key(&hash)) {
-                let text = |i: &usize| cells[*i].map_or("NULL".into(), |b| String::from_utf8_lossy(b).into_owned());
-                let pairs: Vec<String> = at.iter().map(|i| format!("{}={}", columns[*i].name, text(i))).collect();
-                found.push(pairs.join(", "));
-            }
-            if found.len() >= NAMED_KEYS { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        };
-        line.connection.stream(&sql, &mut on_row).await.map_err(|f| self.failure(&f))?;
-        Ok(found)
+    /// Waits longer with each passing fault, with some jitter; any other is the end.
+    async fn again(&self, failure: Failure, attempt: &mut u32) -> Outcome<()> {
+        if failure.retry != Retry::Later || *attempt >= TRIES {
+            return Err(failure);
+        }
+        if let Some(ctx) = &self.ctx {
+            ctx.waits_for(&failure.cause);
+        }
+        let base = 100u64 << (*attempt).min(6);
+        *attempt += 1;
+        self.clock.sleep(Duration::from_millis(base + rand::random_range(0..=base / 2))).await;
+        if let Some(ctx) = &self.ctx {
+            ctx.waits_for("");
+        }
+        Ok(())
     }
 }
 
-/// Which rows differ between two sides.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Differing {
-    /// On the source, and not (or less often) on the target.
-    pub missing: u64,
-    /// On the target, and not (or less often) on the source. A changed row counts once on either side.
-    pub unexpected: u64,
-    /// With `-show-keys`.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub keys: Vec<String>,
+/// What is asked, and whether a warning makes it void.
+#[derive(Clone, Copy)]
+enum Ask<'a> {
+    Query(&'a str),
+    Border(&'a str),
 }
 
-/// Finds the rows that differ. `None`: too many rows to search.
-pub async fn differing(
-    context: &Context,
-    addr: &StepAddr,
-    source: &Side<'_>,
-    target: &Side<'_>,
-) -> Outcome<Option<Differing>> {
-    let lines = context.lines(addr)?;
-    let mut balance = HashMap::new();
-    let mut from = lines.read.take().await?;
-    if !source.balance(&mut from, &mut balance, 1).await? {
-        return Ok(None);
-    }
-    from.give_back();
-    let mut to = lines.look.take().await?;
-    if !target.balance(&mut to, &mut balance, -1).await? {
-        return Ok(None);
-    }
-    to.give_back();
-    balance.retain(|_, count| *count != 0);
-    let sum = |sign: i64| balance.values().map(|c| (c * sign).max(0).unsigned_abs()).sum();
-    let mut differing = Differing { missing: sum(1), unexpected: sum(-1), keys: Vec::new() };
-    if context.show_keys && !balance.is_empty() {
-        let mut from = lines.read.take().await?;
-        differing.keys = source.keys(&mut from, &balance).await?;
-        let mut to = lines.look.take().await?;
-        differing.keys.extend(target.keys(&mut to, &balance).await?);
-        differing.keys.sort();
-        differing.keys.dedup();
-        differing.keys.truncate(NAMED_KEYS);
-    }
-    Ok(Some(differing))
+/// `SUM` of a hash that is computed once: see [`OFFSET_ZEROS`].
+fn sum_of(expression: &str) -> String {
+    format!("SUM({expression}+1{})", "0".repeat(OFFSET_ZEROS))
+}
+
+/// From a row that begins with `COUNT(*)` and [`sum_of`]. `None`: not every row had a hash.
+fn part_hash(row: &[Option<String>]) -> Option<PartHash> {
+    let rows: u64 = row.first()?.as_deref()?.parse().ok()?;
+    let Some(text) = row.get(1)?.as_deref() else { return (rows == 0).then(PartHash::default) };
+    let (hashed, sum) = text.split_at_checked(text.len().checked_sub(OFFSET_ZEROS)?)?;
+    (hashed.parse() == Ok(rows)).then_some(())?;
+    Some(PartHash { sum: sum.parse().ok()?, rows })
+}
+
+pub fn broken(cause: &str) -> Failure {
+    Failure::new("MIG6022", "verify the table", cause, "Run the same command again; if it stays, please report it.")
 }
 
 /// Whether a table on the target holds what this lineage's ledger says it put there. The outer error is a difference
@@ -208,8 +495,10 @@ pub async fn holds_ours(
         |f: Fault| Err(f.failure("MIG5120", "read the ledger", "Look whether the target is up, then run again."));
     let known = batches.read(&mut *line.connection, None).await.map_err(doing)?;
     let ours = known.iter().fold(PartHash::default(), |sum, b| sum.merged(&PartHash { sum: b.hash, rows: b.rows }));
-    let side = Side { table: actual, predicate: "", where_: None };
-    let (there, _) = side.hash(line).await.map_err(Err)?;
+    let lines = context.lines(addr).map_err(Err)?;
+    let side = Side::new(Place::Target, actual, actual, None, lines, context.clock.clone())
+        .ok_or_else(|| Err(broken("the table lacks a column of its own")))?;
+    let there = walk::total(&Arc::new(side), false, None).await.map_err(Err)?.0;
     if there == ours {
         return Ok(());
     }

@@ -1,39 +1,31 @@
 //! `migration.….verify["shop.orders"]`: rows of the source = rows of the target, by the row hash. Three values are
 //! compared: as dumped, on the target, on the source now. A part is verified as soon as it is loaded, where its range
-//! means the same rows on both servers; else the table is verified whole.
+//! means the same rows on both servers; else each side is summed along its own key once the load is whole.
 
 use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-use super::context::{Context, Lines, read_inputs};
-use super::dump::wait;
-use super::proof::{self, How, Side};
+use super::context::{Context, read_inputs};
+use super::differences;
+use super::dump::manifest_path;
+use super::pair::{Pair, Piece, Sums};
+use super::proof::{How, broken};
 use super::step::{StepCtx, Upstream};
-use crate::formats::chunk::{self, KeyColumn, Range};
-use crate::formats::inputs::{TableInputs, VerifyInputs};
-use crate::formats::manifest::PartEntry;
+use super::walk::Log;
+use crate::formats::chunk;
+use crate::formats::inputs::VerifyInputs;
+use crate::formats::manifest::{PartEntry, TableManifest};
 use crate::formats::plan::Node;
 use crate::formats::rowhash::PartHash;
+use crate::formats::spec::model::Migration;
+use crate::formats::verification::DifferingRows;
 use crate::words::addr::{StepAddr, StepKind, TableName};
-use crate::words::error::{ExitKind, Failure, Outcome, Retry};
+use crate::words::error::{ExitKind, Failure, Outcome};
 
-const TRIES: u32 = 6;
-
-struct Job {
-    context: Arc<Context>,
-    lines: Arc<Lines>,
-    ctx: StepCtx,
-    addr: StepAddr,
-    name: TableName,
-    structure: TableInputs,
-    where_: Option<String>,
-    count_only: bool,
-}
-
-/// What comparing one range came to. Also the part's record.
-#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
+/// What comparing one part came to: its record.
+#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
 struct Compared {
     source: PartHash,
     target: PartHash,
@@ -41,94 +33,33 @@ struct Compared {
     in_client: bool,
 }
 
-impl Compared {
-    fn equal(&self) -> bool {
-        self.source == self.target && self.target == self.dumped
-    }
+struct Job<'a> {
+    context: &'a Arc<Context>,
+    migration: &'a Migration,
+    ctx: &'a StepCtx,
+    name: TableName,
+    pair: Arc<Pair>,
+    /// Whether what an earlier run recorded still counts.
+    resumed: bool,
 }
 
 pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<Value> {
     let inputs: VerifyInputs = read_inputs(node)?;
     let (name, structure) = context.table(&node.addr)?;
     let migration = context.migration(&node.addr)?;
-    let keys = chunk::usable_for_ranges(&structure.source)
-        .filter(|keys| chunk::target_ranges_safe(keys, &structure.source, &structure.target));
     let estimate = context.estimate(&node.addr)?;
-    ctx.total(estimate.rows, estimate.data_bytes);
-    let job = Arc::new(Job {
-        context: context.clone(),
-        lines: context.lines(&node.addr)?,
-        ctx: ctx.clone(),
-        addr: node.addr.clone(),
-        where_: migration.dump.where_.get(&name.key()).cloned(),
-        count_only: inputs.mode == "count",
-        name,
-        structure,
-    });
-    let mut whole = PartHash::default();
-    let mut results: Vec<(u32, Option<Range>, Compared)> = Vec::new();
-    let mut work: JoinSet<Outcome<(u32, Option<Range>, Compared)>> = JoinSet::new();
-    let mut resumed = !ctx.begins_again();
+    ctx.total(estimate.rows, 0);
+    let count_only = inputs.mode == "count";
+    let pair = Pair::new(context, &ctx, &node.addr, &structure.source, &structure.target, count_only)?;
+    let pair = Arc::new(pair.ok_or_else(|| broken("the table on the target lacks a column"))?);
+    let resumed = !ctx.begins_again();
     if !resumed {
         ctx.reset().await?;
     }
-    let mut open = chunk::usable_for_ranges(&job.structure.source).is_some();
-    if !open {
-        // Without a key there are no parts: the load is whole.
-        let load = StepAddr::of_table(&migration.name, StepKind::Load, &job.name);
-        whole = total(&ctx.upstream_outputs(&load).unwrap_or_default());
-    }
-    while open || !work.is_empty() {
-        tokio::select! {
-            Some(joined) = work.join_next() => {
-                let (number, range, compared) = joined.unwrap_or_else(|e| Err(broken(&e.to_string())))?;
-                job.ctx.part_done(number, json!(compared)).await?;
-                results.push((number, range, compared));
-            }
-            upstream = ctx.next_upstream(), if open => match upstream {
-                Upstream::Part(number, part) => {
-                    let Some(done) = &part.done else { continue };
-                    let entry: PartEntry = serde_json::from_value(done.clone()).map_err(|e| broken(&e.to_string()))?;
-                    whole = whole.merged(&entry.hash);
-                    let (Some(keys), Some(range), false) = (&keys, &entry.range, job.count_only) else { continue };
-                    if let Some(done) = job.ctx.resume.parts.get(&number).filter(|_| resumed).and_then(|p| p.done.as_ref()) {
-                        let compared: Compared = serde_json::from_value(done.clone()).map_err(|e| broken(&e.to_string()))?;
-                        if compared.equal() && compared.dumped == entry.hash {
-                            job.ctx.progress(entry.rows, entry.bytes);
-                            results.push((number, Some(range.clone()), compared));
-                            continue;
-                        }
-                    }
-                    if !resumed || !job.ctx.resume.parts.contains_key(&number) {
-                        job.ctx.border(number, Value::Null).await?;
-                    }
-                    work.spawn(job.clone().part(number, range.clone(), keys.clone(), entry));
-                }
-                Upstream::Closed(outputs) => {
-                    open = false;
-                    whole = total(&outputs);
-                }
-                Upstream::Reset => {
-                    work.abort_all();
-                    while work.join_next().await.is_some() {}
-                    job.ctx.reset().await?;
-                    (whole, results) = (PartHash::default(), Vec::new());
-                    resumed = false;
-                }
-                Upstream::Failed => return Err(ctx.upstream_failed()),
-            },
-        }
-        if job.ctx.stopping() && open {
-            return Err(Failure::interrupted("verify the table"));
-        }
-    }
-    let seen = results.iter().fold(PartHash::default(), |sum, (_, _, c)| sum.merged(&c.dumped));
-    if seen != whole || job.count_only || results.is_empty() {
-        // Not every part came by (no ranges, or the load was complete before): the table is verified whole.
-        let compared = job.compare("", whole, whole.rows).await?;
-        results = vec![(0, None, compared)];
-    }
-    job.judge(results, whole).await
+    let streams = chunk::usable_for_ranges(&structure.source).is_some();
+    let mut job = Job { context, migration, ctx: &ctx, name, pair, resumed };
+    let (sums, whole) = job.compare(streams).await?;
+    job.judge(sums, whole).await
 }
 
 /// Rows and hash in a load's outputs.
@@ -138,141 +69,163 @@ fn total(outputs: &Value) -> PartHash {
     PartHash { sum, rows }
 }
 
-impl Job {
-    fn side<'a>(&'a self, predicate: &'a str, source: bool) -> Side<'a> {
-        Side { table: &self.structure.source, predicate, where_: self.where_.as_deref().filter(|_| source) }
-    }
-
-    async fn part(
-        self: Arc<Self>,
-        number: u32,
-        range: Range,
-        keys: Vec<KeyColumn>,
-        entry: PartEntry,
-    ) -> Outcome<(u32, Option<Range>, Compared)> {
-        let predicate = chunk::predicate(&range, &keys).map_err(|e| broken(&e.to_string()))?;
-        let compared = self.compare(&predicate, entry.hash, entry.rows).await?;
-        Ok((number, Some(range), compared))
-    }
-
-    async fn compare(&self, predicate: &str, dumped: PartHash, rows: u64) -> Outcome<Compared> {
-        let mut attempt = 0;
-        loop {
-            match self.compare_once(predicate, dumped).await {
-                Err(failure) if failure.retry == Retry::Later && attempt < TRIES => {
-                    self.ctx.waits_for(&failure.cause);
-                    wait(&self.context, &mut attempt).await;
+impl Job<'_> {
+    /// The sums of both sides, and of what was dumped.
+    async fn compare(&mut self, streams: bool) -> Outcome<(Sums, PartHash)> {
+        let mut taken = Taken::default();
+        let mut open = streams;
+        let mut whole = PartHash::default();
+        if !open {
+            // Without a key there are no parts: the load is whole.
+            let load = StepAddr::of_table(&self.migration.name, StepKind::Load, &self.name);
+            whole = total(&self.ctx.upstream_outputs(&load).unwrap_or_default());
+        }
+        let by_parts = self.pair.shared.is_some();
+        while open || !taken.work.is_empty() {
+            tokio::select! {
+                Some(joined) = taken.work.join_next() => {
+                    let (number, piece, compared) = joined.unwrap_or_else(|e| Err(broken(&e.to_string())))?;
+                    self.ctx.part_done(number, json!(compared)).await?;
+                    taken.add(piece, compared);
                 }
-                Ok(compared) => {
-                    self.ctx.progress(rows, 0);
-                    return Ok(compared);
-                }
-                Err(failure) => return Err(failure),
+                upstream = self.ctx.next_upstream(), if open => match upstream {
+                    Upstream::Part(number, part) => {
+                        if let (Some(done), true) = (&part.done, by_parts) {
+                            let entry = serde_json::from_value(done.clone()).map_err(|e| broken(&e.to_string()))?;
+                            self.take(number, entry, &mut taken).await?;
+                        }
+                    }
+                    Upstream::Closed(outputs) => {
+                        open = false;
+                        whole = total(&outputs);
+                        // A load that was complete before offers no parts: the manifest of its dump names them.
+                        if by_parts && let Some(manifest) = self.manifest(whole) {
+                            for entry in manifest.parts {
+                                self.take(entry.part, entry, &mut taken).await?;
+                            }
+                        }
+                    }
+                    Upstream::Reset => {
+                        taken = Taken::default();
+                        self.ctx.reset().await?;
+                        self.resumed = false;
+                    }
+                    Upstream::Failed => return Err(self.ctx.upstream_failed()),
+                },
+            }
+            if self.ctx.stopping() && open {
+                return Err(Failure::interrupted("verify the table"));
             }
         }
+        if taken.dumped == whole && taken.sums.pieces > 0 {
+            return Ok((taken.sums, whole));
+        }
+        let log = Log { ctx: self.ctx, resumed: self.resumed };
+        let mut sums = self.pair.whole(Some(&log)).await?;
+        if self.pair.count_only {
+            // What was counted has no sum: it is that of the dump on both sides.
+            (sums.source.sum, sums.target.sum) = (whole.sum, whole.sum);
+        }
+        Ok((sums, whole))
     }
 
-    async fn compare_once(&self, predicate: &str, dumped: PartHash) -> Outcome<Compared> {
-        let (from, to) = (self.side(predicate, true), self.side(predicate, false));
-        let on_source = async {
-            let mut line = self.lines.read.take().await?;
-            let got = if self.count_only {
-                (PartHash { sum: dumped.sum, rows: from.count(&mut line).await? }, How::OnServer)
-            } else {
-                from.hash(&mut line).await?
-            };
-            line.give_back();
-            Ok(got)
-        };
-        let on_target = async {
-            let mut line = self.lines.look.take().await?;
-            let got = if self.count_only {
-                (PartHash { sum: dumped.sum, rows: to.count(&mut line).await? }, How::OnServer)
-            } else {
-                to.hash(&mut line).await?
-            };
-            line.give_back();
-            Ok(got)
-        };
-        let ((source, one), (target, two)) = futures::future::try_join(on_source, on_target).await?;
-        Ok(Compared { source, target, dumped, in_client: one == How::InClient || two == How::InClient })
+    /// Starts comparing a part, once, if it is not recorded as equal.
+    async fn take(&self, number: u32, entry: PartEntry, taken: &mut Taken) -> Outcome<()> {
+        let Some(range) = entry.range.clone().filter(|_| taken.numbers.insert(number)) else { return Ok(()) };
+        let known = if self.resumed { self.ctx.resume.parts.get(&number) } else { None };
+        if let Some(done) = known.and_then(|part| part.done.as_ref()) {
+            let before: Compared = serde_json::from_value(done.clone()).map_err(|e| broken(&e.to_string()))?;
+            if before.source == before.target && before.target == entry.hash && before.dumped == entry.hash {
+                self.ctx.progress(entry.rows, 0);
+                taken.add(Piece { range: Some(range), source: before.source, target: before.target }, before);
+                return Ok(());
+            }
+        }
+        if known.is_none() {
+            self.ctx.border(number, Value::Null).await?;
+        }
+        let (pair, ctx) = (self.pair.clone(), self.ctx.clone());
+        taken.work.spawn(async move {
+            let (mut piece, how) = pair.compare(Some(&range)).await?;
+            ctx.progress(entry.rows, 0);
+            if pair.count_only {
+                (piece.source.sum, piece.target.sum) = (entry.hash.sum, entry.hash.sum);
+            }
+            let in_client = how == How::InClient;
+            let compared = Compared { source: piece.source, target: piece.target, dumped: entry.hash, in_client };
+            Ok((number, piece, compared))
+        });
+        Ok(())
+    }
+
+    /// The manifest of the dump that was loaded, where it is still there.
+    fn manifest(&self, whole: PartHash) -> Option<TableManifest> {
+        let path = self.context.dump_dir(self.migration).join(manifest_path(&self.name));
+        let manifest: TableManifest = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+        (manifest.hash() == whole).then_some(manifest)
     }
 
     /// Equal, or a failure that says by how much and (with `-show-keys`) where.
-    async fn judge(&self, results: Vec<(u32, Option<Range>, Compared)>, whole: PartHash) -> Outcome<Value> {
-        let sum = |side: fn(&Compared) -> PartHash| {
-            results.iter().fold(PartHash::default(), |sum, (_, _, c)| sum.merged(&side(c)))
-        };
-        let (source, target) = (sum(|c| c.source), sum(|c| c.target));
-        let different: Vec<_> = results.iter().filter(|(_, _, c)| !c.equal()).collect();
-        if different.is_empty() {
+    async fn judge(&self, sums: Sums, whole: PartHash) -> Outcome<Value> {
+        let (source, target) = (sums.source, sums.target);
+        if source == target && target == whole {
             let side = |hash: PartHash| json!({ "rows": hash.rows, "hash": hash.sum.to_string() });
-            let in_client = results.iter().any(|(_, _, c)| c.in_client);
+            let how = match (self.pair.count_only, sums.how) {
+                (true, _) => "count",
+                (_, How::InClient) => "client",
+                (_, How::OnServer) => "server",
+            };
             return Ok(json!({
-                "source": side(source), "target": side(target), "dumped": side(whole), "parts": results.len(),
-                "how": if self.count_only { "count" } else if in_client { "client" } else { "server" },
+                "source": side(source), "target": side(target), "dumped": side(whole), "parts": sums.pieces, "how": how,
             }));
         }
-        let target_differs = different.iter().any(|(_, _, c)| c.target != c.dumped);
-        let mut missing = 0;
-        let mut unexpected = 0;
-        let mut keys = Vec::new();
-        let mut searched = !self.count_only;
-        let columns = chunk::usable_for_ranges(&self.structure.source).unwrap_or_default();
-        for (_, range, _) in different.iter().take(if self.count_only { 0 } else { usize::MAX }) {
-            let predicate = match range {
-                Some(range) => chunk::predicate(range, &columns).map_err(|e| broken(&e.to_string()))?,
-                None => String::new(),
-            };
-            let found = proof::differing(
-                &self.context,
-                &self.addr,
-                &self.side(&predicate, true),
-                &self.side(&predicate, false),
+        let differing = match self.pair.count_only {
+            true => None,
+            false => Some(differences::search(&self.pair, &sums.differ, self.context.show_keys).await?),
+        };
+        let (code, what, hint) = if target != whole {
+            (
+                "MIG6001",
+                "the target differs from what was dumped",
+                "Find who wrote to the target; then load the table anew: `mig apply -replace=` with its load step.",
             )
-            .await?;
-            match found {
-                Some(found) => {
-                    missing += found.missing;
-                    unexpected += found.unexpected;
-                    keys.extend(found.keys);
-                }
-                None => searched = false,
-            }
-        }
+        } else {
+            (
+                "MIG6002",
+                "the source was written to since it was dumped",
+                "Stop the writes; then dump the table anew: `mig apply -replace=` with its dump step.",
+            )
+        };
         let counts =
             format!("the source has {} rows, {} were dumped, the target has {}", source.rows, whole.rows, target.rows);
-        let rows = if searched {
-            format!(
-                "; {missing} rows of the source are not on the target, {unexpected} of the target not on the source"
-            )
-        } else {
-            String::new()
-        };
-        let named = match (keys.is_empty(), self.context.show_keys) {
-            (false, _) => format!("; keys: {}", keys.join(" | ")),
-            (true, true) => String::new(),
-            (true, false) => "; `-show-keys` names them".to_owned(),
-        };
-        let (code, what) = if target_differs {
-            ("MIG6001", "the target differs from what was dumped")
-        } else {
-            ("MIG6002", "the source was written to since it was dumped")
-        };
-        Err(Failure::new(
-            code,
-            format!("prove {} equal", self.name),
-            format!("{what}: {counts}{rows}{named}"),
-            if target_differs {
-                "Find who wrote to the target; then load the table anew: `mig apply -replace=` with its load step."
-            } else {
-                "Stop the writes; then dump the table anew: `mig apply -replace=` with its dump step."
-            },
-        )
-        .exit(ExitKind::Mismatch))
+        let rows = differing.as_ref().map(|d| format!("; {}", d.words())).unwrap_or_default();
+        let keys = differing.as_ref().map(|d| keys_words(d, self.context.show_keys)).unwrap_or_default();
+        let cause = format!("{what}: {counts}{rows}{keys}");
+        Err(Failure::new(code, format!("prove {} equal", self.name), cause, hint).exit(ExitKind::Mismatch))
     }
 }
 
-fn broken(cause: &str) -> Failure {
-    Failure::new("MIG6022", "verify the table", cause, "Run `mig apply` again; if it stays, please report it.")
+/// The keys, or how to have them named.
+fn keys_words(differing: &DifferingRows, shown: bool) -> String {
+    match (differing.keys.is_empty(), shown) {
+        (false, _) => format!("; keys: {}", differing.named()),
+        (true, true) => String::new(),
+        (true, false) => "; `-show-keys` names them".to_owned(),
+    }
+}
+
+/// The parts that came by.
+#[derive(Default)]
+struct Taken {
+    numbers: std::collections::BTreeSet<u32>,
+    work: JoinSet<Outcome<(u32, Piece, Compared)>>,
+    sums: Sums,
+    dumped: PartHash,
+}
+
+impl Taken {
+    fn add(&mut self, piece: Piece, compared: Compared) {
+        self.dumped.merge(&compared.dumped);
+        self.sums.add(piece, if compared.in_client { How::InClient } else { How::OnServer });
+    }
 }

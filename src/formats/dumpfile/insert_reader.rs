@@ -35,16 +35,6 @@ impl Cell<'_> {
 pub struct Row<'a> {
     spans: &'a [Span],
     bytes: &'a [u8],
-    head: &'a Head,
-}
-
-/// What stands before the rows of an INSERT.
-#[derive(Debug, Default)]
-struct Head {
-    table: Vec<u8>,
-    columns: Option<Vec<String>>,
-    /// Counts the INSERTs of the file.
-    number: u64,
 }
 
 impl<'a> Row<'a> {
@@ -54,22 +44,6 @@ impl<'a> Row<'a> {
 
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
-    }
-
-    /// Which INSERT of the file it stands in, counted from 1: what is said of the table and the columns is the same for
-    /// all rows of one.
-    pub fn statement(&self) -> u64 {
-        self.head.number
-    }
-
-    /// The table of its INSERT, as it is called there.
-    pub fn table(&self) -> Cow<'a, str> {
-        String::from_utf8_lossy(&self.head.table)
-    }
-
-    /// The columns that its INSERT names; `None`: it names none.
-    pub fn columns(&self) -> Option<&'a [String]> {
-        self.head.columns.as_deref()
     }
 
     pub fn cells(&self) -> impl Iterator<Item = Cell<'a>> + use<'a> {
@@ -119,9 +93,8 @@ pub struct InsertReader {
     place: Place,
     /// Of the row that is being read, relative to `start`.
     spans: Vec<Span>,
-    /// Inside mydumper's `CONVERT("…" USING UTF8MB4)`, in which it writes JSON: the value is what stands in quotes.
-    converting: bool,
-    head: Head,
+    table: Vec<u8>,
+    columns: Option<Vec<String>>,
     fault: Option<ReadFault>,
 }
 
@@ -147,10 +120,6 @@ enum Place {
         prefix: Prefix,
     },
     AfterCell,
-    /// Behind the value of a CONVERT.
-    InUsing {
-        from: usize,
-    },
     AfterRow,
 }
 
@@ -203,13 +172,23 @@ impl InsertReader {
         self.ended = true;
     }
 
+    /// The table of the last INSERT that was begun, as it is called there.
+    pub fn table(&self) -> String {
+        String::from_utf8_lossy(&self.table).into_owned()
+    }
+
+    /// The columns that the last INSERT names; `None`: it names none.
+    pub fn columns(&self) -> Option<&[String]> {
+        self.columns.as_deref()
+    }
+
     /// The next row, or what the reader wants instead.
     pub fn next_row(&mut self) -> Result<Step<'_>, ReadFault> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
         match self.advance() {
-            Ok(true) => Ok(Step::Row(Row { spans: &self.spans, bytes: &self.buffer[self.start..], head: &self.head })),
+            Ok(true) => Ok(Step::Row(Row { spans: &self.spans, bytes: &self.buffer[self.start..] })),
             Ok(false) if !self.ended => Ok(Step::Hungry),
             Ok(false) if self.place == Place::Outside && self.at == self.buffer.len() => Ok(Step::End),
             Ok(false) => Err(self.fail(self.buffer.len(), "the file is torn: it ends inside a statement")),
@@ -245,23 +224,6 @@ impl InsertReader {
                     };
                     self.at += length;
                     self.place = Place::AfterWord { from, to: self.at - self.start };
-                }
-                Place::InUsing { from } => {
-                    let Some(length) = memchr::memchr(b')', &self.buffer[self.at..]) else {
-                        self.at = self.buffer.len();
-                        return Ok(false);
-                    };
-                    self.at += length;
-                    let words = &self.buffer[self.start + from..self.at];
-                    let mut words = words.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-                    let using = words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"USING"));
-                    let utf8 = words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"UTF8MB4"));
-                    if !using || !utf8 || words.next().is_some() {
-                        return Err((self.start + from, "expected USING UTF8MB4"));
-                    }
-                    self.converting = false;
-                    self.place = Place::AfterCell;
-                    self.at += 1;
                 }
                 place => {
                     let Some(length) = self.buffer[self.at..].iter().position(|b| !b.is_ascii_whitespace()) else {
@@ -305,10 +267,6 @@ impl InsertReader {
                     b"x" | b"X" if to == here => Prefix::Hex,
                     b"b" | b"B" if to == here => Prefix::Bits,
                     [b'_', ..] => Prefix::None,
-                    word if word.eq_ignore_ascii_case(b"CONVERT(") => {
-                        self.converting = true;
-                        Prefix::None
-                    }
                     _ => return Err((self.start + from, "expected a value")),
                 };
                 self.place = Place::InString { from: here + 1, quote: byte, escaped: false, prefix };
@@ -318,10 +276,6 @@ impl InsertReader {
                     .ok_or((self.start + from, "a value is neither a number nor quoted"))?;
                 self.spans.push(span);
                 self.place = Place::AfterCell;
-                return Ok(false);
-            }
-            (Place::AfterCell, _) if self.converting => {
-                self.place = Place::InUsing { from: here };
                 return Ok(false);
             }
             (Place::AfterCell, b',') => self.place = Place::BeforeCell,
@@ -340,9 +294,7 @@ impl InsertReader {
                 self.start = self.at + 1;
             }
             (Place::AfterRow, _) => return Err((self.at, "expected a comma or the end of the statement")),
-            (Place::Outside | Place::InWord { .. } | Place::InString { .. } | Place::InUsing { .. }, _) => {
-                return Ok(false);
-            }
+            (Place::Outside | Place::InWord { .. } | Place::InString { .. }, _) => return Ok(false),
         }
         self.at += 1;
         Ok(false)
@@ -406,7 +358,8 @@ impl InsertReader {
             }
             Scan::Insert { table, columns } => {
                 self.place = Place::BeforeRow;
-                self.head = Head { table, columns, number: self.head.number + 1 };
+                self.table = table;
+                self.columns = columns;
             }
         }
         self.at = scanner.place();
@@ -567,8 +520,6 @@ mod tests {
             ("0b100000001", Some(b"\x01\x01")),
             ("_binary 'a\\0'", Some(b"a\0")),
             ("_utf8mb4'é'", Some("é".as_bytes())),
-            (r#"CONVERT("{\"a\": 1}" USING UTF8MB4)"#, Some(br#"{"a": 1}"#)),
-            ("convert('1'  using utf8mb4 )", Some(b"1")),
             (" \n 7\t ", Some(b"7")),
         ] {
             check_value(value, expected);
@@ -603,11 +554,10 @@ mod tests {
     fn table_and_columns_of_the_statement_are_told() {
         let mut reader = InsertReader::new();
         reader.feed(b"INSERT INTO `s`.`a``b` (`x`,`y,`) VALUES (1,2),(3,4);INSERT INTO c VALUES (1);");
-        let list = |row: &Row<'_>| row.columns().map(<[String]>::to_vec);
-        for (number, table, columns) in [(1, "a`b", Some(["x", "y,"])), (1, "a`b", Some(["x", "y,"])), (2, "c", None)] {
-            let Ok(Step::Row(row)) = reader.next_row() else { panic!("no row") };
-            let told = (row.statement(), row.table().into_owned(), list(&row));
-            assert_eq!(told, (number, table.to_owned(), columns.map(|c| c.map(str::to_owned).to_vec())));
+        for (table, columns) in [("a`b", Some(["x", "y,"])), ("a`b", Some(["x", "y,"])), ("c", None)] {
+            assert!(matches!(reader.next_row(), Ok(Step::Row(_))));
+            assert_eq!(reader.table(), table);
+            assert_eq!(reader.columns().map(<[String]>::to_vec), columns.map(|c| c.map(str::to_owned).to_vec()));
         }
     }
 
@@ -640,9 +590,6 @@ mod tests {
             ("INSERT INTO t VALUES (x'0');", 24, "a value's digits are wrong"),
             ("INSERT INTO t VALUES (x'0g');", 24, "a value's digits are wrong"),
             ("INSERT INTO t VALUES (b'2');", 24, "a value's digits are wrong"),
-            ("INSERT INTO t VALUES (CONVERT('a' USING latin1));", 34, "expected USING UTF8MB4"),
-            ("INSERT INTO t VALUES (CONVERT('a'));", 33, "expected USING UTF8MB4"),
-            ("INSERT INTO t VALUES (CONVERT('a' USING UTF8MB4", 47, torn),
             ("INSERT INTO t VALUES (0x);", 22, "a value is neither a number nor quoted"),
             ("INSERT INTO t VALUES (1);\n- x", 26, "expected a statement"),
             ("\0\0\0\0", 0, "expected INSERT"),

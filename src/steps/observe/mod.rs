@@ -2,7 +2,6 @@
 
 pub mod binlog;
 mod defaults;
-pub mod dump_folder;
 pub mod inventory;
 pub mod ledger;
 pub mod server;

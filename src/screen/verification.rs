@@ -1,0 +1,135 @@
+//! What `mig verify` found, for people. Says "equal" nowhere without the evidence beside it.
+
+use super::style::{Ink, Style, columns, count, duration, pad, pad_left, thousands, wrap};
+use crate::formats::certificate::{Judgement, ProvenBy};
+use crate::formats::verification::{TableVerdict, Verification};
+
+/// Tables listed one a line; beyond it only those that are not equal.
+const LISTED: usize = 40;
+/// Differences of structure that are listed for one table.
+const STRUCTURE: usize = 5;
+
+/// The whole of it.
+pub fn text(found: &Verification, style: Style) -> String {
+    let ink = ink(found.verdict);
+    let mut out = format!("Verification of migration.{}: {}\n", found.migration, style.ink(ink, found.verdict.word()));
+    out.push_str(&wrap("", &sentence(found), style.width));
+    out.push('\n');
+    out.push_str(&tables(found, style));
+    for table in found.tables.iter().filter(|t| t.verdict != Judgement::Equal) {
+        out.push_str(&table_details(table, style));
+    }
+    for view in found.views.iter().filter(|v| !v.structure.equal) {
+        for difference in view.structure.differences.iter().take(STRUCTURE) {
+            let text = format!("{}: expected {}, found {}", difference.what, difference.expected, difference.actual);
+            out.push_str(&wrap(&format!("View {}: ", view.view), &text, style.width));
+        }
+    }
+    if !found.not_compared.is_empty() {
+        out.push_str(&wrap("Not compared: ", &found.not_compared.join(", "), style.width));
+    }
+    for sentence in &found.unproven {
+        out.push_str(&wrap("Unproven: ", sentence, style.width));
+    }
+    out.push_str(&format!("Took {}. Nothing was changed.\n", duration(found.seconds)));
+    out
+}
+
+fn ink(verdict: Judgement) -> Ink {
+    match verdict {
+        Judgement::Equal => Ink::Green,
+        Judgement::Unproven => Ink::Yellow,
+        Judgement::Different => Ink::Red,
+    }
+}
+
+fn sentence(found: &Verification) -> String {
+    let rows: u64 = found.tables.iter().filter_map(|t| t.rows.source).sum();
+    let views = match found.views.len() as u64 {
+        0 => String::new(),
+        n => format!(", {}", count(n, "view", "views")),
+    };
+    let all = format!("{}{views}, {}", count(found.tables.len() as u64, "table", "tables"), count(rows, "row", "rows"));
+    let of = |verdict: Judgement| found.tables.iter().filter(|t| t.verdict == verdict).count() as u64;
+    match found.verdict {
+        Judgement::Equal => format!(
+            "Equal: {all}; count and sum of row hashes of every table are the same on source and target, and so is \
+             the structure, but for what the spec rewrites."
+        ),
+        Judgement::Different => {
+            let views = found.views.iter().filter(|v| !v.structure.equal).count() as u64;
+            let differing = of(Judgement::Different) + views;
+            format!("Different: {} of {all} differ{}.", thousands(differing), if differing == 1 { "s" } else { "" })
+        }
+        Judgement::Unproven => {
+            let open = count(of(Judgement::Unproven), "table", "tables");
+            format!("Unproven: {all}; no difference was found, but the rows of {open} were not compared by content.")
+        }
+    }
+}
+
+fn tables(found: &Verification, style: Style) -> String {
+    let listed: Vec<&TableVerdict> = match found.tables.len() {
+        all if all <= LISTED => found.tables.iter().collect(),
+        _ => found.tables.iter().filter(|t| t.verdict != Judgement::Equal).collect(),
+    };
+    let name = listed.iter().map(|table| columns(&table.table)).max().unwrap_or(0);
+    let rows: Vec<String> = listed.iter().map(|table| rows(table)).collect();
+    let widest = rows.iter().map(|text| columns(text)).max().unwrap_or(0);
+    let mut out = String::new();
+    for (table, rows) in listed.iter().zip(&rows) {
+        let sign = match table.verdict {
+            Judgement::Equal => "✓",
+            Judgement::Unproven => "!",
+            Judgement::Different => "✗",
+        };
+        let verdict = style.ink(ink(table.verdict), &format!("{sign} {}", pad(table.verdict.word(), 9)));
+        let by = match table.proven_by {
+            ProvenBy::ServerHashes => "row hashes computed on both servers",
+            ProvenBy::ClientHashes => "row hashes, computed here",
+            ProvenBy::Count => "count only",
+            ProvenBy::NotVerified => "rows not compared",
+        };
+        out.push_str(&format!("  {verdict}  {}  {}  {by}\n", pad(&table.table, name), pad_left(rows, widest)));
+    }
+    match found.tables.len() - listed.len() {
+        0 => out,
+        more => format!("{out}  {}: equal\n", count(more as u64, "table", "tables")),
+    }
+}
+
+fn rows(table: &TableVerdict) -> String {
+    match (table.rows.source, table.rows.target) {
+        (Some(source), Some(target)) if source != target => {
+            format!("{} rows, {} on the target", thousands(source), thousands(target))
+        }
+        (Some(rows), _) => count(rows, "row ", "rows"),
+        _ => "–".to_owned(),
+    }
+}
+
+fn table_details(table: &TableVerdict, style: Style) -> String {
+    let mut out = String::new();
+    let lead = format!("{}: ", table.table);
+    if let Some(differing) = &table.differing {
+        let more = if differing.keys.is_empty() { "; -show-keys names them" } else { "" };
+        out.push_str(&wrap(&lead, &format!("{}{more}", differing.words()), style.width));
+        for key in &differing.keys {
+            out.push_str(&format!("    {} {}\n", pad(key.wrong.word(), 10), key.key));
+        }
+    }
+    if !table.fault.is_empty() {
+        out.push_str(&wrap(&lead, &table.fault, style.width));
+    }
+    let differences = &table.structure.differences;
+    for difference in differences.iter().take(STRUCTURE) {
+        let side = |text: &str| if text.is_empty() { "nothing".to_owned() } else { text.to_owned() };
+        let text =
+            format!("{}: expected {}, found {}", difference.what, side(&difference.expected), side(&difference.actual));
+        out.push_str(&wrap(&lead, &text, style.width));
+    }
+    if differences.len() > STRUCTURE {
+        out.push_str(&format!("{lead}{} more differences of structure\n", differences.len() - STRUCTURE));
+    }
+    out
+}

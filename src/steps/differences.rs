@@ -1,0 +1,217 @@
+//! Which rows differ, once sums do: narrowed down until few enough rows are left to hold their hashes in memory. Along
+//! the key where ranges mean the same on both servers; else by buckets of a hash of the key, whose sums one reading of
+//! each side gives all at once. Memory is that of [`SEARCH_ROWS`] rows, whatever the table's size.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::pair::{Pair, Piece};
+use super::proof::{Buckets, Entry, Side};
+use super::walk::{Walk, condition};
+use crate::formats::chunk::KeyColumn;
+use crate::formats::rowhash::PartHash;
+use crate::formats::verification::{DifferingKey, DifferingRows, Wrong};
+use crate::words::error::{Failure, Outcome};
+
+/// Rows of a side that are held at once, each by two hashes.
+const SEARCH_ROWS: u64 = 250_000;
+/// Rows that a bucket is to have.
+const BUCKET_ROWS: u64 = 25_000;
+/// Buckets at most.
+const BUCKETS: u64 = 8_192;
+/// Readings of a table that no range cuts, beyond which counts are said to be a part.
+const READINGS: usize = 8;
+/// Keys that a report of differences names at most.
+const NAMED_KEYS: usize = 20;
+
+/// Searches the pieces whose sums differ.
+pub async fn search(pair: &Pair, pieces: &[Piece], show_keys: bool) -> Outcome<DifferingRows> {
+    let mut found = DifferingRows::default();
+    for piece in pieces {
+        match (&piece.range, &pair.shared) {
+            (Some(_), Some(keys)) => by_range(pair, piece, keys, show_keys, &mut found).await?,
+            _ => by_buckets(pair, piece, show_keys, &mut found).await?,
+        }
+    }
+    found.keys.sort();
+    Ok(found)
+}
+
+/// Cuts a range along the key, on the side that has more rows in it, until the hashes of what differs can be held.
+async fn by_range(
+    pair: &Pair,
+    piece: &Piece,
+    keys: &[KeyColumn],
+    show_keys: bool,
+    found: &mut DifferingRows,
+) -> Outcome<()> {
+    let mut open = vec![piece.clone()];
+    while let Some(piece) = open.pop() {
+        stop_if_asked(pair)?;
+        let Some(range) = &piece.range else { continue };
+        if piece.source.rows.max(piece.target.rows) <= SEARCH_ROWS {
+            let condition = condition(range, keys)?;
+            let mut balance = Balance::default();
+            balance.add(pair.source.entries(&condition, None).await?, 1);
+            balance.add(pair.target.entries(&condition, None).await?, -1);
+            let wrong = balance.settle(found);
+            if show_keys {
+                name(pair, std::slice::from_ref(&condition), std::slice::from_ref(&condition), &wrong, found).await?;
+            }
+            continue;
+        }
+        let larger = if piece.source.rows >= piece.target.rows { &pair.source } else { &pair.target };
+        let mut walk = Walk::within(larger, Some(keys), range.clone(), SEARCH_ROWS);
+        while let Some(smaller) = walk.next().await? {
+            stop_if_asked(pair)?;
+            if smaller == *range {
+                // One key with more rows than can be held: a target without the key, and a row many times.
+                found.more = true;
+                break;
+            }
+            let (part, _) = pair.compare(Some(&smaller)).await?;
+            if part.source != part.target {
+                open.push(part);
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn by_buckets(pair: &Pair, whole: &Piece, show_keys: bool, found: &mut DifferingRows) -> Outcome<()> {
+    let conditions = (own_conditions(&pair.source).await?, own_conditions(&pair.target).await?);
+    let rows = whole.source.rows.max(whole.target.rows);
+    let of = if rows <= SEARCH_ROWS { 1 } else { (rows / BUCKET_ROWS).next_power_of_two().min(BUCKETS) };
+    let mut groups: Vec<Buckets> = Vec::new();
+    if of == 1 {
+        groups.push(Buckets { of, chosen: vec![0] });
+    } else {
+        let mut sums = (vec![PartHash::default(); of as usize], vec![PartHash::default(); of as usize]);
+        for (side, conditions, sums) in
+            [(&pair.source, &conditions.0, &mut sums.0), (&pair.target, &conditions.1, &mut sums.1)]
+        {
+            for condition in conditions {
+                stop_if_asked(pair)?;
+                side.buckets(condition, sums).await?;
+            }
+        }
+        let mut room = 0;
+        for (bucket, (source, target)) in sums.0.iter().zip(&sums.1).enumerate().filter(|(_, (s, t))| s != t) {
+            let rows = source.rows.max(target.rows);
+            match groups.last_mut() {
+                Some(group) if rows <= room => group.chosen.push(bucket as u64),
+                _ => {
+                    groups.push(Buckets { of, chosen: vec![bucket as u64] });
+                    room = SEARCH_ROWS;
+                }
+            }
+            room = room.saturating_sub(rows);
+        }
+    }
+    found.more |= groups.len() > READINGS;
+    for group in groups.iter().take(READINGS) {
+        let mut balance = Balance::default();
+        for (side, conditions, step) in [(&pair.source, &conditions.0, 1), (&pair.target, &conditions.1, -1)] {
+            for condition in conditions {
+                stop_if_asked(pair)?;
+                balance.add(side.entries(condition, Some(group)).await?, step);
+            }
+        }
+        let wrong = balance.settle(found);
+        if show_keys {
+            name(pair, &conditions.0, &conditions.1, &wrong, found).await?;
+        }
+    }
+    Ok(())
+}
+
+fn stop_if_asked(pair: &Pair) -> Outcome<()> {
+    if pair.source.stopping() { Err(Failure::interrupted("search the rows that differ")) } else { Ok(()) }
+}
+
+/// The conditions of the statements that read a side once.
+async fn own_conditions(side: &Side) -> Outcome<Vec<String>> {
+    let Some(keys) = side.own_keys() else { return Ok(vec![String::new()]) };
+    let mut walk = Walk::own(side);
+    let mut conditions = Vec::new();
+    while let Some(range) = walk.next().await? {
+        conditions.push(condition(&range, keys)?);
+    }
+    Ok(conditions)
+}
+
+/// How much more often a row is on the source than on the target.
+#[derive(Default)]
+struct Balance(HashMap<(u64, u64), i64>);
+
+impl Balance {
+    fn add(&mut self, entries: Vec<Entry>, step: i64) {
+        for Entry { key, row } in entries {
+            let count = self.0.entry((key, row)).or_default();
+            *count += step;
+            if *count == 0 {
+                self.0.remove(&(key, row));
+            }
+        }
+    }
+
+    /// Counts what is left, key by key; gives the keys by what is wrong with them.
+    fn settle(self, found: &mut DifferingRows) -> BTreeMap<u64, Wrong> {
+        let mut by_key: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
+        for ((key, _), count) in self.0 {
+            let sides = by_key.entry(key).or_default();
+            if count > 0 {
+                sides.0 += count.unsigned_abs();
+            } else {
+                sides.1 += count.unsigned_abs();
+            }
+        }
+        let mut wrong = BTreeMap::new();
+        for (key, (source, target)) in by_key {
+            let changed = source.min(target);
+            found.changed += changed;
+            found.missing += source - changed;
+            found.unexpected += target - changed;
+            let what = match (source - changed, target - changed) {
+                (0, 0) => Wrong::Changed,
+                (0, _) => Wrong::Unexpected,
+                _ => Wrong::Missing,
+            };
+            wrong.insert(key, what);
+        }
+        wrong
+    }
+}
+
+/// Reads the keys of the first rows that differ.
+async fn name(
+    pair: &Pair,
+    on_source: &[String],
+    on_target: &[String],
+    wrong: &BTreeMap<u64, Wrong>,
+    found: &mut DifferingRows,
+) -> Outcome<()> {
+    if !pair.source.has_key() {
+        return Ok(());
+    }
+    let room = NAMED_KEYS.saturating_sub(found.keys.len());
+    let chosen: BTreeMap<u64, Wrong> = wrong.iter().take(room).map(|(key, what)| (*key, *what)).collect();
+    let of = |on_target: bool| -> HashSet<u64> {
+        chosen.iter().filter(|(_, what)| (**what == Wrong::Unexpected) == on_target).map(|(key, _)| *key).collect()
+    };
+    for (side, conditions, wanted) in [(&pair.source, on_source, of(false)), (&pair.target, on_target, of(true))] {
+        let mut wanted = wanted;
+        for condition in conditions {
+            if wanted.is_empty() {
+                break;
+            }
+            stop_if_asked(pair)?;
+            for (key, text) in side.keys(condition, &wanted).await? {
+                wanted.remove(&key);
+                if let Some(what) = chosen.get(&key) {
+                    found.keys.push(DifferingKey { wrong: *what, key: text });
+                }
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,146 @@
+//! The two sides of a table beside each other: which statements compare them, and what these came to.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::context::Context;
+use super::proof::{How, Place, Side, broken};
+use super::step::StepCtx;
+use super::walk::{Log, Walk, condition, look, total};
+use crate::formats::chunk::{self, KeyColumn, Range};
+use crate::formats::rowhash::PartHash;
+use crate::formats::structure::Table;
+use crate::words::addr::StepAddr;
+use crate::words::error::{Failure, Outcome};
+
+/// Both sides of one table.
+pub struct Pair {
+    pub source: Arc<Side>,
+    pub target: Arc<Side>,
+    /// The key whose ranges are the same set of rows on both.
+    pub shared: Option<Vec<KeyColumn>>,
+    pub count_only: bool,
+}
+
+/// Rows that one condition selects on each side; the whole table's where there is no range.
+#[derive(Clone, Debug)]
+pub struct Piece {
+    pub range: Option<Range>,
+    pub source: PartHash,
+    pub target: PartHash,
+}
+
+/// What comparing a table came to.
+#[derive(Debug)]
+pub struct Sums {
+    pub source: PartHash,
+    pub target: PartHash,
+    pub how: How,
+    /// Where the sides differ.
+    pub differ: Vec<Piece>,
+    /// How many statements a side.
+    pub pieces: usize,
+}
+
+impl Pair {
+    /// `source` as the spec's source has the table, `target` as it is or was created on the target. `None`: the target
+    /// lacks a column.
+    pub fn new(
+        context: &Context,
+        ctx: &StepCtx,
+        addr: &StepAddr,
+        source: &Table,
+        target: &Table,
+        count_only: bool,
+    ) -> Outcome<Option<Self>> {
+        let migration = context.migration(addr)?;
+        let where_ = migration.dump.where_.get(&source.name.key()).cloned();
+        let estimate = context.estimate(addr)?;
+        let side = |place, actual: &Table, where_| {
+            let side = Side::new(place, source, actual, where_, context.lines(addr)?, context.clock.clone());
+            Ok::<_, Failure>(side.map(|side| Arc::new(side.of_step(ctx).sized(estimate))))
+        };
+        let (Some(from), Some(to)) = (side(Place::Source, source, where_)?, side(Place::Target, target, None)?) else {
+            return Ok(None);
+        };
+        let shared = chunk::usable_for_ranges(source).filter(|keys| chunk::target_ranges_safe(keys, source, target));
+        Ok(Some(Self { source: from, target: to, shared, count_only }))
+    }
+
+    /// Both sides of one condition, side by side.
+    pub async fn compare(&self, range: Option<&Range>) -> Outcome<(Piece, How)> {
+        let predicate = match (range, &self.shared) {
+            (Some(range), Some(keys)) => condition(range, keys)?,
+            _ => String::new(),
+        };
+        let (source, target) = futures::future::try_join(
+            look(&self.source, &predicate, self.count_only),
+            look(&self.target, &predicate, self.count_only),
+        )
+        .await?;
+        let piece = Piece { range: range.cloned(), source: source.0, target: target.0 };
+        Ok((piece, source.1.and(target.1)))
+    }
+
+    /// The whole table: range by range where ranges mean the same on both sides, else each side along its own key.
+    pub async fn whole(self: &Arc<Self>, log: Option<&Log<'_>>) -> Outcome<Sums> {
+        match &self.shared {
+            Some(keys) => self.by_ranges(keys).await,
+            None => {
+                let (source, target) = futures::future::try_join(
+                    total(&self.source, self.count_only, log),
+                    total(&self.target, self.count_only, log),
+                )
+                .await?;
+                let piece = Piece { range: None, source: source.0, target: target.0 };
+                let mut sums = Sums::default();
+                sums.add(piece, source.1.and(target.1));
+                Ok(sums)
+            }
+        }
+    }
+
+    async fn by_ranges(self: &Arc<Self>, keys: &[KeyColumn]) -> Outcome<Sums> {
+        let mut sums = Sums::default();
+        let mut walk = Walk::within(&self.source, Some(keys), Range::default(), self.source.statement_rows());
+        let mut work: JoinSet<Outcome<(Piece, How)>> = JoinSet::new();
+        let (mut walking, mut stopped) = (true, false);
+        loop {
+            while walking && work.len() < self.target.width() {
+                stopped = self.source.stopping();
+                let next = if stopped { None } else { walk.next().await? };
+                let Some(range) = next else {
+                    walking = false;
+                    break;
+                };
+                let pair = self.clone();
+                work.spawn(async move { pair.compare(Some(&range)).await });
+            }
+            let Some(joined) = work.join_next().await else { break };
+            let (piece, how) = joined.unwrap_or_else(|e| Err(broken(&e.to_string())))?;
+            self.source.progress(piece.source.rows);
+            sums.add(piece, how);
+        }
+        if stopped { Err(Failure::interrupted("verify the table")) } else { Ok(sums) }
+    }
+}
+
+impl Default for Sums {
+    fn default() -> Self {
+        let none = PartHash::default();
+        Self { source: none, target: none, how: How::OnServer, differ: Vec::new(), pieces: 0 }
+    }
+}
+
+impl Sums {
+    pub fn add(&mut self, piece: Piece, how: How) {
+        self.source.merge(&piece.source);
+        self.target.merge(&piece.target);
+        self.how = self.how.and(how);
+        self.pieces += 1;
+        if piece.source != piece.target {
+            self.differ.push(piece);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! Going through a table in statements of bounded size. One side along its own key, whatever order that is: for a sum of
+//! all rows no range has to mean the same on both servers. Both sides along one key, where ranges do. A table that no
+//! key cuts is one statement. Knows no verdict.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use super::proof::{How, Place, Side, broken};
+use super::step::StepCtx;
+use crate::formats::chunk::{self, KeyColumn, Range};
+use crate::formats::rowhash::PartHash;
+use crate::words::error::{Failure, Outcome};
+
+/// Ranges along a key, one behind the other, until the table ends.
+pub struct Walk<'a> {
+    side: &'a Side,
+    keys: Option<&'a [KeyColumn]>,
+    within: Range,
+    rows: u64,
+    ended: bool,
+}
+
+impl<'a> Walk<'a> {
+    /// Over all rows of a side, by its own key.
+    pub fn own(side: &'a Side) -> Self {
+        Self::within(side, side.own_keys(), Range::default(), side.statement_rows())
+    }
+
+    /// Over the rows of a range; without a key it is one.
+    pub fn within(side: &'a Side, keys: Option<&'a [KeyColumn]>, within: Range, rows: u64) -> Self {
+        Self { side, keys, within, rows: rows.max(1), ended: false }
+    }
+
+    /// Goes on behind a range that was walked before.
+    pub fn behind(mut self, last: &Range) -> Self {
+        self.ended = last.up_to == self.within.up_to;
+        self.within.after.clone_from(&last.up_to);
+        self
+    }
+
+    /// The next range.
+    pub async fn next(&mut self) -> Outcome<Option<Range>> {
+        if self.ended {
+            return Ok(None);
+        }
+        let border = match self.keys {
+            Some(keys) => self.side.border(keys, &self.within, self.rows - 1).await?,
+            None => None,
+        };
+        self.ended = border.is_none();
+        let up_to = border.or_else(|| self.within.up_to.clone());
+        let range = Range { after: self.within.after.clone(), up_to: up_to.clone() };
+        self.within.after = up_to;
+        Ok(Some(range))
+    }
+}
+
+/// Where the statements of one side are made durable, to go on behind them after an interrupt. Both sides of a table
+/// share a step's parts: those of the source have odd numbers.
+pub struct Log<'a> {
+    pub ctx: &'a StepCtx,
+    /// What an earlier run left still counts.
+    pub resumed: bool,
+}
+
+/// A range of one side, as the border of a part.
+#[derive(Serialize, Deserialize)]
+struct Slice {
+    side: String,
+    range: Range,
+}
+
+/// What a statement over it gave.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+struct Sum {
+    hash: PartHash,
+    in_client: bool,
+}
+
+/// Count and hash of all rows of a side (the count alone, with `count_only`), statement by statement.
+pub async fn total(side: &Arc<Side>, count_only: bool, log: Option<&Log<'_>>) -> Outcome<(PartHash, How)> {
+    let mut walk = Walk::own(side);
+    let mut sum = (PartHash::default(), How::OnServer);
+    let mut work: JoinSet<Outcome<(u32, Sum)>> = JoinSet::new();
+    let mut number: u32 = if side.place == Place::Source { 1 } else { 2 };
+    let mut add = |done: Sum| {
+        sum.0.merge(&done.hash);
+        sum.1 = sum.1.and(if done.in_client { How::InClient } else { How::OnServer });
+        side.progress(if side.place == Place::Target { done.hash.rows } else { 0 });
+    };
+    for (known, slice, done) in log.map(|log| earlier(log, side.place)).unwrap_or_default() {
+        number = known + 2;
+        walk = walk.behind(&slice.range);
+        match done {
+            Some(done) => add(done),
+            None => drop(work.spawn(slice_sum(side.clone(), known, slice.range, count_only))),
+        }
+    }
+    let (mut walking, mut stopped) = (true, false);
+    loop {
+        while walking && work.len() < side.width() {
+            stopped = side.stopping();
+            let next = if stopped { None } else { walk.next().await? };
+            let Some(range) = next else {
+                walking = false;
+                break;
+            };
+            if let Some(log) = log {
+                log.ctx.border(number, json!(Slice { side: side.place.word().into(), range: range.clone() })).await?;
+            }
+            work.spawn(slice_sum(side.clone(), number, range, count_only));
+            number += 2;
+        }
+        let Some(joined) = work.join_next().await else { break };
+        let (number, done) = joined.unwrap_or_else(|e| Err(broken(&e.to_string())))?;
+        if let Some(log) = log {
+            log.ctx.part_done(number, json!(done)).await?;
+        }
+        add(done);
+    }
+    if stopped { Err(Failure::interrupted("verify the table")) } else { Ok(sum) }
+}
+
+async fn slice_sum(side: Arc<Side>, number: u32, range: Range, count_only: bool) -> Outcome<(u32, Sum)> {
+    let predicate = match side.own_keys() {
+        Some(keys) => condition(&range, keys)?,
+        None => String::new(),
+    };
+    let (hash, how) = look(&side, &predicate, count_only).await?;
+    Ok((number, Sum { hash, in_client: how == How::InClient }))
+}
+
+/// What an earlier run left of one side, in order.
+fn earlier(log: &Log<'_>, place: Place) -> Vec<(u32, Slice, Option<Sum>)> {
+    let parts: &BTreeMap<_, _> = &log.ctx.resume.parts;
+    let of = |(number, part): (&u32, &crate::formats::state::Part)| {
+        let slice: Slice = serde_json::from_value(part.border.clone()).ok()?;
+        let done = part.done.as_ref().and_then(|done| serde_json::from_value(done.clone()).ok());
+        (slice.side == place.word()).then_some((*number, slice, done))
+    };
+    if log.resumed { parts.iter().filter_map(of).collect() } else { Vec::new() }
+}
+
+/// Count and hash of a condition's rows, or the count alone.
+pub async fn look(side: &Side, predicate: &str, count_only: bool) -> Outcome<(PartHash, How)> {
+    if count_only {
+        return Ok((PartHash { sum: 0, rows: side.count(predicate).await? }, How::OnServer));
+    }
+    side.hash(predicate).await
+}
+
+pub fn condition(range: &Range, keys: &[KeyColumn]) -> Outcome<String> {
+    chunk::predicate(range, keys).map_err(|e| broken(&e.to_string()))
+}
