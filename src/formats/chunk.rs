@@ -19,6 +19,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::dumpfile::is_binary;
+use super::facts::Flavor;
 use super::structure::{Column, Table};
 use crate::words::addr::{TableName, sql_ident};
 
@@ -109,9 +110,30 @@ pub fn usable_for_ranges(table: &Table) -> Option<Vec<KeyColumn>> {
     (!matches!(first.data_type.as_str(), "enum" | "set")).then_some(columns)
 }
 
+/// How alike two servers sort text of one collation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kinship {
+    /// Two of one kind: a collation's name is its order.
+    Same,
+    /// MySQL and MariaDB: alike where the order is that of code points.
+    MysqlAndMariadb,
+    /// A TiDB and another: under PAD SPACE collations `a` and `a<TAB>` stand the other way around.
+    Apart,
+}
+
+impl Kinship {
+    pub fn of(one: Flavor, other: Flavor) -> Self {
+        match (one, other) {
+            _ if one == other => Self::Same,
+            (Flavor::Tidb, _) | (_, Flavor::Tidb) => Self::Apart,
+            _ => Self::MysqlAndMariadb,
+        }
+    }
+}
+
 /// Whether ranges over this key are the same set of rows on source and target: every column a number, a date or time,
-/// bytes, or text of one NO PAD collation on both sides.
-pub fn target_ranges_safe(keys: &[KeyColumn], source: &Table, target: &Table) -> bool {
+/// bytes, or text of one collation that both sort alike.
+pub fn target_ranges_safe(keys: &[KeyColumn], source: &Table, target: &Table, kinship: Kinship) -> bool {
     keys.iter().all(|key| {
         let (Some(here), Some(there)) = (source.column(&key.name), target.column(&key.name)) else { return false };
         let same_form = literal_form(there) == Some(key.literal);
@@ -119,13 +141,19 @@ pub fn target_ranges_safe(keys: &[KeyColumn], source: &Table, target: &Table) ->
             && match key.literal {
                 LiteralForm::Number | LiteralForm::Quoted | LiteralForm::Binary => true,
                 LiteralForm::Ordinal => here.data_type == "bit" && there.data_type == "bit",
-                LiteralForm::Character => here.collation == there.collation && is_no_pad(here),
+                LiteralForm::Character => here.collation == there.collation && sorts_alike(here, kinship),
             }
     })
 }
 
-fn is_no_pad(column: &Column) -> bool {
-    matches!(column.collation.as_deref(), Some("utf8mb4_0900_ai_ci" | "utf8mb4_0900_bin" | "binary"))
+fn sorts_alike(column: &Column, kinship: Kinship) -> bool {
+    let collation = column.collation.as_deref().unwrap_or_default();
+    let no_pad = matches!(collation, "utf8mb4_0900_ai_ci" | "utf8mb4_0900_bin" | "binary");
+    match kinship {
+        Kinship::Same => true,
+        Kinship::MysqlAndMariadb => no_pad || collation.ends_with("_bin"),
+        Kinship::Apart => no_pad,
+    }
 }
 
 /// What selects the rows of a range, to stand in a WHERE: in parentheses where it needs them.
@@ -477,10 +505,24 @@ mod tests {
         ] {
             let source = table(&[here], &["a"]);
             let keys = usable_for_ranges(&source).unwrap();
-            assert_eq!(target_ranges_safe(&keys, &source, &table(&[there], &[])), safe, "{here} -> {there}");
+            let safe_for = |kinship| target_ranges_safe(&keys, &source, &table(&[there], &[]), kinship);
+            assert_eq!(safe_for(Kinship::Apart), safe, "{here} -> {there}");
+        }
+        for (collation, alike, same) in [
+            ("utf8mb4_bin", true, true),
+            ("latin1_bin", true, true),
+            ("utf8mb4_general_ci", false, true),
+            ("utf8mb4_unicode_ci", false, true),
+        ] {
+            let source = table(&[&format!("a varchar(9) {collation}")], &["a"]);
+            let keys = usable_for_ranges(&source).unwrap();
+            let safe_for = |one, other| target_ranges_safe(&keys, &source, &source, Kinship::of(one, other));
+            assert_eq!(safe_for(Flavor::Mysql, Flavor::Mariadb), alike, "{collation}");
+            assert_eq!(safe_for(Flavor::Mariadb, Flavor::Mariadb), same, "{collation}");
+            assert!(!safe_for(Flavor::Mariadb, Flavor::Tidb), "{collation}");
         }
         let source = table(&["a int", "e enum('x')"], &["a", "e"]);
-        assert!(!target_ranges_safe(&usable_for_ranges(&source).unwrap(), &source, &source));
+        assert!(!target_ranges_safe(&usable_for_ranges(&source).unwrap(), &source, &source, Kinship::Same));
     }
 
     #[test]

@@ -61,8 +61,12 @@ pub struct ServerFacts {
     pub max_allowed_packet: u64,
     /// TiDB's `tidb_txn_entry_size_limit`, else performance.txn-entry-size-limit's default; 0: no such limit.
     pub row_limit: u64,
-    /// TiDB's `tidb_enable_check_constraint`; true elsewhere.
+    /// TiDB's `tidb_enable_check_constraint`; elsewhere whether the version enforces them.
     pub check_constraints: bool,
+    /// `@@sql_require_primary_key`, `@@restrict_fk_on_non_standard_key` … that are ON: what the server then refuses or
+    /// adds, other servers take as it is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub restrictions: Vec<String>,
     /// Cores, where it can be asked.
     pub cores: Option<u32>,
     pub binlog: Binlog,

@@ -4,15 +4,21 @@
 use serde_json::{Value, json};
 
 use super::context::{Context, Line, read_inputs};
+use super::dump::wait;
 use super::ledger::{self, Named, Object};
 use super::observe::inventory::inventory;
 use super::step::StepCtx;
+use crate::formats::ddl::canonical::canonical_expression;
 use crate::formats::inputs::{DatabaseInputs, ForeignKeysInputs, TableInputs, ViewInputs};
 use crate::formats::plan::{Action, Node};
 use crate::formats::structure::Table;
+use crate::seams::sql::Fault;
 use crate::think::compare;
 use crate::words::addr::{StepAddr, StepKind, TableName, sql_ident};
 use crate::words::error::{ExitKind, Failure, Outcome};
+
+/// Tries of a change that waits for another's.
+const TRIES: u32 = 8;
 
 const RIGHTS: &str = "Mend what the server names (rights, limits), then run `mig apply` again.";
 
@@ -85,7 +91,7 @@ pub async fn table(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Val
 async fn create(owner: &Owner, line: &mut Line, inputs: &TableInputs, epoch: u64, adopt: bool) -> Outcome<String> {
     let name = &inputs.source.name;
     let use_schema = format!("USE {}", sql_ident(&name.schema));
-    let failed = |f: crate::seams::sql::Fault| f.failure("MIG5122", format!("create the table {name}"), RIGHTS);
+    let failed = |f: Fault| f.failure("MIG5122", format!("create the table {name}"), RIGHTS);
     line.connection.execute(&use_schema).await.map_err(failed)?;
     match line.connection.execute(&inputs.ddl).await {
         Ok(_) => {}
@@ -104,6 +110,18 @@ async fn create(owner: &Owner, line: &mut Line, inputs: &TableInputs, epoch: u64
     }
     owner.named().set(&mut *line.connection, "created", epoch).await?;
     Ok("created".to_owned())
+}
+
+/// Changes a table that a foreign key ties to another: where both are changed at once, MariaDB refuses one of the two
+/// with a lock wait or a deadlock that passes.
+async fn patiently(context: &Context, line: &mut Line, sql: &str) -> Result<(), Fault> {
+    let mut attempt = 0;
+    loop {
+        match line.connection.execute(sql).await {
+            Err(fault) if fault.transient() && !fault.lost && attempt < TRIES => wait(context, &mut attempt).await,
+            other => return other.map(drop),
+        }
+    }
 }
 
 async fn is_ours(line: &mut Line, wanted: &Table) -> Outcome<bool> {
@@ -135,10 +153,8 @@ pub async fn foreign_keys(context: &Context, node: &Node) -> Outcome<Value> {
         if there.iter().any(|key| ddl.contains(&format!("CONSTRAINT {} ", sql_ident(&key.name)))) {
             continue;
         }
-        let failed = |f: crate::seams::sql::Fault| {
-            f.failure("MIG5124", format!("add the foreign keys of {}", inputs.table), RIGHTS)
-        };
-        line.connection.execute(ddl).await.map_err(failed)?;
+        let failed = |f: Fault| f.failure("MIG5124", format!("add the foreign keys of {}", inputs.table), RIGHTS);
+        patiently(context, &mut line, ddl).await.map_err(failed)?;
     }
     line.give_back();
     Ok(json!({ "foreign_keys": inputs.ddl.len() }))
@@ -151,7 +167,7 @@ pub async fn view(context: &Context, node: &Node) -> Outcome<Value> {
     let mut line = context.lines(&node.addr)?.write.take().await?;
     let owner = Owner::of(context, node, "view")?;
     let known = owner.named().read(&mut *line.connection).await?;
-    let failed = |f: crate::seams::sql::Fault| f.failure("MIG5125", format!("create the view {name}"), RIGHTS);
+    let failed = |f: Fault| f.failure("MIG5125", format!("create the view {name}"), RIGHTS);
     match &known {
         None => owner.named().intend(&mut *line.connection).await?,
         // Ours, perhaps of an older text: a view holds no rows, so it is made anew.
@@ -203,6 +219,18 @@ pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
     Ok(Value::Null)
 }
 
+/// The table with JSON where it holds texts that a CHECK proves to be documents, as MariaDB keeps them; `None`: nowhere.
+fn with_documents(table: &Table) -> Option<Table> {
+    let mut documents = table.clone();
+    let checks: Vec<String> = table.checks.iter().map(|check| canonical_expression(&check.clause)).collect();
+    for column in documents.columns.iter_mut().filter(|column| column.data_type == "longtext") {
+        if checks.contains(&format!("json_valid({})", column.name.to_lowercase())) {
+            column.data_type = "json".into();
+        }
+    }
+    (documents != *table).then_some(documents)
+}
+
 /// The ledger's row of one object.
 struct Owner {
     schema: String,
@@ -240,17 +268,16 @@ impl Owner {
             return Err(refused("this lineage filled it but did not create it".into()));
         }
         let Some(actual) = look(line, name).await? else { return Ok(()) };
-        super::proof::holds_ours(context, line, &self.addr, &actual, object.epoch).await.map_err(|difference| {
-            match difference {
-                Ok(difference) => refused(difference),
-                Err(failure) => failure,
-            }
+        let mut held = super::proof::holds_ours(context, line, &self.addr, &actual, object.epoch).await;
+        if let (Err(Ok(_)), Some(documents)) = (&held, with_documents(&actual)) {
+            // Loaded from JSON columns, the rows were hashed by the value of their documents.
+            held = super::proof::holds_ours(context, line, &self.addr, &documents, object.epoch).await;
+        }
+        held.map_err(|difference| match difference {
+            Ok(difference) => refused(difference),
+            Err(failure) => failure,
         })?;
         let sql = format!("DROP TABLE {}", name.sql());
-        line.connection
-            .execute(&sql)
-            .await
-            .map(drop)
-            .map_err(|f| f.failure("MIG5126", format!("drop the table {name}"), RIGHTS))
+        patiently(context, line, &sql).await.map_err(|f| f.failure("MIG5126", format!("drop the table {name}"), RIGHTS))
     }
 }

@@ -8,7 +8,7 @@ use super::context::Context;
 use super::proof::{How, Place, Side, broken};
 use super::step::StepCtx;
 use super::walk::{Log, Walk, condition, look, total};
-use crate::formats::chunk::{self, KeyColumn, Range};
+use crate::formats::chunk::{self, KeyColumn, Kinship, Range};
 use crate::formats::rowhash::PartHash;
 use crate::formats::structure::Table;
 use crate::words::addr::StepAddr;
@@ -64,7 +64,10 @@ impl Pair {
         let (Some(from), Some(to)) = (side(Place::Source, source, where_)?, side(Place::Target, target, None)?) else {
             return Ok(None);
         };
-        let shared = chunk::usable_for_ranges(source).filter(|keys| chunk::target_ranges_safe(keys, source, target));
+        let flavor = |addr: &StepAddr| context.seen(addr).map(|facts| facts.flavor).unwrap_or_default();
+        let kinship = Kinship::of(flavor(&context.source_of(migration)?), flavor(&context.target_of(migration)?));
+        let shared =
+            chunk::usable_for_ranges(source).filter(|keys| chunk::target_ranges_safe(keys, source, target, kinship));
         Ok(Some(Self { source: from, target: to, shared, count_only }))
     }
 

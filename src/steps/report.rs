@@ -176,7 +176,7 @@ fn table_proof(
         _ => ProvenBy::NotVerified,
     };
     let target = context.seen(&context.target_of(migration)?);
-    let zeros_change = target.is_some_and(|target| target.flavor == Flavor::Tidb);
+    let zeros_change = target.is_some_and(|target| target.flavor != Flavor::Mysql);
     let changes = match target {
         Some(target) => rewrite::for_target(&structure.source, target, &migration.gates).changes,
         None => Vec::new(),

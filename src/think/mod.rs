@@ -1,6 +1,7 @@
 //! The thinking, pure and synchronous: graph, plan, gates, run machine. No I/O, no clock, no tokio; the world comes in
 //! as values and events, and decisions go out as values.
 
+pub mod abilities;
 pub mod compare;
 pub mod gates;
 pub mod graph;

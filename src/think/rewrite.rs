@@ -5,6 +5,7 @@ use crate::formats::ddl::partitioning;
 use crate::formats::facts::{Flavor, ServerFacts};
 use crate::formats::spec::model::Gates;
 use crate::formats::structure::{Column, Index, Schema, Table, View};
+use crate::think::abilities::Abilities;
 use crate::think::gates::collation::{Fate, charset_width, fate, same_collation};
 use crate::think::gates::compatibility::{
     default_allowed, foreign_key_refused, index_expression_allowed, partition_refused,
@@ -29,6 +30,9 @@ pub fn for_target(table: &Table, target: &ServerFacts, gates: &Gates) -> Rewritt
         draft.indexes();
         draft.foreign_keys();
         draft.partitions();
+    }
+    if let Some(has) = Abilities::of(target) {
+        draft.innodb(&has);
     }
     draft.checks();
     draft.engine();
@@ -204,11 +208,12 @@ impl Draft<'_> {
         }
     }
 
-    /// One engine there is: what else the source names is told, and keys of other kinds become trees.
+    /// What is created is InnoDB, on a TiDB by name alone; keys of other kinds become trees.
     fn engine(&mut self) {
         let engine = self.table.engine.clone();
         if !engine.is_empty() && !engine.eq_ignore_ascii_case("InnoDB") {
-            self.change(rules::ENGINE, format!("engine {engine} on the source is not kept"));
+            let fate = if self.target.flavor == Flavor::Tidb { "is not kept" } else { "becomes InnoDB" };
+            self.change(rules::ENGINE, format!("engine {engine} on the source {fate}"));
         }
         for index in &mut self.table.indexes {
             if index.kind.eq_ignore_ascii_case("HASH") || index.kind.eq_ignore_ascii_case("RTREE") {
@@ -245,6 +250,7 @@ fn widened(column: &mut Column, (from, to): (u64, u64)) -> Option<(String, Strin
     Some((before, (*name).to_owned()))
 }
 
+mod innodb;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;

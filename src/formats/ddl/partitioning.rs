@@ -64,6 +64,13 @@ pub fn normal(clause: &str) -> String {
         all.remove(at + 2);
         all.remove(at);
     }
+    for at in 0..all.len() {
+        let called = all.get(at + 1) == Some(&Token::Sign('('));
+        // MariaDB's spelling of the operator.
+        if !called && matches!(&all[at], Token::Word(word) if word.eq_ignore_ascii_case("mod")) {
+            all[at] = Token::Sign('%');
+        }
+    }
     written(&all).to_lowercase().replace('`', "").replace(" (", "(")
 }
 
@@ -201,5 +208,6 @@ mod tests {
             normal("PARTITION BY LIST (id % 7)\n(PARTITION p0 VALUES IN (1,2) ENGINE = InnoDB)"),
             normal("PARTITION BY LIST ((`id`%7))\n(PARTITION `p0` VALUES IN (1,2))")
         );
+        assert_eq!(normal("PARTITION BY HASH (`id` MOD 4)"), normal("PARTITION BY HASH (id % 4)"));
     }
 }

@@ -65,6 +65,8 @@ impl InsertWriter {
             }
             match (cell, form) {
                 (None, _) => out.extend_from_slice(b"NULL"),
+                // `-0` is an integer's: without the exponent the sign of a FLOAT or DOUBLE would be lost.
+                (Some(b"-0"), CellForm::Bare) => out.extend_from_slice(b"-0e0"),
                 (Some(bytes), CellForm::Bare | CellForm::Bit) => out.extend_from_slice(bytes),
                 (Some(bytes), CellForm::Text | CellForm::Json) => {
                     out.push(b'\'');
@@ -108,6 +110,7 @@ mod tests {
     #[test]
     fn each_form_writes_its_sql() {
         check(&[CellForm::Bare, CellForm::Bit], &[Some(b"-1.5e10"), Some(b"7")], "(-1.5e10,7)");
+        check(&[CellForm::Bare, CellForm::Bare], &[Some(b"-0"), Some(b"-0.5")], "(-0e0,-0.5)");
         check(&[CellForm::Text; 3], &[Some(b"a"), Some(b""), None], "('a','',NULL)");
         check(&[CellForm::Text], &[Some(b"\0\n\r\\'\"\x1a\t%_")], "('\\0\\n\\r\\\\\\'\\\"\\Z\t%_')");
         check(&[CellForm::Text], &[Some("é\u{1F600}".as_bytes())], "('é\u{1F600}')");

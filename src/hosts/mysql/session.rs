@@ -11,6 +11,8 @@ use super::faults::Place;
 
 /// For answers that wait on a slow reader or come from a slow writer, and for snapshots that are held open meanwhile.
 const DAY: &str = "86400";
+/// After which a server ends the session of a loader that is gone, so that its successor gets on (contract 6).
+const LET_GO: &str = "60";
 
 /// One statement of the set-up.
 pub(super) struct Setting {
@@ -34,8 +36,10 @@ impl Setting {
 
 /// The variables that a session of some role may set, and that not every server has.
 const WANTED: &[&str] = &[
+    "completion_type",
     "group_concat_max_len",
     "information_schema_stats_expiry",
+    "innodb_lock_wait_timeout",
     "max_execution_time",
     "max_statement_time",
     "show_gipk_in_create_table_and_information_schema",
@@ -51,6 +55,7 @@ const WANTED: &[&str] = &[
     "transaction_read_only",
     "tx_isolation",
     "tx_read_only",
+    "unique_checks",
 ];
 
 pub(super) async fn known_variables(connection: &mut MysqlConnection) -> Result<BTreeSet<String>, Fault> {
@@ -85,10 +90,12 @@ pub(super) fn settings(role: &Role, known: &BTreeSet<String>, place: &Place) -> 
 fn own(role: &Role, known: &BTreeSet<String>) -> Vec<(&'static str, String)> {
     let has = |name: &str| known.contains(name);
     let tidb = has("tidb_txn_mode");
+    let writes = matches!(role, Role::Write { .. });
     let mut own: Vec<(&str, String)> = vec![
         ("autocommit", "1".into()),
         ("time_zone", "'+00:00'".into()),
-        ("net_read_timeout", DAY.into()),
+        // In the midst of LOAD DATA a dead loader holds its ledger row for so long; a living one sends all the time.
+        ("net_read_timeout", if writes && !tidb { LET_GO } else { DAY }.into()),
         ("net_write_timeout", DAY.into()),
     ];
     let mut optional = |name: &'static str, value: &str| {
@@ -125,10 +132,17 @@ fn own(role: &Role, known: &BTreeSet<String>) -> Vec<(&'static str, String)> {
             optional("tidb_txn_mode", "'pessimistic'");
             optional("tidb_constraint_check_in_place_pessimistic", "1");
             optional("tidb_idle_transaction_timeout", "60");
+            if !tidb {
+                // A global value of the server must not let a duplicate in, chain transactions, or give up on the ledger
+                // row of a dead loader before the server lets go of it.
+                optional("unique_checks", "1");
+                optional("completion_type", "'NO_CHAIN'");
+                optional("innodb_lock_wait_timeout", "50");
+            }
             own.push(("foreign_key_checks", "0".into()));
             own.push(("sql_mode", write_mode(*keep_zero_dates)));
             if !has("tidb_idle_transaction_timeout") {
-                own.push(("wait_timeout", "60".into()));
+                own.push(("wait_timeout", LET_GO.into()));
             }
         }
     }
@@ -199,8 +213,18 @@ mod tests {
         let tidb = set_up(&write, &["tidb_txn_mode", "tidb_idle_transaction_timeout", "tx_read_only"]);
         assert!(tidb.contains("tidb_idle_transaction_timeout = 60") && !tidb.contains(" wait_timeout"), "{tidb}");
         assert!(!tidb.contains("read_only"), "{tidb}");
-        let other = set_up(&write, &[]);
-        assert!(other.contains(" wait_timeout = 60"), "{other}");
+        assert!(tidb.contains("net_read_timeout = 86400") && !tidb.contains("unique_checks"), "{tidb}");
+        let other = set_up(&write, &["unique_checks", "completion_type", "innodb_lock_wait_timeout"]);
+        for part in [
+            " wait_timeout = 60",
+            "net_read_timeout = 60",
+            "unique_checks = 1",
+            "completion_type = 'NO_CHAIN'",
+            "innodb_lock_wait_timeout = 50",
+        ] {
+            assert!(other.contains(part), "{part} in {other}");
+        }
+        assert!(set_up(&Role::Read, &[]).contains("net_read_timeout = 86400"));
     }
 
     #[test]

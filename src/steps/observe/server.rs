@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::formats::collation::{normal_charset, normal_collation};
 use crate::formats::facts::{Binlog, Flavor, Position, ServerFacts};
 use crate::seams::sql::{Connection, Fault, Rows};
+use crate::think::abilities::Abilities;
 use crate::words::addr::sql_ident;
 use crate::words::error::Outcome;
 
@@ -22,6 +23,7 @@ const VARIABLES: &[&str] = &[
     "datadir",
     "gtid_binlog_pos",
     "hostname",
+    "innodb_force_primary_key",
     "innodb_read_only",
     "local_infile",
     "log_bin",
@@ -29,7 +31,10 @@ const VARIABLES: &[&str] = &[
     "max_allowed_packet",
     "port",
     "read_only",
+    "restrict_fk_on_non_standard_key",
     "server_uuid",
+    "sql_generate_invisible_primary_key",
+    "sql_require_primary_key",
     "super_read_only",
     "tidb_enable_check_constraint",
     "tidb_restricted_read_only",
@@ -39,6 +44,13 @@ const VARIABLES: &[&str] = &[
 
 const READ_ONLY: &[&str] =
     &["innodb_read_only", "read_only", "super_read_only", "tidb_restricted_read_only", "tidb_super_read_only"];
+
+const RESTRICTIONS: &[&str] = &[
+    "innodb_force_primary_key",
+    "restrict_fk_on_non_standard_key",
+    "sql_generate_invisible_primary_key",
+    "sql_require_primary_key",
+];
 
 /// What kind of server has this `VERSION()`.
 pub fn flavor_of(version: &str) -> Flavor {
@@ -74,7 +86,8 @@ pub async fn server_facts(conn: &mut dyn Connection, ledger_schema: Option<&str>
         Flavor::Mariadb => format!("{}:{}:{}", value("hostname"), value("port"), value("datadir")),
         Flavor::Tidb => tidb_id(conn, ledger_schema).await?,
     };
-    let (collations, default_collations) = collations(conn).await?;
+    let (collations, default_collations) = collations(conn, flavor).await?;
+    let named = |names: &[&str]| names.iter().filter(|name| on(name)).map(|name| (*name).to_owned()).collect();
     let (mut binlog, replica) = match flavor {
         Flavor::Tidb => (Binlog::default(), false),
         _ if !on("log_bin") => (Binlog::default(), replica(conn, flavor, &version).await?.unwrap_or(false)),
@@ -86,7 +99,7 @@ pub async fn server_facts(conn: &mut dyn Connection, ledger_schema: Option<&str>
     binlog.format = value("binlog_format").into();
     binlog.row_image = value("binlog_row_image").into();
     let tidb = flavor == Flavor::Tidb;
-    Ok(ServerFacts {
+    let mut facts = ServerFacts {
         fault: None,
         identity: format!("{}@{server_id}", user.rsplit_once('@').map_or(user.as_str(), |(name, _)| name)),
         server_id,
@@ -98,7 +111,8 @@ pub async fn server_facts(conn: &mut dyn Connection, ledger_schema: Option<&str>
             .and_then(|row| row.into_iter().nth(1))
             .unwrap_or_default(),
         grants: grants(conn, flavor, &version).await?,
-        read_only: READ_ONLY.iter().filter(|name| on(name)).map(|name| (*name).to_owned()).collect(),
+        read_only: named(READ_ONLY),
+        restrictions: named(RESTRICTIONS),
         replica,
         local_infile: on("local_infile"),
         lower_case_table_names: value("lower_case_table_names").parse().unwrap_or(0),
@@ -106,12 +120,15 @@ pub async fn server_facts(conn: &mut dyn Connection, ledger_schema: Option<&str>
         default_collations,
         max_allowed_packet: value("max_allowed_packet").parse().unwrap_or(0),
         row_limit: if tidb { row_limit(conn, value("tidb_txn_entry_size_limit")).await? } else { 0 },
-        check_constraints: !tidb || on("tidb_enable_check_constraint"),
+        check_constraints: false,
         cores: if tidb { cores(conn).await? } else { None },
         binlog,
         user,
         version,
-    })
+    };
+    facts.check_constraints =
+        Abilities::of(&facts).map_or_else(|| on("tidb_enable_check_constraint"), |has| has.checks);
+    Ok(facts)
 }
 
 /// A look that the server may refuse: `Err` inside is its refusal, outside the loss of the connection.
@@ -150,8 +167,18 @@ async fn tidb_id(conn: &mut dyn Connection, ledger_schema: Option<&str>) -> Outc
 }
 
 /// Collation -> charset, and charset -> its default collation.
-async fn collations(conn: &mut dyn Connection) -> Outcome<(BTreeMap<String, String>, BTreeMap<String, String>)> {
-    let rows = conn.query("SHOW COLLATION").await.map_err(|fault| fault.told(DOING))?;
+async fn collations(
+    conn: &mut dyn Connection,
+    flavor: Flavor,
+) -> Outcome<(BTreeMap<String, String>, BTreeMap<String, String>)> {
+    // MariaDB shows the collations that go with several charsets without one, and columns in them by the full name.
+    let full = "SELECT FULL_COLLATION_NAME, CHARACTER_SET_NAME, ID, IS_DEFAULT \
+                FROM information_schema.COLLATION_CHARACTER_SET_APPLICABILITY";
+    let full = if flavor == Flavor::Mariadb { maybe(conn, full).await?.ok() } else { None };
+    let rows = match full {
+        Some(rows) => rows,
+        None => conn.query("SHOW COLLATION").await.map_err(|fault| fault.told(DOING))?,
+    };
     let (mut all, mut defaults) = (BTreeMap::new(), BTreeMap::new());
     for row in cells(&rows) {
         let [name, charset, _, default, ..] = row.as_slice() else { continue };

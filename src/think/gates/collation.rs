@@ -78,8 +78,16 @@ pub fn suggestion(collation: &str, target: &ServerFacts) -> Option<String> {
     let unicode = matches!(charset, "utf8" | "utf8mb4" | "ucs2" | "utf16" | "utf16le" | "utf32");
     let binary = plain.ends_with("_bin");
     let modern = plain.contains("_0900_") || plain.contains("_uca1400_");
-    let candidates: &[&str] = if exact {
-        &["utf8mb4_0900_bin", "utf8mb4_bin"]
+    // 0900 collations pad nothing; MariaDB has the same order by newer weights.
+    let unpadded = plain.contains("_0900_") || plain.contains("_nopad_");
+    let candidates: &[&str] = if plain.contains("_as_cs") && modern {
+        &["utf8mb4_0900_as_cs", "utf8mb4_uca1400_nopad_as_cs", "utf8mb4_0900_bin", "utf8mb4_bin"]
+    } else if exact || plain == "utf8mb4_0900_bin" || plain == "utf8mb4_nopad_bin" {
+        &["utf8mb4_0900_bin", "utf8mb4_nopad_bin", "utf8mb4_bin"]
+    } else if plain.contains("_as_ci") && modern {
+        &["utf8mb4_0900_as_ci", "utf8mb4_uca1400_nopad_as_ci", "utf8mb4_0900_ai_ci", "utf8mb4_unicode_ci"]
+    } else if modern && unpadded {
+        &["utf8mb4_0900_ai_ci", "utf8mb4_uca1400_nopad_ai_ci", "utf8mb4_unicode_ci", "utf8mb4_general_ci"]
     } else if binary || plain == "binary" {
         &["utf8mb4_bin"]
     } else if modern {

@@ -9,10 +9,12 @@ use crate::formats::spec::model::{RuleAction, ZeroDates};
 use crate::words::diag::Diagnostic;
 
 mod columns;
+mod innodb;
 mod keys;
 mod names;
 
 pub(crate) use columns::{default_allowed, index_expression_allowed};
+pub(crate) use innodb::default_taken_by_old;
 pub(crate) use keys::{foreign_key_refused, partition_refused};
 
 /// Names of the objects that each rule meets, by code, in the order of the inventory.
@@ -25,8 +27,9 @@ pub fn judge(subject: &Subject) -> Verdict {
     let mut findings = Vec::new();
     for rule in rules::RULES {
         let Some(objects) = met.get(rule.code) else { continue };
+        let rule = rule.on(subject.target.flavor);
         let summary = format!("{} ({}): the target {}", rule.noun, objects.len(), rule.fate);
-        let finding = match rules::action(rule, gates) {
+        let finding = match rules::action(&rule, gates) {
             RuleAction::Stop => Diagnostic::error(rule.code, summary).help(rule.help),
             RuleAction::Rewrite => {
                 let what = rule.rewrite.unwrap_or_default();
@@ -40,7 +43,7 @@ pub fn judge(subject: &Subject) -> Verdict {
     for (code, action) in &gates.rules {
         match rules::find(code) {
             None => findings.push(Diagnostic::error("MIG2030", format!("there is no rule {code}")).about(code).help(
-                "The rules of the compatibility gate are MIG2101 to MIG2126; \"mig explain CODE\" tells of each.",
+                "The rules of the compatibility gate are MIG2101 to MIG2126 and MIG2140 to MIG2151; \"mig explain CODE\" tells of each.",
             )),
             Some(rule) if *action == RuleAction::Rewrite && rule.rewrite.is_none() => findings.push(
                 Diagnostic::error("MIG2031", format!("rule {} knows no rewrite", rule.code))
@@ -65,6 +68,7 @@ pub(crate) fn met(subject: &Subject) -> Met {
     columns::look(subject, &mut met);
     keys::look(subject, &mut met);
     names::look(subject, &mut met);
+    innodb::look(subject, &mut met);
     met
 }
 

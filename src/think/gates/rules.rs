@@ -2,6 +2,7 @@
 //! What an object is and whether a rule meets it stands in [`super::compatibility`]; what a rewrite changes stands in
 //! [`crate::think::rewrite`].
 
+use crate::formats::facts::Flavor;
 use crate::formats::spec::model::{Gates, RuleAction};
 
 /// One rule.
@@ -39,6 +40,41 @@ impl Rule {
     const fn rewrites(self, what: &'static str) -> Self {
         Self { rewrite: Some(what), ..self }
     }
+
+    /// The rule as it is for a target of this kind: those below are written for TiDB where the two differ.
+    pub fn on(self, flavor: Flavor) -> Self {
+        const LATER: &str = "Create it on the target by hand after the cutover, then set this rule to \"warn\".";
+        if flavor == Flavor::Tidb {
+            return self;
+        }
+        let (fate, help) = match self.code {
+            TRIGGER => ("gets no triggers: mig moves tables and views", LATER),
+            ROUTINE => ("gets no stored routines: mig moves tables and views", LATER),
+            EVENT => ("gets no events: mig moves tables and views", LATER),
+            CHECK => (
+                self.fate,
+                "Set this rule to \"rewrite\" to create the tables without them, or move to a newer server.",
+            ),
+            INVISIBLE if flavor == Flavor::Mariadb => {
+                ("takes no invisible column that is NOT NULL and has no default", self.help)
+            }
+            COLUMNS => ("takes 1,017 columns a table", "Split the table on the source, or leave it out of the filter."),
+            INDEXES => (
+                "takes 64 indexes a table and 16 columns an index",
+                "Drop indexes on the source, or set this rule to \"warn\" where the target's limits are others.",
+            ),
+            DEFAULT_EXPRESSION => ("takes no expression as a default", self.help),
+            INDEX_EXPRESSION => (
+                "has no indexes over expressions",
+                "Set this rule to \"rewrite\" to create the table without the index.",
+            ),
+            PARTITION => (self.fate, "Set this rule to \"rewrite\" to create it as one table."),
+            ENGINE => ("gets it as InnoDB: a batch and its ledger row commit together", self.help),
+            _ => (self.fate, self.help),
+        };
+        let rewrite = if self.code == PARTITION { Some("created as one table") } else { self.rewrite };
+        Self { fate, help, rewrite, stops: self.stops || self.code == INDEX_EXPRESSION, ..self }
+    }
 }
 
 pub const SPATIAL: &str = "MIG2101";
@@ -69,6 +105,18 @@ pub const ZERO_DATE: &str = "MIG2125";
 pub const OUTSIDE_REFERENCE: &str = "MIG2126";
 pub const WIDENED_TYPE: &str = "MIG2127";
 pub const DEFINER: &str = "MIG2128";
+pub const JSON_AS_TEXT: &str = "MIG2140";
+pub const GENERATED_NOT_NULL: &str = "MIG2141";
+pub const UNENFORCED_CHECK: &str = "MIG2142";
+pub const CHECK_NAME: &str = "MIG2143";
+pub const SAME_CHECK_NAME: &str = "MIG2144";
+pub const AUTO_INCREMENT_WITHIN: &str = "MIG2145";
+pub const KEYLESS: &str = "MIG2146";
+pub const FUNCTION: &str = "MIG2147";
+pub const REFERENCE_TO_NO_KEY: &str = "MIG2148";
+pub const SRID: &str = "MIG2149";
+pub const TEXT_PARSER: &str = "MIG2150";
+pub const TABLE_OPTION: &str = "MIG2151";
 
 /// Every rule whose action may be set, by code.
 pub const RULES: &[Rule] = &[
@@ -117,6 +165,35 @@ pub const RULES: &[Rule] = &[
         .silent(),
     rule(TYPE, "column of a type that the target does not have", "does not have the type", "Leave the table out of the filter, or change the type on the source."),
     rule(OUTSIDE_REFERENCE, "foreign key to a table outside of the migration", "would hold a reference to a table that is not there", "Widen the filter, create the other table first, or set this rule to \"warn\": the key is then created and its checks fail until the table is there."),
+    rule(JSON_AS_TEXT, "JSON column", "keeps JSON as LONGTEXT with a CHECK", "Nothing needs to be done: the documents are equal by value, and JSON functions read them.")
+        .warns()
+        .silent()
+        .rewrites("created as LONGTEXT with CHECK (json_valid(…))"),
+    rule(GENERATED_NOT_NULL, "generated column that is NOT NULL", "takes no NOT NULL on generated columns", "Nothing needs to be done: the expression gives the same values.")
+        .warns()
+        .silent()
+        .rewrites("created without NOT NULL"),
+    rule(UNENFORCED_CHECK, "CHECK constraint that is not enforced", "enforces every CHECK constraint", "Set this rule to \"rewrite\" to create the table without it.")
+        .rewrites("created without it"),
+    rule(CHECK_NAME, "CHECK constraint that is called like its column", "tells names of CHECK constraints apart by schema, not by table", "Nothing needs to be done: the constraint takes its table's name along.")
+        .warns()
+        .silent()
+        .rewrites("renamed to TABLE_chk_COLUMN"),
+    rule(SAME_CHECK_NAME, "name of a CHECK constraint that stands twice in a schema", "tells names of CHECK constraints apart by schema, not by table", "Rename one of the two on the source."),
+    rule(AUTO_INCREMENT_WITHIN, "AUTO_INCREMENT column that begins no index", "wants one that begins with it (InnoDB)", "Set this rule to \"rewrite\" to create the table with one more index; the application then counts on over the whole table, no more within each group.")
+        .rewrites("created with an index over the column"),
+    rule(KEYLESS, "table without a primary key", "refuses such tables, or adds a key of its own", "Give the table a primary key on the source, or let the target's administrator switch the variable off that the list names."),
+    rule(FUNCTION, "expression with a function that the target does not have", "does not have the function", "Change the expression on the source, or leave the table or view out of the filter."),
+    rule(REFERENCE_TO_NO_KEY, "foreign key to columns that are no unique key", "takes no such keys while restrict_fk_on_non_standard_key is ON", "Make the referenced columns a unique key on the source, or let the target's administrator switch the variable off."),
+    rule(SRID, "column bound to one spatial reference system", "does not keep the SRID of a column", "Nothing needs to be done: every value keeps its own SRID; it is not checked on the target.")
+        .warns()
+        .silent()
+        .rewrites("created without SRID"),
+    rule(TEXT_PARSER, "FULLTEXT index with a parser of its own", "does not have the parser", "Set this rule to \"rewrite\" to create the index with the target's own parser: it finds other words.")
+        .rewrites("created with the target's own parser"),
+    rule(TABLE_OPTION, "table with options of its own", "creates it with its defaults", "Nothing needs to be done, unless the application counts on them (compression, encryption); they can be set afterwards with ALTER TABLE.")
+        .warns()
+        .silent(),
 ];
 
 /// The rule of a code.

@@ -55,6 +55,7 @@ fn every_code_of_a_gate_is_explained() {
         include_str!("collation.rs"),
         include_str!("compatibility.rs"),
         include_str!("rules.rs"),
+        include_str!("../rewrite/innodb.rs"),
         include_str!("disk.rs"),
         include_str!("target_tables.rs"),
         include_str!("writes_stopped.rs"),

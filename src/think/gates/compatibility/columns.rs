@@ -5,6 +5,7 @@ use crate::formats::ddl::expression::{functions, normal_expression};
 use crate::formats::ddl::{clock_function, lob};
 use crate::formats::facts::Flavor;
 use crate::formats::structure::{Column, Table};
+use crate::think::abilities::Abilities;
 use crate::think::gates::collation::{Fate, charset_width, fate, plain_name};
 use crate::think::gates::{Subject, rules};
 use crate::words::addr::key_ident;
@@ -56,6 +57,7 @@ const SHARED_TYPES: [&str; 29] = [
 
 pub(super) fn look(subject: &Subject, met: &mut Met) {
     let tidb = subject.target.flavor == Flavor::Tidb;
+    let has = Abilities::of(subject.target);
     for table in &subject.facts.source.tables {
         if table.columns.len() > 1017 {
             note(met, rules::COLUMNS, format!("{}: {} columns", table.name, table.columns.len()));
@@ -67,7 +69,7 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
                 if tidb {
                     note(met, rules::SPATIAL, format!("{} {kind}", place()));
                 }
-            } else if !SHARED_TYPES.contains(&kind) {
+            } else if !SHARED_TYPES.contains(&kind) && !has.is_some_and(|has| has.has_type(kind)) {
                 note(met, rules::TYPE, format!("{} {}", place(), column.column_type));
             }
             if let (Some(charset), Some(collation)) = (&column.charset, &column.collation)
