@@ -62,7 +62,7 @@ pub fn select_expression(column: &Column) -> String {
         },
         // The text of a bit field is its bytes; ZEROFILL is a way to show, and the target may not have it.
         "bit" => format!("{name}+0"),
-        // Not a sum: that is a DOUBLE, too short for a SET of 64 members.
+        // Not a sum, which is shown as a DOUBLE.
         "enum" | "set" if by_number(column) => format!("CAST({name} AS UNSIGNED)"),
         _ if column.column_type.contains("zerofill") => format!("{name}+0"),
         _ => name,

@@ -3,6 +3,7 @@
 use super::{Met, note};
 use crate::formats::ddl::expression::{functions, normal_expression};
 use crate::formats::ddl::{clock_function, lob};
+use crate::formats::dumpfile::set_beyond_numbers;
 use crate::formats::facts::Flavor;
 use crate::formats::structure::{Column, Table};
 use crate::think::abilities::Abilities;
@@ -69,7 +70,9 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
                 if tidb {
                     note(met, rules::SPATIAL, format!("{} {kind}", place()));
                 }
-            } else if !SHARED_TYPES.contains(&kind) && !has.is_some_and(|has| has.has_type(kind)) {
+            } else if !SHARED_TYPES.contains(&kind) && !has.is_some_and(|has| has.has_type(kind))
+                || tidb && set_beyond_numbers(column)
+            {
                 note(met, rules::TYPE, format!("{} {}", place(), column.column_type));
             }
             if let (Some(charset), Some(collation)) = (&column.charset, &column.collation)
