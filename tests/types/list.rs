@@ -77,9 +77,16 @@ pub fn shapes(source: &str) -> Vec<&'static str> {
     lines("shapes").filter_map(|line| of_source(line, source)).collect()
 }
 
-/// Names for schemas, tables and columns.
-pub fn names() -> Vec<&'static str> {
-    lines("names").collect()
+/// Names for tables and columns, grouped by the schema that they make a name for.
+pub fn names() -> Vec<Vec<&'static str>> {
+    let mut groups: Vec<Vec<&str>> = Vec::new();
+    for name in lines("names") {
+        match groups.last_mut().filter(|group| group.concat().len() + name.len() < 24) {
+            Some(group) => group.push(name),
+            None => groups.push(vec![name]),
+        }
+    }
+    groups
 }
 
 /// The lines of a part of the list.

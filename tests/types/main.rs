@@ -4,6 +4,7 @@
 mod ends;
 mod journey;
 mod list;
+mod random;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -11,6 +12,8 @@ use journey::Journey;
 use list::Refused;
 use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
+use rand::SeedableRng;
+use rand::rngs::StdRng;
 use support::Bed;
 
 fn sources() -> [Bed; 2] {
@@ -112,25 +115,25 @@ async fn schemas_tables_and_columns_of_any_name_arrive_under_it() {
     for bed in sources() {
         let mut source = ends::connect(&bed).await;
         let mut schemas = Vec::new();
-        for name in list::names() {
-            let prefix = format!("mt{}_", std::process::id());
-            let schema: String = format!("{prefix}{name}").chars().take(64).collect();
-            let (s, n) = (ends::ident(&schema), ends::ident(name));
-            for sql in [
-                format!("DROP DATABASE IF EXISTS {s}"),
-                format!("CREATE DATABASE {s} COLLATE utf8mb4_bin"),
-                format!("CREATE TABLE {s}.{n} (id INT PRIMARY KEY, {n} VARCHAR(80))"),
-            ] {
+        for names in list::names() {
+            let schema: String = format!("mt{}_{}", std::process::id(), names.concat()).chars().take(64).collect();
+            let s = ends::ident(&schema);
+            for sql in [format!("DROP DATABASE IF EXISTS {s}"), format!("CREATE DATABASE {s} COLLATE utf8mb4_bin")] {
                 source.query_drop(&sql).await.unwrap_or_else(|fault| panic!("{}: {fault}: {sql}", bed.kind));
             }
-            source.exec_drop(format!("INSERT INTO {s}.{n} VALUES (1, ?), (2, NULL)"), (name,)).await.unwrap();
-            schemas.push((schema, name));
+            for name in &names {
+                let n = ends::ident(name);
+                let create = format!("CREATE TABLE {s}.{n} (id INT PRIMARY KEY, {n} VARCHAR(80))");
+                source.query_drop(&create).await.unwrap_or_else(|fault| panic!("{}: {fault}: {create}", bed.kind));
+                source.exec_drop(format!("INSERT INTO {s}.{n} VALUES (1, ?), (2, NULL)"), (name,)).await.unwrap();
+            }
+            schemas.push((schema, names));
         }
-        let names = schemas.iter().map(|(schema, _)| schema.clone()).collect();
-        let journey = Journey::new(bed, names, "names", GATES, "").await;
+        let all = schemas.iter().map(|(schema, _)| schema.clone()).collect();
+        let journey = Journey::new(bed, all, "names", GATES, "").await;
         journey.apply();
         let mut target = ends::connect(&journey.target).await;
-        for (schema, name) in &schemas {
+        for (schema, name) in schemas.iter().flat_map(|(schema, names)| names.iter().map(move |name| (schema, name))) {
             ends::assert_equal(&mut source, &mut target, schema, name, &journey.source.kind).await;
         }
         journey.run(&["plan", "-detailed-exitcode"], 0);
@@ -203,6 +206,59 @@ async fn zero_dates_stop_a_migration_or_are_kept() {
         let mut target = ends::connect(&journey.target).await;
         ends::assert_equal(&mut source, &mut target, &schema, "zeros", &journey.source.kind).await;
         journey.end().await;
+    }
+}
+
+#[tokio::test]
+async fn a_row_beyond_the_targets_usual_limit_arrives_where_it_is_told_to_take_it() {
+    for bed in sources() {
+        // TiDB's rows end at 6 MiB unless a session says otherwise. The tests' TiDB has an embedded storage, which a
+        // value of more than 8 MiB ends; so rows of a whole packet are not among these.
+        let sql = [
+            "CREATE TABLE large (id INT PRIMARY KEY, b LONGBLOB, t LONGTEXT) COLLATE utf8mb4_bin",
+            "INSERT INTO large VALUES (1, REPEAT(x'00FF5C0A', 1800000), 'x'), (2, NULL, REPEAT('é\\n', 2400000)), (3, '', '')",
+        ];
+        let (schema, mut source) = filled(&bed, "large", &sql.map(str::to_owned)).await;
+        let session = "  load {\n    session = { tidb_txn_entry_size_limit = \"125829120\" }\n  }\n";
+        let journey = Journey::new(bed, vec![schema.clone()], "large", "", session).await;
+        journey.apply();
+        let mut target = ends::connect(&journey.target).await;
+        let sql =
+            format!("SELECT id, LENGTH(b), SHA2(b, 256), LENGTH(t), SHA2(t, 256) FROM {schema}.large ORDER BY id");
+        type Row = (u32, Option<u64>, Option<String>, u64, String);
+        let here: Vec<Row> = source.query(&sql).await.unwrap();
+        let there: Vec<Row> = target.query(&sql).await.unwrap();
+        assert_eq!((here[0].1, &here), (Some(7_200_000), &there), "{}", journey.source.kind);
+        journey.end().await;
+    }
+}
+
+#[tokio::test]
+async fn random_tables_and_rows_arrive_as_they_were() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse().ok());
+    let first: u64 = number("MIG_SEED").unwrap_or_else(|| rand::random::<u32>().into());
+    for seed in first..first + number("MIG_CASES").unwrap_or(2) {
+        println!("MIG_SEED={seed}");
+        for bed in sources() {
+            let mut random = StdRng::seed_from_u64(seed);
+            let tables: Vec<random::Table> = (0..6).map(|n| random::table(&mut random, n)).collect();
+            let sql: Vec<String> =
+                tables.iter().flat_map(|table| [&table.create].into_iter().chain(&table.inserts)).cloned().collect();
+            let (schema, mut source) = filled(&bed, "random", &sql).await;
+            let what = format!("MIG_SEED={seed} {}", bed.kind);
+            let chunks = "  dump {\n    chunk_bytes = \"4KiB\"\n  }\n";
+            let journey = Journey::new(bed, vec![schema.clone()], "random", GATES, chunks).await;
+            let certificate = journey.apply();
+            let mut target = ends::connect(&journey.target).await;
+            let mut zeros = 0;
+            for table in &tables {
+                let what = format!("{what}: {}", table.create);
+                zeros += ends::assert_equal(&mut source, &mut target, &schema, &table.name, &what).await;
+            }
+            let counted = certificate["tables"].as_array().unwrap().iter();
+            assert_eq!(counted.map(|proof| proof["negative_zeros"].as_u64().unwrap()).sum::<u64>(), zeros, "{what}");
+            journey.end().await;
+        }
     }
 }
 
