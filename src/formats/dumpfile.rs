@@ -3,11 +3,13 @@
 //!
 //! Knows names and bytes. Opens no file, knows no chunk border and no manifest, and asks no server.
 
+pub mod csv_reader;
 pub mod insert_reader;
 pub mod insert_writer;
 pub mod load_stream;
 mod statement;
 
+pub use csv_reader::{CsvReader, CsvStep};
 pub use insert_reader::{Cell, InsertReader, ReadFault, Row, Step};
 pub use insert_writer::{CellForm, InsertWriter};
 pub use load_stream::{LoadForm, TsvEncoder};

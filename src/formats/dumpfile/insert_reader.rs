@@ -93,6 +93,8 @@ pub struct InsertReader {
     place: Place,
     /// Of the row that is being read, relative to `start`.
     spans: Vec<Span>,
+    /// Inside mydumper's `CONVERT("…" USING UTF8MB4)`, in which it writes JSON: the value is what stands in quotes.
+    converting: bool,
     table: Vec<u8>,
     columns: Option<Vec<String>>,
     fault: Option<ReadFault>,
@@ -120,6 +122,10 @@ enum Place {
         prefix: Prefix,
     },
     AfterCell,
+    /// Behind the value of a CONVERT.
+    InUsing {
+        from: usize,
+    },
     AfterRow,
 }
 
@@ -225,6 +231,23 @@ impl InsertReader {
                     self.at += length;
                     self.place = Place::AfterWord { from, to: self.at - self.start };
                 }
+                Place::InUsing { from } => {
+                    let Some(length) = memchr::memchr(b')', &self.buffer[self.at..]) else {
+                        self.at = self.buffer.len();
+                        return Ok(false);
+                    };
+                    self.at += length;
+                    let words = &self.buffer[self.start + from..self.at];
+                    let mut words = words.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+                    let using = words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"USING"));
+                    let utf8 = words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"UTF8MB4"));
+                    if !using || !utf8 || words.next().is_some() {
+                        return Err((self.start + from, "expected USING UTF8MB4"));
+                    }
+                    self.converting = false;
+                    self.place = Place::AfterCell;
+                    self.at += 1;
+                }
                 place => {
                     let Some(length) = self.buffer[self.at..].iter().position(|b| !b.is_ascii_whitespace()) else {
                         self.at = self.buffer.len();
@@ -267,6 +290,10 @@ impl InsertReader {
                     b"x" | b"X" if to == here => Prefix::Hex,
                     b"b" | b"B" if to == here => Prefix::Bits,
                     [b'_', ..] => Prefix::None,
+                    word if word.eq_ignore_ascii_case(b"CONVERT(") => {
+                        self.converting = true;
+                        Prefix::None
+                    }
                     _ => return Err((self.start + from, "expected a value")),
                 };
                 self.place = Place::InString { from: here + 1, quote: byte, escaped: false, prefix };
@@ -276,6 +303,10 @@ impl InsertReader {
                     .ok_or((self.start + from, "a value is neither a number nor quoted"))?;
                 self.spans.push(span);
                 self.place = Place::AfterCell;
+                return Ok(false);
+            }
+            (Place::AfterCell, _) if self.converting => {
+                self.place = Place::InUsing { from: here };
                 return Ok(false);
             }
             (Place::AfterCell, b',') => self.place = Place::BeforeCell,
@@ -294,7 +325,9 @@ impl InsertReader {
                 self.start = self.at + 1;
             }
             (Place::AfterRow, _) => return Err((self.at, "expected a comma or the end of the statement")),
-            (Place::Outside | Place::InWord { .. } | Place::InString { .. }, _) => return Ok(false),
+            (Place::Outside | Place::InWord { .. } | Place::InString { .. } | Place::InUsing { .. }, _) => {
+                return Ok(false);
+            }
         }
         self.at += 1;
         Ok(false)
@@ -520,6 +553,8 @@ mod tests {
             ("0b100000001", Some(b"\x01\x01")),
             ("_binary 'a\\0'", Some(b"a\0")),
             ("_utf8mb4'é'", Some("é".as_bytes())),
+            (r#"CONVERT("{\"a\": 1}" USING UTF8MB4)"#, Some(br#"{"a": 1}"#)),
+            ("convert('1'  using utf8mb4 )", Some(b"1")),
             (" \n 7\t ", Some(b"7")),
         ] {
             check_value(value, expected);
@@ -590,6 +625,9 @@ mod tests {
             ("INSERT INTO t VALUES (x'0');", 24, "a value's digits are wrong"),
             ("INSERT INTO t VALUES (x'0g');", 24, "a value's digits are wrong"),
             ("INSERT INTO t VALUES (b'2');", 24, "a value's digits are wrong"),
+            ("INSERT INTO t VALUES (CONVERT('a' USING latin1));", 34, "expected USING UTF8MB4"),
+            ("INSERT INTO t VALUES (CONVERT('a'));", 33, "expected USING UTF8MB4"),
+            ("INSERT INTO t VALUES (CONVERT('a' USING UTF8MB4", 47, torn),
             ("INSERT INTO t VALUES (0x);", 22, "a value is neither a number nor quoted"),
             ("INSERT INTO t VALUES (1);\n- x", 26, "expected a statement"),
             ("\0\0\0\0", 0, "expected INSERT"),
