@@ -143,6 +143,7 @@ async fn the_recording_of_the_quickstart_is_whole() {
         lineage: None,
         begun: &BTreeMap::new(),
         workdir_of: &|_| PathBuf::from("/tmp"),
+        imports: &BTreeMap::new(),
     };
     let mut world = mig::steps::observe::world::world(look).await;
     for (address, facts) in &mut world.servers {

@@ -486,6 +486,7 @@ async fn the_world_is_seen_whole_and_a_server_that_is_away_does_not_hide_the_oth
         lineage: None,
         begun: &begun,
         workdir_of: &workdir_of,
+        imports: &BTreeMap::new(),
     })
     .await;
     assert_eq!(seen.servers.values().filter_map(|facts| facts.fault.as_ref()).count(), 0, "{:?}", seen.servers);
@@ -506,6 +507,7 @@ async fn the_world_is_seen_whole_and_a_server_that_is_away_does_not_hide_the_oth
         lineage: None,
         begun: &begun,
         workdir_of: &workdir_of,
+        imports: &BTreeMap::new(),
     })
     .await;
     assert_eq!(seen.servers["source.mysql.test"].fault.as_ref().unwrap().code, "MIG3002");

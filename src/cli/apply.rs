@@ -40,10 +40,16 @@ const AGAIN: &str = "Plan again and review the new plan. Nothing was touched.";
 pub async fn run(global: &Global, args: &Apply, style: Style) -> Outcome<ExitKind> {
     let file = args.plan.as_deref().map(read_plan).transpose()?;
     let session = Session::open(global, &args.variables)?;
+    go(session, args, file, style).await
+}
+
+/// Applies a plan, or makes one and applies that.
+pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: Style) -> Outcome<ExitKind> {
     if file.is_none() {
         may_ask(args.auto_approve, args.input)?;
     }
-    let _lock = take_lock(&session, &args.locking, "mig apply").await?;
+    let command = if session.import.is_some() { "mig import-dump" } else { "mig apply" };
+    let _lock = take_lock(&session, &args.locking, command).await?;
     let state = recovery::look(&*session.store)?.state;
     let mode = file.as_ref().map_or(Mode::Apply, |plan| plan.body.mode);
     let servers = session.servers()?;

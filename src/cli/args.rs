@@ -36,6 +36,8 @@ pub enum Command {
     Apply(Apply),
     /// Compare source and target as they are now, row by row. Changes nothing.
     Verify(Verify),
+    /// Take in a finished dump of Dumpling, mydumper or mig: load it, exactly once, and verify it.
+    ImportDump(ImportDump),
     /// Remove the scaffolding of the migration; migrated tables stay.
     Destroy(Destroy),
     /// Show the state, or a plan file.
@@ -162,6 +164,41 @@ pub struct Verify {
     /// Tables that are compared at once.
     #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
     pub parallelism: usize,
+}
+
+#[derive(Args, Debug)]
+pub struct ImportDump {
+    /// The dump's folder.
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// The migration it belongs to; needed where the spec has several.
+    #[arg(long, value_name = "NAME", env = "MIG_MIGRATION")]
+    pub migration: Option<String>,
+    #[command(flatten)]
+    pub variables: Variables,
+    #[command(flatten)]
+    pub locking: Locking,
+    /// Do not ask.
+    #[arg(long)]
+    pub auto_approve: bool,
+    /// Needed where verified rows are dropped: the target's host.
+    #[arg(long, value_name = "HOST")]
+    pub confirm: Option<String>,
+    /// Events as JSON, one a line.
+    #[arg(long, env = "MIG_JSON")]
+    pub json: bool,
+    /// Do a step again although nothing changed.
+    #[arg(long, value_name = "ADDR")]
+    pub replace: Vec<String>,
+    /// Steps that run at once.
+    #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
+    pub parallelism: usize,
+    /// Whether a question may be asked.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", env = "MIG_INPUT")]
+    pub input: bool,
+    /// Name the keys of rows that differ.
+    #[arg(long, env = "MIG_SHOW_KEYS")]
+    pub show_keys: bool,
 }
 
 #[derive(Args, Debug)]

@@ -5,6 +5,7 @@ mod apply;
 mod args;
 mod destroy;
 mod explain;
+mod import_dump;
 mod plan;
 mod report;
 mod session;
@@ -57,6 +58,7 @@ async fn dispatch(cli: Cli) -> ExitKind {
         Command::Plan(a) => plan::run(&cli.global, a, style).await,
         Command::Apply(a) => apply::run(&cli.global, a, style).await,
         Command::Verify(a) => verify::run(&cli.global, a, style).await,
+        Command::ImportDump(a) => import_dump::run(&cli.global, a, style).await,
         Command::Destroy(a) => destroy::run(&cli.global, a, style).await,
         Command::Show(a) => show::run(&cli.global, a, style),
         Command::Graph(a) => show::graph(&cli.global, a).await,

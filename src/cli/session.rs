@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use crate::drive::recovery;
 use crate::formats::facts::{Position, World};
+use crate::formats::inputs::ImportInputs;
 use crate::formats::manifest::TableManifest;
 use crate::formats::plan::{Mode, PlanFile};
 use crate::formats::plan_seal;
 use crate::formats::spec::model::{Migration, Spec};
 use crate::formats::spec::{self, Inputs, SourceFile};
-use crate::formats::state::State;
+use crate::formats::state::{State, StepRecord};
 use crate::hosts::clock::SystemClock;
 use crate::hosts::file::FileStore;
 use crate::hosts::mysql;
@@ -21,6 +22,8 @@ use crate::seams::sql::Server;
 use crate::seams::store::Store;
 use crate::steps::context::dump_dir;
 use crate::steps::dump::manifest_path;
+use crate::steps::import;
+use crate::steps::observe::dump_folder::{DumpFolder, Import};
 use crate::steps::observe::{self, world::Look};
 use crate::think::plan::desired::{source_addr, target_addr};
 use crate::think::plan::{Question, plan};
@@ -39,6 +42,8 @@ pub struct Session {
     pub state_path: PathBuf,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
+    /// `mig import-dump`: the migration, and the dump that is taken in.
+    pub import: Option<(String, DumpFolder)>,
 }
 
 /// Reads the spec with all its faults.
@@ -113,7 +118,7 @@ impl Session {
         let dir = global.chdir.clone();
         let state_path = dir.join(&spec.state_path);
         let store: Arc<dyn Store> = Arc::new(FileStore::new(&state_path));
-        Ok(Self { dir, spec, warnings: found, state_path, store, clock: Arc::new(SystemClock::new()) })
+        Ok(Self { dir, spec, warnings: found, state_path, store, clock: Arc::new(SystemClock::new()), import: None })
     }
 
     /// The state with the journal of a broken-off run played over it; `None` before the first apply.
@@ -145,14 +150,35 @@ impl Session {
             lineage: state.map(|s| s.lineage.as_str()),
             begun: &firsts,
             workdir_of: &workdir,
+            imports: &self.imports(state),
         })
         .await;
+        world.only = self.import.as_ref().map(|(migration, _)| migration.clone());
         for (name, facts) in &mut world.migrations {
             if let Some(migration) = self.spec.migrations.get(name) {
                 facts.manifests = manifests(&dump_dir(&self.spec, &self.dir, migration), state, name);
             }
         }
         world
+    }
+
+    /// What each migration takes out of dumps: now, and by the records of earlier runs.
+    fn imports(&self, state: Option<&State>) -> BTreeMap<String, Import> {
+        let mut imports: BTreeMap<String, Import> = BTreeMap::new();
+        for (addr, record) in state.into_iter().flat_map(|s| &s.steps) {
+            let (Some(migration), Some(table)) = (addr.migration(), addr.table()) else { continue };
+            let import = imports.entry(migration.to_owned()).or_default();
+            if record.kind == StepKind::Dump
+                && let Some(files) = recorded_import(record)
+            {
+                import.recorded.insert(table.clone(), files);
+            }
+            import.known.insert(table);
+        }
+        if let Some((migration, folder)) = &self.import {
+            imports.entry(migration.clone()).or_default().folder = Some(folder.clone());
+        }
+        imports
     }
 
     /// Plans over the state and the world as they are.
@@ -182,11 +208,18 @@ fn first_positions(
     let gates = state.steps.iter().filter(|(addr, record)| {
         record.kind == StepKind::Gate && addr.key() == Some("writes_stopped") && !replace.contains(addr)
     });
-    let position = |(addr, record): (&StepAddr, &crate::formats::state::StepRecord)| {
+    let position = |(addr, record): (&StepAddr, &StepRecord)| {
         let position = serde_json::from_value(record.outputs.get("position")?.clone()).ok()?;
         Some((addr.migration()?.to_owned(), position))
     };
     gates.filter_map(position).collect()
+}
+
+/// The files that a dump's record names, when it took some in.
+fn recorded_import(record: &StepRecord) -> Option<ImportInputs> {
+    let unfinished = record.progress.notes.get(import::NOTE);
+    let files = unfinished.or_else(|| record.outputs.get("inputs")?.get("import"))?;
+    serde_json::from_value(files.clone()).ok()
 }
 
 /// Manifests that are whole: every file of theirs is there with its size. Their digest stands for them.
@@ -205,6 +238,7 @@ fn manifests(dir: &Path, state: Option<&State>, migration: &str) -> BTreeMap<Str
 fn manifest(dir: &Path, table: &TableName) -> Option<Digest> {
     let bytes = std::fs::read(dir.join(manifest_path(table))).ok()?;
     let manifest: TableManifest = serde_json::from_slice(&bytes).ok()?;
+    let dir = manifest.dir.as_deref().map_or(dir, Path::new);
     let there = |file: &str, bytes: u64| std::fs::metadata(dir.join(file)).is_ok_and(|m| m.len() == bytes);
     manifest.parts.iter().all(|part| there(&part.file, part.bytes)).then(|| manifest.digest())
 }

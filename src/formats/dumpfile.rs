@@ -4,6 +4,7 @@
 //! Knows names and bytes. Opens no file, knows no chunk border and no manifest, and asks no server.
 
 pub mod csv_reader;
+pub mod folder;
 pub mod insert_reader;
 pub mod insert_writer;
 pub mod load_stream;
@@ -25,6 +26,35 @@ pub const METADATA: &str = "metadata";
 
 /// What the first lines of every schema and data file are.
 pub const HEADER: &str = "/*!40014 SET FOREIGN_KEY_CHECKS=0*/;\n/*!40101 SET NAMES binary*/;\n";
+
+/// How a file of rows is packed. Its name tells: `.sql`, `.sql.gz`, `.sql.zst`; only Dumpling writes `.snappy`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Packing {
+    Plain,
+    Gzip,
+    Zstd,
+    Snappy,
+}
+
+impl Packing {
+    /// What stands behind the name of the file that is packed.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Self::Plain => "",
+            Self::Gzip => ".gz",
+            Self::Zstd => ".zst",
+            Self::Snappy => ".snappy",
+        }
+    }
+
+    /// A file's name without that suffix, and what it says.
+    pub fn of(name: &str) -> (&str, Self) {
+        [Self::Gzip, Self::Zstd, Self::Snappy]
+            .into_iter()
+            .find_map(|packing| Some((name.strip_suffix(packing.suffix())?, packing)))
+            .unwrap_or((name, Self::Plain))
+    }
+}
 
 /// A file of a dump, as its name tells it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::inputs::ImportInputs;
 use super::structure::Inventory;
 use crate::words::addr::TableName;
+use crate::words::diag::Diagnostic;
 use crate::words::error::Failure;
 
 /// Everything a plan needs to know of the world, at one moment.
@@ -17,6 +19,9 @@ pub struct World {
     pub servers: BTreeMap<String, ServerFacts>,
     /// By the migration's name.
     pub migrations: BTreeMap<String, MigrationFacts>,
+    /// The one migration that is planned; the others' records are kept as they are. `None`: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -127,6 +132,12 @@ pub struct MigrationFacts {
     /// The source's binlog position, and whether writes between the run's first position and it were seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writes: Option<WritesFacts>,
+    /// Tables whose rows come out of a finished dump's files (`mig import-dump`), by key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub imports: BTreeMap<String, ImportInputs>,
+    /// What in that dump is not taken, and why.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub import_findings: Vec<Diagnostic>,
 }
 
 /// What reading the binlog between two positions told.
@@ -185,7 +196,7 @@ pub struct Verdict {
     pub saw: String,
     /// What it found, by name; errors where the outcome is no.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub findings: Vec<crate::words::diag::Diagnostic>,
+    pub findings: Vec<Diagnostic>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

@@ -1,6 +1,7 @@
 //! What each kind of step needs to do its work, as the plan's nodes carry it. No secret, no estimate, no setting that
 //! may change without the step running again (threads, rates: those are read from the spec at apply).
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::structure::{Schema, Table, View};
@@ -54,6 +55,51 @@ pub struct DumpInputs {
     pub engine: String,
     pub format: String,
     pub compress: String,
+    /// `mig import-dump`: nothing is read from the source, these files are taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub import: Option<ImportInputs>,
+}
+
+impl DumpInputs {
+    /// What a change of makes the step run again: the files by name and length, wherever the folder stands now.
+    pub fn decisive(&self) -> Self {
+        let mut decisive = self.clone();
+        if let Some(import) = &mut decisive.import {
+            import.dir.clear();
+        }
+        decisive
+    }
+}
+
+/// What wrote the files of a dump.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum DumpTool {
+    /// Or mig, which writes the same: text as utf8mb4.
+    Dumpling,
+    /// Text in the charset of its column.
+    Mydumper,
+}
+
+/// Files of a finished dump that hold the rows of one table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImportInputs {
+    /// The dump's folder, absolute.
+    pub dir: String,
+    pub tool: DumpTool,
+    /// In the order of their names.
+    pub files: Vec<ImportFile>,
+    /// Rows of all of them, where the dump says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImportFile {
+    pub name: String,
+    pub bytes: u64,
 }
 
 /// `load` and `verify` read the table's structure at its `table` step.

@@ -20,6 +20,9 @@ pub struct TableManifest {
     pub format_version: u32,
     /// Key form.
     pub table: String,
+    /// Where the files lie, when that is not the folder of mig's own dump.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dir: Option<String>,
     /// Names of the columns in the files, in order.
     pub columns: Vec<String>,
     pub parts: Vec<PartEntry>,

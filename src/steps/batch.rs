@@ -7,8 +7,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
+use super::foreign::ForeignRows;
 use super::runner::fault as file_fault;
 use crate::formats::dumpfile::{self, Cell, InsertReader, InsertWriter, Step, TsvEncoder};
+use crate::formats::inputs::DumpTool;
 use crate::formats::manifest::PartEntry;
 use crate::formats::rowhash::{self, PartHash, RowHasher};
 use crate::formats::structure::Table;
@@ -42,34 +44,51 @@ pub struct Batch {
 
 /// Reads one dump file from its start.
 pub struct BatchReader {
-    file: File,
+    source: Source,
     path: PathBuf,
-    reader: InsertReader,
     hasher: RowHasher,
     encoder: TsvEncoder,
     table: String,
     names: Vec<String>,
     forms: Vec<dumpfile::CellForm>,
     row: u64,
+}
+
+/// Where the rows come from.
+enum Source {
+    Own(Box<OwnRows>),
+    Foreign(Box<ForeignRows>),
+}
+
+/// A file that mig wrote.
+struct OwnRows {
+    file: File,
+    reader: InsertReader,
     piece: Vec<u8>,
 }
 
 impl BatchReader {
-    pub fn open(dir: &Path, part: &PartEntry, table: &Table, raw_bytes: bool) -> Outcome<Self> {
+    /// `tool`: what wrote the file, where that was not mig.
+    pub fn open(dir: &Path, part: &PartEntry, table: &Table, raw_bytes: bool, tool: Option<DumpTool>) -> Outcome<Self> {
         let path = dir.join(&part.file);
-        let file = File::open(&path).map_err(|e| file_fault("open", &path, &e))?;
+        let source = match tool {
+            Some(tool) => Source::Foreign(Box::new(ForeignRows::open(path.clone(), table, tool)?)),
+            None => Source::Own(Box::new(OwnRows {
+                file: File::open(&path).map_err(|e| file_fault("open", &path, &e))?,
+                reader: InsertReader::new(),
+                piece: vec![0; PIECE],
+            })),
+        };
         let columns: Vec<_> = table.data_columns().collect();
         Ok(Self {
-            file,
+            source,
             path,
-            reader: InsertReader::new(),
             hasher: RowHasher::new(columns.iter().map(|c| rowhash::canon_of(c)).collect()),
             encoder: TsvEncoder::new(columns.iter().map(|c| dumpfile::load_form(c, raw_bytes)).collect()),
             table: table.name.name.clone(),
             names: columns.iter().map(|c| c.name.clone()).collect(),
             forms: columns.iter().map(|c| dumpfile::cell_form(c)).collect(),
             row: 0,
-            piece: vec![0; PIECE],
         })
     }
 
@@ -126,29 +145,36 @@ impl BatchReader {
 
     /// One row to `take`; false at the file's end.
     fn advance(&mut self, take: &mut dyn FnMut(&mut Tools<'_>, &[Option<&[u8]>]) -> Outcome<()>) -> Outcome<bool> {
+        let Self { source, path, hasher, encoder, row, .. } = self;
+        let (file, reader, piece) = match source {
+            Source::Foreign(rows) => {
+                let mut taken = |row: u64, cells: &[Option<&[u8]>]| {
+                    take(&mut Tools { hasher: &mut *hasher, encoder, path, row }, cells)
+                };
+                let more = rows.advance(&mut taken)?;
+                *row += u64::from(more);
+                return Ok(more);
+            }
+            Source::Own(own) => (&mut own.file, &mut own.reader, &mut own.piece),
+        };
         loop {
-            match self.reader.next_row() {
-                Err(fault) => {
-                    let path = self.path.clone();
-                    return Err(damaged(&path, &fault.to_string()));
-                }
+            match reader.next_row() {
+                Err(fault) => return Err(damaged(path, &fault.to_string())),
                 Ok(Step::End) => return Ok(false),
-                Ok(Step::Row(row)) => {
-                    let cells: Vec<Cell<'_>> = row.cells().collect();
+                Ok(Step::Row(found)) => {
+                    let cells: Vec<Cell<'_>> = found.cells().collect();
                     let bytes: Vec<Option<&[u8]>> = cells.iter().map(Cell::as_bytes).collect();
-                    let mut tools =
-                        Tools { hasher: &mut self.hasher, encoder: &self.encoder, path: &self.path, row: self.row };
-                    take(&mut tools, &bytes)?;
-                    self.row += 1;
+                    take(&mut Tools { hasher, encoder, path, row: *row }, &bytes)?;
+                    *row += 1;
                     return Ok(true);
                 }
                 Ok(Step::Hungry) => {}
             }
-            let read = self.file.read(&mut self.piece).map_err(|e| file_fault("read", &self.path, &e))?;
+            let read = file.read(piece).map_err(|e| file_fault("read", path, &e))?;
             if read == 0 {
-                self.reader.end();
+                reader.end();
             } else {
-                self.reader.feed(&self.piece[..read]);
+                reader.feed(&piece[..read]);
             }
         }
     }
@@ -186,24 +212,29 @@ pub fn damaged(path: &Path, cause: &str) -> Failure {
 /// Compares the file's bytes with the manifest's digest before anything of it is sent.
 pub fn check_file(dir: &Path, part: &PartEntry) -> Outcome<()> {
     let path = dir.join(&part.file);
-    let mut file = File::open(&path).map_err(|e| damaged(&path, &e.to_string()))?;
+    let (bytes, digest) = file_sum(&path)?;
+    if bytes != part.bytes {
+        return Err(damaged(&path, &format!("it has {bytes} bytes, the manifest says {}", part.bytes)));
+    }
+    if digest != part.digest {
+        return Err(damaged(&path, "its digest is not the manifest's"));
+    }
+    Ok(())
+}
+
+/// A file's length and digest, as they stand in the manifest.
+pub fn file_sum(path: &Path) -> Outcome<(u64, Digest)> {
+    let mut file = File::open(path).map_err(|e| damaged(path, &e.to_string()))?;
     let mut sha = Sha256::new();
     let mut piece = vec![0; PIECE];
     let mut bytes = 0;
     loop {
-        match file.read(&mut piece).map_err(|e| file_fault("read", &path, &e))? {
-            0 => break,
+        match file.read(&mut piece).map_err(|e| file_fault("read", path, &e))? {
+            0 => return Ok((bytes, Digest::of_sha(sha))),
             read => {
                 sha.update(&piece[..read]);
                 bytes += read as u64;
             }
         }
     }
-    if bytes != part.bytes {
-        return Err(damaged(&path, &format!("it has {bytes} bytes, the manifest says {}", part.bytes)));
-    }
-    if Digest::of_sha(sha) != part.digest {
-        return Err(damaged(&path, "its digest is not the manifest's"));
-    }
-    Ok(())
 }

@@ -88,6 +88,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     let manifest = TableManifest {
         format_version: manifest::FORMAT_VERSION,
         table: name.key(),
+        dir: None,
         columns: job.table.data_columns().map(|c| c.name.clone()).collect(),
         parts,
     };

@@ -12,17 +12,19 @@ use tokio::task::JoinSet;
 use super::batch::{self, Batch, BatchReader, Form};
 use super::context::{Context, Line, Lines};
 use super::dump::{manifest_path, wait};
+use super::import;
 use super::ledger::{self, Batches, DUPLICATE, LOCK_WAIT, Named};
 use super::runner::fault as file_fault;
 use super::step::{StepCtx, Upstream};
 use crate::formats::chunk;
 use crate::formats::dumpfile::{self, TsvEncoder};
+use crate::formats::inputs::DumpTool;
 use crate::formats::manifest::{PartEntry, TableManifest};
 use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash::PartHash;
 use crate::formats::structure::Table;
 use crate::seams::sql::Fault;
-use crate::words::addr::{TableName, sql_ident};
+use crate::words::addr::{StepAddr, StepKind, TableName, sql_ident};
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// Bytes of a batch where `batch_bytes = "auto"`.
@@ -42,7 +44,12 @@ struct Job {
     key: String,
     ledger: String,
     epoch: u64,
+    /// Where the files are.
     dir: PathBuf,
+    /// Where the manifest is.
+    work: PathBuf,
+    /// What wrote the files, where that was not mig: then they are somebody's, and stay.
+    tool: Option<DumpTool>,
     form: Form,
     /// The target takes any byte in a LOAD DATA stream.
     raw_bytes: bool,
@@ -86,6 +93,9 @@ async fn take_parts(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: bo
     let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
     let encoder = TsvEncoder::new(columns.iter().map(|c| dumpfile::load_form(c, raw_bytes)).collect());
     let statement = encoder.statement(&name, &names, "mig");
+    let dump = StepAddr::of_table(&migration.name, StepKind::Dump, &name);
+    let import = import::inputs(context.node(&dump)?)?;
+    let work = context.dump_dir(migration);
     let job = Arc::new(Job {
         context: context.clone(),
         lines,
@@ -94,12 +104,14 @@ async fn take_parts(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: bo
         key,
         ledger,
         epoch,
-        dir: context.dump_dir(migration),
+        dir: import.as_ref().map_or_else(|| work.clone(), |import| PathBuf::from(&import.dir)),
+        work,
+        tool: import.as_ref().map(|import| import.tool),
         form: if takes_load_data { Form::LoadData } else { Form::Insert },
         raw_bytes,
         statement,
         batch_bytes: usize::try_from(migration.load.batch_bytes.unwrap_or(AUTO_BATCH_BYTES)).unwrap_or(8 << 20),
-        keep: migration.dump.keep,
+        keep: migration.dump.keep || import.is_some(),
         resumed,
     });
 
@@ -259,7 +271,7 @@ impl Job {
     }
 
     fn manifest(&self) -> Outcome<TableManifest> {
-        let path = self.dir.join(manifest_path(&self.table.name));
+        let path = self.work.join(manifest_path(&self.table.name));
         let bytes = std::fs::read(&path).map_err(|e| file_fault("read the manifest", &path, &e))?;
         serde_json::from_slice(&bytes).map_err(|e| batch::damaged(&path, &e.to_string()))
     }
@@ -337,7 +349,8 @@ impl Job {
                 check.await.map_err(|e| Stop::For(broken(&e.to_string())))?.map_err(Stop::For)?;
                 *checked = true;
             }
-            let mut reader = BatchReader::open(&self.dir, entry, &self.table, self.raw_bytes).map_err(Stop::For)?;
+            let mut reader =
+                BatchReader::open(&self.dir, entry, &self.table, self.raw_bytes, self.tool).map_err(Stop::For)?;
             reader.skip_to(row).map_err(Stop::For)?;
             while let Some(batch) = reader.next(form, limit, self.batch_bytes).map_err(Stop::For)? {
                 let (to, sum) = (batch.to, batch.hash);

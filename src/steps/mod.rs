@@ -5,13 +5,16 @@ pub mod batch;
 pub mod context;
 pub mod differences;
 pub mod dump;
+pub mod foreign;
 pub mod gate;
+pub mod import;
 pub mod ledger;
 pub mod load;
 pub mod objects;
 pub mod observe;
 pub mod pair;
 pub mod part_file;
+pub mod part_reader;
 pub mod proof;
 pub mod report;
 pub mod runner;
@@ -50,7 +53,10 @@ impl StepSet for Steps {
                 (_, StepKind::Gate) => gate::run(context, node).await,
                 (_, StepKind::Database) => objects::database(context, node).await,
                 (_, StepKind::Table) => objects::table(context, node, &ctx).await,
-                (_, StepKind::Dump) => dump::run(context, node, ctx).await,
+                (_, StepKind::Dump) => match import::inputs(node)? {
+                    Some(files) => import::run(context, node, ctx, files).await,
+                    None => dump::run(context, node, ctx).await,
+                },
                 (_, StepKind::Load) => load::run(context, node, ctx).await,
                 (_, StepKind::Verify) => verify::run(context, node, ctx).await,
                 (_, StepKind::ForeignKeys) => objects::foreign_keys(context, node).await,

@@ -308,7 +308,9 @@ fn finish_dump(context: &Context, migration: &Migration, inputs: &ReportInputs) 
         let Ok(bytes) = std::fs::read(dir.join(super::dump::manifest_path(&name))) else { return Ok(()) };
         manifests.push(serde_json::from_slice::<TableManifest>(&bytes).map_err(|e| broken(&e.to_string()))?);
     }
-    if !migration.dump.keep || manifests.is_empty() {
+    // Files of somebody else's dump are a whole one already, elsewhere.
+    let foreign = manifests.iter().any(|manifest| manifest.dir.is_some());
+    if !migration.dump.keep || manifests.is_empty() || foreign {
         return Ok(());
     }
     for node in context.nodes().filter(|n| n.addr.migration() == Some(migration.name.as_str())) {

@@ -35,6 +35,16 @@ impl Cell<'_> {
 pub struct Row<'a> {
     spans: &'a [Span],
     bytes: &'a [u8],
+    head: &'a Head,
+}
+
+/// What stands before the rows of an INSERT.
+#[derive(Debug, Default)]
+struct Head {
+    table: Vec<u8>,
+    columns: Option<Vec<String>>,
+    /// Counts the INSERTs of the file.
+    number: u64,
 }
 
 impl<'a> Row<'a> {
@@ -44,6 +54,22 @@ impl<'a> Row<'a> {
 
     pub fn is_empty(&self) -> bool {
         self.spans.is_empty()
+    }
+
+    /// Which INSERT of the file it stands in, counted from 1: what is said of the table and the columns is the same for
+    /// all rows of one.
+    pub fn statement(&self) -> u64 {
+        self.head.number
+    }
+
+    /// The table of its INSERT, as it is called there.
+    pub fn table(&self) -> Cow<'a, str> {
+        String::from_utf8_lossy(&self.head.table)
+    }
+
+    /// The columns that its INSERT names; `None`: it names none.
+    pub fn columns(&self) -> Option<&'a [String]> {
+        self.head.columns.as_deref()
     }
 
     pub fn cells(&self) -> impl Iterator<Item = Cell<'a>> + use<'a> {
@@ -95,8 +121,7 @@ pub struct InsertReader {
     spans: Vec<Span>,
     /// Inside mydumper's `CONVERT("…" USING UTF8MB4)`, in which it writes JSON: the value is what stands in quotes.
     converting: bool,
-    table: Vec<u8>,
-    columns: Option<Vec<String>>,
+    head: Head,
     fault: Option<ReadFault>,
 }
 
@@ -178,23 +203,13 @@ impl InsertReader {
         self.ended = true;
     }
 
-    /// The table of the last INSERT that was begun, as it is called there.
-    pub fn table(&self) -> String {
-        String::from_utf8_lossy(&self.table).into_owned()
-    }
-
-    /// The columns that the last INSERT names; `None`: it names none.
-    pub fn columns(&self) -> Option<&[String]> {
-        self.columns.as_deref()
-    }
-
     /// The next row, or what the reader wants instead.
     pub fn next_row(&mut self) -> Result<Step<'_>, ReadFault> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
         match self.advance() {
-            Ok(true) => Ok(Step::Row(Row { spans: &self.spans, bytes: &self.buffer[self.start..] })),
+            Ok(true) => Ok(Step::Row(Row { spans: &self.spans, bytes: &self.buffer[self.start..], head: &self.head })),
             Ok(false) if !self.ended => Ok(Step::Hungry),
             Ok(false) if self.place == Place::Outside && self.at == self.buffer.len() => Ok(Step::End),
             Ok(false) => Err(self.fail(self.buffer.len(), "the file is torn: it ends inside a statement")),
@@ -391,8 +406,7 @@ impl InsertReader {
             }
             Scan::Insert { table, columns } => {
                 self.place = Place::BeforeRow;
-                self.table = table;
-                self.columns = columns;
+                self.head = Head { table, columns, number: self.head.number + 1 };
             }
         }
         self.at = scanner.place();
@@ -589,10 +603,11 @@ mod tests {
     fn table_and_columns_of_the_statement_are_told() {
         let mut reader = InsertReader::new();
         reader.feed(b"INSERT INTO `s`.`a``b` (`x`,`y,`) VALUES (1,2),(3,4);INSERT INTO c VALUES (1);");
-        for (table, columns) in [("a`b", Some(["x", "y,"])), ("a`b", Some(["x", "y,"])), ("c", None)] {
-            assert!(matches!(reader.next_row(), Ok(Step::Row(_))));
-            assert_eq!(reader.table(), table);
-            assert_eq!(reader.columns().map(<[String]>::to_vec), columns.map(|c| c.map(str::to_owned).to_vec()));
+        let list = |row: &Row<'_>| row.columns().map(<[String]>::to_vec);
+        for (number, table, columns) in [(1, "a`b", Some(["x", "y,"])), (1, "a`b", Some(["x", "y,"])), (2, "c", None)] {
+            let Ok(Step::Row(row)) = reader.next_row() else { panic!("no row") };
+            let told = (row.statement(), row.table().into_owned(), list(&row));
+            assert_eq!(told, (number, table.to_owned(), columns.map(|c| c.map(str::to_owned).to_vec())));
         }
     }
 

@@ -2,6 +2,7 @@
 
 pub mod binlog;
 mod defaults;
+pub mod dump_folder;
 pub mod inventory;
 pub mod ledger;
 pub mod server;

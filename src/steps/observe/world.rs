@@ -11,12 +11,15 @@ use tokio::time::timeout;
 
 use crate::formats::facts::{LedgerFacts, MigrationFacts, Position, ServerFacts, World, WritesFacts};
 use crate::formats::filter::{Filter, is_system_schema};
+use crate::formats::inputs::ImportInputs;
 use crate::formats::spec::model::{self, Migration, Spec, ZeroDates};
 use crate::formats::structure::{Inventory, Table};
 use crate::seams::sql::{Connection, Role, Server};
 use crate::words::addr::TableName;
+use crate::words::diag::Diagnostic;
 use crate::words::error::{Failure, Outcome};
 
+use super::dump_folder::Import;
 use super::{binlog, inventory, ledger, server, texts, zero_dates};
 
 /// How long one server may take to tell about itself, and how long one side of a migration may take.
@@ -35,6 +38,8 @@ pub struct Look<'a> {
     pub begun: &'a BTreeMap<String, Position>,
     /// Where a migration's files go.
     pub workdir_of: &'a (dyn Fn(&Migration) -> PathBuf + Sync),
+    /// What is imported, by the migration's name.
+    pub imports: &'a BTreeMap<String, Import>,
 }
 
 /// Looks at everything. Dump manifests are left to whoever knows the files.
@@ -145,6 +150,8 @@ async fn migration(look: &Look<'_>, of: &Migration, servers: &BTreeMap<String, S
             seen.facts.source = side.inventory;
             seen.facts.source_names = side.names;
             seen.facts.zero_dates = side.zero_dates;
+            seen.facts.imports = side.imports;
+            seen.facts.import_findings = side.import_findings;
         }
         Some(Err(failure)) => seen.faults.push((source_address.clone(), failure)),
         None => {}
@@ -171,6 +178,8 @@ struct SourceSide {
     inventory: Inventory,
     names: Vec<TableName>,
     zero_dates: Vec<String>,
+    imports: BTreeMap<String, ImportInputs>,
+    import_findings: Vec<Diagnostic>,
 }
 
 async fn source_side(look: &Look<'_>, of: &Migration, address: &str, ledger_schema: &str) -> Outcome<SourceSide> {
@@ -178,14 +187,20 @@ async fn source_side(look: &Look<'_>, of: &Migration, address: &str, ledger_sche
     let filter = Filter::parse(&of.tables).unwrap_or_default();
     let movable = |schema: &str| !is_system_schema(schema) && !schema.eq_ignore_ascii_case(ledger_schema);
     let mut conn = connect(look.servers, address).await?;
-    let select = |schema: &str, name: &str| movable(schema) && filter.matches(schema, name);
+    let meets = |schema: &str, name: &str| movable(schema) && filter.matches(schema, name);
+    let import = look.imports.get(&of.name);
+    let takes = |schema: &str, name: &str| import.is_none_or(|import| import.takes(&TableName::new(schema, name)));
+    let select = |schema: &str, name: &str| meets(schema, name) && takes(schema, name);
     let (inventory, mut names) = inventory::inventory(conn.as_mut(), None, &select).await?;
     names.retain(|name| movable(&name.schema));
+    let selected = names.iter().filter(|name| meets(&name.schema, &name.name)).cloned().collect();
+    let met = |name: &TableName| meets(&name.schema, &name.name);
+    let (imports, import_findings) = import.map(|import| import.settle(&met, &selected)).unwrap_or_default();
     let zero_dates = match of.gates.zero_dates {
         ZeroDates::Stop => zero_dates::zero_dates(conn.as_mut(), &inventory.tables).await?,
         ZeroDates::Keep => Vec::new(),
     };
-    Ok(SourceSide { inventory, names, zero_dates })
+    Ok(SourceSide { inventory, names, zero_dates, imports, import_findings })
 }
 
 /// What stands on the target under a selected name, or under one that the ledger lists: what a run has created stays in

@@ -2,7 +2,7 @@
 //! are kept; with `keep = false`, what back-pressure cannot bound. Numbers stand in refusals only: free bytes move.
 
 use super::{Subject, cannot_look, count, verdict};
-use crate::formats::facts::Verdict;
+use crate::formats::facts::{MigrationFacts, Verdict};
 use crate::formats::structure::Table;
 use crate::words::diag::Diagnostic;
 
@@ -15,8 +15,7 @@ pub fn judge(subject: &Subject) -> Verdict {
         return verdict("the work folder cannot be used", vec![found]);
     }
     let dump = &subject.migration.dump;
-    let pending: Vec<&Table> =
-        facts.source.tables.iter().filter(|table| !facts.manifests.contains_key(&table.name.key())).collect();
+    let pending: Vec<&Table> = facts.source.tables.iter().filter(|table| !there(facts, table)).collect();
     let keyless = pending.iter().filter(|table| table.usable_key().is_none()).count();
     let sum = |keyed: bool| -> u64 {
         pending.iter().filter(|t| t.usable_key().is_some() == keyed).map(|t| t.estimate.data_bytes).sum()
@@ -66,6 +65,12 @@ pub fn judge(subject: &Subject) -> Verdict {
         ),
         Some(_) => verdict(format!("{looked}; enough room"), Vec::new()),
     }
+}
+
+/// Whether its files are there already: dumped before, or another tool's.
+fn there(facts: &MigrationFacts, table: &Table) -> bool {
+    let key = table.name.key();
+    facts.manifests.contains_key(&key) || facts.imports.contains_key(&key)
 }
 
 fn tenth_more(bytes: u64) -> u64 {

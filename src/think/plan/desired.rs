@@ -86,6 +86,10 @@ pub fn desired(spec: &Spec, world: &World, state: Option<&State>) -> Outcome<Des
             let inputs = RunnerInputs { workdir: workdir(spec, migration) };
             wanted.node(runner.clone(), StepKind::Runner, &inputs, &inputs);
         }
+        if world.only.as_ref().is_some_and(|only| *only != migration.name) {
+            wanted.unknown.insert(migration.name.clone());
+            continue;
+        }
         let facts = world.migrations.get(&migration.name).unwrap_or(&nothing);
         let at = |addr: &StepAddr| world.servers.get(&addr.to_string()).unwrap_or(&unseen);
         let (source_addr, target_addr) = (source_addr(source), target_addr(target));
@@ -106,6 +110,7 @@ pub fn desired(spec: &Spec, world: &World, state: Option<&State>) -> Outcome<Des
             wanted.node(addr.clone(), StepKind::Gate, &inputs, &(&inputs, &migration.gates));
             wanted.after(&addr, servers.iter().cloned());
             let others = migration.after.iter().filter_map(|text| after_addr(spec, text));
+            let others = others.filter(|addr| world.only.is_none() || addr.migration().is_none());
             wanted.after(&addr, others);
             wanted.verdicts.insert(addr.clone(), verdict);
             gate_addrs.push(addr);
@@ -117,6 +122,7 @@ pub fn desired(spec: &Spec, world: &World, state: Option<&State>) -> Outcome<Des
         if let Some(diagnostic) = gates::empty_match(migration, facts) {
             wanted.diagnostics.push(diagnostic);
         }
+        wanted.diagnostics.extend(facts.import_findings.iter().cloned());
         wanted.migration(migration, seen_target, facts, &gate_addrs);
     }
     Ok(wanted)
@@ -171,7 +177,7 @@ impl Desired {
             self.after(&addr, gates.iter().cloned());
         }
         for table in &facts.source.tables {
-            self.table(migration, target, table, gates);
+            self.table(migration, target, facts, table, gates);
         }
         for table in facts.source.tables.iter().filter(|t| !t.foreign_keys.is_empty()) {
             self.foreign_keys(migration, target, facts, table);
@@ -190,7 +196,14 @@ impl Desired {
         self.after(&report, below);
     }
 
-    fn table(&mut self, migration: &Migration, target: &ServerFacts, source: &Table, gates: &[StepAddr]) {
+    fn table(
+        &mut self,
+        migration: &Migration,
+        target: &ServerFacts,
+        facts: &MigrationFacts,
+        source: &Table,
+        gates: &[StepAddr],
+    ) {
         let name = migration.name.as_str();
         let table = source.name.clone();
         let of = |kind| StepAddr::of_table(name, kind, &table);
@@ -225,12 +238,14 @@ impl Desired {
             engine: "native".into(),
             format: "sql".into(),
             compress: word(&migration.dump.compress),
+            import: facts.imports.get(&table.key()).cloned(),
         };
-        self.node(dump.clone(), StepKind::Dump, &dump_inputs, &dump_inputs);
+        let taken = dump_inputs.decisive();
+        self.node(dump.clone(), StepKind::Dump, &dump_inputs, &taken);
         self.after(&dump, gates.iter().cloned());
 
         let load_inputs = LoadInputs { table: table.clone() };
-        self.node(load.clone(), StepKind::Load, &load_inputs, &("load", &dump_inputs, &decisive));
+        self.node(load.clone(), StepKind::Load, &load_inputs, &("load", &taken, &decisive));
         self.after(&load, [create]);
         // A table without a usable key has no stable parts: an interrupted dump of it starts over, so nothing of it
         // may be loaded before the dump is whole (contract, "Edges").
@@ -239,7 +254,7 @@ impl Desired {
 
         let verify_inputs = VerifyInputs { table, mode: word(&migration.verify) };
         if migration.verify != VerifyMode::None {
-            self.node(verify.clone(), StepKind::Verify, &verify_inputs, &(&verify_inputs, &dump_inputs, &decisive));
+            self.node(verify.clone(), StepKind::Verify, &verify_inputs, &(&verify_inputs, &taken, &decisive));
             self.edges.push(Edge { to: verify, from: load, kind });
         }
     }

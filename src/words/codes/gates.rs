@@ -460,4 +460,28 @@ pub(super) const ROWS: &[CodeRow] = &[
         "a table does not hold what was put there",
         "A drop was refused: the table's rows are not those that this lineage loaded, or it was adopted and not created. Look at it and drop it by hand.",
     ),
+    row(
+        "MIG2070",
+        ExitKind::Error,
+        "no table of the dump is selected",
+        "The folder given to `mig import-dump` holds no table that the migration's filter selects. Look at `tables` and at the folder.",
+    ),
+    row(
+        "MIG2071",
+        ExitKind::Error,
+        "the dump holds what the source no longer has",
+        "A table of the dump meets the filter and is not at the source, so nobody can say what it should be compared with. Exclude it by the filter, or leave `source` out of the migration.",
+    ),
+    row(
+        "MIG2072",
+        ExitKind::Error,
+        "the dump lacks what the filter selects",
+        "A table or view of the source meets the filter and is not in the dump: `mig import-dump` leaves it out and says so. `mig apply` moves it from the source.",
+    ),
+    row(
+        "MIG2073",
+        ExitKind::Error,
+        "files of the dump are not taken",
+        "Triggers, routines and events are never moved, and files that are nothing of a dump are left alone. They are named so that nothing is lost silently.",
+    ),
 ];

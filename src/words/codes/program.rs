@@ -284,4 +284,10 @@ pub(super) const ROWS: &[CodeRow] = &[
         "`mig verify` found no table to compare: -migration or -target names none, or the filter of the spec selects \
          none that the user of the source may see. A verification over nothing would prove nothing.",
     ),
+    row(
+        "MIG1020",
+        Error,
+        "the folder is no finished dump",
+        "`mig import-dump` takes the folder that Dumpling, mydumper or mig wrote. The tools write the file `metadata` last, so a dump without it was broken off and lacks rows, nobody knows how many. Make it again and let it end.",
+    ),
 ];

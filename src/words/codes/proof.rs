@@ -35,6 +35,12 @@ pub(super) const ROWS: &[CodeRow] = &[
         "Gathering or writing the certificate failed. What was moved and proven stays; run `mig apply` again.",
     ),
     row(
+        "MIG6011",
+        Mismatch,
+        "a file of an imported dump is damaged",
+        "A file of the dump that `mig import-dump` takes in is torn, was changed, does not unpack, or does not fit its table. Each file is read to its end before anything of it is sent, so nothing of it is on the target. Get it again from where the dump was made, or make the dump again.",
+    ),
+    row(
         "MIG6010",
         Mismatch,
         "a dump file is not what was dumped",

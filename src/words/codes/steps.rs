@@ -118,4 +118,10 @@ pub(super) const ROWS: &[CodeRow] = &[
         "the load broke off",
         "A fault inside the load. Run `mig apply` again; if it stays, please report it.",
     ),
+    row(
+        "MIG5152",
+        Error,
+        "text in a charset that is not read",
+        "mydumper writes text in the charset of its column; latin1, gbk, gb18030 and the unicode ones are read. Make the dump with Dumpling, or move the table with `mig apply`.",
+    ),
 ];

@@ -1,0 +1,45 @@
+//! `mig import-dump DIR`: the rows come out of a finished dump's files instead of the source. Everything else is an apply:
+//! plan, approval, locks, ledger, verification, certificate; run again after a kill, it goes on.
+
+use super::apply;
+use super::args::{Apply, Global, ImportDump};
+use super::session::Session;
+use crate::screen::style::Style;
+use crate::steps::observe::dump_folder;
+use crate::words::error::{ExitKind, Failure, Outcome};
+
+pub async fn run(global: &Global, args: &ImportDump, style: Style) -> Outcome<ExitKind> {
+    let mut session = Session::open(global, &args.variables)?;
+    let migration = migration(&session, args.migration.as_deref())?;
+    let folder = dump_folder::look(&args.dir)?;
+    session.import = Some((migration, folder));
+    let apply = Apply {
+        plan: None,
+        variables: args.variables.clone(),
+        locking: args.locking.clone(),
+        auto_approve: args.auto_approve,
+        confirm: args.confirm.clone(),
+        json: args.json,
+        replace: args.replace.clone(),
+        parallelism: args.parallelism,
+        input: args.input,
+        show_keys: args.show_keys,
+    };
+    apply::go(session, &apply, None, style).await
+}
+
+/// The one migration of the spec, or the one that is named.
+fn migration(session: &Session, named: Option<&str>) -> Outcome<String> {
+    let migrations = &session.spec.migrations;
+    let list = || migrations.keys().cloned().collect::<Vec<_>>().join(", ");
+    let refused = |cause: String, hint: String| Err(Failure::new("MIG1002", "choose the migration", cause, hint));
+    match (named, migrations.len()) {
+        (Some(name), _) if migrations.contains_key(name) => Ok(name.to_owned()),
+        (Some(name), _) => refused(format!("the spec has no migration {name:?}"), format!("It has: {}.", list())),
+        (None, 1) => Ok(migrations.keys().next().cloned().unwrap_or_default()),
+        (None, 0) => refused("the spec has no migration".into(), "Write a block `migration \"NAME\"`.".into()),
+        (None, _) => {
+            refused("the spec has several migrations".into(), format!("Name one: -migration=NAME, of {}.", list()))
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! `migration.….dump["shop.orders"]` where the rows lie in files of a finished dump already (`mig import-dump`): each
+//! file is read whole, its rows are counted and hashed, and it becomes a part. Nothing of a damaged file is ever sent:
+//! a part is offered to the load only after its last row was read. Writes into the dump's folder never.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use tokio::task::JoinSet;
+
+use super::batch::file_sum;
+use super::context::{Context, read_inputs};
+use super::dump::{manifest_path, write_file};
+use super::foreign::{ForeignRows, spoiled};
+use super::runner::fault as file_fault;
+use super::step::StepCtx;
+use crate::formats::inputs::{DumpInputs, ImportFile, ImportInputs};
+use crate::formats::manifest::{self, PartEntry, TableManifest};
+use crate::formats::plan::{Action, Node};
+use crate::formats::rowhash::{self, PartHash, RowHasher};
+use crate::formats::structure::Table;
+use crate::words::error::{Failure, Outcome};
+
+/// Rows between two looks whether the step is to stop.
+const ROWS: u64 = 4096;
+
+/// The files that stand for this dump; `None`: it is read from the source.
+pub fn inputs(node: &Node) -> Outcome<Option<ImportInputs>> {
+    read_inputs::<DumpInputs>(node).map(|inputs| inputs.import)
+}
+
+/// The note in which a dump's unfinished step keeps the files that it takes in.
+pub const NOTE: &str = "import";
+
+pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx, import: ImportInputs) -> Outcome<Value> {
+    let (name, structure) = context.table(&node.addr)?;
+    let migration = context.migration(&node.addr)?;
+    let note = format!("replaced by {}", context.plan_digest.short());
+    let anew = node.action == Action::Replace && !ctx.resume.notes.contains_key(&note);
+    if anew {
+        ctx.reset().await?;
+        ctx.note(&note, json!(true)).await?;
+    }
+    if anew || !ctx.resume.notes.contains_key(NOTE) {
+        ctx.note(NOTE, json!(import)).await?;
+    }
+    let rows = import.rows.unwrap_or(context.estimate(&node.addr)?.rows);
+    ctx.total(rows, import.files.iter().map(|file| file.bytes).sum());
+    let table = Arc::new(structure.source);
+    let lines = context.lines(&node.addr)?;
+    let mut parts = Vec::new();
+    let mut work: JoinSet<Outcome<PartEntry>> = JoinSet::new();
+    for (number, file) in (1..).zip(&import.files) {
+        let known = ctx.resume.parts.get(&number).filter(|_| !anew);
+        if let Some(done) = known.and_then(|part| part.done.as_ref()) {
+            let entry: PartEntry = serde_json::from_value(done.clone()).map_err(|e| broken(&e.to_string()))?;
+            ctx.progress(entry.rows, entry.bytes);
+            parts.push(entry);
+            continue;
+        }
+        if known.is_none() {
+            ctx.border(number, json!({ "file": file.name })).await?;
+        }
+        let scan = Scan { ctx: ctx.clone(), table: table.clone(), import: import.clone(), file: file.clone(), number };
+        let lines = lines.clone();
+        work.spawn(async move {
+            // As many files at a time as the dump may have readers.
+            let _permit = lines.read.permit().await?;
+            tokio::task::spawn_blocking(move || scan.run()).await.map_err(|e| broken(&e.to_string()))?
+        });
+    }
+    while let Some(joined) = work.join_next().await {
+        let entry = joined.map_err(|e| broken(&e.to_string()))??;
+        ctx.part_done(entry.part, json!(entry)).await?;
+        parts.push(entry);
+    }
+    parts.sort_by_key(|entry| entry.part);
+    let manifest = TableManifest {
+        format_version: manifest::FORMAT_VERSION,
+        table: name.key(),
+        dir: Some(import.dir.clone()),
+        columns: table.data_columns().map(|column| column.name.clone()).collect(),
+        parts,
+    };
+    let hash = manifest.hash();
+    if let Some(told) = import.rows.filter(|told| *told != hash.rows) {
+        let cause = format!("its files hold {} rows, the dump says {told}: a file is missing or was cut", hash.rows);
+        return Err(spoiled(&Path::new(&import.dir).join(format!("{}-metadata", name.key())), &cause));
+    }
+    write_manifest(&context.dump_dir(migration), &name, &manifest)?;
+    Ok(json!({
+        "rows": hash.rows,
+        "hash": hash.sum.to_string(),
+        "bytes": manifest.parts.iter().map(|part| part.bytes).sum::<u64>(),
+        "parts": manifest.parts.len(),
+        "negative_zeros": manifest.negative_zeros(),
+        "manifest": manifest.digest(),
+        "inputs": node.inputs,
+    }))
+}
+
+fn write_manifest(work: &Path, name: &crate::words::addr::TableName, manifest: &TableManifest) -> Outcome<()> {
+    let folder = work.join("manifest");
+    std::fs::create_dir_all(&folder).map_err(|e| file_fault("make the folder of the manifests", &folder, &e))?;
+    let bytes = serde_json::to_vec_pretty(manifest).map_err(|e| broken(&e.to_string()))?;
+    let path = manifest_path(name);
+    let file = path.file_name().and_then(|n| n.to_str()).unwrap_or("table.json").to_owned();
+    write_file(&folder, &file, &bytes)
+}
+
+/// One file on its way to a part.
+struct Scan {
+    ctx: StepCtx,
+    table: Arc<Table>,
+    import: ImportInputs,
+    file: ImportFile,
+    number: u32,
+}
+
+impl Scan {
+    fn run(self) -> Outcome<PartEntry> {
+        let path = Path::new(&self.import.dir).join(&self.file.name);
+        let (bytes, digest) = file_sum(&path)?;
+        if bytes != self.file.bytes {
+            let cause = format!("it has {bytes} bytes, the plan saw {}", self.file.bytes);
+            return Err(spoiled(&path, &cause));
+        }
+        let columns = self.table.data_columns().map(rowhash::canon_of).collect();
+        let mut hasher = RowHasher::new(columns);
+        let mut hash = PartHash::default();
+        let mut rows = ForeignRows::open(path.clone(), &self.table, self.import.tool)?;
+        let mut told = 0;
+        let mut add = |row: u64, cells: &[Option<&[u8]>]| {
+            let sum = hasher.hash_row(cells).map_err(|e| spoiled(&path, &format!("row {}: {e}", row + 1)))?;
+            hash.add(sum);
+            Ok(())
+        };
+        let mut count = 0;
+        while rows.advance(&mut add)? {
+            count += 1;
+            if count % ROWS == 0 {
+                if self.ctx.stopping() {
+                    return Err(self.ctx.interrupted());
+                }
+                self.ctx.progress(count - told, 0);
+                told = count;
+            }
+        }
+        self.ctx.progress(count - told, bytes);
+        let (part, file) = (self.number, self.file.name);
+        let negative_zeros = hasher.negative_zeros();
+        Ok(PartEntry { part, file, bytes, rows: hash.rows, range: None, hash, negative_zeros, digest })
+    }
+}
+
+fn broken(cause: &str) -> Failure {
+    Failure::new("MIG5131", "take the dump's files in", cause, "Run the command again; if it stays, please report it.")
+}
