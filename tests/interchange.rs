@@ -229,3 +229,176 @@ async fn dumps_of_mydumper_in_every_form_arrive_equal() {
     }
     trial.end().await;
 }
+
+/// Breaks one file of the dump, and wants the import to end with this code, to say these words, and to leave the table
+/// without a row.
+async fn check_damage(trial: &Trial, file: &str, damage: &dyn Fn(Vec<u8>) -> Vec<u8>, code: i32, words: &[&str]) {
+    trial.forget().await;
+    let path = trial.path("dump").join(file);
+    let whole = std::fs::read(&path).unwrap();
+    std::fs::write(&path, damage(whole.clone())).unwrap();
+    let said = trial.check(IMPORT, code).replace(['\n', ' '], "");
+    std::fs::write(&path, whole).unwrap();
+    for word in words {
+        assert!(said.contains(&word.replace(' ', "")), "{file}: no {word:?} in\n{said}");
+    }
+    let mut conn = trial.target.server().connect(&support::write_role()).await.unwrap();
+    if let Ok(rows) = conn.query(&format!("SELECT COUNT(*) FROM {}.many", trial.schema)).await {
+        assert_eq!(texts(&rows)[0][0], "0", "{file}: rows of a damaged file are on the target");
+    }
+}
+
+fn replaced(from: &str, to: &str) -> impl Fn(Vec<u8>) -> Vec<u8> {
+    let (from, to) = (from.to_owned(), to.to_owned());
+    move |bytes| {
+        let text = String::from_utf8(bytes).unwrap();
+        assert!(text.contains(&from), "{from}");
+        text.replacen(&from, &to, 1).into_bytes()
+    }
+}
+
+fn cut(bytes: Vec<u8>) -> Vec<u8> {
+    bytes[..bytes.len() - bytes.len() / 3].to_vec()
+}
+
+fn flipped(mut bytes: Vec<u8>) -> Vec<u8> {
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 0x20;
+    bytes
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_dump_is_refused_with_its_file_and_nothing_of_it_is_loaded() {
+    let table = "CREATE TABLE many (id INT PRIMARY KEY, p VARCHAR(100), q INT) COLLATE utf8mb4_bin";
+    let rows = "INSERT INTO many WITH RECURSIVE s AS (SELECT 1 n UNION ALL SELECT n + 1 FROM s WHERE n < 900) \
+                SELECT n, SHA2(n, 256), n FROM s";
+    let trial = Trial::new("damage", &[table, rows]).await;
+    let again = |flags: &[&str]| {
+        let _ = std::fs::remove_dir_all(trial.path("dump"));
+        trial.dumpling("dump", flags);
+    };
+    let file = |suffix: &str| format!("{}.many.000000000.{suffix}", trial.schema);
+    again(&[]);
+    let sql = file("sql");
+    check_damage(&trial, &sql, &cut, 6, &[&sql, "the file is torn", "at byte"]).await;
+    check_damage(&trial, &sql, &replaced("\n(5,'", "\n(5'"), 6, &[&sql, "row 5", "expected"]).await;
+    check_damage(
+        &trial,
+        &sql,
+        &replaced("\n(7,'", "\n(7,7,'"),
+        6,
+        &[&sql, "row 7", "4 values where the table has 3 columns"],
+    )
+    .await;
+    check_damage(&trial, &sql, &replaced("`many`", "`more`"), 6, &[&sql, "another table"]).await;
+    let named = replaced("`many` VALUES", "`many` (`id`,`p`,`r`) VALUES");
+    check_damage(&trial, &sql, &named, 6, &[&sql, "a column `r`, which the table does not have"]).await;
+    check_damage(&trial, "metadata", &|_| b"Started dump at: 2026-01-01 00:00:00\n".to_vec(), 1, &["metadata"]).await;
+    let hidden = trial.path("hidden");
+    std::fs::rename(trial.path("dump/metadata"), &hidden).unwrap();
+    let said = trial.check(IMPORT, 1);
+    assert!(said.contains("MIG1020") && said.contains("not finished"), "{said}");
+
+    again(&["--filetype", "csv"]);
+    let csv = file("csv");
+    check_damage(&trial, &csv, &cut, 6, &[&csv, "the file is torn"]).await;
+    check_damage(&trial, &csv, &replaced("\"q\"\r\n", "\"r\"\r\n"), 6, &[&csv, "a column `r`"]).await;
+    check_damage(&trial, &csv, &replaced("\r\n9,", "\r\n9,9,"), 6, &[&csv, "row 9", "4 values"]).await;
+    for suffix in ["gzip", "zstd", "snappy"] {
+        again(&["-c", suffix]);
+        let packed = file(match suffix {
+            "gzip" => "sql.gz",
+            "zstd" => "sql.zst",
+            _ => "sql.snappy",
+        });
+        check_damage(&trial, &packed, &cut, 6, &[&packed]).await;
+        check_damage(&trial, &packed, &flipped, 6, &[&packed]).await;
+    }
+    // What is whole again goes in, after all that.
+    trial.check(IMPORT, 0);
+    assert_eq!(trial.count(&trial.target, "many").await, 900);
+    trial.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_float_that_the_tool_rounded_is_found_and_its_cause_named() {
+    let trial = Trial::new(
+        "float",
+        &[
+            "CREATE TABLE t (id INT PRIMARY KEY, f FLOAT) COLLATE utf8mb4_bin",
+            "INSERT INTO t VALUES (1, 16777216), (2, 1.5)",
+        ],
+    )
+    .await;
+    trial.dumpling("dump", &[]);
+    let said = trial.check(IMPORT, 6);
+    assert!(said.contains("MIG6012") && said.contains("(f)") && said.contains("6 digits"), "{said}");
+    trial.forget().await;
+    let _ = std::fs::remove_dir_all(trial.path("dump"));
+    trial.mydumper("dump", &[]);
+    let said = trial.check(IMPORT, 6);
+    assert!(said.contains("MIG6012") && said.contains("6 digits"), "{said}");
+    trial.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_import_goes_on_and_no_row_is_there_twice() {
+    let table = "CREATE TABLE keyless (a INT, b VARCHAR(80)) COLLATE utf8mb4_bin";
+    let keyed = "CREATE TABLE many (id INT PRIMARY KEY, b VARCHAR(80)) COLLATE utf8mb4_bin";
+    let rows = |into: &str| {
+        format!(
+            "INSERT INTO {into} WITH RECURSIVE s AS (SELECT 1 n UNION ALL SELECT n + 1 FROM s WHERE n < 60000) \
+             SELECT n, SHA2(n % 100, 256) FROM s"
+        )
+    };
+    let (one, two) = (rows("keyless"), rows("many"));
+    let trial = Trial::new("killed", &["SET SESSION cte_max_recursion_depth = 100000", table, keyed, &one, &two]).await;
+    trial.dumpling("dump", &["-F", "500KiB"]);
+    let text = std::fs::read_to_string(trial.path("trial.mig.hcl")).unwrap();
+    let text = text.replace("  dump {", "  load {\n    batch_bytes = \"64KiB\"\n  }\n  dump {");
+    std::fs::write(trial.path("trial.mig.hcl"), text).unwrap();
+    let mut kills = 0;
+    for millis in [400, 700, 900, 1100, 1300, 1600] {
+        let mut child = trial.command(IMPORT).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        tokio::time::sleep(std::time::Duration::from_millis(millis)).await;
+        kills += u32::from(child.try_wait().unwrap().is_none());
+        let _ = child.kill();
+        child.wait().unwrap();
+    }
+    assert!(kills > 1, "too quick to be killed: {kills}");
+    // Once a table has begun to be taken in, a plain apply knows of it and goes on with it; before that, nothing does.
+    let begun = std::fs::read_to_string(trial.path("mig.migstate.journal"))
+        .is_ok_and(|text| text.contains("mydumper") || text.contains("dumpling"));
+    trial.check(if begun { &["apply", "-auto-approve"] } else { IMPORT }, 0);
+    for table in ["keyless", "many"] {
+        assert_eq!(trial.count(&trial.target, table).await, 60_000, "{table}");
+    }
+    let certificate = trial.certificate();
+    assert!(certificate["tables"].as_array().unwrap().iter().all(|table| table["equal"] == true), "{certificate:#}");
+    assert!(!trial.path(".mig/work/m/dump").join(format!("{}.many.000000001.sql", trial.schema)).exists());
+    trial.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_chosen_wrongly_is_told_before_anything_is_touched() {
+    let trial =
+        Trial::new("choice", &["CREATE TABLE t (id INT PRIMARY KEY) COLLATE utf8mb4_bin", "INSERT INTO t VALUES (1)"])
+            .await;
+    trial.dumpling("dump", &[]);
+    for (arguments, code, word) in [
+        (&["import-dump", "nowhere", "-auto-approve"][..], 1, "MIG1020"),
+        (&["import-dump", "dump"], 1, "MIG1005"),
+        (&["import-dump", "dump", "-input=false"], 1, "MIG1005"),
+        (&["import-dump", "dump", "-auto-approve", "-migration=other"], 1, "no migration"),
+    ] {
+        let said = trial.check(arguments, code);
+        assert!(said.contains(word), "{arguments:?}: {said}");
+    }
+    assert!(!trial.path("mig.migstate").exists());
+    // A filter that no table of the dump meets.
+    let text = std::fs::read_to_string(trial.path("trial.mig.hcl")).unwrap();
+    std::fs::write(trial.path("trial.mig.hcl"), text.replace(&format!("{}.*", trial.schema), "none.*")).unwrap();
+    let said = trial.check(IMPORT, 5);
+    assert!(said.contains("MIG2070"), "{said}");
+    trial.end().await;
+}

@@ -23,7 +23,7 @@ use crate::seams::store::Store;
 use crate::steps::context::dump_dir;
 use crate::steps::dump::manifest_path;
 use crate::steps::import;
-use crate::steps::observe::dump_folder::{DumpFolder, Import};
+use crate::steps::observe::dump_folder::{self, DumpFolder, Import};
 use crate::steps::observe::{self, world::Look};
 use crate::think::plan::desired::{source_addr, target_addr};
 use crate::think::plan::{Question, plan};
@@ -174,6 +174,12 @@ impl Session {
                 import.recorded.insert(table.clone(), files);
             }
             import.known.insert(table);
+        }
+        // A run that was broken off goes on with the dump that it was given, also for tables that it had not come to. Where
+        // that folder is gone, what is recorded counts, and the step that needs the files says so.
+        for import in imports.values_mut().filter(|_| state.is_some_and(|s| s.open_run.is_some())) {
+            let dir = import.recorded.values().next().map(|files| files.dir.clone());
+            import.folder = dir.and_then(|dir| dump_folder::look(Path::new(&dir)).ok());
         }
         if let Some((migration, folder)) = &self.import {
             imports.entry(migration.clone()).or_default().folder = Some(folder.clone());

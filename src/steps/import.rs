@@ -14,12 +14,13 @@ use super::dump::{manifest_path, write_file};
 use super::foreign::{ForeignRows, spoiled};
 use super::runner::fault as file_fault;
 use super::step::StepCtx;
-use crate::formats::inputs::{DumpInputs, ImportFile, ImportInputs};
+use crate::formats::inputs::{DumpInputs, DumpTool, ImportFile, ImportInputs};
 use crate::formats::manifest::{self, PartEntry, TableManifest};
 use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash::{self, PartHash, RowHasher};
-use crate::formats::structure::Table;
-use crate::words::error::{Failure, Outcome};
+use crate::formats::structure::{Column, Table};
+use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// Rows between two looks whether the step is to stop.
 const ROWS: u64 = 4096;
@@ -99,7 +100,50 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx, import: Impo
     }))
 }
 
-fn write_manifest(work: &Path, name: &crate::words::addr::TableName, manifest: &TableManifest) -> Outcome<()> {
+/// A difference between source and dump, said as what it may be where the dump is another tool's: that the source was
+/// written to is then one cause among others.
+pub fn explained(context: &Context, node: &Node, failure: Failure) -> Failure {
+    let known = |migration: &str, name: &TableName| {
+        let dump = context.node(&StepAddr::of_table(migration, StepKind::Dump, name)).ok()?;
+        Some((inputs(dump).ok()??, context.table(&node.addr).ok()?.1.source))
+    };
+    let (Some(migration), Some(name)) = (node.addr.migration(), node.addr.table()) else { return failure };
+    let Some((import, table)) = known(migration, &name).filter(|_| failure.code == SOURCE_DIFFERS) else {
+        return failure;
+    };
+    let counts = failure.cause.split_once(": ").map_or(failure.cause.as_str(), |(_, counts)| counts);
+    let mut causes = vec!["the source was written to since the dump was made".to_owned()];
+    let of = |is: fn(&Column) -> bool| {
+        let names: Vec<&str> = table.data_columns().filter(|c| is(c)).map(|c| c.name.as_str()).collect();
+        names.join(", ")
+    };
+    let floats = of(|column| column.data_type == "float");
+    if !floats.is_empty() {
+        causes.push(format!(
+            "the FLOAT columns ({floats}) hold more than the 6 digits that Dumpling and mydumper write of them"
+        ));
+    }
+    let stamps = of(|column| column.data_type == "timestamp");
+    if !stamps.is_empty() && import.tool == DumpTool::Dumpling {
+        causes.push(format!(
+            "the TIMESTAMP columns ({stamps}) were dumped in another time zone than UTC, in which they are read here"
+        ));
+    }
+    let hint = "Move the table from the source: `mig apply` under another state; or make the dump anew while nothing \
+                writes, in UTC (Dumpling: --params \"time_zone=+00:00\").";
+    Failure::new(
+        "MIG6012",
+        failure.doing.clone(),
+        format!("the dump is not what the source holds now: {counts}. It may be that {}", causes.join("; or that ")),
+        hint,
+    )
+    .exit(ExitKind::Mismatch)
+}
+
+/// The code of a verification that finds the source changed since it was dumped.
+const SOURCE_DIFFERS: &str = "MIG6002";
+
+fn write_manifest(work: &Path, name: &TableName, manifest: &TableManifest) -> Outcome<()> {
     let folder = work.join("manifest");
     std::fs::create_dir_all(&folder).map_err(|e| file_fault("make the folder of the manifests", &folder, &e))?;
     let bytes = serde_json::to_vec_pretty(manifest).map_err(|e| broken(&e.to_string()))?;

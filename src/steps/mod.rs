@@ -58,7 +58,9 @@ impl StepSet for Steps {
                     None => dump::run(context, node, ctx).await,
                 },
                 (_, StepKind::Load) => load::run(context, node, ctx).await,
-                (_, StepKind::Verify) => verify::run(context, node, ctx).await,
+                (_, StepKind::Verify) => {
+                    verify::run(context, node, ctx).await.map_err(|failure| import::explained(context, node, failure))
+                }
                 (_, StepKind::ForeignKeys) => objects::foreign_keys(context, node).await,
                 (_, StepKind::View) => objects::view(context, node).await,
                 (_, StepKind::Report) => report::run(context, node, ctx).await,

@@ -41,6 +41,12 @@ pub(super) const ROWS: &[CodeRow] = &[
         "A file of the dump that `mig import-dump` takes in is torn, was changed, does not unpack, or does not fit its table. Each file is read to its end before anything of it is sent, so nothing of it is on the target. Get it again from where the dump was made, or make the dump again.",
     ),
     row(
+        "MIG6012",
+        Mismatch,
+        "an imported dump is not what the source holds",
+        "The rows of the dump are all on the target, and the source holds others. The source may have been written to since; Dumpling and mydumper write 6 digits of a FLOAT, so that finer values change; Dumpling writes TIMESTAMP values in its session's time zone, and they are read as UTC. The message names the columns. `mig apply` moves every value exactly.",
+    ),
+    row(
         "MIG6010",
         Mismatch,
         "a dump file is not what was dumped",
