@@ -157,6 +157,21 @@ migration "m" {{
         told(&output, 0, &format!("{} {}", program.display(), arguments.join(" ")));
     }
 
+    /// TiDB Lightning, tidb backend, from a folder into the target.
+    fn lightning(&self, folder: &str) {
+        let program = Path::new(&std::env::var_os("MIG_TEST_BIN").expect("run `make test`")).join("tidb-lightning");
+        let env = std::fs::read_to_string(self.target.dir.join("env")).unwrap();
+        let value = |name: &str| env.lines().find_map(|l| l.strip_prefix(name)?.strip_prefix('=')).unwrap().to_owned();
+        let output = Command::new(&program)
+            .current_dir(self.dir.path())
+            .args(["-backend", "tidb", "-tidb-host", "127.0.0.1", "-tidb-user", "root", "-check-requirements=false"])
+            .args(["-tidb-port", &value("PORT"), "-tidb-status", &value("STATUS_PORT"), "-d", folder])
+            .args(["-log-file", "lightning.log", "-enable-checkpoint=false"])
+            .output()
+            .unwrap();
+        told(&output, 0, "tidb-lightning");
+    }
+
     async fn count(&self, server: &Bed, table: &str) -> u64 {
         let mut conn = server.server().connect(&support::write_role()).await.unwrap();
         let rows = conn.query(&format!("SELECT COUNT(*) FROM {}.{table}", self.schema)).await.unwrap();
@@ -400,5 +415,31 @@ async fn what_is_chosen_wrongly_is_told_before_anything_is_touched() {
     std::fs::write(trial.path("trial.mig.hcl"), text.replace(&format!("{}.*", trial.schema), "none.*")).unwrap();
     let said = trial.check(IMPORT, 5);
     assert!(said.contains("MIG2070"), "{said}");
+    trial.end().await;
+}
+
+/// The folder in which mig keeps the dump of the trial's migration.
+const KEPT: &str = ".mig/work/m/dump";
+
+/// What mig dumped, loaded by the real tools: first into a target that lost it, then into a source that lost it. Each
+/// time `mig verify` looks at both servers as they are then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_of_mig_loads_with_lightning_and_with_myloader() {
+    let trial = Trial::new("outward", TABLES).await;
+    trial.check(&["apply", "-auto-approve"], 0);
+
+    trial.target.drop_schema(&trial.schema).await;
+    trial.lightning(KEPT);
+    trial.check(&["verify"], 0);
+    for table in ["kinds", "many", "child", "`odd%.na-schema \"me`", "empty_one", "seen"] {
+        let counts = (trial.count(&trial.source, table).await, trial.count(&trial.target, table).await);
+        assert_eq!(counts.0, counts.1, "by Lightning: {table}");
+    }
+
+    let count = trial.count(&trial.source, "many").await;
+    trial.source.drop_schema(&trial.schema).await;
+    trial.tool(&trial.source, "myloader", &["-d", KEPT, "-t", "2"]);
+    assert_eq!(trial.count(&trial.source, "many").await, count);
+    trial.check(&["verify"], 0);
     trial.end().await;
 }

@@ -61,13 +61,14 @@ pub fn create_table(table: &Table, options: DdlOptions) -> String {
 
 /// The same statement, one column or key a line: for diffs and for reading.
 pub fn create_table_pretty(table: &Table, options: DdlOptions) -> String {
-    let parts = Parts::of(table, options);
-    let mut sql = format!("{} (\n  {}\n) {}", parts.head, parts.lines.join(",\n  "), parts.tail);
-    if !parts.partitioning.is_empty() {
-        sql.push('\n');
-        sql.push_str(&parts.partitioning);
-    }
-    sql
+    Parts::of(table, options).pretty()
+}
+
+/// The same with its foreign keys: for the schema file of a dump, which other tools load with their checks off.
+pub fn create_table_whole(table: &Table, options: DdlOptions) -> String {
+    let mut parts = Parts::of(table, options);
+    parts.lines.extend(table.foreign_keys.iter().map(foreign_key_text));
+    parts.pretty()
 }
 
 /// One `ALTER TABLE … ADD CONSTRAINT` for each foreign key.
@@ -151,6 +152,15 @@ impl Parts {
             clause => partitioning::rendered(clause, true, true),
         };
         Self { head: format!("CREATE TABLE {}", table.name.sql()), lines, tail, partitioning }
+    }
+
+    fn pretty(&self) -> String {
+        let mut sql = format!("{} (\n  {}\n) {}", self.head, self.lines.join(",\n  "), self.tail);
+        if !self.partitioning.is_empty() {
+            sql.push('\n');
+            sql.push_str(&self.partitioning);
+        }
+        sql
     }
 }
 

@@ -27,6 +27,14 @@ pub const METADATA: &str = "metadata";
 /// What the first lines of every schema and data file are.
 pub const HEADER: &str = "/*!40014 SET FOREIGN_KEY_CHECKS=0*/;\n/*!40101 SET NAMES binary*/;\n";
 
+/// What the first lines of a file of rows are. MySQL makes no JSON of text that the session calls binary, so myloader
+/// could not load a file with the usual header; text stands in the file as utf8mb4, and bytes as hexadecimal digits.
+pub fn data_header(columns: &[&Column]) -> String {
+    let json = columns.iter().any(|column| column.data_type == "json");
+    let names = if json { "/*!40101 SET NAMES utf8mb4*/;\n" } else { "" };
+    format!("{HEADER}{names}")
+}
+
 /// How a file of rows is packed. Its name tells: `.sql`, `.sql.gz`, `.sql.zst`; only Dumpling writes `.snappy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Packing {

@@ -14,6 +14,7 @@ use super::part_file::{PartFile, sync_folder};
 use super::runner::fault as file_fault;
 use super::step::StepCtx;
 use crate::formats::chunk::{self, KeyColumn, Range};
+use crate::formats::ddl::{self, DdlOptions};
 use crate::formats::dumpfile::{self, DumpFile, InsertWriter};
 use crate::formats::inputs::DumpInputs;
 use crate::formats::manifest::{self, PartEntry, TableManifest};
@@ -84,7 +85,10 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
             job.whole().await?
         }
     };
-    job.write_schema(&structure.ddl)?;
+    let target = context.target_of(migration)?;
+    let seen = context.seen(&target).cloned().unwrap_or_default();
+    let options = DdlOptions { checks: seen.check_constraints, dialect: seen.flavor.into() };
+    job.write_schema(&ddl::create_table_whole(&structure.target, options))?;
     let manifest = TableManifest {
         format_version: manifest::FORMAT_VERSION,
         table: name.key(),
@@ -410,7 +414,7 @@ impl SinkState {
             writer: InsertWriter::new(&job.table.name.name, (!all).then_some(&names), job.statement_size, forms),
             hasher: RowHasher::new(columns.iter().map(|c| rowhash::canon_of(c)).collect()),
             hash: PartHash::default(),
-            buffer: dumpfile::HEADER.as_bytes().to_vec(),
+            buffer: dumpfile::data_header(&columns).into_bytes(),
             bytes: 0,
             reported: (0, 0),
         }
