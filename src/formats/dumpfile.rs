@@ -91,10 +91,14 @@ impl DumpFile {
         }
     }
 
-    /// Reads [`DumpFile::name`] back, names as they are [`on_disk`]; `None`: no file of ours.
+    /// Reads [`DumpFile::name`] back, names as they are [`on_disk`], of rows also where they are packed; `None`: no file
+    /// of ours.
     pub fn parse(name: &str) -> Option<Self> {
         if name == METADATA {
             return Some(Self::Metadata);
+        }
+        if let (name, Packing::Gzip | Packing::Zstd | Packing::Snappy) = Packing::of(name) {
+            return name.ends_with(".sql").then(|| Self::parse(name))?.filter(|file| matches!(file, Self::Data(..)));
         }
         let stem = name.strip_suffix(".sql")?;
         if let Some(schema) = stem.strip_suffix("-schema-create") {
@@ -380,7 +384,15 @@ mod tests {
             assert_eq!(file.name(), name);
             assert_eq!(DumpFile::parse(name), Some(file));
         }
+        for suffix in ["", ".gz", ".zst", ".snappy"] {
+            let name = format!("shop.a%2Egz.000000007.sql{suffix}");
+            let file = DumpFile::Data(table("shop", "a.gz"), 7);
+            assert_eq!((DumpFile::parse(&name), Packing::of(&name).1.suffix()), (Some(file), suffix));
+        }
         for name in [
+            "metadata.gz",
+            "shop.a-schema.sql.gz",
+            "shop.a.000000007.sql.gz.gz",
             "a.b.c.000000001.sql",
             "a.b.1.sql",
             "a.b.sql",

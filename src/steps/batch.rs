@@ -5,16 +5,15 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
-
 use super::foreign::ForeignRows;
+use super::part_reader;
 use super::runner::fault as file_fault;
 use crate::formats::dumpfile::{self, Cell, InsertReader, InsertWriter, Step, TsvEncoder};
 use crate::formats::inputs::DumpTool;
 use crate::formats::manifest::PartEntry;
 use crate::formats::rowhash::{self, PartHash, RowHasher};
 use crate::formats::structure::Table;
-use crate::words::digest::Digest;
+use crate::words::digest::{Digest, FileSum};
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// Bytes of the file that are read at a time.
@@ -62,7 +61,7 @@ enum Source {
 
 /// A file that mig wrote.
 struct OwnRows {
-    file: File,
+    file: part_reader::Bytes,
     reader: InsertReader,
     piece: Vec<u8>,
 }
@@ -74,7 +73,7 @@ impl BatchReader {
         let source = match tool {
             Some(tool) => Source::Foreign(Box::new(ForeignRows::open(path.clone(), table, tool)?)),
             None => Source::Own(Box::new(OwnRows {
-                file: File::open(&path).map_err(|e| file_fault("open", &path, &e))?,
+                file: part_reader::open(&path, 0).map_err(|e| file_fault("open", &path, &e))?,
                 reader: InsertReader::new(),
                 piece: vec![0; PIECE],
             })),
@@ -170,7 +169,7 @@ impl BatchReader {
                 }
                 Ok(Step::Hungry) => {}
             }
-            let read = file.read(piece).map_err(|e| file_fault("read", path, &e))?;
+            let read = file.read(piece).map_err(|e| part_reader::fault(path, &e))?;
             if read == 0 {
                 reader.end();
             } else {
@@ -225,14 +224,14 @@ pub fn check_file(dir: &Path, part: &PartEntry) -> Outcome<()> {
 /// A file's length and digest, as they stand in the manifest.
 pub fn file_sum(path: &Path) -> Outcome<(u64, Digest)> {
     let mut file = File::open(path).map_err(|e| damaged(path, &e.to_string()))?;
-    let mut sha = Sha256::new();
+    let mut sum = FileSum::default();
     let mut piece = vec![0; PIECE];
     let mut bytes = 0;
     loop {
         match file.read(&mut piece).map_err(|e| file_fault("read", path, &e))? {
-            0 => return Ok((bytes, Digest::of_sha(sha))),
+            0 => return Ok((bytes, sum.digest())),
             read => {
-                sha.update(&piece[..read]);
+                sum.update(&piece[..read]);
                 bytes += read as u64;
             }
         }

@@ -20,6 +20,7 @@ use crate::formats::inputs::DumpInputs;
 use crate::formats::manifest::{self, PartEntry, TableManifest};
 use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash::{self, PartHash, RowHasher};
+use crate::formats::spec::model::Compress;
 use crate::formats::structure::{Column, Table};
 use crate::seams::sql::Fault;
 use crate::think::plan::estimate::AUTO_CHUNK_BYTES;
@@ -40,6 +41,7 @@ struct Job {
     where_: Option<String>,
     statement_size: usize,
     file_size: u64,
+    compress: Compress,
     dir: PathBuf,
 }
 
@@ -59,6 +61,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         where_: inputs.where_.clone(),
         statement_size: usize::try_from(migration.dump.statement_size).unwrap_or(1 << 20),
         file_size: migration.dump.file_size,
+        compress: Compress::of_word(&inputs.compress).ok_or_else(|| broken("an unknown compression"))?,
         dir,
     });
 
@@ -253,7 +256,8 @@ impl Job {
     async fn part_once(&self, number: u32, range: &Range, keys: &[KeyColumn]) -> Outcome<PartEntry> {
         let predicate = chunk::predicate(range, keys).map_err(|e| broken(&e.to_string()))?;
         let name = DumpFile::Data(self.table.name.clone(), u64::from(number)).name();
-        let mut file = PartFile::create(&self.dir, &name)?;
+        let mut file = PartFile::create(&self.dir, &name, self.compress)?;
+        let name = file.name().to_owned();
         let mut sink = Sink::new(self, &mut file);
         self.stream(&predicate, &mut |cells| sink.push(cells)).await?;
         let (hash, negative_zeros) = sink.finish()?;
@@ -278,7 +282,7 @@ impl Job {
                     if open.is_none() {
                         let number = entries.len() as u64 + 1;
                         let name = DumpFile::Data(self.table.name.clone(), number).name();
-                        open = Some((PartFile::create(&self.dir, &name)?, SinkState::new(self)));
+                        open = Some((PartFile::create(&self.dir, &name, self.compress)?, SinkState::new(self)));
                     }
                     match &mut open {
                         Some((file, state)) => state.push(file, cells, &self.ctx, &self.lines.pace),
@@ -305,7 +309,7 @@ impl Job {
         streamed?;
         if open.is_none() && entries.is_empty() {
             let name = DumpFile::Data(self.table.name.clone(), 1).name();
-            open = Some((PartFile::create(&self.dir, &name)?, SinkState::new(self)));
+            open = Some((PartFile::create(&self.dir, &name, self.compress)?, SinkState::new(self)));
         }
         if let Some((file, state)) = open {
             entries.push(self.close(file, state)?);
@@ -388,7 +392,7 @@ pub fn conditions(predicate: &str, where_: Option<&str>) -> String {
 
 /// Writes a small file whole and durably.
 pub fn write_file(dir: &std::path::Path, name: &str, bytes: &[u8]) -> Outcome<()> {
-    let mut file = PartFile::create(dir, name)?;
+    let mut file = PartFile::create(dir, name, Compress::None)?;
     file.write(bytes)?;
     file.commit(dir)?;
     sync_folder(dir)

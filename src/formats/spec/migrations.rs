@@ -368,7 +368,8 @@ fn dump(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Dump> {
     let file_size = fields.size("file_size");
     let statement_size = fields.size("statement_size");
     let chunk_bytes = size_or_auto(&fields, "chunk_bytes");
-    let compress = fields.choice("compress", &[("none", Compress::None)], &["gzip", "zstd"]);
+    let compress =
+        fields.choice("compress", &[("none", Compress::None), ("gzip", Compress::Gzip), ("zstd", Compress::Zstd)], &[]);
     let rate_limit = fields.size("rate_limit");
     let conditions = conditions(evaluator, &fields);
     let keep = fields.flag("keep");

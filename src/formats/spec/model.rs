@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use crate::formats::dumpfile::Packing;
 use crate::words::diag::Place;
 use crate::words::secret::Secret;
 
@@ -152,6 +153,27 @@ pub enum Compress {
     None,
     Gzip,
     Zstd,
+}
+
+impl Compress {
+    /// The word of the spec, as a dump's inputs hold it.
+    pub fn of_word(word: &str) -> Option<Self> {
+        match word {
+            "none" => Some(Self::None),
+            "gzip" => Some(Self::Gzip),
+            "zstd" => Some(Self::Zstd),
+            _ => None,
+        }
+    }
+
+    /// How files of data are packed.
+    pub fn packing(self) -> Packing {
+        match self {
+            Self::None => Packing::Plain,
+            Self::Gzip => Packing::Gzip,
+            Self::Zstd => Packing::Zstd,
+        }
+    }
 }
 
 /// Sizes in bytes.

@@ -405,7 +405,7 @@ fn a_migration_says_what_is_wrong_with_it() {
         ("  gates {\n    rule \"MIG2107\" {\n    }\n  }", "MIG1107", "5:5", "`action` is missing"),
         ("  dump { engine = \"dumpling\" }", "MIG1120", "4:19", "This version has: native."),
         ("  dump { format = \"csv\" }", "MIG1120", "4:19", "not part of this version"),
-        ("  dump { compress = \"zstd\" }", "MIG1120", "4:21", "not part of this version"),
+        ("  dump { compress = \"snappy\" }", "MIG1202", "4:21", "\"gzip\", \"zstd\""),
         ("  dump { disk_limit = \"1GiB\" }", "MIG1120", "4:10", "not part of this version"),
         ("  dump { file_size = \"256MB\" }", "MIG1203", "4:22", "\"256MiB\""),
         ("  dump { file_size = 256 }", "MIG1203", "4:22", "\"256MiB\""),
