@@ -12,6 +12,8 @@ use mig::formats::spec::model::TlsMode;
 use mig::hosts::mysql;
 use mig::seams::sql::Role;
 use mig::words::error::Retry;
+use support::proxy::Fault::Silence;
+use support::proxy::{Proxy, Toward};
 use support::{Bed, write_role};
 
 #[tokio::test]
@@ -308,5 +310,60 @@ async fn a_second_statement_is_never_sent() {
         let mut conn = bed.server().connect(&write_role()).await.unwrap();
         let fault = conn.execute("SELECT 1; SELECT 2").await.unwrap_err();
         assert!(!fault.lost && fault.number.is_none(), "{fault:?}");
+    }
+}
+
+/// What a silent line is met by.
+#[derive(Clone, Copy, Debug)]
+enum Asked {
+    /// One that takes longer than a line may be silent.
+    Long,
+    /// Its text does not reach the server.
+    Unheard,
+    /// Its answer does not reach us.
+    Unanswered,
+    /// Its rows stop coming.
+    Rows,
+}
+
+#[tokio::test]
+async fn a_line_that_went_silent_is_given_up_and_a_statement_that_takes_long_is_not() {
+    let mut trials = Vec::new();
+    for bed in ["MIG_TEST_MYSQL", "MIG_TEST_TIDB", "MIG_TEST_MARIADB"] {
+        for asked in [Asked::Long, Asked::Unheard, Asked::Unanswered, Asked::Rows] {
+            // TiDB does not tell that it is stuck in sending: ten minutes would have to pass.
+            let told = !(matches!(asked, Asked::Rows) && bed == "MIG_TEST_TIDB");
+            if let Some(bed) = Bed::of(bed).filter(|_| told) {
+                trials.push(silent(bed, asked));
+            }
+        }
+    }
+    futures::future::join_all(trials).await;
+}
+
+async fn silent(bed: Bed, asked: Asked) {
+    let proxy = Proxy::to(bed.config().port);
+    let mut config = bed.config();
+    config.port = proxy.port;
+    let mut conn = mysql::server(&config, &bed.dir).unwrap().connect(&Role::Read).await.unwrap();
+    let (sql, fault) = match asked {
+        Asked::Long => ("SELECT SLEEP(20), 'done'", None),
+        Asked::Unheard => ("SELECT 1, 'done'", Some(Silence { toward: Toward::Server, after: 0 })),
+        Asked::Unanswered => ("SELECT SLEEP(3), 'done'", Some(Silence { toward: Toward::Client, after: 0 })),
+        Asked::Rows => (
+            "WITH RECURSIVE s AS (SELECT 1 n UNION ALL SELECT n + 1 FROM s WHERE n < 900) \
+             SELECT REPEAT('x', 50000) FROM s",
+            Some(Silence { toward: Toward::Client, after: 1 << 20 }),
+        ),
+    };
+    proxy.arm(Vec::from_iter(fault).as_slice());
+    let began = Instant::now();
+    let got = conn.stream(sql, &mut |_| ControlFlow::Continue(())).await;
+    let seconds = began.elapsed().as_secs();
+    let what = format!("{}: {asked:?} after {seconds} s: {got:?}", bed.kind);
+    println!("{what}");
+    match asked {
+        Asked::Long => assert_eq!(got, Ok(1), "{what}"),
+        _ => assert!(got.unwrap_err().lost && (10..60).contains(&seconds), "{what}"),
     }
 }

@@ -6,6 +6,7 @@ mod faults;
 mod session;
 mod statement;
 mod tls;
+mod watch;
 
 use std::collections::BTreeSet;
 use std::ops::ControlFlow;
@@ -27,6 +28,7 @@ use crate::seams::sql::{Cell, Connection, Done, Fault, OnChange, OnRow, Role, Ro
 use crate::words::error::Outcome;
 
 use faults::{Place, fault_of};
+use watch::{Moves, Watch};
 
 /// How long a server has to take a connection: TCP, TLS, log-in and the session's set-up together.
 const CONNECT_TIME: Duration = Duration::from_secs(10);
@@ -107,7 +109,8 @@ impl MysqlServer {
 
     async fn open(&self, role: &Role) -> Outcome<MysqlConnection> {
         let conn = self.log_in().await?;
-        let mut connection = MysqlConnection { conn: Some(conn), mid_answer: false };
+        let watch = Arc::new(Watch::over(&conn));
+        let mut connection = MysqlConnection { conn: Some(conn), watch, mid_answer: false };
         let known = self
             .variables
             .get_or_try_init(|| session::known_variables(&mut connection))
@@ -157,6 +160,7 @@ impl Server for MysqlServer {
 /// One session. `conn` is only ever absent while it is dropped.
 struct MysqlConnection {
     conn: Option<Conn>,
+    watch: Arc<Watch>,
     /// An answer was begun and not read to its end (an early `Break`, a dropped future): the session is of no use.
     mid_answer: bool,
 }
@@ -204,6 +208,7 @@ impl MysqlConnection {
 
     /// The count of rows, and whether the answer was read to its end.
     async fn stream_rows(&mut self, sql: &str, on_row: &mut OnRow<'_>) -> Result<(u64, bool), Fault> {
+        let watch = self.watch.clone();
         let mut answer = self.ask(sql).await?;
         let mut count = 0;
         let mut room: Vec<Option<&[u8]>> = Vec::with_capacity(answer.columns_ref().len());
@@ -211,6 +216,7 @@ impl MysqlConnection {
             let mut cells = emptied(room);
             borrow_cells(&row, &mut cells)?;
             let go_on = on_row(&cells);
+            watch.moved();
             room = emptied(cells);
             count += 1;
             if go_on == ControlFlow::Break(()) {
@@ -225,7 +231,7 @@ impl MysqlConnection {
 impl Connection for MysqlConnection {
     fn query<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, Result<Rows, Fault>> {
         async move {
-            let result = self.query_whole(sql).await;
+            let result = self.watch.clone().watch(Moves::Nothing, self.query_whole(sql)).await;
             self.ended(result)
         }
         .boxed()
@@ -233,7 +239,7 @@ impl Connection for MysqlConnection {
 
     fn execute<'a>(&'a mut self, sql: &'a str) -> BoxFuture<'a, Result<Done, Fault>> {
         async move {
-            let result = self.execute_whole(sql).await;
+            let result = self.watch.clone().watch(Moves::Nothing, self.execute_whole(sql)).await;
             self.ended(result)
         }
         .boxed()
@@ -241,7 +247,7 @@ impl Connection for MysqlConnection {
 
     fn stream<'a>(&'a mut self, sql: &'a str, on_row: &'a mut OnRow<'_>) -> BoxFuture<'a, Result<u64, Fault>> {
         async move {
-            let result = self.stream_rows(sql, on_row).await;
+            let result = self.watch.clone().watch(Moves::Rows, self.stream_rows(sql, on_row)).await;
             let (count, whole) = self.ended(result)?;
             self.mid_answer = !whole;
             Ok(count)
@@ -251,19 +257,21 @@ impl Connection for MysqlConnection {
 
     fn load_data<'a>(&'a mut self, sql: &'a str, data: Vec<u8>) -> BoxFuture<'a, Result<Done, Fault>> {
         async move {
+            let watch = self.watch.clone();
             if let Some(conn) = self.conn.as_mut() {
                 // The server's request for a file is answered with these bytes and nothing else, whatever name it asks
                 // for: no path is ever opened.
                 conn.set_infile_handler(async move {
-                    Ok(stream::unfold((data, 0), |(data, at)| async move {
+                    Ok(stream::unfold((data, 0, watch), |(data, at, watch)| async move {
+                        watch.moved();
                         let end = data.len().min(at + INFILE_CHUNK);
                         let chunk = data.get(at..end).filter(|chunk| !chunk.is_empty())?.to_vec();
-                        Some((Ok(chunk.into()), (data, end)))
+                        Some((Ok(chunk.into()), (data, end, watch)))
                     })
                     .boxed())
                 });
             }
-            let result = self.execute_whole(sql).await;
+            let result = self.watch.clone().watch(Moves::Content, self.execute_whole(sql)).await;
             if let (Err(_), Some(conn)) = (&result, self.conn.as_mut()) {
                 // A handler that was not asked must not answer a later statement.
                 conn.set_infile_handler(async {

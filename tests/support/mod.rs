@@ -1,6 +1,8 @@
 //! Real servers for tests: where they are, a session as root, a schema for each test.
 #![allow(dead_code)]
 
+pub mod proxy;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -53,7 +55,8 @@ impl Bed {
         assert!(output.status.success(), "server {verb}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
-    fn of(variable: &str) -> Option<Self> {
+    /// The server whose folder the variable names, where it runs.
+    pub fn of(variable: &str) -> Option<Self> {
         Self::at(PathBuf::from(std::env::var_os(variable)?))
     }
 
