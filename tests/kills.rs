@@ -1,0 +1,342 @@
+//! A migration that is killed again and again, and whose lines go bad, ends with every row once: SIGKILL at random
+//! instants of dump, load and verify, faults of the connections to either server, kills of the target. One table has a
+//! key, one has none.
+//!
+//! `MIG_KILLS=100 cargo test --test kills` strikes so often, shared out among the tests; `MIG_SEED=…`, printed by each
+//! run, draws the same strikes again. `MIG_KILLS_LIGHTNING=1` also kills TiDB Lightning, which moves the same table, and
+//! prints how many rows are then there twice: no assertion, a comparison.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+use support::proxy::{Fault, Proxy};
+use support::{Bed, texts};
+
+/// Rows of each table.
+const ROWS: u64 = 12_000;
+/// About what a whole journey sends over a line.
+const BYTES: u64 = 3 << 20;
+/// No run may take longer: a line that has gone silent is found out long before.
+const LONGEST_RUN: Duration = Duration::from_secs(300);
+
+/// One migration: its folder, its two servers, and the lines to them.
+struct Journey {
+    dir: tempfile::TempDir,
+    schema: String,
+    ledger: String,
+    source: Bed,
+    target: Bed,
+    to_source: Proxy,
+    to_target: Proxy,
+    random: StdRng,
+    /// How long a run takes that nothing strikes.
+    calm: Duration,
+    strikes: u32,
+    runs: u32,
+}
+
+impl Journey {
+    /// `dump` and `load` are lines of the spec's blocks of that name.
+    async fn new(name: &str, target: Bed, dump: &str, load: &str) -> Self {
+        let seed = number("MIG_SEED").unwrap_or(20_260_101);
+        println!("{name}: MIG_SEED={seed} MIG_KILLS={}", number("MIG_KILLS").unwrap_or(DEFAULT_KILLS));
+        let numbers = format!(
+            "(WITH RECURSIVE s AS (SELECT 1 n UNION ALL SELECT n + 1 FROM s WHERE n < {ROWS}) SELECT n FROM s) q"
+        );
+        let source = Bed::mysql();
+        let schema = source
+            .schema(
+                &format!("kills_{name}"),
+                &[
+                    "SET SESSION cte_max_recursion_depth = 1000000",
+                    "CREATE TABLE keyed (id INT PRIMARY KEY, v VARCHAR(200), d DECIMAL(20,6)) COLLATE utf8mb4_bin",
+                    &format!("INSERT INTO keyed SELECT n, CONCAT('é\\t', SHA2(n, 256), n), n / 7 FROM {numbers}"),
+                    "CREATE TABLE keyless (n INT, b VARCHAR(200)) COLLATE utf8mb4_general_ci",
+                    &format!("INSERT INTO keyless SELECT n, CONCAT('tab\\t', SHA2(n % 70, 256)) FROM {numbers}"),
+                ],
+            )
+            .await;
+        let ledger = format!("ml_{schema}");
+        target.drop_schema(&schema).await;
+        target.drop_schema(&ledger).await;
+        let (to_source, to_target) = (Proxy::to(source.config().port), Proxy::to(target.config().port));
+        let kind = if target.kind == "tidb" { "tidb" } else { "mysql" };
+        let spec = format!(
+            r#"
+source "mysql" "from" {{
+  host     = "127.0.0.1"
+  port     = {}
+  username = "root"
+  tls {{
+    mode = "disabled"
+  }}
+}}
+target "{kind}" "to" {{
+  host          = "127.0.0.1"
+  port          = {}
+  username      = "root"
+  ledger_schema = "{ledger}"
+  tls {{
+    mode = "disabled"
+  }}
+}}
+migration "m" {{
+  source = source.mysql.from
+  target = target.{kind}.to
+  tables = ["{schema}.*"]
+  gates {{
+    # Other tests write to the same server.
+    accept_unproven = ["writes_stopped"]
+  }}
+  dump {{
+    chunk_bytes = "64KiB"
+    file_size   = "256KiB"
+    {dump}
+  }}
+  load {{
+    batch_bytes = "32KiB"
+    {load}
+  }}
+}}
+"#,
+            to_source.port, to_target.port,
+        );
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::write(dir.path().join("trial.mig.hcl"), spec).unwrap();
+        let random = StdRng::seed_from_u64(seed ^ name.bytes().fold(0, |sum, byte| sum * 31 + u64::from(byte)));
+        let mut journey = Self {
+            dir,
+            schema,
+            ledger,
+            source,
+            target,
+            to_source,
+            to_target,
+            random,
+            calm: Duration::ZERO,
+            strikes: 0,
+            runs: 0,
+        };
+        let began = Instant::now();
+        journey.ends(&[]);
+        journey.calm = began.elapsed();
+        println!("{name}: nothing struck, a run took {:.1} s", journey.calm.as_secs_f64());
+        journey.assert_every_row_once().await;
+        journey.forget().await;
+        journey
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn start(&mut self, more: &[&str]) -> Child {
+        self.runs += 1;
+        let log = std::fs::File::create(self.path(&format!("run.{}.log", self.runs))).unwrap();
+        Command::new(env!("CARGO_BIN_EXE_mig"))
+            .current_dir(self.dir.path())
+            .args(["apply", "-auto-approve"])
+            .args(more)
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap()
+    }
+
+    /// What the last run said.
+    fn said(&self) -> String {
+        std::fs::read_to_string(self.path(&format!("run.{}.log", self.runs))).unwrap()
+    }
+
+    /// Waits for the run's end.
+    fn wait(&self, mut child: Child) -> ExitStatus {
+        let began = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                return status;
+            }
+            if began.elapsed() > LONGEST_RUN {
+                child.kill().unwrap();
+                child.wait().unwrap();
+                panic!("the run hangs\n{}", self.said());
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// A run that nothing strikes comes to its end.
+    fn ends(&mut self, more: &[&str]) {
+        let child = self.start(more);
+        let status = self.wait(child);
+        assert_eq!(status.code(), Some(0), "{}", self.said());
+    }
+
+    /// One run under fire. True when it came to its end all the same.
+    fn struck(&mut self, more: &[&str]) -> bool {
+        let within = self.calm.mul_f64(1.2);
+        let mut armed = [Vec::new(), Vec::new()];
+        // Kill, bad lines, or both.
+        let kind = self.random.random_range(0..10);
+        if kind >= 5 {
+            for _ in 0..self.random.random_range(1..=3) {
+                armed[self.random.random_range(0..2)].push(Fault::random(&mut self.random, BYTES));
+            }
+        }
+        self.to_source.arm(&armed[0]);
+        self.to_target.arm(&armed[1]);
+        let killed = (kind < 7).then(|| within.mul_f64(self.random.random()));
+        let began = Instant::now();
+        let mut child = self.start(more);
+        let mut happened = Vec::new();
+        if let Some(after) = killed {
+            std::thread::sleep(after);
+            if child.try_wait().unwrap().is_none() {
+                child.kill().unwrap();
+                happened.push(format!("killed after {:.2} s in {}", after.as_secs_f64(), self.phase()));
+            }
+        }
+        let status = self.wait(child);
+        self.to_source.arm(&[]);
+        self.to_target.arm(&[]);
+        for (line, proxy) in [("source", &self.to_source), ("target", &self.to_target)] {
+            happened.extend(proxy.fired().into_iter().map(|fault| format!("{line}: {fault}")));
+        }
+        let code = status.code();
+        println!("  run {}, {:.1} s: {} -> {code:?}", self.runs, began.elapsed().as_secs_f64(), happened.join("; "));
+        self.strikes += happened.len() as u32;
+        // A fault is either lived with or ends the run in order; 5 where a gate could not look.
+        assert!(matches!(code, None | Some(0 | 1 | 5)), "{}", self.said());
+        assert!(!happened.is_empty() || code == Some(0), "{}", self.said());
+        code == Some(0)
+    }
+
+    /// Which kinds of steps had begun and not ended when the journal was written last.
+    fn phase(&self) -> String {
+        let journal = std::fs::read_to_string(self.path("mig.migstate.journal")).unwrap_or_default();
+        let mut running = BTreeMap::new();
+        for frame in journal.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok()) {
+            for record in frame["records"].as_array().unwrap() {
+                for (what, of) in record.as_object().into_iter().flatten() {
+                    let addr = of["addr"].as_str().unwrap_or_default().to_owned();
+                    match what.as_str() {
+                        "start" => drop(running.insert(addr, of["kind"].as_str().unwrap_or_default().to_owned())),
+                        "done" | "failed" => drop(running.remove(&addr)),
+                        _ => {}
+                    }
+                }
+            }
+        }
+        let kinds: BTreeSet<String> = running.into_values().collect();
+        if kinds.is_empty() { "no step".to_owned() } else { Vec::from_iter(kinds).join("+") }
+    }
+
+    /// Runs under fire until `strikes` more have hit, over as many journeys as that takes; each is looked at.
+    async fn under_fire(&mut self, strikes: u32) {
+        let aim = self.strikes + strikes;
+        let mut journeys = 1;
+        while self.strikes < aim {
+            if self.struck(&[]) && self.strikes < aim {
+                self.assert_every_row_once().await;
+                self.forget().await;
+                journeys += 1;
+            }
+        }
+        println!("{} strikes in {} runs of {journeys} journeys", self.strikes, self.runs);
+        self.ends(&[]);
+        self.assert_every_row_once().await;
+    }
+
+    async fn ask(&self, bed: &Bed, sql: &str) -> Vec<Vec<String>> {
+        let sql = sql.replace("DB", &self.schema);
+        let mut connection = bed.server().connect(&support::write_role()).await.unwrap();
+        texts(&connection.query(&sql).await.unwrap_or_else(|fault| panic!("{sql}: {fault}")))
+    }
+
+    /// By queries of the test's own: none lost, none twice, all the same; and the certificate and the folder say so.
+    async fn assert_every_row_once(&self) {
+        for (table, key) in [("keyed", "id"), ("keyless", "n")] {
+            let twice = format!("SELECT {key}, COUNT(*) FROM DB.{table} GROUP BY {key} HAVING COUNT(*) > 1 LIMIT 5");
+            assert_eq!(self.ask(&self.target, &twice).await, Vec::<Vec<String>>::new(), "{table}: rows twice");
+            let count = format!("SELECT COUNT(*), COUNT(DISTINCT {key}), MIN({key}), MAX({key}) FROM DB.{table}");
+            let expected: Vec<String> = [ROWS, ROWS, 1, ROWS].iter().map(u64::to_string).collect();
+            assert_eq!(self.ask(&self.target, &count).await, [expected], "{table}: rows lost");
+        }
+        for sql in [
+            "SELECT SUM(CRC32(CONCAT_WS('/', id, v, d))) FROM DB.keyed",
+            "SELECT SUM(CRC32(CONCAT_WS('/', n, b))) FROM DB.keyless",
+        ] {
+            assert_eq!(self.ask(&self.source, sql).await, self.ask(&self.target, sql).await, "{sql}");
+        }
+        let certificate = std::fs::read(self.path("mig.migstate.m.certificate.json")).unwrap();
+        let certificate: serde_json::Value = serde_json::from_slice(&certificate).unwrap();
+        let tables = certificate["tables"].as_array().unwrap();
+        assert_eq!(tables.len(), 2, "{certificate:#}");
+        for table in tables {
+            assert_eq!(table["equal"], true, "{certificate:#}");
+        }
+        assert!(!self.path("mig.migstate.journal").exists());
+        let state = std::fs::read(self.path("mig.migstate")).unwrap();
+        serde_json::from_slice::<serde_json::Value>(&state).unwrap();
+        let stray: Vec<PathBuf> =
+            walk(self.dir.path()).into_iter().filter(|file| file.extension().is_some_and(|e| e == "part")).collect();
+        assert_eq!(stray, Vec::<PathBuf>::new());
+    }
+
+    /// As if nothing had been moved.
+    async fn forget(&self) {
+        self.target.drop_schema(&self.schema).await;
+        self.target.drop_schema(&self.ledger).await;
+        std::fs::remove_dir_all(self.path(".mig")).unwrap();
+        for file in walk(self.dir.path()) {
+            if file.file_name().is_some_and(|name| name.to_string_lossy().starts_with("mig.migstate")) {
+                std::fs::remove_file(file).unwrap();
+            }
+        }
+    }
+
+    async fn end(self) {
+        self.source.drop_schema(&self.schema).await;
+        self.target.drop_schema(&self.schema).await;
+        self.target.drop_schema(&self.ledger).await;
+    }
+}
+
+const DEFAULT_KILLS: u64 = 14;
+
+/// How often this test strikes: its share in a hundred.
+fn kills(share: u64) -> u32 {
+    (number("MIG_KILLS").unwrap_or(DEFAULT_KILLS) * share).div_ceil(100) as u32
+}
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+/// Every file below a folder.
+fn walk(dir: &Path) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(dir).unwrap().flatten() {
+        if entry.path().is_dir() {
+            files.extend(walk(&entry.path()));
+        } else {
+            files.push(entry.path());
+        }
+    }
+    files
+}
+
+#[tokio::test]
+async fn kills_and_bad_lines_lose_no_row_and_double_none() {
+    let mut journey = Journey::new("files", Bed::tidb(), "", "").await;
+    journey.under_fire(kills(100)).await;
+    journey.end().await;
+}
