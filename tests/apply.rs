@@ -236,6 +236,29 @@ async fn a_plan_file_resumes_its_own_run() {
 }
 
 #[tokio::test]
+async fn a_target_is_done_with_what_it_needs_and_the_rest_is_left_for_later() {
+    let trial = Trial::new("targets").await;
+    let dump = format!("-target=migration.m.dump[\"{}.keyed\"]", trial.schema);
+    trial.run(&["apply", "-auto-approve", &dump], 0, "not of the whole spec");
+    let sql = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = 'DB'";
+    assert_eq!(trial.ask(&trial.target, sql).await, "1");
+    let state = trial.run(&["state", "list"], 0, "");
+    assert!(state.contains("dump[") && !state.contains("load["), "{state}");
+    trial.run(&["plan", &dump, "-detailed-exitcode"], 0, "No changes");
+    trial.run(&["plan", "-target=migration.other"], 1, "names no step of this spec");
+    trial.run(&["plan", "-destroy", &dump], 1, "does not go with -destroy");
+    // A plan file keeps its own -target: what is applied is what was reviewed.
+    let table = format!("-target=migration.m.table[\"{}.keyless\"]", trial.schema);
+    trial.run(&["plan", &table, "-out=p"], 0, "Saved");
+    trial.run(&["apply", "p"], 0, "");
+    assert_eq!(trial.ask(&trial.target, sql).await, "2");
+    trial.run(&["apply", "-auto-approve"], 0, "");
+    trial.assert_equal().await;
+    trial.run(&["plan", "-detailed-exitcode"], 0, "No changes");
+    trial.end().await;
+}
+
+#[tokio::test]
 async fn a_plan_that_is_not_what_was_reviewed_is_refused_and_nothing_is_touched() {
     let trial = Trial::new("stale").await;
     trial.run(&["plan", "-out=p"], 0, "Saved");

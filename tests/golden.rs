@@ -85,7 +85,15 @@ fn recording() -> World {
 
 fn planned(spec: &Spec, world: &World) -> PlanFile {
     let replace = BTreeSet::new();
-    let question = Question { spec, state: None, world, mode: Mode::Apply, replace: &replace, drop_target_data: false };
+    let question = Question {
+        spec,
+        state: None,
+        world,
+        mode: Mode::Apply,
+        replace: &replace,
+        drop_target_data: false,
+        targets: &[],
+    };
     let (body, estimates) = plan(&question).unwrap();
     plan_seal::seal(plan_seal::header("2026-01-05T10:00:00.000Z", 72 * 3600), body, estimates)
 }

@@ -29,7 +29,8 @@ fn quickstart() -> (Spec, World) {
 
 fn planned(spec: &Spec, world: &World, state: Option<&State>, replace: &[StepAddr]) -> Body {
     let replace: BTreeSet<StepAddr> = replace.iter().cloned().collect();
-    let question = Question { spec, state, world, mode: Mode::Apply, replace: &replace, drop_target_data: false };
+    let question =
+        Question { spec, state, world, mode: Mode::Apply, replace: &replace, drop_target_data: false, targets: &[] };
     plan(&question).unwrap().0
 }
 

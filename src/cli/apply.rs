@@ -72,7 +72,7 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
             plan
         }
         None => {
-            let plan = session.plan(state.as_ref(), &world, Mode::Apply, &replace, false)?;
+            let plan = session.plan(state.as_ref(), &world, Mode::Apply, &replace, false, &args.target)?;
             if !args.json {
                 print(&screen::plan::text(&plan, style));
             }
@@ -204,7 +204,7 @@ fn check_world(
     replace: &BTreeSet<StepAddr>,
 ) -> Outcome<()> {
     let resumes = state.and_then(|s| s.open_run.as_ref()).is_some_and(|open| open.plan_digest == plan.digest);
-    let now = session.plan(state, world, Mode::Apply, replace, false)?.body;
+    let now = session.plan(state, world, Mode::Apply, replace, false, &plan.body.targets)?.body;
     let (then, here) = (&plan.body.observed, &now.observed);
     let mut servers = Vec::new();
     let mut moved = Vec::new();

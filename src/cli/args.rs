@@ -105,6 +105,9 @@ pub struct Plan {
     /// Do a step again although nothing changed.
     #[arg(long, value_name = "ADDR")]
     pub replace: Vec<String>,
+    /// Only this step, or all under this address, and what they need.
+    #[arg(long, value_name = "ADDR")]
+    pub target: Vec<String>,
     /// Steps that run at once (apply's; a plan takes and ignores it).
     #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
     pub parallelism: usize,
@@ -134,6 +137,9 @@ pub struct Apply {
     /// Do a step again although nothing changed.
     #[arg(long, value_name = "ADDR")]
     pub replace: Vec<String>,
+    /// Only this step, or all under this address, and what they need.
+    #[arg(long, value_name = "ADDR")]
+    pub target: Vec<String>,
     /// Steps that run at once.
     #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
     pub parallelism: usize,

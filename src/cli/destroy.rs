@@ -20,7 +20,7 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
         return Ok(ExitKind::Success);
     };
     let world = World::default();
-    let plan = session.plan(Some(&state), &world, Mode::Destroy, &Default::default(), args.drop_target_data)?;
+    let plan = session.plan(Some(&state), &world, Mode::Destroy, &Default::default(), args.drop_target_data, &[])?;
     if !args.json {
         print(&screen::plan::text(&plan, style));
     }

@@ -21,6 +21,7 @@ pub async fn run(global: &Global, args: &ImportDump, style: Style) -> Outcome<Ex
         confirm: args.confirm.clone(),
         json: args.json,
         replace: args.replace.clone(),
+        target: Vec::new(),
         parallelism: args.parallelism,
         input: args.input,
         show_keys: args.show_keys,

@@ -13,7 +13,15 @@ use crate::words::error::{ExitKind, Failure, Outcome};
 pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind> {
     let session = Session::open(global, &args.variables)?;
     let replace = addresses("-replace", &args.replace)?;
-    let plan = make(&session, args.destroy, args.drop_target_data, &replace).await?;
+    if args.destroy && !args.target.is_empty() {
+        return Err(Failure::new(
+            "MIG1002",
+            "read the arguments",
+            "-target does not go with -destroy",
+            "Leave one of them out: what is destroyed is all of the scaffolding.",
+        ));
+    }
+    let plan = make(&session, args.destroy, args.drop_target_data, &replace, &args.target).await?;
     if args.json {
         let value = screen::plan::json(&plan);
         print(&format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default()));
@@ -35,15 +43,16 @@ pub async fn make(
     destroy: bool,
     drop_target_data: bool,
     replace: &std::collections::BTreeSet<crate::words::addr::StepAddr>,
+    targets: &[String],
 ) -> Outcome<PlanFile> {
     let state = session.state()?;
     if destroy {
         let world = Default::default();
-        return session.plan(state.as_ref(), &world, Mode::Destroy, replace, drop_target_data);
+        return session.plan(state.as_ref(), &world, Mode::Destroy, replace, drop_target_data, &[]);
     }
     let servers = session.servers()?;
     let world = session.observe(&servers, state.as_ref(), replace).await;
-    session.plan(state.as_ref(), &world, Mode::Apply, replace, false)
+    session.plan(state.as_ref(), &world, Mode::Apply, replace, false, targets)
 }
 
 fn exit(plan: &PlanFile, detailed: bool) -> ExitKind {

@@ -195,9 +195,10 @@ impl Session {
         mode: Mode,
         replace: &std::collections::BTreeSet<StepAddr>,
         drop_target_data: bool,
+        targets: &[String],
     ) -> Outcome<PlanFile> {
         let (mut body, estimates) =
-            plan(&Question { spec: &self.spec, state, world, mode, replace, drop_target_data })?;
+            plan(&Question { spec: &self.spec, state, world, mode, replace, drop_target_data, targets })?;
         body.diagnostics.extend(self.warnings.iter().cloned());
         let header = plan_seal::header(&self.clock.now(), self.spec.plan_lifetime_seconds);
         Ok(plan_seal::seal(header, body, estimates))

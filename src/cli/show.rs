@@ -33,7 +33,7 @@ pub async fn graph(global: &Global, args: &Graph) -> Outcome<ExitKind> {
         Some(path) => read_plan(path)?,
         None => {
             let session = Session::open(global, &args.variables)?;
-            super::plan::make(&session, false, false, &Default::default()).await?
+            super::plan::make(&session, false, false, &Default::default(), &[]).await?
         }
     };
     print(&screen::graph::dot(&plan));

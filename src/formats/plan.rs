@@ -52,6 +52,9 @@ pub struct Body {
     pub diagnostics: Vec<Diagnostic>,
     /// A gate refuses: applying it exits 5 and starts nothing.
     pub blocked: bool,
+    /// What `-target` named; empty: the plan is of the whole spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -40,6 +40,7 @@ pub(in crate::screen) fn empty() -> PlanFile {
             changes: Vec::new(),
             diagnostics: Vec::new(),
             blocked: false,
+            targets: Vec::new(),
         },
         estimates: Estimates::default(),
         digest,

@@ -185,6 +185,11 @@ impl StepAddr {
         TableName::parse_key(self.key.as_deref()?)
     }
 
+    /// Whether it is `other`, or a step under it where `other` has no key: `migration.shop` has all of that migration.
+    pub fn is_under(&self, other: &Self) -> bool {
+        self == other || (other.key.is_none() && self.words.starts_with(&other.words))
+    }
+
     /// Reads an address back from its text; `None` where the text is none.
     pub fn parse(text: &str) -> Option<Self> {
         let (head, key) = match text.split_once('[') {

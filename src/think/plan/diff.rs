@@ -18,11 +18,17 @@ use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
 use crate::words::error::{Failure, Outcome};
 
-/// Decides every step's action.
+/// Decides every step's action. `targeted`: the wanted steps are not all of the spec's, so nothing is forgotten.
 ///
 /// # Errors
 /// A cycle; an address in `replace` that is no step.
-pub fn settle(wanted: Desired, state: &State, world: &World, replace: &BTreeSet<StepAddr>) -> Outcome<Settled> {
+pub fn settle(
+    wanted: Desired,
+    state: &State,
+    world: &World,
+    replace: &BTreeSet<StepAddr>,
+    targeted: bool,
+) -> Outcome<Settled> {
     let Desired { nodes, edges, rewrites, diagnostics, unknown, filters, .. } = wanted;
     let mut graph = graph::arrange(nodes, edges)?;
     check_replace(&graph, replace)?;
@@ -47,7 +53,7 @@ pub fn settle(wanted: Desired, state: &State, world: &World, replace: &BTreeSet<
         decided.insert(node.addr.clone(), decision);
     }
     keep_files_for_loads(&graph, state, world, &mut decided);
-    let evaluated = mark_gates(&graph, &parents, &mut decided);
+    let evaluated = mark_gates(&graph, &parents, &mut decided, targeted);
 
     let mut changes = Vec::new();
     for node in &mut graph.nodes {
@@ -64,7 +70,9 @@ pub fn settle(wanted: Desired, state: &State, world: &World, replace: &BTreeSet<
             });
         }
     }
-    forget(&mut graph, &mut changes, state, &unknown, &filters);
+    if !targeted {
+        forget(&mut graph, &mut changes, state, &unknown, &filters);
+    }
     Ok(Settled { graph, changes, diagnostics: with_identity(diagnostics, state, world), evaluated })
 }
 
@@ -337,6 +345,7 @@ fn mark_gates(
     graph: &Graph,
     parents: &BTreeMap<&StepAddr, Vec<(&StepAddr, EdgeKind)>>,
     decided: &mut BTreeMap<StepAddr, (Action, String)>,
+    targeted: bool,
 ) -> BTreeSet<StepAddr> {
     let mut needed: BTreeSet<StepAddr> = BTreeSet::new();
     for node in graph.nodes.iter().rev() {
@@ -350,7 +359,8 @@ fn mark_gates(
         graph.nodes.iter().filter(|n| n.kind == StepKind::Report).filter_map(|n| n.addr.migration()).collect();
     let mut evaluated = BTreeSet::new();
     for node in &graph.nodes {
-        let lone = node.kind == StepKind::Gate && !node.addr.migration().is_some_and(|m| with_steps.contains(m));
+        let lone =
+            !targeted && node.kind == StepKind::Gate && !node.addr.migration().is_some_and(|m| with_steps.contains(m));
         if let Some(entry) = decided.get_mut(&node.addr).filter(|(action, _)| *action == Action::Evaluate) {
             if needed.contains(&node.addr) || lone {
                 if node.kind == StepKind::Gate {

@@ -8,6 +8,7 @@ pub mod desired;
 pub mod destroy;
 pub mod diff;
 pub mod estimate;
+pub mod target;
 
 use std::collections::BTreeSet;
 
@@ -31,12 +32,14 @@ pub struct Question<'a> {
     pub replace: &'a BTreeSet<StepAddr>,
     /// With [`Mode::Destroy`]: also the tables that this lineage created.
     pub drop_target_data: bool,
+    /// `-target=ADDR`: only these steps and what they need; empty: every step.
+    pub targets: &'a [String],
 }
 
 /// Makes the plan.
 ///
 /// # Errors
-/// A cycle in the graph, an address of `-replace` that is no step. What the world lacks is in the body (`blocked`,
+/// A cycle in the graph, an address of `-replace` or `-target` that is no step. What the world lacks is in the body (`blocked`,
 /// diagnostics), never an error.
 pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
     let Question { spec, state, world, .. } = *question;
@@ -50,11 +53,14 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
     }
     let (graph, changes, mut diagnostics, estimates) = match question.mode {
         Mode::Apply => {
-            let wanted = desired::desired(spec, world, state)?;
+            let mut wanted = desired::desired(spec, world, state)?;
+            let named =
+                (!question.targets.is_empty()).then(|| target::narrow(&mut wanted, question.targets)).transpose()?;
             observed.tables = wanted.fingerprints.clone();
             observed.verdicts = wanted.verdicts.clone();
             let estimates = estimate::estimate(spec, world, &wanted);
-            let settled = diff::settle(wanted, recorded, world, question.replace)?;
+            let mut settled = diff::settle(wanted, recorded, world, question.replace, named.is_some())?;
+            settled.diagnostics.extend(named);
             let estimates = estimate::of_pending(estimates, &settled.graph);
             // A gate is asked only if a pending step depends on it: the verdicts of the others are no part of the plan.
             observed.verdicts.retain(|addr, _| settled.evaluated.contains(addr));
@@ -81,6 +87,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
         graph,
         changes,
         diagnostics,
+        targets: question.targets.to_vec(),
     };
     Ok((body, estimates))
 }

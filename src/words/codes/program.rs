@@ -2,7 +2,7 @@
 //! each; see the parent for the ranges.
 
 use super::{CodeRow, row};
-use crate::words::error::ExitKind::{Changes, Error, Gate, Interrupted, Locked, Stale};
+use crate::words::error::ExitKind::{Changes, Error, Gate, Interrupted, Locked, Stale, Success};
 
 pub(super) const ROWS: &[CodeRow] = &[
     row(
@@ -229,6 +229,13 @@ pub(super) const ROWS: &[CodeRow] = &[
          does not write such a plan. Nothing was done. Plan again.",
     ),
     row(
+        "MIG4120",
+        Success,
+        "the plan is not of the whole spec",
+        "-target names some steps: the plan is of these and of what they need, everything else stays as it is \
+         recorded. The certificate comes with a plan of the whole spec.",
+    ),
+    row(
         "MIG5001",
         Error,
         "a step panicked",
@@ -260,7 +267,7 @@ pub(super) const ROWS: &[CodeRow] = &[
         "MIG1010",
         Error,
         "an address is wrong",
-        "-replace names no step of the spec, or no address at all. `mig state list` and `mig graph` show the addresses; quote them for the shell.",
+        "-replace or -target names no step of the spec, or no address at all. `mig state list` and `mig graph` show the addresses; quote them for the shell.",
     ),
     row("MIG1011", Error, "no such code", "`mig explain` without a code lists all of them."),
     row(
