@@ -27,6 +27,8 @@ const TABLES: &[&str] = &[
       '838:59:59', 12345678901234567890.0123456789, 2155, 'p', 7)",
     "CREATE TABLE `odd%.na-schema \"me` (`c,\"1` INT, `b``x` VARCHAR(10)) COLLATE utf8mb4_bin",
     "INSERT INTO `odd%.na-schema \"me` VALUES (1, 'a'), (2, NULL), (2, NULL)",
+    "CREATE TABLE blank (id INT PRIMARY KEY, e ENUM('a', '', 'it''s'), s SET('', 'p', 'q')) COLLATE utf8mb4_bin",
+    "INSERT INTO blank VALUES (1, 'a', 'p,q'), (2, '', ''), (3, 'it''s', 'q'), (4, NULL, NULL)",
     "CREATE TABLE empty_one (id INT PRIMARY KEY) COLLATE utf8mb4_bin",
     "CREATE TABLE many (id INT PRIMARY KEY, p VARCHAR(100)) COLLATE utf8mb4_bin",
     "INSERT INTO many WITH RECURSIVE s AS (SELECT 1 n UNION ALL SELECT n + 1 FROM s WHERE n < 3000) SELECT n, REPEAT('x', n % 90) FROM s",
@@ -203,14 +205,14 @@ async fn check_import(trial: &Trial, what: &str, make: impl FnOnce(&Trial)) {
     // Other tests write to the source's binlog: that is all that may be open.
     assert_ne!(certificate["verdict"], "different", "{what}: {certificate:#}");
     let tables = certificate["tables"].as_array().unwrap();
-    assert_eq!(tables.len(), 5, "{what}: {certificate:#}");
+    assert_eq!(tables.len(), 6, "{what}: {certificate:#}");
     assert!(tables.iter().all(|table| table["equal"] == true), "{what}: {certificate:#}");
     assert!(certificate["views"].as_array().unwrap().iter().all(|view| view["structure"]["equal"] == true));
     let again = trial.check(&["plan", "-detailed-exitcode"], 0);
     assert!(again.contains("No changes."), "{what}:\n{again}");
     let again = trial.check(IMPORT, 0);
     assert!(again.contains("No changes"), "{what}:\n{again}");
-    for table in ["kinds", "many", "child", "`odd%.na-schema \"me`", "empty_one", "seen"] {
+    for table in ["kinds", "blank", "many", "child", "`odd%.na-schema \"me`", "empty_one", "seen"] {
         let counts = (trial.count(&trial.source, table).await, trial.count(&trial.target, table).await);
         assert_eq!(counts.0, counts.1, "{what}: {table}");
     }
@@ -431,7 +433,7 @@ async fn a_dump_of_mig_loads_with_lightning_and_with_myloader() {
     trial.target.drop_schema(&trial.schema).await;
     trial.lightning(KEPT);
     trial.check(&["verify"], 0);
-    for table in ["kinds", "many", "child", "`odd%.na-schema \"me`", "empty_one", "seen"] {
+    for table in ["kinds", "blank", "many", "child", "`odd%.na-schema \"me`", "empty_one", "seen"] {
         let counts = (trial.count(&trial.source, table).await, trial.count(&trial.target, table).await);
         assert_eq!(counts.0, counts.1, "by Lightning: {table}");
     }

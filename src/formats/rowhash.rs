@@ -21,7 +21,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest, Sha256};
 
-use super::dumpfile::{by_number, is_binary};
+use super::dumpfile::is_binary;
+use super::dumpfile::members::by_number;
 use super::structure::Column;
 use crate::words::addr::sql_ident;
 

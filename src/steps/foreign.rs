@@ -7,6 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::part_reader;
+use crate::formats::dumpfile::members::{by_number, number_of};
 use crate::formats::dumpfile::{Cell, CsvReader, CsvStep, InsertReader, Packing, Row, Step};
 use crate::formats::inputs::DumpTool;
 use crate::formats::structure::{Column, Table};
@@ -45,7 +46,6 @@ struct Columns {
 type Value<'a> = Option<(&'a [u8], bool)>;
 
 /// How a value is written otherwise than mig writes it.
-#[derive(Clone, Copy)]
 enum Form {
     Same,
     /// Its bytes, the first the highest.
@@ -54,6 +54,8 @@ enum Form {
     Zerofill,
     /// Digits that the column cuts to single precision.
     Single,
+    /// The text of an ENUM or SET that goes by number.
+    Number(Box<Column>),
     /// Text in the column's own charset.
     Charset(&'static encoding_rs::Encoding),
 }
@@ -199,6 +201,7 @@ impl Form {
             // With decimals the column keeps the digits that are shown.
             ("float", _) if !column.column_type.contains('(') => Self::Single,
             _ if column.column_type.contains("zerofill") => Self::Zerofill,
+            _ if by_number(column) => Self::Number(Box::new(column.clone())),
             (_, Some(charset)) if tool == DumpTool::Mydumper => match charset {
                 "utf8mb4" | "utf8mb3" | "utf8" | "ascii" | "binary" => Self::Same,
                 _ => Self::Charset(encoding(charset).ok_or_else(|| unknown_charset(path, column, charset))?),
@@ -207,7 +210,7 @@ impl Form {
         })
     }
 
-    fn read<'a>(self, value: &'a [u8], bare: bool) -> Result<Cow<'a, [u8]>, &'static str> {
+    fn read<'a>(&self, value: &'a [u8], bare: bool) -> Result<Cow<'a, [u8]>, &'static str> {
         Ok(match self {
             Self::Same => Cow::Borrowed(value),
             Self::Bit if bare => Cow::Borrowed(value),
@@ -230,6 +233,11 @@ impl Form {
                 let number = text.parse::<f32>().ok().filter(|number| number.is_finite());
                 let number = number.ok_or("is no floating-point number")?;
                 Cow::Owned(format!("{:e}", f64::from(number)).into_bytes())
+            }
+            Self::Number(_) if bare => Cow::Borrowed(value),
+            Self::Number(column) => {
+                let text = std::str::from_utf8(value).unwrap_or("?");
+                Cow::Owned(number_of(column, text).ok_or("is no member of the column")?.to_string().into_bytes())
             }
             Self::Charset(encoding) => {
                 let text = encoding.decode_without_bom_handling_and_without_replacement(value);

@@ -3,7 +3,7 @@
 use super::{Met, note};
 use crate::formats::ddl::expression::{functions, normal_expression};
 use crate::formats::ddl::{clock_function, lob};
-use crate::formats::dumpfile::set_beyond_numbers;
+use crate::formats::dumpfile::members::set_beyond_numbers;
 use crate::formats::facts::Flavor;
 use crate::formats::structure::{Column, Table};
 use crate::think::abilities::Abilities;
