@@ -402,3 +402,52 @@ async fn an_apply_into_mariadb_that_is_killed_ends_with_every_row_once() {
 async fn an_apply_into_mysql_that_is_killed_ends_with_every_row_once() {
     killed_and_resumed("kill_mysql", Bed::mariadb(), Bed::mysql()).await;
 }
+
+#[tokio::test]
+async fn a_mysql_target_that_would_not_take_it_is_refused_and_one_without_load_data_takes_inserts() {
+    let dir = tempfile::tempdir().unwrap();
+    let target = Bed::private("mysql", dir.path().join("odd"));
+    let fill = format!("INSERT INTO plain SELECT n, IF(n % 2, -0e0, n), -0e0, UNHEX(SHA2(n, 256)), n FROM {NUMBERS}");
+    let statements = [
+        "SET SESSION cte_max_recursion_depth = 100000",
+        "CREATE TABLE plain (id INT PRIMARY KEY, d DOUBLE, f FLOAT, b VARBINARY(40), bits BIT(40)) COLLATE utf8mb4_bin",
+        &fill,
+        "CREATE TABLE keyless (a INT) COLLATE utf8mb4_bin",
+        "INSERT INTO keyless VALUES (1), (1)",
+    ];
+    let trial = Trial::new("odd", Bed::mysql(), target, &statements, "target_tables = \"same_and_empty\"").await;
+    for variable in ["super_read_only", "read_only"] {
+        trial.target.run(&[&format!("SET GLOBAL {variable} = ON")]).await;
+        trial.run(&["plan"], 5, &["the target is read-only", variable]);
+        trial.target.run(&["SET GLOBAL super_read_only = OFF", "SET GLOBAL read_only = OFF"]).await;
+    }
+    trial.target.run(&["SET GLOBAL sql_require_primary_key = ON"]).await;
+    let keyless = format!("{}.keyless: sql_require_primary_key is ON", trial.schema);
+    trial.run(&["plan"], 5, &["table without a primary key", &keyless]);
+    trial.target.run(&["SET GLOBAL sql_require_primary_key = OFF"]).await;
+
+    // A table that knows no transactions would keep the rows of a batch that was rolled back.
+    let create =
+        |engine: &str| format!("CREATE TABLE {}.keyless (a INT) ENGINE = {engine} COLLATE utf8mb4_bin", trial.schema);
+    trial.target.run(&[&format!("CREATE DATABASE {}", trial.schema), &create("MyISAM")]).await;
+    trial.run(&["plan"], 5, &["engine: expected innodb, found myisam"]);
+    trial.target.run(&[&format!("DROP TABLE {}.keyless", trial.schema), &create("InnoDB")]).await;
+
+    // It takes no file, and its own log is one of statements.
+    trial.target.run(&["SET GLOBAL local_infile = OFF", "SET GLOBAL binlog_format = STATEMENT"]).await;
+    trial.run(&["plan"], 0, &["local_infile is off"]);
+    let moved = trial.run(&["apply", "-auto-approve"], 0, &["✓ equal"]);
+    assert!(!moved.contains("✗ different"), "{moved}");
+    trial.run(&["state", "show", &format!("migration.m.load[\"{}.plain\"]", trial.schema)], 0, &["insert"]);
+    trial
+        .assert_same(&[
+            "SELECT COUNT(*), SUM(id), SUM(CRC32(CONCAT(d * 1e0, f * 1e0))), SUM(CRC32(HEX(b))), SUM(bits) FROM DB.plain",
+            "SELECT COUNT(*) FROM DB.keyless",
+        ])
+        .await;
+    assert_eq!(trial.ask(&trial.target, "SELECT COUNT(*) FROM DB.plain WHERE CONCAT(d * 1e0) = '-0'").await, "1500");
+    trial.run(&["plan", "-detailed-exitcode"], 0, &["No changes"]);
+    let target = Bed::at(trial.target.dir.clone()).unwrap();
+    trial.end().await;
+    target.server_script("kill");
+}

@@ -325,6 +325,7 @@ mod tests {
             charset: "utf8mb4".into(),
             collation: "utf8mb4_bin".into(),
             options: String::new(),
+            system_versioned: false,
             comment: String::new(),
             columns: columns.collect(),
             indexes: if key.is_empty() { Vec::new() } else { vec![primary] },

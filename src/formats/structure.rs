@@ -46,6 +46,9 @@ pub struct Table {
     /// What else was said of how the server keeps it: `row_format=COMPRESSED`. Never created, never part of a fingerprint.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub options: String,
+    /// Former rows are kept beside those of now (MariaDB's WITH SYSTEM VERSIONING).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub system_versioned: bool,
     /// In ordinal order.
     pub columns: Vec<Column>,
     /// Primary first, then by name. FULLTEXT and SPATIAL ones too.

@@ -12,6 +12,7 @@ pub fn table(schema: &str, name: &str) -> Table {
         collation: "utf8mb4_bin".into(),
         comment: String::new(),
         options: String::new(),
+        system_versioned: false,
         columns: Vec::new(),
         indexes: Vec::new(),
         foreign_keys: Vec::new(),

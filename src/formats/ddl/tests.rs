@@ -163,3 +163,31 @@ fn estimates_and_engines_do_not_change_a_fingerprint_and_meaning_does() {
     other.columns[0].nullable = false;
     assert_ne!(fingerprint(&one), fingerprint(&other));
 }
+
+#[test]
+fn each_server_gets_its_own_words() {
+    let mut t = table("s", "t")
+        .with(Column { comment: "docs".into(), ..column("j", "longtext") })
+        .with(Column { srid: Some(4326), ..column("p", "point").not_null() })
+        .keyed(Index { visible: false, ..index("i", &["j"]) })
+        .keyed(Index { kind: "FULLTEXT".into(), parser: "ngram".into(), ..index("f", &["j"]) })
+        .keyed(Index { kind: "SPATIAL".into(), ..index("sp", &["p"]) });
+    let check = |name: &str, enforced| Check { name: name.into(), clause: "json_valid(`j`)".into(), enforced };
+    t.checks = vec![check("j", true), check("k", false)];
+    let text = "`j` longtext CHARACTER SET utf8mb4 COLLATE utf8mb4_bin COMMENT 'docs'";
+    for (dialect, column, hidden, checks, engine) in [
+        (Dialect::Tidb, "", "INVISIBLE", "CONSTRAINT `j` CHECK (json_valid(`j`)), ", ""),
+        (Dialect::Mysql, "", "INVISIBLE", "CONSTRAINT `j` CHECK (json_valid(`j`)), ", "ENGINE=InnoDB "),
+        (Dialect::Mariadb, " CHECK (json_valid(`j`))", "IGNORED", "", "ENGINE=InnoDB "),
+    ] {
+        assert_eq!(
+            create_table(&t, DdlOptions { checks: true, dialect }),
+            format!(
+                "CREATE TABLE `s`.`t` ({text}{column}, `p` point SRID 4326 NOT NULL, KEY `i` (`j`) {hidden}, \
+                 FULLTEXT KEY `f` (`j`) WITH PARSER `ngram`, SPATIAL KEY `sp` (`p`), \
+                 {checks}CONSTRAINT `k` CHECK (json_valid(`j`)) NOT ENFORCED) \
+                 {engine}DEFAULT CHARACTER SET=utf8mb4 COLLATE=utf8mb4_bin"
+            )
+        );
+    }
+}

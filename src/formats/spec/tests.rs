@@ -846,6 +846,22 @@ fn the_digest_form_changes_with_what_is_meant_and_not_with_how_it_is_written() {
 }
 
 #[test]
+fn a_mysql_target_has_its_own_port_and_no_place_in_a_cloud() {
+    let text = include_str!("../../../examples/mysql-to-mysql/shop.mig.hcl");
+    let files = vec![file("shop.mig.hcl", &text.replace("  port          = 3306\n", ""))];
+    let env = |name: &str| Some(format!("secret of {name}"));
+    let (spec, found) = load(&Inputs { files, vars: vec![], var_files: vec![], env: &env, read_file: &folder });
+    assert!(found.is_empty(), "{found:?}");
+    let spec = spec.unwrap();
+    let target = &spec.targets["new"];
+    assert_eq!((target.label.as_str(), target.port, target.ledger_schema.as_str()), ("mysql", 3306, "mig_ledger"));
+    let block = |line: &str| format!("target \"mysql\" \"t\" {{\n  host = \"h\"\n  username = \"u\"\n  {line}\n}}\n");
+    for line in ["tier = \"T1\"", "region = \"r\""] {
+        check(&block(line), &[("MIG1104", "4:3", "has no attribute")]);
+    }
+}
+
+#[test]
 fn ten_faults_are_readable_at_eighty_columns_without_colour() {
     let text = include_str!("../../../examples/invalid/ten-faults.mig.hcl");
     let files = vec![file("ten-faults.mig.hcl", text), file("servers.mig.hcl", SERVERS)];

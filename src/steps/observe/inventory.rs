@@ -480,6 +480,7 @@ fn table(name: TableName, row: &[Option<&[u8]>]) -> Table {
         collation,
         comment: text(row[5]),
         options: kept_options(&text(row[6])),
+        system_versioned: row[2] == Some(b"SYSTEM VERSIONED"),
         columns: Vec::new(),
         indexes: Vec::new(),
         foreign_keys: Vec::new(),

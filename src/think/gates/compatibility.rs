@@ -43,7 +43,7 @@ pub fn judge(subject: &Subject) -> Verdict {
     for (code, action) in &gates.rules {
         match rules::find(code) {
             None => findings.push(Diagnostic::error("MIG2030", format!("there is no rule {code}")).about(code).help(
-                "The rules of the compatibility gate are MIG2101 to MIG2126 and MIG2140 to MIG2151; \"mig explain CODE\" tells of each.",
+                "The rules of the compatibility gate are MIG2101 to MIG2126 and MIG2140 to MIG2152; \"mig explain CODE\" tells of each.",
             )),
             Some(rule) if *action == RuleAction::Rewrite && rule.rewrite.is_none() => findings.push(
                 Diagnostic::error("MIG2031", format!("rule {} knows no rewrite", rule.code))

@@ -163,6 +163,18 @@ pub fn tidb() -> ServerFacts {
     }
 }
 
+/// A MySQL or MariaDB as target.
+pub fn innodb(flavor: Flavor, version: &str) -> ServerFacts {
+    ServerFacts {
+        flavor,
+        version: version.into(),
+        check_constraints: true,
+        row_limit: 0,
+        lower_case_table_names: 0,
+        ..tidb()
+    }
+}
+
 pub fn gates() -> Gates {
     Gates {
         collation: CollationAction::Stop,

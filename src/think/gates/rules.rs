@@ -117,6 +117,7 @@ pub const REFERENCE_TO_NO_KEY: &str = "MIG2148";
 pub const SRID: &str = "MIG2149";
 pub const TEXT_PARSER: &str = "MIG2150";
 pub const TABLE_OPTION: &str = "MIG2151";
+pub const SYSTEM_VERSIONED: &str = "MIG2152";
 
 /// Every rule whose action may be set, by code.
 pub const RULES: &[Rule] = &[
@@ -194,6 +195,7 @@ pub const RULES: &[Rule] = &[
     rule(TABLE_OPTION, "table with options of its own", "creates it with its defaults", "Nothing needs to be done, unless the application counts on them (compression, encryption); they can be set afterwards with ALTER TABLE.")
         .warns()
         .silent(),
+    rule(SYSTEM_VERSIONED, "system-versioned table", "gets the rows of now: mig moves no history", "Set this rule to \"warn\" to move the rows of now into an ordinary table, or leave the table out of the filter."),
 ];
 
 /// The rule of a code.

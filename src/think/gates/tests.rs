@@ -3,7 +3,7 @@ use super::*;
 use crate::formats::ddl::fixture::{column, index, part, table};
 use crate::formats::facts::{Flavor, WritesFacts};
 use crate::formats::spec::model::{RuleAction, TargetTables, Writes, ZeroDates};
-use crate::formats::structure::{Check, ForeignKey, IndexPart, Program, Table, View};
+use crate::formats::structure::{Check, Column, ForeignKey, Index, IndexPart, Program, Table, View};
 use crate::words::addr::TableName;
 use crate::words::error::Failure;
 
@@ -303,10 +303,25 @@ fn a_suggested_collation_is_the_nearest_that_the_target_has() {
         ("sjis_bin", "utf8mb4_bin"),
         ("big5_chinese_ci", "utf8mb4_general_ci"),
         ("utf8mb4_uca1400_ai_ci", "utf8mb4_0900_ai_ci"),
+        ("utf8mb4_nopad_bin", "utf8mb4_0900_bin"),
     ] {
         assert_eq!(collation::suggestion(from, &tidb()).as_deref(), Some(to), "{from}");
     }
     assert_eq!(collation::suggestion("latin1_swedish_ci", &ServerFacts::default()), None);
+    let names = ["utf8mb4_bin", "utf8mb4_general_ci", "utf8mb4_nopad_bin", "utf8mb4_unicode_ci"];
+    let newer = ["utf8mb4_uca1400_nopad_ai_ci", "utf8mb4_uca1400_nopad_as_ci", "utf8mb4_uca1400_nopad_as_cs"];
+    let collations = names.iter().chain(&newer).map(|name| ((*name).to_owned(), "utf8mb4".to_owned())).collect();
+    let mariadb = ServerFacts { collations, ..innodb(Flavor::Mariadb, "10.11.18-MariaDB") };
+    for (from, to) in [
+        ("utf8mb4_0900_ai_ci", "utf8mb4_uca1400_nopad_ai_ci"),
+        ("utf8mb4_0900_as_ci", "utf8mb4_uca1400_nopad_as_ci"),
+        ("utf8mb4_0900_as_cs", "utf8mb4_uca1400_nopad_as_cs"),
+        ("utf8mb4_0900_bin", "utf8mb4_nopad_bin"),
+        ("utf8mb4_unicode_520_ci", "utf8mb4_unicode_ci"),
+        ("latin1_swedish_ci", "utf8mb4_general_ci"),
+    ] {
+        assert_eq!(collation::suggestion(from, &mariadb).as_deref(), Some(to), "{from}");
+    }
 }
 
 fn foreign(columns: &[&str], to: &str) -> ForeignKey {
@@ -466,6 +481,164 @@ fn some_rules_warn_unless_told_to_stop() {
         assert!(seen.lines().any(|line| line == *named), "{code}: {named}\n{seen}");
         let stopped = case.changed(|c| c.migration.gates = ruled(code, RuleAction::Stop));
         check("compatibility", &stopped, &format!("No {code}"));
+    }
+}
+
+/// A source's trait, its name in the finding, and what it comes to on MySQL 9.7, MySQL 5.7 and MariaDB 10.11.
+type OnInnodb = (&'static str, fn(&mut Case), [&'static str; 3]);
+
+fn first(case: &mut Case) -> &mut Table {
+    &mut case.facts.source.tables[0]
+}
+
+const ON_INNODB: &[OnInnodb] = &[
+    (
+        "shop.orders.f",
+        |c| first(c).indexes.push(Index { kind: "FULLTEXT".into(), ..index("f", &["name"]) }),
+        ["", "", ""],
+    ),
+    ("shop.orders.g point", |c| first(c).columns.push(column("g", "point")), ["", "", ""]),
+    ("shop.orders.c int(5) zerofill", |c| first(c).columns.push(column("c", "int(5) zerofill")), ["", "", ""]),
+    ("shop.orders.v vector(3)", |c| first(c).columns.push(column("v", "vector(3)")), ["", "No MIG2124", "No MIG2124"]),
+    ("shop.orders.u uuid", |c| first(c).columns.push(column("u", "uuid")), ["No MIG2124", "No MIG2124", ""]),
+    ("shop.orders.j", |c| first(c).columns.push(column("j", "json")), ["", "", "Warned MIG2140"]),
+    (
+        "shop.orders.i",
+        |c| first(c).columns.push(Column { invisible: true, ..column("i", "int").not_null() }),
+        ["", "No MIG2108", "No MIG2108"],
+    ),
+    (
+        "shop.orders.i",
+        |c| first(c).columns.push(Column { invisible: true, ..column("i", "int") }),
+        ["", "No MIG2108", ""],
+    ),
+    (
+        "shop.orders.g",
+        |c| first(c).columns.push(column("g", "int").not_null().generated_as("`id` + 1", true)),
+        ["", "", "Warned MIG2141"],
+    ),
+    (
+        "shop.orders.g: uuid_to_bin",
+        |c| first(c).columns.push(column("g", "int").generated_as("uuid_to_bin(`name`)", true)),
+        ["", "", "No MIG2147"],
+    ),
+    (
+        "shop.orders.t DEFAULT 'x'",
+        |c| first(c).columns.push(column("t", "text").defaulting_to_expression("'x'")),
+        ["", "No MIG2120", ""],
+    ),
+    (
+        "shop.orders.g SRID 4326",
+        |c| first(c).columns.push(Column { srid: Some(4326), ..column("g", "point") }),
+        ["", "Warned MIG2149", "Warned MIG2149"],
+    ),
+    (
+        "shop.orders.f WITH PARSER ngram",
+        |c| first(c).indexes.push(Index { kind: "FULLTEXT".into(), parser: "ngram".into(), ..index("f", &["name"]) }),
+        ["", "", "No MIG2150"],
+    ),
+    (
+        "shop.orders.d",
+        |c| {
+            first(c)
+                .indexes
+                .push(Index { parts: vec![IndexPart { descending: true, ..part("name") }], ..index("d", &[]) })
+        },
+        ["", "Warned MIG2119", ""],
+    ),
+    (
+        "shop.orders.e (lower(`name`))",
+        |c| {
+            let part = IndexPart { column: None, expression: Some("lower(`name`)".into()), ..part("") };
+            first(c).indexes.push(Index { parts: vec![part], ..index("e", &[]) });
+        },
+        ["", "No MIG2121", "No MIG2121"],
+    ),
+    (
+        "shop.orders.k CHECK 1",
+        |c| first(c).checks.push(Check { name: "k".into(), clause: "1".into(), enforced: false }),
+        ["", "", "No MIG2142"],
+    ),
+    (
+        "shop.orders.name",
+        |c| first(c).checks.push(Check { name: "name".into(), clause: "1".into(), enforced: true }),
+        ["Warned MIG2143", "", ""],
+    ),
+    (
+        "shop.orders.k and shop.other.k",
+        |c| {
+            first(c).checks.push(Check { name: "k".into(), clause: "1".into(), enforced: true });
+            let mut other = first(c).clone();
+            other.name.name = "other".into();
+            c.facts.source.tables.push(other);
+        },
+        ["No MIG2144", "", ""],
+    ),
+    (
+        "shop.orders.n",
+        |c| first(c).columns.push(Column { auto_increment: true, ..column("n", "int").not_null() }),
+        ["No MIG2145"; 3],
+    ),
+    (
+        "shop.orders: sql_require_primary_key is ON",
+        |c| {
+            first(c).indexes.clear();
+            c.target.restrictions = vec!["sql_require_primary_key".into()];
+        },
+        ["No MIG2146"; 3],
+    ),
+    (
+        "shop.orders.f to shop.orders (name)",
+        |c| {
+            c.target.restrictions = vec!["restrict_fk_on_non_standard_key".into()];
+            let key = ForeignKey {
+                referenced_columns: vec!["name".into()],
+                name: "f".into(),
+                ..foreign(&["name"], "orders")
+            };
+            first(c).foreign_keys.push(key);
+        },
+        ["No MIG2148"; 3],
+    ),
+    ("shop.orders: ENCRYPTION='Y'", |c| first(c).options = "ENCRYPTION='Y'".into(), ["Warned MIG2151"; 3]),
+    ("shop.orders", |c| first(c).system_versioned = true, ["No MIG2152"; 3]),
+    ("shop.orders MyISAM", |c| first(c).engine = "MyISAM".into(), ["Warned MIG2123"; 3]),
+    (
+        "shop.orders SYSTEM_TIME",
+        |c| first(c).partitioning = "PARTITION BY SYSTEM_TIME (PARTITION p0 HISTORY, PARTITION p1 CURRENT)".into(),
+        ["No MIG2118"; 3],
+    ),
+    (
+        "shop.orders",
+        |c| first(c).partitioning = "PARTITION BY LINEAR HASH (`id`) SUBPARTITION BY KEY (`id`) PARTITIONS 4".into(),
+        ["", "", ""],
+    ),
+];
+
+#[test]
+fn mysql_and_mariadb_as_targets_have_rules_of_their_own() {
+    for (named, change, expected) in ON_INNODB {
+        for (server, expected) in [
+            innodb(Flavor::Mysql, "9.7.4"),
+            innodb(Flavor::Mysql, "5.7.44"),
+            innodb(Flavor::Mariadb, "10.11.18-MariaDB"),
+        ]
+        .into_iter()
+        .zip(expected)
+        {
+            let mut case = Case { target_kind: "mysql", ..Case::sound() };
+            case.target = ServerFacts { check_constraints: server.version != "5.7.44", ..server };
+            change(&mut case);
+            if case.target.version == "5.7.44" && !first(&mut case).checks.is_empty() {
+                // There they are dropped: the rule of that says so.
+                check("compatibility", &case, "No MIG2106");
+                continue;
+            }
+            let expected = if expected.is_empty() { "Passed" } else { expected };
+            let seen = check("compatibility", &case, expected);
+            assert!(!seen.contains("TiDB") && !seen.contains("tidb"), "{seen}");
+            assert!(expected == "Passed" || seen.lines().any(|line| line == *named), "{named}\n{seen}");
+        }
     }
 }
 

@@ -23,6 +23,7 @@ impl Draft<'_> {
             self.table.partitioning = String::new();
             self.change(rules::PARTITION, "created as one table, not partitioned by SYSTEM_TIME".to_owned());
         }
+        self.table.system_versioned = false;
         let options = std::mem::take(&mut self.table.options);
         if !options.is_empty() {
             self.change(rules::TABLE_OPTION, format!("its options ({options}) are left to the target"));

@@ -1,8 +1,8 @@
 use super::*;
 use crate::formats::ddl::fixture::{column, index, part, table};
 use crate::formats::spec::model::RuleAction;
-use crate::formats::structure::{Check, ForeignKey, IndexPart};
-use crate::think::gates::fixture::{converting, gates, orders, ruled, tidb};
+use crate::formats::structure::{Check, Column, ForeignKey, IndexPart};
+use crate::think::gates::fixture::{converting, gates, innodb, orders, ruled, tidb};
 use crate::words::addr::TableName;
 
 fn codes(rewritten: &Rewritten) -> Vec<&str> {
@@ -185,4 +185,80 @@ fn views_lose_their_definer_and_schemas_follow_the_map() {
         schema_for_target(&schema, &tidb(), &converting(&[("latin1_swedish_ci", "utf8mb4_general_ci")]));
     assert_eq!((seen.charset.as_str(), seen.collation.as_str(), changes.len()), ("utf8mb4", "utf8mb4_general_ci", 1));
     assert!(schema_for_target(&schema, &tidb(), &gates()).1.is_empty());
+}
+
+#[test]
+fn mariadb_gets_json_as_text_and_mysql_gets_names_and_defaults_that_it_takes() {
+    let (mysql, mariadb) = (innodb(Flavor::Mysql, "9.7.4"), innodb(Flavor::Mariadb, "10.11.18-MariaDB"));
+    let generated = column("g", "json").not_null().generated_as("json_object()", true);
+    let mut t = orders().with(column("j", "json")).with(generated);
+    let seen = for_target(&t, &mariadb, &gates());
+    assert_eq!(codes(&seen), ["MIG2140", "MIG2140", "MIG2141"]);
+    let json = Check { name: "j".into(), clause: "json_valid(`j`)".into(), enforced: true };
+    assert_eq!(seen.table.checks, std::slice::from_ref(&json));
+    assert_eq!(seen.table.column("j").unwrap().column_type, "longtext");
+    assert!(seen.table.column("g").unwrap().nullable);
+    let stopped = for_target(&t, &mariadb, &ruled(rules::JSON_AS_TEXT, RuleAction::Stop));
+    assert_eq!(stopped.table.column("j"), t.column("j"));
+    assert!(for_target(&t, &mysql, &gates()).changes.is_empty());
+
+    t = orders().with(column("j", "longtext").defaulting("it's"));
+    t.checks = vec![json, Check { name: "k".into(), clause: "1".into(), enforced: true }];
+    let seen = for_target(&t, &mysql, &gates());
+    assert_eq!(codes(&seen), ["MIG2143"]);
+    let names: Vec<&str> = seen.table.checks.iter().map(|check| check.name.as_str()).collect();
+    assert_eq!(names, ["t_chk_j".replace('t', "orders").as_str(), "k"]);
+    let default = seen.table.column("j").unwrap();
+    assert_eq!((default.default.as_deref(), default.default_is_expression), (Some("'it''s'"), true));
+    assert_eq!(for_target(&t, &mariadb, &gates()).table, t);
+}
+
+#[test]
+fn what_an_innodb_target_cannot_hold_is_changed_only_when_it_is_asked_for() {
+    let mariadb = innodb(Flavor::Mariadb, "10.11.18-MariaDB");
+    let rows: &[(&str, fn(&mut Table), fn(&Table) -> bool)] = &[
+        (
+            rules::INVISIBLE,
+            |t| t.columns.push(Column { invisible: true, ..column("i", "int").not_null() }),
+            |t| t.columns.iter().any(|c| c.invisible),
+        ),
+        (
+            rules::UNENFORCED_CHECK,
+            |t| t.checks.push(Check { name: "k".into(), clause: "1".into(), enforced: false }),
+            |t| !t.checks.is_empty(),
+        ),
+        (
+            rules::INDEX_EXPRESSION,
+            |t| {
+                let part = IndexPart { column: None, expression: Some("lower(`name`)".into()), ..part("") };
+                t.indexes.push(Index { parts: vec![part], ..index("e", &[]) });
+            },
+            |t| t.indexes.len() == 2,
+        ),
+        (
+            rules::TEXT_PARSER,
+            |t| t.indexes.push(Index { kind: "FULLTEXT".into(), parser: "ngram".into(), ..index("f", &["name"]) }),
+            |t| t.indexes.iter().any(|i| !i.parser.is_empty()),
+        ),
+        (
+            rules::AUTO_INCREMENT_WITHIN,
+            |t| t.columns.push(Column { auto_increment: true, ..column("n", "int").not_null() }),
+            |t| t.indexes.len() == 1,
+        ),
+        (
+            rules::PARTITION,
+            |t| t.partitioning = "PARTITION BY SYSTEM_TIME (PARTITION p0 HISTORY, PARTITION p1 CURRENT)".into(),
+            |t| !t.partitioning.is_empty(),
+        ),
+    ];
+    for (code, change, still) in rows {
+        let mut t = orders();
+        change(&mut t);
+        assert!(still(&t), "{code}");
+        let stopped = for_target(&t, &mariadb, &gates());
+        assert!(still(&stopped.table) && stopped.changes.is_empty(), "{code}");
+        let seen = for_target(&t, &mariadb, &ruled(code, RuleAction::Rewrite));
+        assert!(!still(&seen.table), "{code}");
+        assert_eq!(codes(&seen), [*code]);
+    }
 }

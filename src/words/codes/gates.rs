@@ -449,6 +449,12 @@ pub(super) const ROWS: &[CodeRow] = &[
         "Row format, compression, encryption and the like are left to the target's defaults; the plan names them. Set them afterwards with ALTER TABLE where they matter.",
     ),
     row(
+        "MIG2152",
+        ExitKind::Gate,
+        "system-versioned tables",
+        "MariaDB keeps former rows of such a table and shows them to FOR SYSTEM_TIME. mig reads and moves the rows of now, into an ordinary table: history is not moved, and no more is written. Set the rule to \"warn\" where that is meant.",
+    ),
+    row(
         "MIG2061",
         ExitKind::Gate,
         "somebody else's table is on the target",

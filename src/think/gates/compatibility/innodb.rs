@@ -41,7 +41,7 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
     for view in &inventory.views {
         look_at_functions(&has, &view.name.key(), &view.select, met);
     }
-    if !has.check_names_by_table {
+    if has.checks && !has.check_names_by_table {
         look_at_check_names(subject, met);
     }
 }

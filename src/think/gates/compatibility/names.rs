@@ -1,4 +1,4 @@
-//! What stays behind (triggers, routines, events), and names that would become one.
+//! What stays behind (triggers, routines, events, history), and names that would become one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -15,6 +15,9 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
     for routine in &inventory.routines {
         let name = TableName::new(&routine.schema, &routine.name);
         note(met, rules::ROUTINE, format!("{name} ({})", routine.kind.to_lowercase()));
+    }
+    for table in inventory.tables.iter().filter(|table| table.system_versioned) {
+        note(met, rules::SYSTEM_VERSIONED, table.name.key());
     }
     for event in &inventory.events {
         note(met, rules::EVENT, TableName::new(&event.schema, &event.name).key());
