@@ -1,6 +1,6 @@
 //! Which rows differ, once sums do: narrowed down until few enough rows are left to hold their hashes in memory. Along
 //! the key where ranges mean the same on both servers; else by buckets of a hash of the key, whose sums one reading of
-//! each side gives all at once. Memory is that of [`SEARCH_ROWS`] rows, whatever the table's size.
+//! each side gives all at once. Memory is that of a statement's rows, whatever the table's size.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -12,10 +12,8 @@ use crate::formats::rowhash::PartHash;
 use crate::formats::verification::{DifferingKey, DifferingRows, Wrong};
 use crate::words::error::{Failure, Outcome};
 
-/// Rows of a side that are held at once, each by two hashes.
-const SEARCH_ROWS: u64 = 250_000;
-/// Rows that a bucket is to have.
-const BUCKET_ROWS: u64 = 25_000;
+/// Buckets that fit into the rows that are held at once, as long as there may be so many.
+const BUCKETS_AT_ONCE: u64 = 8;
 /// Buckets at most.
 const BUCKETS: u64 = 8_192;
 /// Readings of a table that no range cuts, beyond which counts are said to be a part.
@@ -48,7 +46,7 @@ async fn by_range(
     while let Some(piece) = open.pop() {
         stop_if_asked(pair)?;
         let Some(range) = &piece.range else { continue };
-        if piece.source.rows.max(piece.target.rows) <= SEARCH_ROWS {
+        if piece.source.rows.max(piece.target.rows) <= pair.source.statement_rows() {
             let condition = condition(range, keys)?;
             let mut balance = Balance::default();
             balance.add(pair.source.entries(&condition, None).await?, 1);
@@ -60,7 +58,7 @@ async fn by_range(
             continue;
         }
         let larger = if piece.source.rows >= piece.target.rows { &pair.source } else { &pair.target };
-        let mut walk = Walk::within(larger, Some(keys), range.clone(), SEARCH_ROWS);
+        let mut walk = Walk::within(larger, Some(keys), range.clone(), pair.source.statement_rows());
         while let Some(smaller) = walk.next().await? {
             stop_if_asked(pair)?;
             if smaller == *range {
@@ -80,7 +78,11 @@ async fn by_range(
 async fn by_buckets(pair: &Pair, whole: &Piece, show_keys: bool, found: &mut DifferingRows) -> Outcome<()> {
     let conditions = (own_conditions(&pair.source).await?, own_conditions(&pair.target).await?);
     let rows = whole.source.rows.max(whole.target.rows);
-    let of = if rows <= SEARCH_ROWS { 1 } else { (rows / BUCKET_ROWS).next_power_of_two().min(BUCKETS) };
+    let held = pair.source.rows_in_memory();
+    let of = match rows {
+        rows if rows <= held => 1,
+        rows => (rows / held * BUCKETS_AT_ONCE).next_power_of_two().min(BUCKETS),
+    };
     let mut groups: Vec<Buckets> = Vec::new();
     if of == 1 {
         groups.push(Buckets { of, chosen: vec![0] });
@@ -101,7 +103,7 @@ async fn by_buckets(pair: &Pair, whole: &Piece, show_keys: bool, found: &mut Dif
                 Some(group) if rows <= room => group.chosen.push(bucket as u64),
                 _ => {
                     groups.push(Buckets { of, chosen: vec![bucket as u64] });
-                    room = SEARCH_ROWS;
+                    room = held;
                 }
             }
             room = room.saturating_sub(rows);

@@ -59,7 +59,7 @@ impl Pair {
         let estimate = context.estimate(addr)?;
         let side = |place, actual: &Table, where_| {
             let side = Side::new(place, source, actual, where_, context.lines(addr)?, context.clock.clone());
-            Ok::<_, Failure>(side.map(|side| Arc::new(side.of_step(ctx).sized(estimate))))
+            Ok::<_, Failure>(side.map(|side| Arc::new(side.of_step(ctx).sized(estimate, migration.dump.chunk_bytes))))
         };
         let (Some(from), Some(to)) = (side(Place::Source, source, where_)?, side(Place::Target, target, None)?) else {
             return Ok(None);

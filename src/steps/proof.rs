@@ -23,10 +23,10 @@ use crate::words::error::{Failure, Outcome, Retry};
 
 /// Tries of one statement after passing faults.
 const TRIES: u32 = 6;
-/// What one statement is to read, by the server's estimate.
+/// What one statement is to read, by the server's estimate, where `dump.chunk_bytes` does not say it.
 const STATEMENT_BYTES: u64 = 64 << 20;
-/// And at most, should the estimate be wrong.
-const STATEMENT_ROWS: u64 = 250_000;
+/// A row counts as at least so many bytes: what it costs to walk over it, and to hold its hashes.
+const ROW_BYTES: u64 = 256;
 /// Added to each row's hash, so that one sum has both: how many hashes were no NULL stands in front of these zeros. A
 /// second aggregate over the hash would have it computed twice, on MySQL and on TiDB.
 const OFFSET_ZEROS: usize = 36;
@@ -89,6 +89,7 @@ pub struct Side {
     own: Option<Vec<KeyColumn>>,
     where_: Option<String>,
     estimate: TableEstimate,
+    statement_bytes: u64,
     lines: Arc<Lines>,
     clock: Arc<dyn Clock>,
     ctx: Option<StepCtx>,
@@ -146,6 +147,7 @@ impl Side {
             own,
             where_,
             estimate: source.estimate,
+            statement_bytes: STATEMENT_BYTES,
             lines,
             clock,
             ctx: None,
@@ -158,9 +160,10 @@ impl Side {
         self
     }
 
-    /// The source's guess of the table's size.
-    pub fn sized(mut self, estimate: TableEstimate) -> Self {
+    /// The source's guess of the table's size, and what the spec says of a statement's.
+    pub fn sized(mut self, estimate: TableEstimate, statement_bytes: Option<u64>) -> Self {
         self.estimate = estimate;
+        self.statement_bytes = statement_bytes.unwrap_or(STATEMENT_BYTES);
         self
     }
 
@@ -189,8 +192,13 @@ impl Side {
 
     /// Rows of one statement.
     pub fn statement_rows(&self) -> u64 {
-        let per_row = self.estimate.data_bytes.checked_div(self.estimate.rows).unwrap_or(0).max(100);
-        (STATEMENT_BYTES / per_row).clamp(1, STATEMENT_ROWS)
+        let per_row = self.estimate.data_bytes.checked_div(self.estimate.rows).unwrap_or(0).max(ROW_BYTES);
+        (self.statement_bytes / per_row).max(1)
+    }
+
+    /// Rows whose hashes take no more memory than a statement's rows.
+    pub fn rows_in_memory(&self) -> u64 {
+        (self.statement_bytes / ROW_BYTES).max(1)
     }
 
     /// How many statements run at once.
