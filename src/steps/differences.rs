@@ -18,6 +18,8 @@ const BUCKETS_AT_ONCE: u64 = 8;
 const BUCKETS: u64 = 8_192;
 /// Readings of a table that no range cuts, beyond which counts are said to be a part.
 const READINGS: usize = 8;
+/// Each cut leaves pieces that the side it went along can hold, so two do for both; more are for rows that come meanwhile.
+const CUTS: u32 = 4;
 /// Keys that a report of differences names at most.
 const NAMED_KEYS: usize = 20;
 
@@ -42,8 +44,8 @@ async fn by_range(
     show_keys: bool,
     found: &mut DifferingRows,
 ) -> Outcome<()> {
-    let mut open = vec![piece.clone()];
-    while let Some(piece) = open.pop() {
+    let mut open = vec![(piece.clone(), 0)];
+    while let Some((piece, cuts)) = open.pop() {
         stop_if_asked(pair)?;
         let Some(range) = &piece.range else { continue };
         if piece.source.rows.max(piece.target.rows) <= pair.source.statement_rows() {
@@ -57,18 +59,18 @@ async fn by_range(
             }
             continue;
         }
+        if cuts == CUTS {
+            // One key with more rows than can be held (a target without the key), or writes that go on meanwhile.
+            found.more = true;
+            continue;
+        }
         let larger = if piece.source.rows >= piece.target.rows { &pair.source } else { &pair.target };
         let mut walk = Walk::within(larger, Some(keys), range.clone(), pair.source.statement_rows());
         while let Some(smaller) = walk.next().await? {
             stop_if_asked(pair)?;
-            if smaller == *range {
-                // One key with more rows than can be held: a target without the key, and a row many times.
-                found.more = true;
-                break;
-            }
             let (part, _) = pair.compare(Some(&smaller)).await?;
             if part.source != part.target {
-                open.push(part);
+                open.push((part, cuts + 1));
             }
         }
     }
@@ -143,15 +145,15 @@ async fn own_conditions(side: &Side) -> Outcome<Vec<String>> {
 
 /// How much more often a row is on the source than on the target.
 #[derive(Default)]
-struct Balance(HashMap<(u64, u64), i64>);
+struct Balance(HashMap<Entry, i64>);
 
 impl Balance {
-    fn add(&mut self, entries: Vec<Entry>, step: i64) {
-        for Entry { key, row } in entries {
-            let count = self.0.entry((key, row)).or_default();
-            *count += step;
+    fn add(&mut self, entries: HashMap<Entry, u64>, sign: i64) {
+        for (entry, times) in entries {
+            let count = self.0.entry(entry).or_default();
+            *count += sign * i64::try_from(times).unwrap_or(i64::MAX);
             if *count == 0 {
-                self.0.remove(&(key, row));
+                self.0.remove(&entry);
             }
         }
     }
@@ -159,8 +161,8 @@ impl Balance {
     /// Counts what is left, key by key; gives the keys by what is wrong with them.
     fn settle(self, found: &mut DifferingRows) -> BTreeMap<u64, Wrong> {
         let mut by_key: BTreeMap<u64, (u64, u64)> = BTreeMap::new();
-        for ((key, _), count) in self.0 {
-            let sides = by_key.entry(key).or_default();
+        for (entry, count) in self.0 {
+            let sides = by_key.entry(entry.key).or_default();
             if count > 0 {
                 sides.0 += count.unsigned_abs();
             } else {

@@ -68,7 +68,7 @@ pub struct Buckets {
 }
 
 /// A row, by the hash of its key and of all of it. Without a key both are that of the row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Entry {
     pub key: u64,
     pub row: u64,
@@ -280,10 +280,10 @@ impl Side {
         Ok(())
     }
 
-    /// Every row that a condition selects, hashed here: memory for as many.
-    pub async fn entries(&self, predicate: &str, buckets: Option<&Buckets>) -> Outcome<Vec<Entry>> {
-        self.fold(predicate, buckets, |entries: &mut Vec<Entry>, _, entry| {
-            entries.push(entry);
+    /// How often each row is there that a condition selects, hashed here: memory for as many different ones.
+    pub async fn entries(&self, predicate: &str, buckets: Option<&Buckets>) -> Outcome<HashMap<Entry, u64>> {
+        self.fold(predicate, buckets, |entries: &mut HashMap<Entry, u64>, _, entry| {
+            *entries.entry(entry).or_default() += 1;
             ControlFlow::Continue(())
         })
         .await

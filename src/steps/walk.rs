@@ -51,6 +51,9 @@ impl<'a> Walk<'a> {
             Some(keys) => self.side.border(keys, &self.within, self.rows - 1).await?,
             None => None,
         };
+        if border.is_some() && border == self.within.after {
+            return Err(broken("the key is not compared in the order that it is sorted in"));
+        }
         self.ended = border.is_none();
         let up_to = border.or_else(|| self.within.up_to.clone());
         let range = Range { after: self.within.after.clone(), up_to: up_to.clone() };
