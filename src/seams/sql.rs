@@ -114,9 +114,10 @@ pub struct Fault {
 
 impl Fault {
     /// Whether the same work in a new transaction may succeed: lost lines, deadlocks, lock waits, write conflicts and
-    /// TiDB's region errors (pingcap/tidb `pkg/errno/errcode.go`: 8002, 8022, 9001-9007; MySQL: 1205, 1213, 1053).
+    /// TiDB's region errors (pingcap/tidb `pkg/errno/errcode.go`: 8002, 8022, 8027, 8028, 9001-9007, 9010; MySQL: 1205, 1213, 1053).
     pub fn transient(&self) -> bool {
-        self.lost || matches!(self.number, Some(1040 | 1053 | 1205 | 1213 | 8002 | 8022 | 8028 | 9001..=9007 | 9010))
+        self.lost
+            || matches!(self.number, Some(1040 | 1053 | 1205 | 1213 | 8002 | 8022 | 8027 | 8028 | 9001..=9007 | 9010))
     }
 
     /// A fault of the line itself: the connection is gone.

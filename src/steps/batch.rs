@@ -142,6 +142,16 @@ impl BatchReader {
         Ok(Some(batch))
     }
 
+    /// The next row's cells; `None` at the file's end.
+    pub fn cells(&mut self) -> Outcome<Option<Vec<Option<Vec<u8>>>>> {
+        let mut found = None;
+        self.advance(&mut |_, cells| {
+            found = Some(cells.iter().map(|cell| cell.map(<[u8]>::to_vec)).collect());
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
     /// One row to `take`; false at the file's end.
     fn advance(&mut self, take: &mut dyn FnMut(&mut Tools<'_>, &[Option<&[u8]>]) -> Outcome<()>) -> Outcome<bool> {
         let Self { source, path, hasher, encoder, row, .. } = self;

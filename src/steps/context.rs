@@ -303,6 +303,11 @@ pub struct Line {
 }
 
 impl Line {
+    /// Whether it has been open so long that another should go on with the work.
+    pub fn is_old(&self) -> bool {
+        self.born.elapsed() >= RECYCLE_AFTER
+    }
+
     /// Only after work that ended well: no open transaction, no half-read result.
     pub fn give_back(self) {
         self.home.lock().unwrap_or_else(PoisonError::into_inner).push((self.connection, self.born, Instant::now()));

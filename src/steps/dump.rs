@@ -4,11 +4,11 @@
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::again::again;
 use super::context::{Context, Lines, Pace, read_inputs};
 use super::part_file::{PartFile, sync_folder};
 use super::runner::fault as file_fault;
@@ -25,12 +25,10 @@ use crate::formats::structure::{Column, Table};
 use crate::seams::sql::Fault;
 use crate::think::plan::estimate::AUTO_CHUNK_BYTES;
 use crate::words::addr::TableName;
-use crate::words::error::{Failure, Outcome, Retry};
+use crate::words::error::{Failure, Outcome};
 
 /// The write buffer of one part.
 const BUFFER: usize = 256 * 1024;
-/// Tries of one part after passing faults.
-const TRIES: u32 = 6;
 
 /// What the dump of one table works with.
 struct Job {
@@ -83,9 +81,13 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         None => {
             if !ctx.resume.parts.is_empty() {
                 ctx.reset().await?;
-                job.remove_files()?;
             }
-            job.whole().await?
+            // Broken off, it begins anew: nothing of it is recorded before all of it is durable.
+            again(context, &ctx, || async {
+                job.remove_files()?;
+                job.whole().await
+            })
+            .await?
         }
     };
     let target = context.target_of(migration)?;
@@ -224,33 +226,19 @@ impl Job {
     ) -> Outcome<Option<Vec<chunk::KeyValue>>> {
         let sql = chunk::next_border_sql(&self.table.name, keys, after, self.where_.as_deref(), rows.saturating_sub(1))
             .map_err(|e| broken(&e.to_string()))?;
-        let mut attempt = 0;
-        loop {
+        let rows = again(&self.context, &self.ctx, || async {
             let mut line = self.lines.read.take().await?;
-            match line.connection.query(&sql).await {
-                Ok(found) => {
-                    line.give_back();
-                    let Some(row) = found.rows.into_iter().next() else { return Ok(None) };
-                    return chunk::border_of(keys, &row).map(Some).ok_or_else(|| broken("a border that is no key"));
-                }
-                Err(fault) if fault.transient() && attempt < TRIES => wait(&self.context, &mut attempt).await,
-                Err(fault) => return Err(self.failure(&fault)),
-            }
-        }
+            let found = line.connection.query(&sql).await.map_err(|f| self.failure(&f))?;
+            line.give_back();
+            Ok(found.rows)
+        });
+        let Some(row) = rows.await?.into_iter().next() else { return Ok(None) };
+        chunk::border_of(keys, &row).map(Some).ok_or_else(|| broken("a border that is no key"))
     }
 
     /// One chunk to one file, again after passing faults.
     async fn part(self: Arc<Self>, number: u32, range: Range, keys: Vec<KeyColumn>) -> Outcome<PartEntry> {
-        let mut attempt = 0;
-        loop {
-            let result = self.part_once(number, &range, &keys).await;
-            match result {
-                Err(failure) if failure.retry == Retry::Later && attempt < TRIES => {
-                    wait(&self.context, &mut attempt).await
-                }
-                other => return other,
-            }
-        }
+        again(&self.context, &self.ctx, || self.part_once(number, &range, &keys)).await
     }
 
     async fn part_once(&self, number: u32, range: &Range, keys: &[KeyColumn]) -> Outcome<PartEntry> {
@@ -322,7 +310,7 @@ impl Job {
     }
 
     fn close(&self, mut file: PartFile, mut state: SinkState) -> Outcome<PartEntry> {
-        let (hash, negative_zeros) = state.finish(&mut file)?;
+        let (hash, negative_zeros) = state.finish(&mut file, &self.ctx, &self.lines.pace)?;
         let name = file.name().to_owned();
         let number = match DumpFile::parse(&name) {
             Some(DumpFile::Data(_, number)) => u32::try_from(number).unwrap_or(u32::MAX),
@@ -430,9 +418,7 @@ impl SinkState {
         self.writer.push_row(cells, &mut self.buffer).map_err(|e| broken(&e.to_string()))?;
         if self.buffer.len() >= BUFFER {
             self.flush(file)?;
-            ctx.progress(self.hash.rows - self.reported.0, self.bytes - self.reported.1);
-            pace.hold(self.bytes - self.reported.1);
-            self.reported = (self.hash.rows, self.bytes);
+            self.count(ctx, pace);
         }
         Ok(())
     }
@@ -444,10 +430,18 @@ impl SinkState {
         Ok(())
     }
 
+    /// Tells of what was written since the last time, and waits until more may be read.
+    fn count(&mut self, ctx: &StepCtx, pace: &Pace) {
+        let (rows, bytes) = std::mem::replace(&mut self.reported, (self.hash.rows, self.bytes));
+        ctx.progress(self.hash.rows - rows, self.bytes - bytes);
+        pace.hold(self.bytes - bytes);
+    }
+
     /// Hash of the rows, and how many values were -0.
-    fn finish(&mut self, file: &mut PartFile) -> Outcome<(PartHash, u64)> {
+    fn finish(&mut self, file: &mut PartFile, ctx: &StepCtx, pace: &Pace) -> Outcome<(PartHash, u64)> {
         self.writer.finish(&mut self.buffer);
         self.flush(file)?;
+        self.count(ctx, pace);
         Ok((self.hash, self.hasher.negative_zeros()))
     }
 }
@@ -479,19 +473,8 @@ impl<'a> Sink<'a> {
         if let Some(failure) = self.failed {
             return Err(failure);
         }
-        let (hash, negative_zeros) = self.state.finish(self.file)?;
-        let (rows, bytes) = self.state.reported;
-        self.job.ctx.progress(hash.rows - rows, self.state.bytes - bytes);
-        Ok((hash, negative_zeros))
+        self.state.finish(self.file, &self.job.ctx, &self.job.lines.pace)
     }
-}
-
-/// Waits longer with each try, with some jitter, so that many parts do not come back at once.
-pub async fn wait(context: &Context, attempt: &mut u32) {
-    let base = 100u64 << (*attempt).min(6);
-    let jitter = rand::random_range(0..=base / 2);
-    *attempt += 1;
-    context.clock.sleep(Duration::from_millis(base + jitter)).await;
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: &Value) -> Outcome<T> {

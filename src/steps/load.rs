@@ -5,15 +5,18 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use super::again::{TRIES, again, wait};
 use super::batch::{self, Batch, BatchReader, Form};
 use super::context::{Context, Line, Lines};
-use super::dump::{manifest_path, wait};
+use super::dump::manifest_path;
 use super::import;
 use super::ledger::{self, Batches, DUPLICATE, LOCK_WAIT, Named};
+use super::refusal::{Origin, is_of_a_row, refused, without_values};
 use super::runner::fault as file_fault;
 use super::step::{StepCtx, Upstream};
 use crate::formats::chunk;
@@ -25,14 +28,17 @@ use crate::formats::rowhash::PartHash;
 use crate::formats::structure::Table;
 use crate::seams::sql::Fault;
 use crate::words::addr::{StepAddr, StepKind, TableName, sql_ident};
-use crate::words::error::{ExitKind, Failure, Outcome};
+use crate::words::error::{ExitKind, Failure, Outcome, Retry};
 
 /// Bytes of a batch where `batch_bytes = "auto"`.
 const AUTO_BATCH_BYTES: u64 = 8 << 20;
 /// Rows of a batch at most: TiDB keeps a transaction's rows in memory, index entries included.
 const BATCH_ROWS: u64 = 50_000;
-/// Tries of one part after passing faults, while none of its batches gets through.
-const TRIES: u32 = 8;
+/// How long one batch waits for an earlier connection to let go of its row: more than the longest that a target keeps
+/// a session which says nothing.
+const HELD_AT_MOST: Duration = Duration::from_secs(10 * 60);
+/// Batches that have to get through before halved ones grow again.
+const EASED: u32 = 8;
 /// A server's count of warnings goes no further.
 const MOST_WARNINGS: u64 = 65_535;
 
@@ -81,7 +87,7 @@ async fn take_parts(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: bo
     let key = name.key();
     let replaced = node.action == Action::Replace && !ctx.resume.notes.contains_key(&reset_note(context));
     let resumed = !anew && !replaced;
-    let epoch = ready(context, node, ctx, &name, anew).await?;
+    let epoch = again(context, ctx, || ready(context, node, ctx, &name, anew)).await?;
     let target = context.target_of(migration)?;
     let takes_load_data =
         ctx.upstream_outputs(&target).and_then(|o| o.get("load_data").and_then(Value::as_bool)).unwrap_or(false);
@@ -164,9 +170,13 @@ async fn take_parts(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: bo
         return Err(failure);
     }
     let hash = entries.values().fold(PartHash::default(), |sum, part| sum.merged(&part.hash));
-    let mut line = job.lines.write.take().await?;
-    job.batches().forget_former(&mut *line.connection).await?;
-    line.give_back();
+    again(context, ctx, || async {
+        let mut line = job.lines.write.take().await?;
+        job.batches().forget_former(&mut *line.connection).await?;
+        line.give_back();
+        Ok(())
+    })
+    .await?;
     Ok(Some(json!({
         "rows": hash.rows,
         "hash": hash.sum.to_string(),
@@ -190,7 +200,8 @@ async fn begin(
     let recorded = if job.resumed { job.ctx.resume.parts.get(&number) } else { None };
     if recorded.is_some_and(|part| part.done.is_some()) {
         job.ctx.progress(entry.rows, entry.bytes);
-        return Ok(());
+        // A crash may have come between the record and this.
+        return job.drop_file(&entry);
     }
     if recorded.is_none() {
         job.ctx.border(number, json!({ "range": entry.range })).await?;
@@ -258,11 +269,28 @@ fn reset_note(context: &Context) -> String {
 enum Stop {
     /// Passing: read the ledger and go on.
     Again(Failure),
-    /// Too large for one transaction: smaller batches.
-    Smaller(Failure),
-    /// LOAD DATA was not clean: strict INSERTs tell whether the row or LOAD DATA is to blame.
-    Inserts(Failure),
+    /// An earlier connection still has the batch's row in the ledger.
+    Held(Failure),
+    /// So many rows are too much for one transaction.
+    Smaller(Failure, u64),
+    /// One of so many rows is not taken as it is; the target's words. Halved like the former, down to the row.
+    Refused(String, u64),
     For(Failure),
+}
+
+/// How the load of one part stands.
+struct Course {
+    form: Form,
+    /// Rows of a batch at most.
+    limit: u64,
+    /// Batches that got through since `limit` was changed.
+    eased: u32,
+    /// Rows that are in, as far as is known.
+    reached: u64,
+    /// Passing faults since a batch got through.
+    attempt: u32,
+    /// The file was compared with the manifest.
+    checked: bool,
 }
 
 impl Job {
@@ -288,47 +316,62 @@ impl Job {
     }
 
     async fn part(self: Arc<Self>, entry: PartEntry) -> Outcome<PartEntry> {
-        let (mut attempt, mut limit, mut reached, mut checked) = (0, BATCH_ROWS, 0, false);
-        let mut unclean: Option<Failure> = None;
+        let mut course =
+            Course { form: self.form, limit: BATCH_ROWS, eased: 0, reached: 0, attempt: 0, checked: false };
+        // Since when, and at which row.
+        let mut held: Option<(Instant, u64)> = None;
         loop {
             if self.ctx.stopping() {
                 return Err(Failure::interrupted("load the table"));
             }
-            let form = if unclean.is_some() { Form::Insert } else { self.form };
-            match self.part_once(&entry, form, limit, &mut reached, &mut attempt, &mut checked).await {
-                Ok(()) => return Ok(entry),
-                Err(Stop::Again(failure)) if attempt < TRIES => {
+            match self.part_once(&entry, &mut course).await {
+                Ok(()) => {
+                    self.ctx.waits_for("");
+                    return Ok(entry);
+                }
+                Err(Stop::Again(failure)) if course.attempt < TRIES => {
                     self.ctx.waits_for(&format!("the target: {}", failure.cause));
-                    wait(&self.context, &mut attempt).await;
+                    wait(&self.context, &mut course.attempt).await;
                 }
-                Err(Stop::Smaller(_)) if limit > 1 => limit = (limit / 2).max(1),
-                Err(Stop::Inserts(failure)) if form == Form::LoadData => unclean = Some(failure),
-                // Both refused it: LOAD DATA's answer names the row.
-                Err(Stop::For(failure)) if matches!(failure.code.as_str(), "MIG5141" | "MIG5143") => {
-                    return Err(unclean.unwrap_or(failure));
+                Err(Stop::Held(failure)) => {
+                    let (since, at) = held.unwrap_or((Instant::now(), course.reached));
+                    let since = if at == course.reached { since } else { Instant::now() };
+                    held = Some((since, course.reached));
+                    if since.elapsed() > HELD_AT_MOST {
+                        return Err(failure);
+                    }
+                    self.ctx.waits_for("an earlier connection");
+                    wait(&self.context, &mut 0).await;
                 }
-                Err(Stop::Again(failure) | Stop::Smaller(failure) | Stop::Inserts(failure) | Stop::For(failure)) => {
-                    return Err(failure);
+                Err(Stop::Smaller(failure, 1)) => {
+                    return Err(self.origin().too_large(&entry, course.reached, &failure));
                 }
+                // LOAD DATA makes warnings of errors, and warns of what is none: strict INSERTs tell.
+                Err(Stop::Refused(..)) if course.form == Form::LoadData => course.form = Form::Insert,
+                Err(Stop::Refused(text, 1)) => return Err(self.origin().refused(&entry, course.reached, &text)),
+                Err(Stop::Smaller(_, rows) | Stop::Refused(_, rows)) => {
+                    (course.limit, course.eased) = ((rows / 2).max(1), 0);
+                }
+                Err(Stop::Again(failure) | Stop::For(failure)) => return Err(failure),
             }
         }
     }
 
+    fn origin(&self) -> Origin<'_> {
+        Origin { dir: &self.dir, table: &self.table, tool: self.tool, show_keys: self.context.show_keys }
+    }
+
+    async fn line(&self) -> Result<Line, Stop> {
+        self.lines.write.take().await.map_err(|failure| match failure.retry {
+            Retry::Later => Stop::Again(failure),
+            Retry::No => Stop::For(failure),
+        })
+    }
+
     /// From where the ledger stands to the end of the file.
-    async fn part_once(
-        &self,
-        entry: &PartEntry,
-        form: Form,
-        limit: u64,
-        reached: &mut u64,
-        attempt: &mut u32,
-        checked: &mut bool,
-    ) -> Result<(), Stop> {
-        let mut line = self.lines.write.take().await.map_err(|f| match f.retry {
-            crate::words::error::Retry::Later => Stop::Again(f),
-            crate::words::error::Retry::No => Stop::For(f),
-        })?;
-        let known = self.batches().read(&mut *line.connection, Some(entry.part)).await.map_err(|f| self.stop(&f))?;
+    async fn part_once(&self, entry: &PartEntry, course: &mut Course) -> Result<(), Stop> {
+        let mut line = self.line().await?;
+        let known = self.batches().read(&mut *line.connection, Some(entry.part)).await.map_err(|f| self.stop(&f, 0))?;
         let mut hash = PartHash::default();
         let mut row = 0;
         for batch in &known {
@@ -338,27 +381,35 @@ impl Job {
             row = batch.to_row;
             hash = hash.merged(&PartHash { sum: batch.hash, rows: batch.rows });
         }
-        if row > *reached {
-            self.ctx.progress(row - *reached, share(entry, row) - share(entry, *reached));
-            *reached = row;
+        if row > course.reached {
+            self.ctx.progress(row - course.reached, share(entry, row) - share(entry, course.reached));
+            course.reached = row;
         }
         if row < entry.rows {
-            if !*checked {
+            if !course.checked {
                 let (dir, entry) = (self.dir.clone(), entry.clone());
                 let check = tokio::task::spawn_blocking(move || batch::check_file(&dir, &entry));
                 check.await.map_err(|e| Stop::For(broken(&e.to_string())))?.map_err(Stop::For)?;
-                *checked = true;
+                course.checked = true;
             }
             let mut reader =
                 BatchReader::open(&self.dir, entry, &self.table, self.raw_bytes, self.tool).map_err(Stop::For)?;
             reader.skip_to(row).map_err(Stop::For)?;
-            while let Some(batch) = reader.next(form, limit, self.batch_bytes).map_err(Stop::For)? {
+            while let Some(batch) = reader.next(course.form, course.limit, self.batch_bytes).map_err(Stop::For)? {
                 let (to, sum) = (batch.to, batch.hash);
-                self.commit(&mut line, entry, form, batch).await?;
+                if line.is_old() {
+                    drop(line);
+                    line = self.line().await?;
+                }
+                self.commit(&mut line, entry, course.form, batch).await?;
                 hash = hash.merged(&sum);
-                *attempt = 0;
-                self.ctx.progress(to - *reached, share(entry, to) - share(entry, *reached));
-                *reached = to;
+                course.attempt = 0;
+                course.eased += 1;
+                if course.eased >= EASED {
+                    (course.limit, course.eased) = ((course.limit * 2).min(BATCH_ROWS), 0);
+                }
+                self.ctx.progress(to - course.reached, share(entry, to) - share(entry, course.reached));
+                course.reached = to;
                 if self.ctx.stopping() && to < entry.rows {
                     return Err(Stop::For(Failure::interrupted("load the table")));
                 }
@@ -383,25 +434,21 @@ impl Job {
             hash: batch.hash.sum,
         };
         let rows = row.rows;
-        let first = batch.from;
         let connection = &mut line.connection;
-        connection.execute("BEGIN").await.map_err(|f| self.stop(&f))?;
+        connection.execute("BEGIN").await.map_err(|f| self.stop(&f, rows))?;
         if let Err(fault) = connection.execute(&self.batches().insert(&row)).await {
             return Err(match fault.number {
                 // A predecessor's COMMIT has won, or is still in flight: the ledger tells.
                 Some(DUPLICATE) => Stop::Again(refused(&self.table.name, &fault)),
-                Some(LOCK_WAIT) => {
-                    self.ctx.waits_for("an earlier connection");
-                    Stop::Again(refused(&self.table.name, &fault))
-                }
-                _ => self.stop(&fault),
+                Some(LOCK_WAIT) => Stop::Held(refused(&self.table.name, &fault)),
+                _ => self.stop(&fault, rows),
             });
         }
         let mut inserted = 0;
         for payload in batch.payload {
             match form {
                 Form::LoadData => {
-                    let done = connection.load_data(&self.statement, payload).await.map_err(|f| self.stop(&f))?;
+                    let done = connection.load_data(&self.statement, payload).await.map_err(|f| self.stop(&f, rows))?;
                     // LOCAL implies IGNORE: a bad or second row is a warning there, so anything but "all of them,
                     // none skipped, no warning but of the error values of an ENUM" is a failure.
                     let expected = batch.error_values;
@@ -409,17 +456,17 @@ impl Job {
                         || u64::from(done.warnings) != expected.min(MOST_WARNINGS)
                         || !clean(&done.info, rows, expected)
                     {
-                        return Err(Stop::Inserts(self.offender(line, entry, first, &done.info).await));
+                        return Err(self.unclean(line, &done.info, rows).await);
                     }
                 }
                 Form::Insert => {
                     let sql = format!("USE {}", sql_ident(&self.table.name.schema));
-                    connection.execute(&sql).await.map_err(|f| self.stop(&f))?;
+                    connection.execute(&sql).await.map_err(|f| self.stop(&f, rows))?;
                     let text = String::from_utf8_lossy(&payload);
                     let text = text.trim_end().trim_end_matches(';');
-                    let done = connection.execute(text).await.map_err(|f| self.stop(&f))?;
+                    let done = connection.execute(text).await.map_err(|f| self.stop(&f, rows))?;
                     if done.warnings > 0 {
-                        return Err(Stop::For(self.offender(line, entry, first + inserted, &done.info).await));
+                        return Err(self.unclean(line, &done.info, rows).await);
                     }
                     inserted += done.affected;
                 }
@@ -427,45 +474,35 @@ impl Job {
         }
         if form == Form::Insert && inserted != rows {
             let cause = format!("{inserted} of {rows} rows went in");
-            return Err(Stop::For(self.offender(line, entry, first, &cause).await));
+            return Err(self.unclean(line, &cause, rows).await);
         }
         // A lost line here leaves the outcome unknown; the next attempt reads it from the ledger.
-        connection.execute("COMMIT").await.map(drop).map_err(|f| self.stop(&f))
+        connection.execute("COMMIT").await.map(drop).map_err(|f| self.stop(&f, rows))
     }
 
-    /// What a fault means for the part: again, smaller, or the end.
-    fn stop(&self, fault: &Fault) -> Stop {
+    /// What a fault means for the part, met with so many rows: again, smaller, or the end.
+    fn stop(&self, fault: &Fault, rows: u64) -> Stop {
         let failure = refused(&self.table.name, fault);
         match fault.number {
             _ if fault.transient() => Stop::Again(failure),
             // 8004 transaction too large, 8025 entry too large, 8175 and 1105 out of the statement's memory quota,
             // 1153 packet too large, 1197 binlog cache too small (pingcap/tidb pkg/errno; MySQL's error reference).
-            Some(8004 | 8025 | 8175 | 1153 | 1197) => Stop::Smaller(failure),
-            Some(1105) if fault.message.to_lowercase().contains("memory") => Stop::Smaller(failure),
+            Some(8004 | 8025 | 8175 | 1153 | 1197) => Stop::Smaller(failure, rows),
+            Some(1105) if fault.message.to_lowercase().contains("memory") => Stop::Smaller(failure, rows),
+            Some(number) if is_of_a_row(number) => Stop::Refused(without_values(&fault.message), rows),
             _ => Stop::For(failure),
         }
     }
 
-    /// Names the first row that the target changed or refused, without its values.
-    async fn offender(&self, line: &mut Line, entry: &PartEntry, first: u64, info: &str) -> Failure {
-        let warnings = line.connection.query("SHOW WARNINGS LIMIT 1").await.unwrap_or_default();
-        let text = warnings
-            .rows
-            .first()
-            .and_then(|row| row.get(2).cloned().flatten())
-            .map_or_else(|| info.to_owned(), |bytes| without_values(&ledger::text(bytes)));
-        let _ = line.connection.execute("ROLLBACK").await;
-        let place = text.rsplit_once(" at row ").and_then(|(_, n)| n.trim().parse::<u64>().ok());
-        let place = place.map_or_else(
-            || format!("{}, from row {}", entry.file, first + 1),
-            |n| format!("{}, row {}", entry.file, first + n),
-        );
-        Failure::new(
-            "MIG5141",
-            format!("load {}", self.table.name),
-            format!("the target would change or drop a row ({place}): {text}"),
-            "Nothing of this batch was kept. Mend the column's type on the target or the row, then run `mig apply` again.",
-        )
+    /// Rows went in with warnings: back, and what the first of them says.
+    async fn unclean(&self, line: &mut Line, info: &str, rows: u64) -> Stop {
+        let warnings = line.connection.query("SHOW WARNINGS").await.unwrap_or_default();
+        let text = warnings.rows.into_iter().next().and_then(|row| row.into_iter().nth(2).flatten());
+        let text = text.map_or_else(|| info.to_owned(), |bytes| without_values(&ledger::text(bytes)));
+        match line.connection.execute("ROLLBACK").await {
+            Ok(_) => Stop::Refused(text, rows),
+            Err(fault) => self.stop(&fault, rows),
+        }
     }
 
     fn gap(&self, entry: &PartEntry) -> Failure {
@@ -495,33 +532,6 @@ fn clean(info: &str, rows: u64, warnings: u64) -> bool {
         }
         _ => false,
     }
-}
-
-/// A server's text with what stands in quotes taken out: it may be a value of a row.
-pub fn without_values(text: &str) -> String {
-    let mut out = String::new();
-    let mut rest = text;
-    while let Some(at) = rest.find('\'') {
-        let (before, after) = rest.split_at(at);
-        out.push_str(before);
-        let Some(end) = after[1..].find('\'') else { break };
-        let inside = &after[1..=end];
-        // Names of columns and keys stay: they are the structure's, not the row's.
-        let named = ["column ", "key ", "Column ", "for column "].iter().any(|word| before.ends_with(word));
-        out.push_str(&if named { format!("'{inside}'") } else { "'…'".to_owned() });
-        rest = &after[end + 2..];
-    }
-    out.push_str(rest);
-    out
-}
-
-fn refused(name: &TableName, fault: &Fault) -> Failure {
-    let fault = Fault { message: without_values(&fault.message), ..fault.clone() };
-    fault.failure(
-        "MIG5143",
-        format!("load {name}"),
-        "Mend what the target names, then run `mig apply` again: it goes on after the last committed batch.",
-    )
 }
 
 fn broken(cause: &str) -> Failure {

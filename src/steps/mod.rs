@@ -1,6 +1,7 @@
 //! What each kind of step does, one file a kind, and the table that names them all. Steps reach the world through the
 //! seams and the drive through [`step::StepCtx`].
 
+pub mod again;
 pub mod batch;
 pub mod context;
 pub mod differences;
@@ -16,6 +17,7 @@ pub mod pair;
 pub mod part_file;
 pub mod part_reader;
 pub mod proof;
+pub mod refusal;
 pub mod report;
 pub mod runner;
 pub mod servers;
@@ -32,6 +34,7 @@ use serde_json::Value;
 use crate::formats::plan::{Action, Node};
 use crate::words::addr::StepKind;
 use crate::words::error::{Failure, Outcome};
+use again::again;
 use context::Context;
 use step::{StepCtx, StepSet};
 
@@ -48,11 +51,13 @@ impl StepSet for Steps {
                 (Action::Destroy, StepKind::Dump) => dump::destroy(context, node).await,
                 (Action::Destroy, StepKind::Table | StepKind::View) => objects::destroy(context, node).await,
                 (Action::Destroy, _) => Ok(Value::Null),
-                (_, StepKind::Source | StepKind::Target) => servers::run(context, node).await,
+                (_, StepKind::Source | StepKind::Target) => again(context, &ctx, || servers::run(context, node)).await,
                 (_, StepKind::Runner) => runner::run(context, node).await,
                 (_, StepKind::Gate) => gate::run(context, node).await,
-                (_, StepKind::Database) => objects::database(context, node).await,
-                (_, StepKind::Table) => objects::table(context, node, &ctx).await,
+                (_, StepKind::Database) => again(context, &ctx, || objects::database(context, node)).await,
+                // A replace drops rows: what an attempt at it came to is for the next run to look at.
+                (Action::Replace, StepKind::Table) => objects::table(context, node, &ctx).await,
+                (_, StepKind::Table) => again(context, &ctx, || objects::table(context, node, &ctx)).await,
                 (_, StepKind::Dump) => match import::inputs(node)? {
                     Some(files) => import::run(context, node, ctx, files).await,
                     None => dump::run(context, node, ctx).await,
@@ -61,8 +66,8 @@ impl StepSet for Steps {
                 (_, StepKind::Verify) => {
                     verify::run(context, node, ctx).await.map_err(|failure| import::explained(context, node, failure))
                 }
-                (_, StepKind::ForeignKeys) => objects::foreign_keys(context, node).await,
-                (_, StepKind::View) => objects::view(context, node).await,
+                (_, StepKind::ForeignKeys) => again(context, &ctx, || objects::foreign_keys(context, node)).await,
+                (_, StepKind::View) => again(context, &ctx, || objects::view(context, node)).await,
                 (_, StepKind::Report) => report::run(context, node, ctx).await,
                 (_, StepKind::Peering) => Err(Failure::new(
                     "MIG5102",

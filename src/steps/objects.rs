@@ -3,8 +3,8 @@
 
 use serde_json::{Value, json};
 
+use super::again::{TRIES, wait};
 use super::context::{Context, Line, read_inputs};
-use super::dump::wait;
 use super::ledger::{self, Named, Object};
 use super::observe::inventory::inventory;
 use super::step::StepCtx;
@@ -16,9 +16,6 @@ use crate::seams::sql::Fault;
 use crate::think::compare;
 use crate::words::addr::{StepAddr, StepKind, TableName, sql_ident};
 use crate::words::error::{ExitKind, Failure, Outcome};
-
-/// Tries of a change that waits for another's.
-const TRIES: u32 = 8;
 
 const RIGHTS: &str = "Mend what the server names (rights, limits), then run `mig apply` again.";
 

@@ -98,7 +98,7 @@ pub(super) const ROWS: &[CodeRow] = &[
         "MIG5141",
         Error,
         "the target would change or drop a row",
-        "LOAD DATA LOCAL turns errors into warnings, so anything but a clean answer is refused: the batch was rolled back. The message names the file and the row.",
+        "LOAD DATA LOCAL turns errors into warnings, so after anything but a clean answer the rows are tried by strict INSERTs, in ever smaller batches. The message names the file and the row that is still refused, and with -show-keys its key; what came before it is loaded.",
     ),
     row(
         "MIG5142",
@@ -117,6 +117,12 @@ pub(super) const ROWS: &[CodeRow] = &[
         Error,
         "the load broke off",
         "A fault inside the load. Run `mig apply` again; if it stays, please report it.",
+    ),
+    row(
+        "MIG5145",
+        Error,
+        "one row is too large for the target",
+        "Batches were halved down to this row, and the target's limit of one entry or one transaction is below it. The message names the file and the row; what came before it is loaded.",
     ),
     row(
         "MIG5152",
