@@ -40,6 +40,12 @@ struct Journey {
     calm: Duration,
     strikes: u32,
     runs: u32,
+    /// Where the target is this journey's own, it is killed in every second run: how often it was.
+    target_kills: Option<u32>,
+    /// Dump files stay when their rows are loaded.
+    keeps: bool,
+    /// How the rows of the table without a key went in.
+    form: String,
 }
 
 impl Journey {
@@ -123,12 +129,19 @@ migration "m" {{
             calm: Duration::ZERO,
             strikes: 0,
             runs: 0,
+            target_kills: None,
+            keeps: !dump.contains("keep = false"),
+            form: String::new(),
         };
         let began = Instant::now();
         journey.ends(&[]);
         journey.calm = began.elapsed();
         println!("{name}: nothing struck, a run took {:.1} s", journey.calm.as_secs_f64());
         journey.assert_every_row_once().await;
+        let state = std::fs::read(journey.path("mig.migstate")).unwrap();
+        let state: serde_json::Value = serde_json::from_slice(&state).unwrap();
+        let load = format!("migration.m.load[\"{}.keyless\"]", journey.schema);
+        journey.form = state["steps"][load]["outputs"]["form"].as_str().unwrap().to_owned();
         journey.forget().await;
         journey
     }
@@ -197,11 +210,17 @@ migration "m" {{
         let began = Instant::now();
         let mut child = self.start(more);
         let mut happened = Vec::new();
-        if let Some(after) = killed {
+        if let Some(kills) = self.target_kills.filter(|_| self.runs % 2 == 1) {
+            self.target_kills = Some(kills + 1);
+            std::thread::sleep(within.mul_f64(self.random.random::<f64>() * 0.8));
+            self.target.server_script("kill");
+            happened.push(format!("target killed in {}", self.phase()));
+            self.target.server_script("restart");
+        } else if let Some(after) = killed {
             std::thread::sleep(after);
             if child.try_wait().unwrap().is_none() {
                 child.kill().unwrap();
-                happened.push(format!("killed after {:.2} s in {}", after.as_secs_f64(), self.phase()));
+                happened.push(format!("killed in {}", self.phase()));
             }
         }
         let status = self.wait(child);
@@ -243,7 +262,7 @@ migration "m" {{
     async fn under_fire(&mut self, strikes: u32) {
         let aim = self.strikes + strikes;
         let mut journeys = 1;
-        while self.strikes < aim {
+        while self.strikes < aim || self.target_kills == Some(0) {
             if self.struck(&[]) && self.strikes < aim {
                 self.assert_every_row_once().await;
                 self.forget().await;
@@ -286,9 +305,13 @@ migration "m" {{
         assert!(!self.path("mig.migstate.journal").exists());
         let state = std::fs::read(self.path("mig.migstate")).unwrap();
         serde_json::from_slice::<serde_json::Value>(&state).unwrap();
-        let stray: Vec<PathBuf> =
-            walk(self.dir.path()).into_iter().filter(|file| file.extension().is_some_and(|e| e == "part")).collect();
-        assert_eq!(stray, Vec::<PathBuf>::new());
+        let rows = |file: &PathBuf| {
+            let name = file.file_name().unwrap().to_string_lossy().into_owned();
+            name.contains(".sql") && !name.contains("-schema")
+        };
+        let stray = |file: &PathBuf| file.extension().is_some_and(|e| e == "part") || (!self.keeps && rows(file));
+        let left: Vec<PathBuf> = walk(self.dir.path()).into_iter().filter(stray).collect();
+        assert_eq!(left, Vec::<PathBuf>::new());
     }
 
     /// As if nothing had been moved.
@@ -337,6 +360,142 @@ fn walk(dir: &Path) -> Vec<PathBuf> {
 #[tokio::test]
 async fn kills_and_bad_lines_lose_no_row_and_double_none() {
     let mut journey = Journey::new("files", Bed::tidb(), "", "").await;
-    journey.under_fire(kills(100)).await;
+    journey.under_fire(kills(35)).await;
     journey.end().await;
+}
+
+#[tokio::test]
+async fn so_it_is_with_packed_files_that_are_removed_once_they_are_loaded() {
+    // The dump is slow enough to be met by kills as often as the load.
+    let dump = "keep = false\n    compress = \"zstd\"\n    rate_limit = \"400KiB\"";
+    let mut journey = Journey::new("removed", Bed::tidb(), dump, "").await;
+    journey.under_fire(kills(20)).await;
+    journey.end().await;
+}
+
+#[tokio::test]
+async fn so_it_is_where_rows_go_in_by_insert_and_the_target_is_killed_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = Bed::private("tidb", folder.path().join("tidb"));
+    target.run(&["SET GLOBAL local_infile = 0"]).await;
+    let mut journey = Journey::new("inserts", target, "", "").await;
+    assert_eq!(journey.form, "insert");
+    journey.target_kills = Some(0);
+    journey.under_fire(kills(15)).await;
+    journey.target.server_script("kill");
+    journey.source.drop_schema(&journey.schema).await;
+}
+
+#[tokio::test]
+async fn so_it_is_with_a_mysql_that_is_killed_as_the_target() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = Bed::private("mysql", folder.path().join("mysql"));
+    let mut journey = Journey::new("mysql", target, "", "").await;
+    journey.target_kills = Some(0);
+    journey.under_fire(kills(15)).await;
+    journey.target.server_script("kill");
+    journey.source.drop_schema(&journey.schema).await;
+}
+
+#[tokio::test]
+async fn a_table_that_is_loaded_or_dumped_anew_under_fire_has_every_row_once() {
+    let mut journey = Journey::new("anew", Bed::tidb(), "", "").await;
+    journey.ends(&[]);
+    let aim = kills(15);
+    while journey.strikes < aim {
+        let step = ["load", "dump"][journey.random.random_range(0..2)];
+        let table = ["keyed", "keyless"][journey.random.random_range(0..2)];
+        let replace = format!("-replace=migration.m.{step}[\"{}.{table}\"]", journey.schema);
+        println!("  {replace}");
+        let mut ended = journey.struck(&[&replace, "-confirm=127.0.0.1"]);
+        while !ended && journey.strikes < aim {
+            // With or without naming it again: what was broken off stays owed.
+            let again = journey.random.random_range(0..3) == 0;
+            let more = if again { vec![replace.as_str(), "-confirm=127.0.0.1"] } else { vec!["-confirm=127.0.0.1"] };
+            ended = journey.struck(&more);
+        }
+        if !ended {
+            journey.ends(&["-confirm=127.0.0.1"]);
+        }
+        journey.assert_every_row_once().await;
+    }
+    journey.end().await;
+}
+
+/// TiDB Lightning in the same harness: killed in the middle and started again, as its users do. Prints, asserts nothing.
+#[tokio::test]
+async fn lightning_is_killed_beside_it_where_that_is_asked_for() {
+    if number("MIG_KILLS_LIGHTNING").is_none() {
+        return;
+    }
+    let bin = PathBuf::from(std::env::var_os("MIG_TEST_BIN").expect("no folder of programs: run by `make test`"));
+    let mut random = StdRng::seed_from_u64(number("MIG_SEED").unwrap_or(20_260_101));
+    let folder = tempfile::tempdir().unwrap();
+    let target = Bed::private("tidb", folder.path().join("tidb"));
+    let schema = format!("mt_{}_lightning", std::process::id());
+    let (files, rows, trials) = (12, 300_000, 4);
+    let dump = folder.path().join("dump");
+    std::fs::create_dir(&dump).unwrap();
+    std::fs::write(dump.join(format!("{schema}-schema-create.sql")), format!("CREATE DATABASE `{schema}`;\n")).unwrap();
+    let ddl = "CREATE TABLE `keyless` (`n` INT, `b` VARCHAR(200));\n";
+    std::fs::write(dump.join(format!("{schema}.keyless-schema.sql")), ddl).unwrap();
+    for file in 0..files {
+        let per_file = rows / files;
+        let mut text = String::new();
+        for n in file * per_file..(file + 1) * per_file {
+            let first = n % 2_000 == 0;
+            text += if first { "INSERT INTO `keyless` VALUES\n" } else { ",\n" };
+            text += &format!("({n},'{:0>64x}')", n * 7_919);
+            text += if n % 2_000 == 1_999 { ";\n" } else { "" };
+        }
+        std::fs::write(dump.join(format!("{schema}.keyless.{file:09}.sql")), text).unwrap();
+    }
+    let status_port = std::fs::read_to_string(target.dir.join("env")).unwrap();
+    let status_port = status_port.lines().find_map(|line| line.strip_prefix("STATUS_PORT=")).unwrap().to_owned();
+    for trial in 1..=trials {
+        target.drop_schema(&schema).await;
+        let checkpoint = folder.path().join(format!("checkpoint{trial}.pb"));
+        let config = format!(
+            "[tikv-importer]\nbackend = \"tidb\"\n[mydumper]\ndata-source-dir = {dump:?}\n[checkpoint]\nenable = true\n\
+             driver = \"file\"\ndsn = {checkpoint:?}\n[tidb]\nhost = \"127.0.0.1\"\nport = {}\nstatus-port = {status_port}\n\
+             user = \"root\"\n",
+            target.config().port,
+        );
+        let config_file = folder.path().join("lightning.toml");
+        std::fs::write(&config_file, config).unwrap();
+        let start = || {
+            Command::new(bin.join("tidb-lightning"))
+                .args(["-log-file".as_ref(), folder.path().join("lightning.log").as_os_str()])
+                .args(["-config".as_ref(), config_file.as_os_str()])
+                .stdin(Stdio::null())
+                .stdout(Stdio::null())
+                .stderr(Stdio::null())
+                .spawn()
+                .unwrap()
+        };
+        let count = format!("SELECT COUNT(*), COUNT(DISTINCT n) FROM `{schema}`.keyless");
+        let ask = async || {
+            let mut connection = target.server().connect(&support::write_role()).await.unwrap();
+            connection.query(&count).await.map(|rows| texts(&rows)[0].clone()).unwrap_or_default()
+        };
+        let mut child = start();
+        let part = random.random_range(rows / 10..rows * 8 / 10);
+        while child.try_wait().unwrap().is_none() {
+            let there = ask().await.first().and_then(|n| n.parse::<u64>().ok()).unwrap_or(0);
+            if there >= part {
+                break;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let _ = child.kill();
+        child.wait().unwrap();
+        let status = start().wait().unwrap();
+        let there = ask().await;
+        let twice = match there.as_slice() {
+            [all, distinct] => all.parse::<i64>().unwrap() - distinct.parse::<i64>().unwrap(),
+            _ => 0,
+        };
+        println!("Lightning, trial {trial}: exit {:?}, {there:?} of {rows} rows, {twice} twice", status.code());
+    }
+    target.server_script("kill");
 }
