@@ -445,3 +445,105 @@ async fn a_dump_of_mig_loads_with_lightning_and_with_myloader() {
     trial.check(&["verify"], 0);
     trial.end().await;
 }
+
+/// Tables in which every clause that SHOW CREATE TABLE knows stands at least once.
+const CLAUSES: &[&str] = &[
+    "CREATE TABLE parent (id INT PRIMARY KEY, o INT, UNIQUE KEY u (id, o)) COMMENT 'it''s; a \\\\ table'",
+    "CREATE TABLE c1 (id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT, a VARCHAR(20) CHARACTER SET latin1 DEFAULT 'it''s', \
+     b CHAR(3) COLLATE utf8mb4_bin NOT NULL DEFAULT '', t TINYINT(1) DEFAULT '1', z INT(5) UNSIGNED ZEROFILL, d DECIMAL(20,4) \
+     DEFAULT '-1.5000', ts TIMESTAMP(3) NULL DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(3), dt DATETIME DEFAULT \
+     CURRENT_TIMESTAMP, e ENUM('x','y''z','é,)') DEFAULT 'x', s SET('p','qq') COMMENT 'a, ''b'') c', bi BIT(5) DEFAULT b'101', \
+     j JSON, bl BLOB, mt MEDIUMTEXT, y YEAR, f FLOAT(7,3), vb VARBINARY(9) DEFAULT 'ab', \
+     g INT GENERATED ALWAYS AS (t + 1) VIRTUAL, h INT GENERATED ALWAYS AS ((t + 3) * 2) STORED, \
+     PRIMARY KEY (id), KEY k (a(5), b), UNIQUE KEY u (b, t), KEY cm (d) COMMENT 'the ''index''', CONSTRAINT ck CHECK (t < 10)) \
+     AUTO_INCREMENT=77 DEFAULT CHARSET=utf8mb4",
+    "CREATE TABLE c2 (a INT NOT NULL, b INT, c INT DEFAULT NULL, PRIMARY KEY (a), KEY kb (b, a), \
+     CONSTRAINT fk FOREIGN KEY (b) REFERENCES parent (id) ON DELETE CASCADE ON UPDATE SET NULL) DEFAULT CHARSET=latin1",
+    "CREATE TABLE c3 (a INT NOT NULL, b INT) PARTITION BY RANGE (a) (PARTITION p0 VALUES LESS THAN (10), PARTITION p1 VALUES LESS \
+     THAN MAXVALUE)",
+    "CREATE TABLE `odd ``\"%` (`b``,(` INT COMMENT '`(') COLLATE utf8mb4_bin",
+];
+
+const ONLY_MYSQL: &[&str] = &[
+    "CREATE TABLE m1 (a INT, b VARCHAR(40) DEFAULT (UUID()), i INT INVISIBLE, KEY d (a DESC), KEY x ((a + 1)), KEY v (b) INVISIBLE, \
+     FULLTEXT KEY ft (b) /*!50100 WITH PARSER `ngram` */)",
+    "CREATE TABLE m3 (a CHAR(9), h VARCHAR(40) GENERATED ALWAYS AS (CONCAT(a, ')', 'it''s')) STORED)",
+    "CREATE TABLE m2 (g GEOMETRY NOT NULL SRID 4326, SPATIAL KEY sp (g))",
+];
+
+#[tokio::test(flavor = "multi_thread")]
+async fn structure_read_from_a_create_is_what_information_schema_tells() {
+    for bed in Bed::all() {
+        let statements = match bed.kind.as_str() {
+            "mysql" => [CLAUSES, ONLY_MYSQL].concat(),
+            _ => CLAUSES.to_vec(),
+        };
+        let schema = bed.schema("clauses", &statements).await;
+        let mut conn = bed.server().connect(&support::write_role()).await.unwrap();
+        let all = |_: &str, _: &str| true;
+        let (told, _) =
+            mig::steps::observe::inventory::inventory(&mut *conn, Some(std::slice::from_ref(&schema)), &all)
+                .await
+                .unwrap();
+        assert_eq!(told.tables.len(), statements.len());
+        for mut expected in told.tables {
+            expected.estimate = Default::default();
+            let rows = conn.query(&format!("SHOW CREATE TABLE {}", expected.name.sql())).await.unwrap();
+            let text = texts(&rows)[0][1].clone();
+            let read = mig::formats::ddl::create_reader::read_table(&expected.name, &text)
+                .unwrap_or_else(|fault| panic!("{}: {fault} in\n{text}", bed.kind));
+            let differences = mig::think::compare::structure_differences(&expected, &read);
+            assert!(differences.is_empty(), "{}: {differences:#?}\n{text}", bed.kind);
+            for (told, read) in expected.columns.iter().zip(&read.columns) {
+                // TiDB has lengths of its own for ENUM and the TEXT types.
+                let counts = bed.kind != "tidb";
+                let of = |c: &mig::formats::structure::Column| {
+                    (c.charset.clone(), c.collation.clone(), c.octet_length.filter(|_| counts))
+                };
+                assert_eq!(of(told), of(read), "{}: {} of\n{text}", bed.kind, told.name);
+            }
+        }
+        bed.drop_schema(&schema).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dump_without_a_source_is_loaded_and_said_not_to_be_verified_against_one() {
+    let trial = Trial::new("alone", TABLES).await;
+    let text = std::fs::read_to_string(trial.path("trial.mig.hcl")).unwrap();
+    let from = text.find("source \"mysql\"").unwrap();
+    let to = text.find("target \"tidb\"").unwrap();
+    let alone = format!("{}{}", &text[..from], &text[to..]).replace("  source = source.mysql.from\n", "");
+    std::fs::write(trial.path("trial.mig.hcl"), alone).unwrap();
+    let said = trial.check(&["plan"], 5);
+    assert!(said.contains("the migration names none") && said.contains("import-dump"), "{said}");
+    for tool in ["dumpling", "mydumper"] {
+        trial.forget().await;
+        let _ = std::fs::remove_dir_all(trial.path("dump"));
+        match tool {
+            "dumpling" => trial.dumpling("dump", &["-c", "gzip"]),
+            _ => trial.mydumper("dump", &["-c"]),
+        }
+        let said = trial.check(IMPORT, 0);
+        assert!(said.contains("not verified against a source"), "{tool}: {said}");
+        let certificate = trial.certificate();
+        assert_eq!(certificate["verdict"], "unproven", "{tool}: {certificate:#}");
+        for table in certificate["tables"].as_array().unwrap() {
+            assert_eq!(table["rows"]["source"], serde_json::Value::Null, "{tool}: {table:#}");
+            assert_eq!(table["rows"]["dumped"], table["rows"]["target"], "{tool}: {table:#}");
+            assert_eq!(table["structure"]["equal"], true, "{tool}: {table:#}");
+        }
+        for table in ["kinds", "many", "child", "`odd%.na-schema \"me`", "empty_one", "seen"] {
+            let counts = (trial.count(&trial.source, table).await, trial.count(&trial.target, table).await);
+            assert_eq!(counts.0, counts.1, "{tool}: {table}");
+        }
+        let again = trial.check(&["plan", "-detailed-exitcode"], 0);
+        assert!(again.contains("No changes."), "{tool}: {again}");
+        // The structure is the source's, and so are the rows: now that there is one, it says so.
+        let whole = std::fs::read_to_string(trial.path("trial.mig.hcl")).unwrap();
+        std::fs::write(trial.path("trial.mig.hcl"), &text).unwrap();
+        trial.check(&["verify"], 0);
+        std::fs::write(trial.path("trial.mig.hcl"), whole).unwrap();
+    }
+    trial.end().await;
+}

@@ -11,14 +11,15 @@ use crate::formats::inputs::ImportInputs;
 use crate::formats::manifest::TableManifest;
 use crate::formats::plan::{Mode, PlanFile};
 use crate::formats::plan_seal;
-use crate::formats::spec::model::{Migration, Spec};
+use crate::formats::spec::model::{Migration, Server, Spec};
 use crate::formats::spec::{self, Inputs, SourceFile};
 use crate::formats::state::{State, StepRecord};
 use crate::hosts::clock::SystemClock;
+use crate::hosts::dump::NoServer;
 use crate::hosts::file::FileStore;
 use crate::hosts::mysql;
 use crate::seams::clock::Clock;
-use crate::seams::sql::Server;
+use crate::seams::sql;
 use crate::seams::store::Store;
 use crate::steps::context::dump_dir;
 use crate::steps::dump::manifest_path;
@@ -127,17 +128,19 @@ impl Session {
     }
 
     /// Every server of the spec, by address. Connects to none.
-    pub fn servers(&self) -> Outcome<BTreeMap<StepAddr, Arc<dyn Server>>> {
+    pub fn servers(&self) -> Outcome<BTreeMap<StepAddr, Arc<dyn sql::Server>>> {
         let sources = self.spec.sources.values().map(|s| (source_addr(s), s));
         let targets = self.spec.targets.values().map(|s| (target_addr(s), s));
-        let open = |(addr, config)| Ok((addr, mysql::server(config, &self.dir)?));
+        let open = |(addr, config): (StepAddr, &Server)| -> Outcome<(StepAddr, Arc<dyn sql::Server>)> {
+            Ok((addr, if config.is_dump() { Arc::new(NoServer) } else { mysql::server(config, &self.dir)? }))
+        };
         sources.chain(targets).map(open).collect()
     }
 
     /// Looks at everything a plan needs.
     pub async fn observe(
         &self,
-        servers: &BTreeMap<StepAddr, Arc<dyn Server>>,
+        servers: &BTreeMap<StepAddr, Arc<dyn sql::Server>>,
         state: Option<&State>,
         replace: &std::collections::BTreeSet<StepAddr>,
     ) -> World {
@@ -175,6 +178,17 @@ impl Session {
             }
             import.known.insert(table);
         }
+        for migration in self.spec.migrations.values() {
+            if self.spec.sources.get(&migration.source).is_some_and(Server::is_dump) {
+                let import = imports.entry(migration.name.clone()).or_default();
+                let dir = import.recorded.values().next().map(|files| files.dir.clone());
+                match dir.map(|dir| dump_folder::look(Path::new(&dir))) {
+                    Some(Ok(folder)) => import.folder = Some(folder),
+                    Some(Err(failure)) => import.fault = Some(failure),
+                    None => {}
+                }
+            }
+        }
         // A run that was broken off goes on with the dump that it was given, also for tables that it had not come to. Where
         // that folder is gone, what is recorded counts, and the step that needs the files says so.
         for import in imports.values_mut().filter(|_| state.is_some_and(|s| s.open_run.is_some())) {
@@ -182,7 +196,8 @@ impl Session {
             import.folder = dir.and_then(|dir| dump_folder::look(Path::new(&dir)).ok());
         }
         if let Some((migration, folder)) = &self.import {
-            imports.entry(migration.clone()).or_default().folder = Some(folder.clone());
+            let import = imports.entry(migration.clone()).or_default();
+            (import.folder, import.fault) = (Some(folder.clone()), None);
         }
         imports
     }

@@ -4,11 +4,13 @@
 //! row formats, AUTO_INCREMENT counters and definers; the engine only for a target that has several.
 
 pub mod canonical;
+pub mod create_reader;
 pub mod expression;
 #[cfg(test)]
 pub mod fixture;
 mod literals;
 pub mod partitioning;
+mod scan;
 
 use self::expression::{expression_text, without_outer_parentheses};
 pub use self::literals::{clock_function, lob, sql_string};

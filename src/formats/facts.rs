@@ -39,6 +39,9 @@ pub struct ServerFacts {
     /// Why it could not be looked at; then everything else is empty.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fault: Option<Failure>,
+    /// No server: the rows come out of a dump's files, and nothing can be asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dump: bool,
     /// User plus server, by the contract's rule ("Secrets"): `mig_reader@` and MySQL's server_uuid, MariaDB's
     /// hostname:port:datadir, TiDB's id minted into the ledger (`none` before first contact).
     pub identity: String,

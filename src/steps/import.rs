@@ -12,8 +12,9 @@ use super::batch::file_sum;
 use super::context::{Context, read_inputs};
 use super::dump::{manifest_path, write_file};
 use super::foreign::{ForeignRows, spoiled};
+use super::proof;
 use super::runner::fault as file_fault;
-use super::step::StepCtx;
+use super::step::{StepCtx, Upstream};
 use crate::formats::inputs::{DumpInputs, DumpTool, ImportFile, ImportInputs};
 use crate::formats::manifest::{self, PartEntry, TableManifest};
 use crate::formats::plan::{Action, Node};
@@ -138,6 +139,54 @@ pub fn explained(context: &Context, node: &Node, failure: Failure) -> Failure {
         hint,
     )
     .exit(ExitKind::Mismatch)
+}
+
+/// Whether the migration has no source but the dump.
+pub fn stands_alone(context: &Context, node: &Node) -> bool {
+    let source = context.migration(&node.addr).and_then(|migration| context.source_of(migration));
+    source.is_ok_and(|source| context.seen(&source).is_some_and(|facts| facts.dump))
+}
+
+/// Without a source: what is on the target is what came out of the files, read back and hashed against the ledger. That
+/// the files hold what the source held is not proven by it, and the certificate says so.
+pub async fn verify_alone(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<Value> {
+    let (name, structure) = context.table(&node.addr)?;
+    let migration = context.migration(&node.addr)?;
+    let load = StepAddr::of_table(&migration.name, StepKind::Load, &name);
+    if ctx.begins_again() {
+        ctx.reset().await?;
+    }
+    // A keyed table's parts pass by; what counts is the end of the load.
+    let loaded = loop {
+        if let Some(outputs) = ctx.upstream_outputs(&load) {
+            break outputs;
+        }
+        match ctx.next_upstream().await {
+            Upstream::Closed(outputs) => break outputs,
+            Upstream::Failed => return Err(ctx.upstream_failed()),
+            Upstream::Reset => ctx.reset().await?,
+            Upstream::Part(..) => {}
+        }
+    };
+    let number = |field: &str| loaded.get(field).and_then(Value::as_u64).unwrap_or(0);
+    let (rows, epoch) = (number("rows"), number("epoch"));
+    ctx.total(rows, 0);
+    // For the ledger; the rows are hashed on lines of the other pool, which must not be waited for while one is held.
+    let mut line = context.lines(&node.addr)?.write.take().await?;
+    let held = proof::holds_ours(context, &mut line, &node.addr, &structure.target, epoch).await;
+    held.map_err(|difference| match difference {
+        Err(failure) => failure,
+        Ok(difference) => Failure::new(
+            "MIG6001",
+            format!("prove that {name} holds what the dump has"),
+            format!("the target differs from what was dumped: {difference}"),
+            "Find who wrote to the target; then load the table anew: `-replace=` with its load step.",
+        )
+        .exit(ExitKind::Mismatch),
+    })?;
+    line.give_back();
+    ctx.progress(rows, 0);
+    Ok(json!({ "target": { "rows": rows, "hash": loaded.get("hash") }, "parts": 1, "how": "dump" }))
 }
 
 /// The code of a verification that finds the source changed since it was dumped.

@@ -63,6 +63,9 @@ impl StepSet for Steps {
                     None => dump::run(context, node, ctx).await,
                 },
                 (_, StepKind::Load) => load::run(context, node, ctx).await,
+                (_, StepKind::Verify) if import::stands_alone(context, node) => {
+                    import::verify_alone(context, node, ctx).await
+                }
                 (_, StepKind::Verify) => {
                     verify::run(context, node, ctx).await.map_err(|failure| import::explained(context, node, failure))
                 }

@@ -92,7 +92,7 @@ pub(super) struct Servers<'s> {
 pub(super) fn migration(evaluator: &Evaluator, text: usize, block: &Block, servers: &Servers) -> Read<Migration> {
     let fields = Fields::open(evaluator, text, block, &MIGRATION);
     let name = block.labels.first().map_or("", |l| l.as_str()).to_owned();
-    let source = fields.reference("source", "source").and_then(|r| r.ok_or_else(|| fields.missing("source")));
+    let source = fields.reference("source", "source");
     let target = fields.reference("target", "target").and_then(|r| r.ok_or_else(|| fields.missing("target")));
     let runner = fields.reference("runner", "runner");
     let after = after(evaluator, &fields, &format!("migration.{name}"));
@@ -102,7 +102,8 @@ pub(super) fn migration(evaluator: &Evaluator, text: usize, block: &Block, serve
     let dump = nested(&fields, "dump", |block| dump(evaluator, text, block), default_dump);
     let load = nested(&fields, "load", |block| load(evaluator, text, block), default_load);
     let verify = nested(&fields, "verify", |block| verify(evaluator, text, block), || (VerifyMode::Full, 4));
-    let (source, target) = (source.map(|a| last_word(&a)), target.map(|a| last_word(&a)));
+    let source = source.map(|address| address.map_or_else(|| dump_key(&name), |a| last_word(&a)));
+    let target = target.map(|a| last_word(&a));
     let apart = match (&source, &target) {
         (Ok(source), Ok(target)) => two_servers(evaluator, &fields, servers, source, target),
         _ => Err(Faulted),
@@ -135,6 +136,11 @@ fn nested<T>(
     default: impl FnOnce() -> T,
 ) -> Read<T> {
     fields.block(name).map_or_else(|| Ok(default()), read)
+}
+
+/// The key of the source that a migration without one gets; no block can have that name.
+pub(super) fn dump_key(migration: &str) -> String {
+    format!("dump of {migration}")
 }
 
 fn last_word(address: &str) -> String {

@@ -151,7 +151,7 @@ fn model(evaluator: &Evaluator, blocks: &Blocks, inputs: &Inputs) -> Read<Spec> 
             spec.runners.insert(runner.name.clone(), runner);
         }
     }
-    let mut migrations = IndexMap::new();
+    let mut all = IndexMap::new();
     let servers = Servers { sources: &spec.sources, targets: &spec.targets };
     for (text, block) in &blocks.migrations {
         if let Ok(mut migration) = migrations::migration(evaluator, *text, block, &servers) {
@@ -159,10 +159,13 @@ fn model(evaluator: &Evaluator, blocks: &Blocks, inputs: &Inputs) -> Read<Spec> 
             if migration.runner.is_none() && spec.runners.contains_key("default") {
                 migration.runner = Some("default".into());
             }
-            migrations.insert(migration.name.clone(), migration);
+            all.insert(migration.name.clone(), migration);
         }
     }
-    spec.migrations = migrations;
+    for migration in all.values().filter(|m: &&model::Migration| m.source == migrations::dump_key(&m.name)) {
+        spec.sources.insert(migration.source.clone(), model::Server::dump(&migration.name, migration.place.clone()));
+    }
+    spec.migrations = all;
     let settings = settings?;
     spec.state_path = settings.state_path;
     spec.plan_lifetime_seconds = settings.plan_lifetime_seconds;

@@ -25,6 +25,33 @@ pub struct Spec {
     pub files: BTreeMap<String, String>,
 }
 
+/// The label of the source of a migration that names none: its rows come out of a dump (`mig import-dump`).
+pub const DUMP: &str = "dump";
+
+impl Server {
+    /// Stands for a source that is no server: the rows come out of a dump.
+    pub fn dump(migration: &str, place: Place) -> Self {
+        Self {
+            label: DUMP.into(),
+            name: migration.into(),
+            host: "a dump".into(),
+            port: 0,
+            username: String::new(),
+            password: None,
+            tls: Tls { mode: TlsMode::Disabled, ca_file: None },
+            max_threads: 16,
+            ledger_schema: String::new(),
+            tier: None,
+            region: None,
+            place,
+        }
+    }
+
+    pub fn is_dump(&self) -> bool {
+        self.label == DUMP
+    }
+}
+
 /// A source or a target. `label` is the block's first label: `mysql`, `tidb`.
 #[derive(Clone, Debug)]
 pub struct Server {
@@ -74,7 +101,7 @@ pub struct Runner {
 #[derive(Clone, Debug)]
 pub struct Migration {
     pub name: String,
-    /// Name of the source block.
+    /// Key of the source in [`Spec::sources`].
     pub source: String,
     pub target: String,
     /// `None`: the default local runner (address `runner.local.default`).

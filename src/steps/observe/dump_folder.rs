@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 use std::path::Path;
 
+use crate::formats::ddl::create_reader;
 use crate::formats::dumpfile::folder::{self, Kind};
 use crate::formats::dumpfile::{METADATA, Packing};
 use crate::formats::inputs::{DumpTool, ImportFile, ImportInputs};
+use crate::formats::structure::Inventory;
 use crate::steps::part_reader;
 use crate::words::addr::TableName;
 use crate::words::diag::Diagnostic;
@@ -54,6 +56,8 @@ pub struct Import {
     pub folder: Option<DumpFolder>,
     /// What earlier runs took in, by the record of the table's dump step.
     pub recorded: BTreeMap<TableName, ImportInputs>,
+    /// Why the folder of earlier runs cannot be read any more.
+    pub fault: Option<Failure>,
     /// Tables and views that the state knows: they stay in the plan whatever the folder holds.
     pub known: BTreeSet<TableName>,
 }
@@ -120,6 +124,51 @@ impl Import {
             );
         }
         (imports, findings)
+    }
+}
+
+impl DumpFolder {
+    /// The structure of what meets `meets`, out of the dump's own texts: for a dump that stands for its source. With it
+    /// what could not be read, by name.
+    pub fn inventory(&self, meets: &dyn Fn(&TableName) -> bool) -> (Inventory, Vec<Diagnostic>) {
+        let mut inventory = Inventory::default();
+        let mut findings = Vec::new();
+        let mut unread = |name: &TableName, cause: String| {
+            findings.push(
+                Diagnostic::error("MIG2074", format!("the structure of {name} cannot be read from the dump: {cause}"))
+                    .about(name.to_string())
+                    .help("Exclude it by the filter, or name the `source` in the migration: it tells the structure."),
+            );
+        };
+        for (name, dumped) in self.tables.iter().filter(|(name, _)| meets(name)) {
+            let text = dumped.ddl.as_deref().and_then(folder::create_statement);
+            let Some(text) = text else {
+                unread(name, "it holds no -schema.sql of it".into());
+                continue;
+            };
+            match create_reader::read_table(name, text) {
+                Ok(mut table) => {
+                    table.estimate.rows = dumped.import.rows.unwrap_or(0);
+                    table.estimate.data_bytes = dumped.import.files.iter().map(|file| file.bytes).sum();
+                    inventory.tables.push(table);
+                }
+                Err(fault) => unread(name, fault.to_string()),
+            }
+        }
+        for (name, dumped) in self.views.iter().filter(|(name, _)| meets(name)) {
+            let text = folder::create_statement(&dumped.text).unwrap_or_default();
+            match create_reader::read_view(name, text, dumped.columns.clone()) {
+                Ok(view) => inventory.views.push(view),
+                Err(fault) => unread(name, fault.to_string()),
+            }
+        }
+        let names = inventory.tables.iter().map(|t| &t.name).chain(inventory.views.iter().map(|v| &v.name));
+        let used: BTreeSet<String> = names.map(|name| name.schema.clone()).collect();
+        for schema in used {
+            let text = self.schemas.get(&schema).map(String::as_str).unwrap_or_default();
+            inventory.schemas.push(create_reader::read_schema(&schema, text));
+        }
+        (inventory, findings)
     }
 }
 

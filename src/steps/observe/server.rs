@@ -101,6 +101,7 @@ pub async fn server_facts(conn: &mut dyn Connection, ledger_schema: Option<&str>
     let tidb = flavor == Flavor::Tidb;
     let mut facts = ServerFacts {
         fault: None,
+        dump: false,
         identity: format!("{}@{server_id}", user.rsplit_once('@').map_or(user.as_str(), |(name, _)| name)),
         server_id,
         flavor,

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use crate::formats::facts::{LedgerFacts, MigrationFacts, Position, ServerFacts, World, WritesFacts};
 use crate::formats::filter::{Filter, is_system_schema};
 use crate::formats::inputs::ImportInputs;
-use crate::formats::spec::model::{self, Migration, Spec, ZeroDates};
+use crate::formats::spec::model::{self, DUMP, Migration, Spec, ZeroDates};
 use crate::formats::structure::{Inventory, Table};
 use crate::seams::sql::{Connection, Role, Server};
 use crate::words::addr::TableName;
@@ -51,6 +51,9 @@ pub async fn world(look: Look<'_>) -> World {
         async move {
             let address = address(side, config);
             let ledger_schema = (side == "target").then_some(config.ledger_schema.as_str());
+            if config.is_dump() {
+                return (address, dump_facts(look, config));
+            }
             let facts = match within(SERVER_TIME, facts(look.servers, &address, ledger_schema)).await {
                 Ok(facts) => facts,
                 Err(failure) => ServerFacts { fault: Some(failure), ..ServerFacts::default() },
@@ -103,6 +106,24 @@ async fn connect(servers: &BTreeMap<String, Arc<dyn Server>>, address: &str) -> 
     }
 }
 
+/// What stands in the place of a server's facts where the rows come out of a dump.
+fn dump_facts(look: &Look<'_>, config: &model::Server) -> ServerFacts {
+    let import = look.imports.get(&config.name);
+    let nothing = ServerFacts { dump: true, identity: DUMP.into(), server_id: DUMP.into(), ..ServerFacts::default() };
+    let Some(folder) = import.and_then(|import| import.folder.as_ref()) else {
+        let fault = import.and_then(|import| import.fault.clone()).unwrap_or_else(|| {
+            Failure::new(
+                "MIG1019",
+                "look at the source",
+                "the migration names none",
+                "Fill it by `mig import-dump DIR`, or give the migration a `source`.",
+            )
+        });
+        return ServerFacts { fault: Some(fault), ..nothing };
+    };
+    ServerFacts { version: format!("the files in {}", folder.dir), user: "nobody".into(), ..nothing }
+}
+
 async fn facts(
     servers: &BTreeMap<String, Arc<dyn Server>>,
     address: &str,
@@ -132,7 +153,7 @@ async fn migration(look: &Look<'_>, of: &Migration, servers: &BTreeMap<String, S
         if !reached(&source_address) {
             return None;
         }
-        Some(within(MIGRATION_TIME, source_side(look, of, &source_address, ledger_schema)).await)
+        Some(within(MIGRATION_TIME, source_side(look, of, source, ledger_schema)).await)
     };
     let ledger_side = async {
         if !reached(&target_address) {
@@ -182,19 +203,33 @@ struct SourceSide {
     import_findings: Vec<Diagnostic>,
 }
 
-async fn source_side(look: &Look<'_>, of: &Migration, address: &str, ledger_schema: &str) -> Outcome<SourceSide> {
+async fn source_side(
+    look: &Look<'_>,
+    of: &Migration,
+    source: &model::Server,
+    ledger_schema: &str,
+) -> Outcome<SourceSide> {
+    let address = &address("source", source);
     // The spec was validated: a filter that cannot be read selects nothing.
     let filter = Filter::parse(&of.tables).unwrap_or_default();
     let movable = |schema: &str| !is_system_schema(schema) && !schema.eq_ignore_ascii_case(ledger_schema);
-    let mut conn = connect(look.servers, address).await?;
     let meets = |schema: &str, name: &str| movable(schema) && filter.matches(schema, name);
     let import = look.imports.get(&of.name);
+    let met = |name: &TableName| meets(&name.schema, &name.name);
+    if let Some(folder) = import.filter(|_| source.is_dump()).and_then(|import| import.folder.as_ref()) {
+        let (inventory, mut import_findings) = folder.inventory(&met);
+        let names: BTreeSet<TableName> = folder.tables.keys().chain(folder.views.keys()).cloned().collect();
+        let (imports, settled) = import.map(|import| import.settle(&met, &names)).unwrap_or_default();
+        import_findings.extend(settled);
+        let names = names.into_iter().collect();
+        return Ok(SourceSide { inventory, names, zero_dates: Vec::new(), imports, import_findings });
+    }
+    let mut conn = connect(look.servers, address).await?;
     let takes = |schema: &str, name: &str| import.is_none_or(|import| import.takes(&TableName::new(schema, name)));
     let select = |schema: &str, name: &str| meets(schema, name) && takes(schema, name);
     let (inventory, mut names) = inventory::inventory(conn.as_mut(), None, &select).await?;
     names.retain(|name| movable(&name.schema));
     let selected = names.iter().filter(|name| meets(&name.schema, &name.name)).cloned().collect();
-    let met = |name: &TableName| meets(&name.schema, &name.name);
     let (imports, import_findings) = import.map(|import| import.settle(&met, &selected)).unwrap_or_default();
     let zero_dates = match of.gates.zero_dates {
         ZeroDates::Stop => zero_dates::zero_dates(conn.as_mut(), &inventory.tables).await?,

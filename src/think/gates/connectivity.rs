@@ -93,10 +93,16 @@ fn same_server(source: &ServerFacts, target: &ServerFacts) -> bool {
 }
 
 fn tls_text(server: &ServerFacts) -> &'static str {
+    if server.dump {
+        return "a dump";
+    }
     if server.tls_cipher.is_empty() { "not encrypted" } else { "encrypted" }
 }
 
 fn version_text(server: &ServerFacts) -> String {
+    if server.dump {
+        return server.version.clone();
+    }
     let name = match server.flavor {
         Flavor::Mysql => "MySQL",
         Flavor::Mariadb => "MariaDB",
@@ -114,6 +120,9 @@ fn own_version(server: &ServerFacts) -> &str {
 }
 
 fn too_old(server: &ServerFacts) -> Option<&'static str> {
+    if server.dump {
+        return None;
+    }
     let (oldest, text) = match server.flavor {
         Flavor::Mysql => ((5, 7), "5.7"),
         Flavor::Mariadb => ((10, 5), "10.5"),

@@ -69,6 +69,9 @@ pub fn judge(subject: &Subject) -> Verdict {
 
 fn source_needs(subject: &Subject, grants: &Grants) -> Missing {
     let mut missing = Missing::new();
+    if subject.source.dump {
+        return missing;
+    }
     let inventory = &subject.facts.source;
     let mut need = |privilege: &'static str, table: &TableName| {
         if !grants.on_table(privilege, table) {
@@ -105,6 +108,9 @@ fn binlog_needs(server: &ServerFacts, grants: &Grants) -> Missing {
 /// information_schema hides triggers, events and routines from who may not run or change them.
 fn sight_needs(subject: &Subject, grants: &Grants) -> Missing {
     let mut missing = Missing::new();
+    if subject.source.dump {
+        return missing;
+    }
     for table in &subject.facts.source.tables {
         if !grants.on_table("TRIGGER", &table.name) {
             missing.entry(schema_object(&table.name.schema)).or_default().insert("TRIGGER");

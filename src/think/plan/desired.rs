@@ -17,7 +17,7 @@ use crate::formats::spec::model::{Migration, Server, Spec, VerifyMode};
 use crate::formats::state::State;
 use crate::formats::structure::{Table, TableEstimate, View};
 use crate::think::{gates, rewrite};
-use crate::words::addr::{StepAddr, StepKind, TableName, key_ident};
+use crate::words::addr::{StepAddr, StepKind, TableName, key_ident, sql_ident};
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
 use crate::words::error::Outcome;
@@ -152,7 +152,8 @@ impl Desired {
     }
 
     fn server(&mut self, kind: StepKind, addr: StepAddr, server: &Server) {
-        let inputs = ServerInputs { place: format!("{}:{}", server.host, server.port), user: server.username.clone() };
+        let place = if server.is_dump() { server.host.clone() } else { format!("{}:{}", server.host, server.port) };
+        let inputs = ServerInputs { place, user: server.username.clone() };
         self.node(addr, kind, &inputs, &inputs);
     }
 
@@ -290,7 +291,11 @@ impl Desired {
         let inputs = ViewInputs { ddl: ddl::create_view(&created), view: created };
         self.fingerprints.insert(addr.clone(), Digest::of(view));
         self.node(addr.clone(), StepKind::View, &inputs, &inputs);
-        let names = |table: &TableName| view.select.contains(&table.sql());
+        // A dump's text of a view leaves the name of its own schema out.
+        let names = |table: &TableName| {
+            let own = table.schema == view.name.schema && !facts.imports.is_empty();
+            view.select.contains(&table.sql()) || (own && view.select.contains(&sql_ident(&table.name)))
+        };
         let loads = facts
             .source
             .tables

@@ -490,4 +490,10 @@ pub(super) const ROWS: &[CodeRow] = &[
         "files of the dump are not taken",
         "Triggers, routines and events are never moved, and files that are nothing of a dump are left alone. They are named so that nothing is lost silently.",
     ),
+    row(
+        "MIG2074",
+        ExitKind::Error,
+        "a table's structure cannot be read from the dump",
+        "Without a source the structure comes out of the dump's own -schema.sql files, in the form of SHOW CREATE TABLE. A clause that is not known is an error: it would be lost. Exclude the table, or name the source.",
+    ),
 ];

@@ -292,6 +292,12 @@ pub(super) const ROWS: &[CodeRow] = &[
          none that the user of the source may see. A verification over nothing would prove nothing.",
     ),
     row(
+        "MIG1019",
+        Error,
+        "the migration names no source",
+        "A migration without `source` is filled from a dump: `mig import-dump DIR`. Afterwards `mig plan` reads the structure from that folder again; where it is gone, nothing can be compared. To move from a server, name it as `source`.",
+    ),
+    row(
         "MIG1020",
         Error,
         "the folder is no finished dump",

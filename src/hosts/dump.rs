@@ -1,0 +1,32 @@
+//! A dump in the place of a source: nothing can be asked of it. Whoever connects is told so.
+
+use futures::future::BoxFuture;
+
+use crate::formats::facts::Position;
+use crate::seams::sql::{Connection, OnChange, Role, Server};
+use crate::words::error::{Failure, Outcome};
+
+pub struct NoServer;
+
+impl Server for NoServer {
+    fn connect<'a>(&'a self, _: &'a Role) -> BoxFuture<'a, Outcome<Box<dyn Connection>>> {
+        Box::pin(async { Err(no_source()) })
+    }
+
+    fn binlog<'a>(&'a self, _: &'a Position, _: &'a Position, _: &'a mut OnChange<'_>) -> BoxFuture<'a, Outcome<bool>> {
+        Box::pin(async { Err(no_source()) })
+    }
+
+    fn place(&self) -> String {
+        "a dump".into()
+    }
+}
+
+fn no_source() -> Failure {
+    Failure::new(
+        "MIG1019",
+        "connect to the source",
+        "the migration names no source",
+        "Fill it by `mig import-dump DIR`, or give the migration a `source`.",
+    )
+}
