@@ -5,12 +5,12 @@
 mod support;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use support::{Bed, texts};
+use support::{Bed, program};
 
 const MARKER: &str = "s3cr3t-marker-7431";
 
@@ -113,27 +113,18 @@ migration "m" {{
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mig"));
-        command.current_dir(self.dir.path()).args(arguments).env("NO_COLOR", "1").stdin(Stdio::null());
-        command
+        program::command(self.dir.path(), arguments)
     }
 
     /// Runs the program; `expected` is its exit code, `told` a piece of what it says.
     fn run(&self, arguments: &[&str], expected: i32, told: &str) -> String {
-        let output = self.command(arguments).output().unwrap();
-        let text = said(&output);
-        assert_eq!(output.status.code(), Some(expected), "{arguments:?}\n{text}");
-        // Lines are broken at 80 columns.
-        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(flat.contains(told), "{arguments:?} does not say {told:?}\n{text}");
-        text
+        program::run(self.dir.path(), arguments, expected, &[told])
     }
 
     /// One value of a server.
     async fn ask(&self, bed: &Bed, sql: &str) -> String {
         let sql = sql.replace("DB", &self.schema);
-        let mut connection = bed.server().connect(&support::write_role()).await.unwrap();
-        texts(&connection.query(&sql).await.unwrap())[0].join(",")
+        bed.rows(&sql).await[0].join(",")
     }
 
     /// Forgets everything that was moved.
@@ -164,10 +155,6 @@ migration "m" {{
         self.target.drop_schema(&self.schema).await;
         self.target.drop_schema(&self.ledger).await;
     }
-}
-
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 #[tokio::test]
@@ -347,8 +334,8 @@ async fn a_second_lineage_and_the_ledger_itself_are_kept_apart() {
     let other = tempfile::tempdir().unwrap();
     std::fs::copy(trial.path("trial.mig.hcl"), other.path().join("trial.mig.hcl")).unwrap();
     let output = trial.command(&["apply", "-auto-approve"]).current_dir(other.path()).output().unwrap();
-    assert_eq!(output.status.code(), Some(5), "{}", said(&output));
-    assert!(said(&output).contains("target_tables"), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(5), "{}", program::said(&output));
+    assert!(program::said(&output).contains("target_tables"), "{}", program::said(&output));
     trial.assert_equal().await;
     // A schema of the ledger's name on the source is never taken along, whatever the filter says; nor are the system's.
     trial
@@ -401,7 +388,7 @@ async fn a_write_to_the_source_in_the_middle_is_detected_and_the_named_way_on_mo
     }
     trial.source.run(&[&format!("INSERT INTO {}.keyed (id, v) VALUES (100000, 'late')", trial.schema)]).await;
     let output = child.wait_with_output().unwrap();
-    let told = said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
+    let told = program::said(&output).split_whitespace().collect::<Vec<_>>().join(" ");
     assert_eq!(output.status.code(), Some(6), "{told}");
     assert!(told.contains(&format!("writes to {}.keyed were seen", trial.schema)), "{told}");
     trial.run(&["plan"], 5, "writes_stopped");
@@ -467,7 +454,7 @@ async fn a_password_is_in_no_file_no_output_and_no_argument() {
     let variable = "variable \"secret\" {\n  type = string\n  sensitive = true\n  env = \"TRIAL_SECRET\"\n}\n";
     std::fs::write(trial.path("trial.mig.hcl"), format!("{variable}{text}")).unwrap();
     trial.run(&["plan", &format!("-var=secret={MARKER}")], 1, "");
-    let mut told = said(&trial.command(&["plan", "-out=p"]).env("TRIAL_SECRET", MARKER).output().unwrap());
+    let mut told = program::said(&trial.command(&["plan", "-out=p"]).env("TRIAL_SECRET", MARKER).output().unwrap());
     let child = trial
         .command(&["apply", "p"])
         .env("TRIAL_SECRET", MARKER)
@@ -477,9 +464,9 @@ async fn a_password_is_in_no_file_no_output_and_no_argument() {
         .unwrap();
     told += &std::fs::read_to_string(format!("/proc/{}/cmdline", child.id())).unwrap_or_default();
     let output = child.wait_with_output().unwrap();
-    told += &said(&output);
+    told += &program::said(&output);
     assert_eq!(output.status.code(), Some(0), "{told}");
-    told += &said(&trial.command(&["plan"]).env("TRIAL_SECRET", format!("wrong-{MARKER}")).output().unwrap());
+    told += &program::said(&trial.command(&["plan"]).env("TRIAL_SECRET", format!("wrong-{MARKER}")).output().unwrap());
     assert!(!told.contains(MARKER), "{told}");
     for file in walk(trial.dir.path()) {
         let bytes = std::fs::read(&file).unwrap();
@@ -503,7 +490,7 @@ async fn a_full_disk_ends_the_run_with_the_file_and_the_next_apply_goes_on() {
             .stdin(Stdio::null())
             .output()
             .unwrap();
-        let told = said(&output);
+        let told = program::said(&output);
         assert_eq!(output.status.code(), Some(1), "{told}");
         assert!(told.contains("File too large"), "{told}");
     }
@@ -596,7 +583,7 @@ async fn a_target_that_takes_no_file_no_write_or_goes_away_is_told_and_lived_wit
     }
     trial.target.server_script("kill");
     let output = child.wait_with_output().unwrap();
-    let told = said(&output);
+    let told = program::said(&output);
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("hint"), "{told}");
     trial.target.server_script("restart");
@@ -629,7 +616,7 @@ async fn a_state_copied_to_another_folder_moves_no_row_twice() {
     trial.assert_equal().await;
     // The copy knows nothing of what the other did since; the ledger does.
     let output = trial.command(&["apply", "-auto-approve"]).current_dir(copy.path()).output().unwrap();
-    let told = said(&output);
+    let told = program::said(&output);
     assert!(matches!(output.status.code(), Some(0 | 1 | 5 | 6)), "{told}");
     trial.assert_equal().await;
     trial.end().await;
@@ -644,7 +631,7 @@ fn a_spec_with_six_faults_prints_six_diagnostics_with_their_places() {
                 verify {\n    mode = \"fulll\"\n  }\n}\nmigratoin \"x\" {}\n";
     std::fs::write(dir.path().join("a.mig.hcl"), text).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_mig")).arg("-chdir").arg(dir.path()).arg("plan").output().unwrap();
-    let told = said(&output);
+    let told = program::said(&output);
     assert_eq!(output.status.code(), Some(1), "{told}");
     for place in
         ["a.mig.hcl:3:3", "a.mig.hcl:4:14", "a.mig.hcl:11:12", "a.mig.hcl:14:17", "a.mig.hcl:17:12", "a.mig.hcl:20:1"]

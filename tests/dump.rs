@@ -5,9 +5,8 @@
 mod support;
 
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
 
-use support::{Bed, texts};
+use support::{Bed, program};
 
 /// One test's world: a schema of the source that is moved by a spec with the given `dump` block.
 struct Move {
@@ -50,27 +49,15 @@ impl Move {
         std::fs::write(self.dir.path().join("move.mig.hcl"), text).unwrap();
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mig"));
-        command.current_dir(self.dir.path()).args(arguments).env("NO_COLOR", "1").stdin(Stdio::null());
-        command
-    }
-
     /// Runs the program; `expected` is its exit code, `told` a piece of what it says.
     fn run(&self, arguments: &[&str], expected: i32, told: &str) -> String {
-        let output = self.command(arguments).output().unwrap();
-        let text = said(&output);
-        assert_eq!(output.status.code(), Some(expected), "{arguments:?}\n{text}");
-        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        assert!(flat.contains(told), "{arguments:?} does not say {told:?}\n{text}");
-        text
+        program::run(self.dir.path(), arguments, expected, &[told])
     }
 
     /// One row of a server, as text; `DB` is the schema.
     async fn ask(&self, bed: &Bed, sql: &str) -> String {
         let sql = sql.replace("DB", &self.schema);
-        let mut connection = bed.server().connect(&support::write_role()).await.unwrap();
-        texts(&connection.query(&sql).await.unwrap())[0].join(",")
+        bed.rows(&sql).await[0].join(",")
     }
 
     async fn assert_equal(&self, sql: &str) {
@@ -94,10 +81,6 @@ impl Move {
         self.target.drop_schema(&self.schema).await;
         self.target.drop_schema(&self.ledger).await;
     }
-}
-
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// A statement with `SEQ` as a table of the numbers from 1 to `rows`.

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use support::{Bed, texts};
+use support::{Bed, program, texts};
 
 /// A value that may stand in no message.
 const PRIVATE: &str = "private-4711";
@@ -108,12 +108,8 @@ migration "m" {{
 
     fn judge(&self, child: Child, expected: i32, told: &[&str]) -> String {
         let output = child.wait_with_output().unwrap();
-        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert_eq!(output.status.code(), Some(expected), "{text}");
-        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for piece in told {
-            assert!(flat.contains(piece), "{piece:?} is not told\n{text}");
-        }
+        let text = program::judge(&output, &[], expected, told);
+        let flat = program::flat(&text);
         assert!(!flat.contains(PRIVATE), "{text}");
         flat
     }

@@ -7,7 +7,7 @@ mod support;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use support::{Bed, texts};
+use support::{Bed, program, texts};
 
 /// Every kind of value that the tools write in ways of their own, and names that they escape.
 const TABLES: &[&str] = &[
@@ -119,9 +119,7 @@ migration "m" {{
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mig"));
-        command.current_dir(self.dir.path()).args(arguments).env("NO_COLOR", "1").stdin(Stdio::null());
-        command
+        program::command(self.dir.path(), arguments)
     }
 
     fn mig(&self, arguments: &[&str]) -> Output {
@@ -175,9 +173,8 @@ migration "m" {{
     }
 
     async fn count(&self, server: &Bed, table: &str) -> u64 {
-        let mut conn = server.server().connect(&support::write_role()).await.unwrap();
-        let rows = conn.query(&format!("SELECT COUNT(*) FROM {}.{table}", self.schema)).await.unwrap();
-        texts(&rows)[0][0].parse().unwrap()
+        let rows = server.rows(&format!("SELECT COUNT(*) FROM {}.{table}", self.schema)).await;
+        rows[0][0].parse().unwrap()
     }
 
     async fn end(self) {
@@ -188,9 +185,7 @@ migration "m" {{
 }
 
 fn told(output: &Output, code: i32, what: &str) -> String {
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert_eq!(output.status.code(), Some(code), "{what}:\n{text}");
-    text
+    program::judge(output, &[what], code, &[])
 }
 
 const IMPORT: &[&str] = &["import-dump", "dump", "-auto-approve"];

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use support::proxy::{Fault, Proxy};
-use support::{Bed, texts};
+use support::{Bed, program, texts};
 
 /// Rows of each table.
 const ROWS: u64 = 12_000;
@@ -153,12 +153,8 @@ migration "m" {{
     fn start(&mut self, more: &[&str]) -> Child {
         self.runs += 1;
         let log = std::fs::File::create(self.path(&format!("run.{}.log", self.runs))).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_mig"))
-            .current_dir(self.dir.path())
-            .args(["apply", "-auto-approve"])
+        program::command(self.dir.path(), &["apply", "-auto-approve"])
             .args(more)
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::null())
             .stdout(log.try_clone().unwrap())
             .stderr(log)
             .spawn()
@@ -276,8 +272,7 @@ migration "m" {{
 
     async fn ask(&self, bed: &Bed, sql: &str) -> Vec<Vec<String>> {
         let sql = sql.replace("DB", &self.schema);
-        let mut connection = bed.server().connect(&support::write_role()).await.unwrap();
-        texts(&connection.query(&sql).await.unwrap_or_else(|fault| panic!("{sql}: {fault}")))
+        bed.rows(&sql).await
     }
 
     /// By queries of the test's own: none lost, none twice, all the same; and the certificate and the folder say so.

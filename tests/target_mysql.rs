@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use support::{Bed, texts};
+use support::{Bed, program};
 
 /// One test's world.
 struct Trial {
@@ -80,30 +80,18 @@ migration "m" {{
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mig"));
-        command.current_dir(self.dir.path()).args(arguments).env("NO_COLOR", "1").stdin(Stdio::null());
-        command
+        program::command(self.dir.path(), arguments)
     }
 
     /// Runs the program; `expected` is its exit code, `told` pieces of what it says. Gives all that it says as one line.
     fn run(&self, arguments: &[&str], expected: i32, told: &[&str]) -> String {
-        let output = self.command(arguments).output().unwrap();
-        let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-        assert_eq!(output.status.code(), Some(expected), "{arguments:?}\n{text}");
-        // Lines are broken at 80 columns.
-        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for piece in told {
-            assert!(flat.contains(piece), "{arguments:?} does not say {piece:?}\n{text}");
-        }
-        flat
+        program::flat(&program::run(self.dir.path(), arguments, expected, told))
     }
 
     /// The first row of an answer; `DB` in the text is the schema.
     async fn ask(&self, bed: &Bed, sql: &str) -> String {
         let sql = sql.replace("DB", &self.schema);
-        let mut connection = bed.server().connect(&support::write_role()).await.unwrap();
-        let rows = connection.query(&sql).await.unwrap_or_else(|fault| panic!("{sql}: {fault}"));
-        texts(&rows).first().map(|row| row.join(",")).unwrap_or_default()
+        bed.rows(&sql).await.first().map(|row| row.join(",")).unwrap_or_default()
     }
 
     async fn assert_same(&self, queries: &[&str]) {

@@ -5,11 +5,11 @@
 mod support;
 
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use support::{Bed, texts};
+use support::{Bed, program};
 
 /// One test's world: a schema of one name on both servers, and a spec that selects it.
 struct Trial {
@@ -114,36 +114,26 @@ migration "m" {{
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mig"));
-        command.current_dir(self.dir.path()).args(arguments).env("NO_COLOR", "1").stdin(Stdio::null());
-        command
+        program::command(self.dir.path(), arguments)
     }
 
     /// Runs the program; `expected` is its exit code, `told` pieces of what it says.
     fn run(&self, arguments: &[&str], expected: i32, told: &[&str]) -> String {
-        let output = self.command(arguments).output().unwrap();
-        let text = said(&output);
-        assert_eq!(output.status.code(), Some(expected), "{arguments:?}\n{text}");
-        // Lines are broken at 80 columns.
-        let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        for told in told {
-            assert!(flat.contains(told), "{arguments:?} does not say {told:?}\n{text}");
-        }
-        text
+        program::run(self.dir.path(), arguments, expected, told)
     }
 
     /// What `mig verify -json` finds of the one migration.
     fn found(&self, arguments: &[&str], expected: i32) -> Value {
         let output = self.command(&[&["verify", "-json"], arguments].concat()).output().unwrap();
-        assert_eq!(output.status.code(), Some(expected), "{}", said(&output));
-        let value: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", said(&output)));
+        assert_eq!(output.status.code(), Some(expected), "{}", program::said(&output));
+        let value: Value =
+            serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("{e}: {}", program::said(&output)));
         value[0].clone()
     }
 
     async fn ask(&self, bed: &Bed, sql: &str) -> String {
         let sql = sql.replace("DB", &self.schema);
-        let mut connection = bed.server().connect(&support::write_role()).await.unwrap();
-        texts(&connection.query(&sql).await.unwrap())[0].join(",")
+        bed.rows(&sql).await[0].join(",")
     }
 
     async fn end(self) {
@@ -151,10 +141,6 @@ migration "m" {{
         self.target.drop_schema(&self.schema).await;
         self.target.drop_schema(&format!("ml_{}", self.schema)).await;
     }
-}
-
-fn said(output: &Output) -> String {
-    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
 /// `missing, unexpected, changed` of the table, and its verdict.
@@ -373,7 +359,7 @@ async fn a_connection_that_is_lost_in_a_statement_is_replaced() {
         }
     }
     let output = child.wait_with_output().unwrap();
-    assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+    assert_eq!(output.status.code(), Some(0), "{}", program::said(&output));
     assert!(killed >= 3, "killed {killed}");
     trial.end().await;
 }
@@ -447,7 +433,7 @@ async fn what_dumpling_and_lightning_moved_is_compared_and_their_rounded_floats_
     let bin = PathBuf::from(std::env::var_os("MIG_TEST_BIN").expect("no Dumpling is there: run `make test`"));
     let run = |command: &mut Command| {
         let output = command.current_dir(trial.dir.path()).output().unwrap();
-        assert!(output.status.success(), "{}", said(&output));
+        assert!(output.status.success(), "{}", program::said(&output));
     };
     let (source, target) = (trial.source.config(), trial.target.config());
     let port = source.port.to_string();

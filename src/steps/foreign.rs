@@ -250,7 +250,8 @@ impl Form {
     }
 }
 
-/// Charsets of MySQL whose text is read here, each compared with the server over all its characters.
+/// Charsets of MySQL whose text is read here. latin1 and gbk are compared with the servers over all their characters,
+/// gb18030 is not.
 fn encoding(charset: &str) -> Option<&'static encoding_rs::Encoding> {
     Some(match charset {
         "latin1" => encoding_rs::WINDOWS_1252,

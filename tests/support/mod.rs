@@ -1,6 +1,7 @@
 //! Real servers for tests: where they are, a session as root, a schema for each test.
 #![allow(dead_code)]
 
+pub mod program;
 pub mod proxy;
 
 use std::collections::BTreeMap;
@@ -101,6 +102,12 @@ impl Bed {
         for sql in statements {
             conn.execute(sql).await.unwrap_or_else(|fault| panic!("{}: {sql}: {fault}", self.kind));
         }
+    }
+
+    /// The rows of a query as root, as text; NULL is `NULL`.
+    pub async fn rows(&self, sql: &str) -> Vec<Vec<String>> {
+        let mut conn = self.server().connect(&write_role()).await.unwrap();
+        texts(&conn.query(sql).await.unwrap_or_else(|fault| panic!("{}: {sql}: {fault}", self.kind)))
     }
 
     /// An empty schema of a name that only this test uses, with `statements` run in it; gives the name.

@@ -1,11 +1,10 @@
 //! One migration by the program itself: its folder, its spec, its runs and its certificate.
 
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
-use super::support::Bed;
+use super::support::{Bed, program};
 
 pub struct Journey {
     dir: tempfile::TempDir,
@@ -70,14 +69,8 @@ migration "m" {{
 
     /// Runs the program; `expected` is its exit code. Gives what it said.
     pub fn run(&self, arguments: &[&str], expected: i32) -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_mig"))
-            .current_dir(self.dir.path())
-            .args(arguments)
-            .env("NO_COLOR", "1")
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let told = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+        let output = program::command(self.dir.path(), arguments).output().unwrap();
+        let told = program::said(&output);
         // The certificate's differences are not on the screen.
         let certificate = std::fs::read_to_string(self.path("mig.migstate.m.certificate.json")).unwrap_or_default();
         let differences: Vec<&str> =
