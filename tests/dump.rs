@@ -68,6 +68,14 @@ impl Move {
         self.dir.path().join(".mig/work/m/dump")
     }
 
+    /// The parts of a table: rows, bytes and range of each, as the manifest has them.
+    fn parts(&self, table: &str) -> Vec<serde_json::Value> {
+        let name = format!("{}.{table}.json", self.schema);
+        let text = std::fs::read(self.dump_dir().join("manifest").join(name)).unwrap();
+        let manifest: serde_json::Value = serde_json::from_slice(&text).unwrap();
+        manifest["parts"].as_array().unwrap().clone()
+    }
+
     /// Names of the files of the dump, in order.
     fn files(&self) -> Vec<String> {
         let entries = std::fs::read_dir(self.dump_dir()).unwrap();
@@ -131,5 +139,207 @@ async fn a_packed_dump_loads_and_verifies_and_another_packing_dumps_anew() {
         }
         moving.run(&["plan", "-detailed-exitcode"], 0, "No changes");
     }
+    moving.end().await;
+}
+
+const CHUNK: u64 = 64 << 10;
+
+/// Rows and bytes of each part are as they should be: none is empty, none far larger than a part or one row of it.
+fn check_parts(parts: &[serde_json::Value], rows: u64, least: usize, largest_row: u64, what: &str) {
+    let number = |part: &serde_json::Value, name: &str| part[name].as_u64().unwrap();
+    let sizes: Vec<(u64, u64)> = parts.iter().map(|part| (number(part, "rows"), number(part, "bytes"))).collect();
+    assert_eq!(sizes.iter().map(|(rows, _)| rows).sum::<u64>(), rows, "{what}: {sizes:?}");
+    assert!(
+        sizes.iter().all(|(rows, bytes)| *rows > 0 && *bytes < 2 * CHUNK + 2 * largest_row + 4096),
+        "{what}: {sizes:?}"
+    );
+    assert!(sizes.len() >= least, "{what}: {sizes:?}");
+    // One range behind the other, from the table's begin to its end.
+    let mut at = serde_json::Value::Null;
+    for _ in parts {
+        let part = parts.iter().find(|part| part["range"]["after"] == at);
+        at = part.unwrap_or_else(|| panic!("{what}: no part begins at {at}"))["range"]["up_to"].clone();
+    }
+    assert_eq!(at, serde_json::Value::Null, "{what}");
+}
+
+/// Moves tables of every kind of key out of `source`, in parts of 64 KiB.
+async fn every_key(name: &str, source: Bed) {
+    let text = "CONCAT(REPEAT('x', 60), n)";
+    // Name, columns of the key, definition behind them, values of the key, rows, parts at least, bytes of the largest row.
+    let tables: [(&str, &str, &str, &str, u32, usize, u64); 12] = [
+        ("plain", "id INT", "PRIMARY KEY (id)", "n", 4000, 3, 200),
+        // Numbers far apart, and a last one beyond all others.
+        ("sparse", "id BIGINT UNSIGNED", "PRIMARY KEY (id)", "IF(n = 4000, 18446744073709551615, n * n)", 4000, 3, 200),
+        ("signed", "id BIGINT", "PRIMARY KEY (id)", "(n - 2000) * 4611686018427000", 4000, 3, 200),
+        ("few", "a TINYINT, b INT", "PRIMARY KEY (a, b)", "n % 3, n", 4000, 3, 200),
+        ("one", "a TINYINT, b VARCHAR(40)", "PRIMARY KEY (a, b)", "7, CONCAT('k', n)", 4000, 3, 200),
+        (
+            "words",
+            "w VARCHAR(60) COLLATE utf8mb4_general_ci",
+            "PRIMARY KEY (w)",
+            "CONCAT(ELT(1 + n % 5, 'A', 'b', 'Ab ', 'ä', 'a\\t'), LEFT(SHA2(n, 256), 32))",
+            3000,
+            3,
+            300,
+        ),
+        (
+            "latin",
+            "w VARCHAR(60) CHARACTER SET latin1 COLLATE latin1_bin",
+            "PRIMARY KEY (w)",
+            "CONCAT(ELT(1 + n % 3, 'É', 'z', 'e'), LEFT(SHA2(n, 256), 32))",
+            3000,
+            3,
+            300,
+        ),
+        ("bytes", "w VARBINARY(20)", "PRIMARY KEY (w)", "UNHEX(LEFT(SHA2(n, 256), 40))", 3000, 3, 300),
+        (
+            "moment",
+            "t DATETIME(6), d DECIMAL(12,4)",
+            "UNIQUE KEY (t, d), KEY (d)",
+            "'2024-01-01' + INTERVAL n % 50 DAY + INTERVAL n % 7 MICROSECOND, n / 16",
+            3000,
+            3,
+            300,
+        ),
+        ("kinds", "a INT, e ENUM('z','a','m')", "PRIMARY KEY (a, e)", "n DIV 3, 1 + n % 3", 3000, 3, 300),
+        ("backward", "a INT, b INT", "PRIMARY KEY (a DESC, b DESC)", "n % 9, n", 3000, 3, 300),
+        (
+            "second",
+            "e ENUM('x','y'), b INT, c INT",
+            "PRIMARY KEY (e, b), UNIQUE KEY nice (c)",
+            "1 + n % 2, n, -n",
+            3000,
+            3,
+            300,
+        ),
+    ];
+    let deep = if source.kind == "mysql" { DEEP } else { "SET SESSION max_recursive_iterations = 10000000" };
+    let mut statements = vec![deep.to_owned(), "ALTER DATABASE COLLATE utf8mb4_general_ci".to_owned()];
+    for (table, columns, keys, values, rows, ..) in tables {
+        let columns: Vec<String> = columns.split(", ").map(|column| format!("{column} NOT NULL")).collect();
+        statements.push(format!("CREATE TABLE {table} ({}, v VARCHAR(200), {keys})", columns.join(", ")));
+        let fill = format!("INSERT INTO {table} SELECT {values}, {text} FROM SEQ");
+        statements.push(numbered(rows, &fill));
+    }
+    statements.extend([
+        // Rows of 40 KiB side by side among small ones, and one of 1 MiB.
+        "CREATE TABLE lumps (id INT PRIMARY KEY, v LONGBLOB)".into(),
+        numbered(
+            3000,
+            "INSERT INTO lumps SELECT n, CASE WHEN n = 1500 THEN REPEAT('y', 1048576) WHEN n BETWEEN 2000 AND 2020 \
+             THEN REPEAT('z', 40960) ELSE REPEAT('x', 50) END FROM SEQ",
+        ),
+        "CREATE TABLE days (a INT NOT NULL, b INT NOT NULL, v VARCHAR(200), PRIMARY KEY (b, a)) PARTITION BY RANGE (a) \
+         (PARTITION p0 VALUES LESS THAN (1000), PARTITION p1 VALUES LESS THAN (2500), PARTITION p2 VALUES LESS THAN MAXVALUE)"
+            .into(),
+        numbered(4000, &format!("INSERT INTO days SELECT n, n % 13, {text} FROM SEQ")),
+        "CREATE TABLE hashed (a INT NOT NULL PRIMARY KEY, v VARCHAR(200)) PARTITION BY HASH (a) PARTITIONS 7".into(),
+        numbered(4000, &format!("INSERT INTO hashed SELECT n, {text} FROM SEQ")),
+        "CREATE TABLE nothing (a INT PRIMARY KEY)".into(),
+        "CREATE TABLE filtered (a INT PRIMARY KEY, v VARCHAR(200))".into(),
+        numbered(4000, &format!("INSERT INTO filtered SELECT n, {text} FROM SEQ")),
+    ]);
+    let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
+    let moving = Move::new(name, source, &statements, "").await;
+    let filter = format!("where = {{ \"{}.filtered\" = \"a % 4 = 0 OR a > 3900\" }}", moving.schema);
+    moving.spec(&format!("    chunk_bytes = \"64KiB\"\n    {filter}"));
+    moving.run(&["apply", "-auto-approve"], 0, "Certificate of migration.m");
+    let sums = "SELECT COUNT(*), SUM(CRC32(v)) FROM DB.";
+    for (table, _, _, _, rows, least, largest) in tables {
+        moving.assert_equal(&format!("{sums}{table}")).await;
+        check_parts(&moving.parts(table), u64::from(rows), least, largest, table);
+    }
+    for (table, rows, least, largest) in
+        [("lumps", 3000, 20, 2 << 20), ("days", 4000, 3, 200), ("hashed", 4000, 3, 200)]
+    {
+        moving.assert_equal(&format!("{sums}{table}")).await;
+        check_parts(&moving.parts(table), rows, least, largest, table);
+    }
+    let kept = moving.ask(&moving.source, "SELECT COUNT(*) FROM DB.filtered WHERE a % 4 = 0 OR a > 3900").await;
+    assert_eq!(moving.ask(&moving.target, "SELECT COUNT(*) FROM DB.filtered").await, kept);
+    check_parts(&moving.parts("filtered"), kept.parse().unwrap(), 1, 200, "filtered");
+    let empty = moving.parts("nothing");
+    assert_eq!((empty.len(), empty[0]["rows"].as_u64()), (1, Some(0)));
+    moving.end().await;
+}
+
+#[tokio::test]
+async fn a_table_is_cut_evenly_along_every_key_of_mysql() {
+    every_key("keys", Bed::mysql()).await;
+}
+
+#[tokio::test]
+async fn a_table_is_cut_evenly_along_every_key_of_mariadb() {
+    let Some(mariadb) = Bed::all().find(|bed| bed.kind == "mariadb") else { return };
+    every_key("mkeys", mariadb).await;
+}
+
+#[tokio::test]
+async fn with_keep_false_no_more_than_the_limit_lies_on_the_disk_while_a_slow_target_loads() {
+    let fill = numbered(60_000, "INSERT INTO big SELECT n, REPEAT('x', 150) FROM SEQ");
+    let moving = Move::new(
+        "limit",
+        Bed::mysql(),
+        &[
+            DEEP,
+            "CREATE TABLE big (id INT PRIMARY KEY, v VARCHAR(200))",
+            &fill,
+            "CREATE TABLE other LIKE big",
+            "INSERT INTO other SELECT * FROM big",
+        ],
+        "    keep = false\n    disk_limit = \"1MiB\"\n    chunk_bytes = \"1GiB\"\n  }\n  load {\n    threads = 1\n    batch_bytes = \"64KiB\"",
+    )
+    .await;
+    let mut child =
+        moving.command(&["apply", "-auto-approve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let (mut most, mut looks) = (0, 0);
+    let status = loop {
+        let entries = std::fs::read_dir(moving.dump_dir()).into_iter().flatten().flatten();
+        let data = entries.filter(|entry| entry.file_name().to_string_lossy().contains(".0000"));
+        let bytes: u64 = data.map(|entry| entry.metadata().map_or(0, |found| found.len())).sum();
+        most = most.max(bytes);
+        looks += usize::from(bytes > 0);
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(2)).await;
+    };
+    assert!(status.success());
+    // 20 MB went through it.
+    assert!(most <= 1 << 20 && most > 200_000 && looks > 10, "{most} bytes in {looks} looks");
+    for table in ["big", "other"] {
+        moving.assert_equal(&format!("SELECT COUNT(*), SUM(CRC32(v)), SUM(id) FROM DB.{table}")).await;
+    }
+    assert!(moving.files().iter().all(|name| !name.contains(".0000")), "{:?}", moving.files());
+    moving.run(&["plan", "-detailed-exitcode"], 0, "No changes");
+    moving.end().await;
+}
+
+#[tokio::test]
+async fn no_more_statements_run_on_the_source_than_max_threads_says() {
+    let fill = numbered(40_000, "INSERT INTO t1 SELECT n, REPEAT('x', 150) FROM SEQ");
+    let mut statements = vec![DEEP, "CREATE TABLE t1 (id INT PRIMARY KEY, v VARCHAR(200))", &fill];
+    statements.extend(["CREATE TABLE t2 LIKE t1", "INSERT INTO t2 SELECT * FROM t1"]);
+    statements.extend(["CREATE TABLE t3 (a INT, v VARCHAR(200))", "INSERT INTO t3 SELECT * FROM t1"]);
+    let moving = Move::new("ceiling", Bed::mysql(), &statements, "    chunk_bytes = \"64KiB\"").await;
+    let file = moving.dir.path().join("move.mig.hcl");
+    let spec = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, spec.replacen("username = \"root\"", "username = \"root\"\n  max_threads = 3", 1)).unwrap();
+    let mut child =
+        moving.command(&["apply", "-auto-approve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let (mut most, mut any) = (0, 0);
+    let status = loop {
+        let sql = "SELECT COUNT(*) FROM performance_schema.processlist WHERE COMMAND = 'Query' AND INFO LIKE '%DB%' \
+                   AND ID <> CONNECTION_ID() AND INFO NOT LIKE '%information_schema%'";
+        let running: u32 = moving.ask(&moving.source, sql).await.parse().unwrap();
+        most = most.max(running);
+        any += usize::from(running > 0);
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+    };
+    assert!(status.success());
+    assert!(most <= 3 && any > 0, "{most}, {any} times any");
     moving.end().await;
 }

@@ -450,6 +450,7 @@ fn spec_of(source: model::Server, target: model::Server, tables: &str) -> model:
             where_: BTreeMap::new(),
             where_place: None,
             keep: true,
+            disk_limit: None,
         },
         load: model::Load { threads: None, batch_bytes: None, session: BTreeMap::new() },
         verify: model::VerifyMode::Full,

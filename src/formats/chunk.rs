@@ -13,6 +13,8 @@
 //!   MySQL and MariaDB: a key may not begin with one. BIT has ranges by number;
 //! - FLOAT and DOUBLE are left out: not every server compares a literal with a FLOAT by all its digits.
 
+pub mod cut;
+
 use std::fmt;
 
 use schemars::JsonSchema;
@@ -20,7 +22,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dumpfile::is_binary;
 use super::facts::Flavor;
-use super::structure::{Column, Table};
+use super::structure::{Column, Index, Table};
 use crate::words::addr::{TableName, sql_ident};
 
 /// A column of the key by which a table is cut.
@@ -96,7 +98,16 @@ impl std::error::Error for BorderFault {}
 
 /// The columns of the key by which the table can be cut; `None`: it has no such key and is read in one go.
 pub fn usable_for_ranges(table: &Table) -> Option<Vec<KeyColumn>> {
-    let key = table.usable_key()?;
+    range_key(table).map(|(_, columns)| columns)
+}
+
+/// That key, the best of those that serve: its index, and its columns.
+fn range_key(table: &Table) -> Option<(&Index, Vec<KeyColumn>)> {
+    // A hint cannot name an invisible index, and without one a server may sort a table instead of walking along a key.
+    table.usable_keys().into_iter().filter(|key| key.visible).find_map(|key| Some((key, columns_of(table, key)?)))
+}
+
+fn columns_of(table: &Table, key: &Index) -> Option<Vec<KeyColumn>> {
     // An index of both directions gives no order to walk along.
     if key.parts.iter().any(|part| part.descending != key.parts[0].descending) {
         return None;
@@ -278,7 +289,7 @@ fn is_hex(text: &str) -> bool {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
-    use super::super::structure::{Index, IndexPart, TableEstimate};
+    use super::super::structure::{IndexPart, TableEstimate};
     use super::*;
 
     /// Columns as `name type [collation]`; the key's columns by name, `-` before one that is descending.

@@ -13,7 +13,7 @@ mod statement;
 
 pub use csv_reader::{CsvReader, CsvStep};
 pub use insert_reader::{Cell, InsertReader, ReadFault, Row, Step};
-pub use insert_writer::{CellForm, InsertWriter};
+pub use insert_writer::{CellForm, InsertWriter, PushFault};
 pub use load_stream::{LoadForm, TsvEncoder};
 
 use std::fmt;

@@ -115,6 +115,9 @@ fn decimals(column_type: &str) -> Option<u32> {
     rest.split_once(')')?.0.trim().parse().ok()
 }
 
+/// A value of more bytes is hashed without a copy of the whole.
+const PIECE: usize = 64 * 1024;
+
 /// Hashes rows of one table.
 #[derive(Clone, Debug)]
 pub struct RowHasher {
@@ -162,6 +165,8 @@ impl RowHasher {
             return Err(HashFault::Width { expected: self.canons.len(), found: cells.len() });
         }
         self.bytes.clear();
+        // Of a row with large values no more than a piece of its bytes stands in memory.
+        let mut begun: Option<Sha256> = None;
         for (column, (cell, canon)) in cells.iter().zip(&self.canons).enumerate() {
             let fault = |message| HashFault::Value { column, message };
             let Some(cell) = cell else {
@@ -169,6 +174,22 @@ impl RowHasher {
                 continue;
             };
             match canon {
+                Canon::Text | Canon::Number if cell.len() > PIECE => {
+                    push_length(cell.len(), &mut self.bytes);
+                    let sha = begun.get_or_insert_default();
+                    sha.update(&self.bytes);
+                    sha.update(cell);
+                    self.bytes.clear();
+                }
+                Canon::HexOfBinary if cell.len() > PIECE => {
+                    push_length(cell.len() * 2, &mut self.bytes);
+                    let sha = begun.get_or_insert_default();
+                    for piece in cell.chunks(PIECE) {
+                        push_upper_hex(piece, &mut self.bytes);
+                        sha.update(&self.bytes);
+                        self.bytes.clear();
+                    }
+                }
                 Canon::Text | Canon::Number => push_value(cell, &mut self.bytes),
                 Canon::HexOfBinary => {
                     push_length(cell.len() * 2, &mut self.bytes);
@@ -192,7 +213,11 @@ impl RowHasher {
                 }
             }
         }
-        let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(Sha256::digest(&self.bytes));
+        let digest = match begun {
+            None => Sha256::digest(&self.bytes),
+            Some(sha) => sha.chain_update(&self.bytes).finalize(),
+        };
+        let [a, b, c, d, e, f, g, h, ..] = <[u8; 32]>::from(digest);
         Ok(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
     }
 
@@ -333,6 +358,20 @@ pub(super) mod tests {
             assert_eq!((select_expression(&column).as_str(), canon_of(&column)), (expected, canon), "{column_type}");
         }
         assert_eq!(select_expression(&column("a`b", "bit(1)")), "`a``b`+0");
+    }
+
+    #[test]
+    fn a_row_with_large_values_has_the_hash_of_its_bytes() {
+        let mut hasher = RowHasher::new(vec![Canon::Number, Canon::Text, Canon::HexOfBinary, Canon::Text]);
+        for large in [PIECE, PIECE + 1, 3 * PIECE + 7] {
+            let (text, bytes) = (vec![b'x'; large], vec![0xab; large]);
+            let row: [Option<&[u8]>; 4] = [Some(b"7"), Some(&text), Some(&bytes), None];
+            let (text, hex) = ("x".repeat(large), "AB".repeat(large));
+            let whole = format!("V1:7V{large}:{text}V{}:{hex}N", 2 * large);
+            let expected = u64::from_be_bytes(Sha256::digest(whole)[..8].try_into().unwrap());
+            assert_eq!(hasher.hash_row(&row), Ok(expected), "{large}");
+            assert!(hasher.bytes.capacity() < 8 * PIECE);
+        }
     }
 
     #[test]

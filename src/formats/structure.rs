@@ -193,6 +193,11 @@ impl Table {
     /// The key by which rows are told apart and chunks are cut: the primary key, else the unique index over NOT NULL
     /// columns with the fewest columns (then by name). No prefix and no expression stands in it.
     pub fn usable_key(&self) -> Option<&Index> {
+        self.usable_keys().into_iter().next()
+    }
+
+    /// All such keys, the best first.
+    pub fn usable_keys(&self) -> Vec<&Index> {
         let whole = |index: &&Index| {
             index.unique
                 && index.kind == "BTREE"
@@ -203,7 +208,7 @@ impl Table {
         };
         let mut keys: Vec<&Index> = self.indexes.iter().filter(whole).collect();
         keys.sort_by_key(|index| (index.name != "PRIMARY", index.parts.len(), index.name.clone()));
-        keys.into_iter().next()
+        keys
     }
 }
 

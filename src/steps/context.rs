@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::room::Room;
 use crate::formats::facts::{MigrationFacts, ServerFacts, World};
 use crate::formats::inputs::TableInputs;
 use crate::formats::plan::{Graph, Node};
@@ -72,6 +73,8 @@ pub struct Lines {
     pub look: Pool,
     /// `dump.rate_limit`.
     pub pace: Pace,
+    /// `dump.disk_limit`.
+    pub room: Arc<Room>,
 }
 
 /// Bytes a second over all readers of a migration.
@@ -124,6 +127,7 @@ impl Context {
                 write: Pool::new(to.clone(), write, load_threads),
                 look: Pool::new(to.clone(), Role::Look, migration.verify_threads.max(1)),
                 pace: Pace::new(migration.dump.rate_limit),
+                room: Room::new(migration.dump.room(), &dump_dir(&parts.spec, &parts.dir, migration)),
             };
             migrations.insert(migration.name.clone(), Arc::new(lines));
         }
@@ -287,6 +291,11 @@ impl Pool {
         }
         let connection = self.server.connect(&self.role).await?;
         Ok(Line { connection, born: Instant::now(), home: self.idle.clone(), _permit: permit })
+    }
+
+    /// Whether a connection could be taken at once.
+    pub fn is_idle(&self) -> bool {
+        self.permits.available_permits() > 0
     }
 
     pub fn place(&self) -> String {

@@ -71,9 +71,15 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     // What was taken from a dump that has begun anew is void: the table is emptied, and all is taken again.
     let mut anew = ctx.begins_again();
     loop {
-        match take_parts(context, node, &ctx, anew).await? {
-            Some(outputs) => return Ok(outputs),
-            None => anew = true,
+        match take_parts(context, node, &ctx, anew).await {
+            Ok(Some(outputs)) => return Ok(outputs),
+            Ok(None) => anew = true,
+            Err(failure) => {
+                // What it leaves lying is loaded by another run: the dumps of other tables go on without that room.
+                let (lines, (name, _)) = (context.lines(&node.addr)?, context.table(&node.addr)?);
+                lines.room.forget(&name);
+                return Err(failure);
+            }
         }
     }
 }
@@ -309,9 +315,13 @@ impl Job {
             return Ok(());
         }
         let path = self.dir.join(&entry.file);
+        let bytes = std::fs::metadata(&path).map_or(0, |found| found.len());
         match std::fs::remove_file(&path) {
             Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(file_fault("remove", &path, &e)),
-            _ => Ok(()),
+            _ => {
+                self.lines.room.left(&self.table.name, bytes);
+                Ok(())
+            }
         }
     }
 

@@ -19,6 +19,7 @@ pub mod part_reader;
 pub mod proof;
 pub mod refusal;
 pub mod report;
+pub mod room;
 pub mod runner;
 pub mod servers;
 pub mod step;

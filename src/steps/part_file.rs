@@ -115,11 +115,17 @@ impl PartFile {
 
     /// Sync, rename, sync of the folder. Returns the file's bytes and their digest.
     pub fn commit(self, dir: &Path) -> Outcome<(u64, Digest)> {
+        let placed = self.place(dir)?;
+        sync_folder(dir)?;
+        Ok(placed)
+    }
+
+    /// [`PartFile::commit`] without the folder: it is synced by whoever has more to put there.
+    pub fn place(self, dir: &Path) -> Outcome<(u64, Digest)> {
         let ended = self.out.end().and_then(|(raw, _)| raw.file.sync_all().map(|()| raw));
         let raw = ended.map_err(|e| fault("sync", &self.path, &e))?;
         let to = dir.join(&self.name);
         std::fs::rename(&self.path, &to).map_err(|e| fault("rename into place", &to, &e))?;
-        sync_folder(dir)?;
         Ok((raw.bytes, raw.sum.digest()))
     }
 }

@@ -29,6 +29,17 @@ pub struct InsertWriter {
     written: usize,
 }
 
+/// Bytes of a value after which a large one may be spilled.
+const PIECE: usize = 64 * 1024;
+
+/// Why a row was not written.
+#[derive(Debug)]
+pub enum PushFault<E> {
+    Width(WidthFault),
+    /// What the taker of the text says.
+    Spill(E),
+}
+
 const SQL_ESCAPES: [u8; 256] =
     escapes(&[(0, b'0'), (b'\n', b'n'), (b'\r', b'r'), (b'\\', b'\\'), (b'\'', b'\''), (b'"', b'"'), (0x1a, b'Z')]);
 
@@ -46,10 +57,22 @@ impl InsertWriter {
 
     /// Appends a row. On a fault nothing is appended.
     pub fn push_row(&mut self, cells: &[Option<&[u8]>], out: &mut Vec<u8>) -> Result<(), WidthFault> {
+        let pushed = self.push_row_in_pieces(cells, out, &mut |_| Ok::<(), std::convert::Infallible>(()));
+        pushed.map_err(|PushFault::Width(fault)| fault)
+    }
+
+    /// [`InsertWriter::push_row`] for rows of any size: `spill` may take away what stands in `out`, and is asked now and
+    /// then in the middle of a large value, so that no text of it stands in memory as a whole.
+    pub fn push_row_in_pieces<E>(
+        &mut self,
+        cells: &[Option<&[u8]>],
+        out: &mut Vec<u8>,
+        spill: &mut dyn FnMut(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), PushFault<E>> {
         if cells.len() != self.forms.len() {
-            return Err(WidthFault { expected: self.forms.len(), found: cells.len() });
+            return Err(PushFault::Width(WidthFault { expected: self.forms.len(), found: cells.len() }));
         }
-        let before = out.len();
+        let mut before = out.len();
         if self.written >= self.statement_size {
             self.finish(out);
         }
@@ -63,6 +86,19 @@ impl InsertWriter {
             if at > 0 {
                 out.push(b',');
             }
+            let mut piecewise = |bytes: &[u8], out: &mut Vec<u8>, push: fn(&[u8], &mut Vec<u8>)| {
+                if bytes.len() <= PIECE {
+                    push(bytes, out);
+                    return Ok(());
+                }
+                for piece in bytes.chunks(PIECE) {
+                    push(piece, out);
+                    self.written += out.len() - before;
+                    spill(out).map_err(PushFault::Spill)?;
+                    before = out.len();
+                }
+                Ok(())
+            };
             match (cell, form) {
                 (None, _) => out.extend_from_slice(b"NULL"),
                 // `-0` is an integer's: without the exponent the sign of a FLOAT or DOUBLE would be lost.
@@ -70,12 +106,12 @@ impl InsertWriter {
                 (Some(bytes), CellForm::Bare | CellForm::Bit) => out.extend_from_slice(bytes),
                 (Some(bytes), CellForm::Text | CellForm::Json) => {
                     out.push(b'\'');
-                    push_escaped(bytes, &SQL_ESCAPES, out);
+                    piecewise(bytes, out, |bytes, out| push_escaped(bytes, &SQL_ESCAPES, out))?;
                     out.push(b'\'');
                 }
                 (Some(bytes), CellForm::Hex) => {
                     out.extend_from_slice(b"x'");
-                    push_hex(bytes, out);
+                    piecewise(bytes, out, push_hex)?;
                     out.push(b'\'');
                 }
             }
@@ -144,6 +180,28 @@ mod tests {
         writer.finish(&mut out);
         let head = "INSERT INTO `t` VALUES\n";
         assert_eq!(String::from_utf8(out).unwrap(), format!("{head}(10),\n(11),\n(12),\n(13);\n{head}(14),\n(15);\n"));
+    }
+
+    #[test]
+    fn a_large_value_is_written_in_pieces_and_its_statement_counts_all_of_them() {
+        let large = vec![b'\''; 3 * PIECE + 5];
+        let row: [Option<&[u8]>; 3] = [Some(b"1"), Some(&large), Some(&large)];
+        let forms = vec![CellForm::Bare, CellForm::Text, CellForm::Hex];
+        let mut writer = InsertWriter::new::<&str>("t", None, 1 << 20, forms.clone());
+        let (mut at_once, mut out, mut spilled, mut most) = (Vec::new(), Vec::new(), Vec::new(), 0);
+        let mut pieces = InsertWriter::new::<&str>("t", None, 1 << 20, forms);
+        for _ in 0..3 {
+            writer.push_row(&row, &mut at_once).unwrap();
+            let mut spill = |out: &mut Vec<u8>| {
+                most = most.max(out.len());
+                spilled.append(out);
+                Ok::<(), ()>(())
+            };
+            pieces.push_row_in_pieces(&row, &mut out, &mut spill).unwrap();
+        }
+        spilled.append(&mut out);
+        assert!(spilled == at_once && most < 3 * PIECE, "{most}");
+        assert_eq!(memchr::memmem::find_iter(&at_once, b"INSERT").count(), 2);
     }
 
     #[test]

@@ -45,9 +45,10 @@ const DUMP: Schema = Schema {
         "rate_limit",
         "where",
         "keep",
+        "disk_limit",
     ],
     blocks: &[],
-    later: &["disk_limit", "binary"],
+    later: &["binary"],
 };
 
 const LOAD: Schema =
@@ -363,6 +364,7 @@ fn default_dump() -> Dump {
         where_: BTreeMap::new(),
         where_place: None,
         keep: true,
+        disk_limit: None,
     }
 }
 
@@ -379,9 +381,18 @@ fn dump(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Dump> {
     let rate_limit = fields.size("rate_limit");
     let conditions = conditions(evaluator, &fields);
     let keep = fields.flag("keep");
+    let disk_limit = fields.size("disk_limit");
     let default = default_dump();
     engine?;
     format?;
+    let (keep, disk_limit) = (keep?.unwrap_or(default.keep), disk_limit?);
+    if keep && disk_limit.is_some() {
+        evaluator.faults.push(
+            Diagnostic::warning("MIG1230", "`disk_limit` has no effect: the files are kept")
+                .at(evaluator.faults.place(&fields.value_at("disk_limit")))
+                .help("Set keep = false, so that a file goes once it is loaded, or leave the limit out."),
+        );
+    }
     Ok(Dump {
         threads: threads?.unwrap_or(default.threads),
         file_size: file_size?.unwrap_or(default.file_size),
@@ -391,7 +402,8 @@ fn dump(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Dump> {
         rate_limit: rate_limit?,
         where_: conditions?,
         where_place: fields.attribute("where").map(|_| evaluator.faults.place(&fields.value_at("where"))),
-        keep: keep?.unwrap_or(default.keep),
+        keep,
+        disk_limit,
     })
 }
 

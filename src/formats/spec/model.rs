@@ -222,6 +222,16 @@ pub struct Dump {
     pub where_place: Option<Place>,
     /// Default true: the files stay.
     pub keep: bool,
+    /// Bytes of files that may lie on the disk before they are loaded; `None`: [`Dump::room`] has a default.
+    pub disk_limit: Option<u64>,
+}
+
+impl Dump {
+    /// Bytes that files which are not loaded yet may take; `None`: the files are kept, and take what they take.
+    pub fn room(&self) -> Option<u64> {
+        let default = self.file_size.saturating_mul(u64::from(self.threads));
+        (!self.keep).then(|| self.disk_limit.unwrap_or(default))
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

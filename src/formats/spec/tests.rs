@@ -406,7 +406,7 @@ fn a_migration_says_what_is_wrong_with_it() {
         ("  dump { engine = \"dumpling\" }", "MIG1120", "4:19", "This version has: native."),
         ("  dump { format = \"csv\" }", "MIG1120", "4:19", "not part of this version"),
         ("  dump { compress = \"snappy\" }", "MIG1202", "4:21", "\"gzip\", \"zstd\""),
-        ("  dump { disk_limit = \"1GiB\" }", "MIG1120", "4:10", "not part of this version"),
+        ("  dump { disk_limit = \"1GiB\" }", "MIG1230", "4:23", "the files are kept"),
         ("  dump { file_size = \"256MB\" }", "MIG1203", "4:22", "\"256MiB\""),
         ("  dump { file_size = 256 }", "MIG1203", "4:22", "\"256MiB\""),
         ("  dump { chunk_bytes = \"big\" }", "MIG1203", "4:24", "no size"),

@@ -2,6 +2,7 @@
 //! are kept; with `keep = false`, what back-pressure cannot bound. Numbers stand in refusals only: free bytes move.
 
 use super::{Subject, cannot_look, count, verdict};
+use crate::formats::chunk::usable_for_ranges;
 use crate::formats::facts::{MigrationFacts, Verdict};
 use crate::formats::structure::Table;
 use crate::words::diag::Diagnostic;
@@ -16,26 +17,27 @@ pub fn judge(subject: &Subject) -> Verdict {
     }
     let dump = &subject.migration.dump;
     let pending: Vec<&Table> = facts.source.tables.iter().filter(|table| !there(facts, table)).collect();
-    let keyless = pending.iter().filter(|table| table.usable_key().is_none()).count();
+    let keyless = pending.iter().filter(|table| usable_for_ranges(table).is_none()).count();
     let sum = |keyed: bool| -> u64 {
-        pending.iter().filter(|t| t.usable_key().is_some() == keyed).map(|t| t.estimate.data_bytes).sum()
+        pending.iter().filter(|t| usable_for_ranges(t).is_some() == keyed).map(|t| t.estimate.data_bytes).sum()
     };
     let (with_key, without_key) = (sum(true), sum(false));
-    let window = dump.file_size.saturating_mul(u64::from(dump.threads));
     let (needed, arithmetic) = if dump.keep {
         let data = with_key + without_key;
         (tenth_more(data), format!("{} of data x 1.1, since the dump is kept", size(data)))
     } else {
-        let bounded = window.min(tenth_more(with_key));
+        let bounded = dump.room().unwrap_or(u64::MAX).min(tenth_more(with_key));
+        let window = match dump.disk_limit {
+            Some(limit) => format!("files that wait to be loaded (disk_limit = {})", size(limit)),
+            None => format!("{} files of {} at a time", dump.threads, size(dump.file_size)),
+        };
         (
             tenth_more(without_key) + bounded,
             format!(
-                "{} in {} without a usable key x 1.1, dumped whole before their load, and {} for {} files of {} at a time",
+                "{} in {} without a usable key x 1.1, dumped whole before their load, and {} for {window}",
                 size(without_key),
                 count(keyless, "table"),
                 size(bounded),
-                dump.threads,
-                size(dump.file_size)
             ),
         )
     };
@@ -59,7 +61,7 @@ pub fn judge(subject: &Subject) -> Verdict {
                     .detail(format!("needed: {arithmetic}"))
                     .help(match dump.keep {
                         true => "Give the runner a workdir with more room, or set keep = false in the dump block: files are then removed once loaded.",
-                        false => "Give the runner a workdir with more room, or lower file_size or threads in the dump block.",
+                        false => "Give the runner a workdir with more room, or lower disk_limit (default: file_size x threads) in the dump block.",
                     }),
             ],
         ),

@@ -222,6 +222,7 @@ pub fn migration() -> Migration {
             where_: BTreeMap::new(),
             where_place: None,
             keep: true,
+            disk_limit: None,
         },
         load: Load { threads: None, batch_bytes: None, session: BTreeMap::new() },
         verify: VerifyMode::Full,

@@ -244,6 +244,10 @@ impl Desired {
         let taken = dump_inputs.decisive();
         self.node(dump.clone(), StepKind::Dump, &dump_inputs, &taken);
         self.after(&dump, gates.iter().cloned());
+        if migration.dump.room().is_some() {
+            // The dump waits for room that loads make, so its own load must not be what has not begun.
+            self.after(&dump, [create.clone()]);
+        }
 
         let load_inputs = LoadInputs { table: table.clone() };
         self.node(load.clone(), StepKind::Load, &load_inputs, &("load", &taken, &decisive));

@@ -1,0 +1,137 @@
+//! What the dump of one table works with, and what both ways of reading share: a statement's rows, a file's way into its
+//! place, trying again.
+
+use std::ops::ControlFlow;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::sink::{Filled, Sink};
+use super::broken;
+use crate::steps::again::{TRIES, again};
+use crate::formats::chunk::Range;
+use crate::formats::dumpfile::DumpFile;
+use crate::formats::manifest::PartEntry;
+use crate::formats::spec::model::Compress;
+use crate::formats::structure::Table;
+use crate::seams::sql::{Fault, Rows};
+use crate::steps::context::{Context, Lines};
+use crate::steps::part_file::PartFile;
+use crate::steps::room::Room;
+use crate::steps::step::StepCtx;
+use crate::words::error::{Failure, Outcome};
+
+pub struct Job {
+    pub context: Arc<Context>,
+    pub lines: Arc<Lines>,
+    pub ctx: StepCtx,
+    pub table: Table,
+    pub where_: Option<String>,
+    pub statement_size: usize,
+    /// Bytes of text that a part is to have.
+    pub chunk_bytes: u64,
+    /// Bytes of text after which a file ends, whatever is behind.
+    pub file_size: u64,
+    pub compress: Compress,
+    pub dir: PathBuf,
+    pub seen: Measured,
+    /// Where files that are to be loaded in this run wait for room; `None`: nothing is loaded.
+    pub room: Option<Arc<Room>>,
+}
+
+/// What the rows so far were like.
+#[derive(Default)]
+pub struct Measured {
+    rows: AtomicU64,
+    text: AtomicU64,
+    parts: AtomicU64,
+}
+
+impl Measured {
+    pub fn add(&self, rows: u64, text: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        self.text.fetch_add(text, Ordering::Relaxed);
+        self.parts.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Bytes of text that a part had; `None`: too few were seen to tell.
+    pub fn part(&self) -> Option<u64> {
+        let parts = self.parts.load(Ordering::Relaxed);
+        (parts >= 4).then(|| self.text() / parts)
+    }
+
+    pub fn text(&self) -> u64 {
+        self.text.load(Ordering::Relaxed)
+    }
+
+    /// Bytes of text that a row has; `None`: none was seen.
+    pub fn row(&self) -> Option<u64> {
+        self.text().checked_div(self.rows.load(Ordering::Relaxed)).map(|bytes| bytes.max(1))
+    }
+}
+
+impl Job {
+    /// Begins the file of a part; what an earlier try left of it is overwritten.
+    pub fn begin(&self, number: u32) -> Outcome<Sink> {
+        let name = DumpFile::Data(self.table.name.clone(), u64::from(number)).name();
+        let file = PartFile::create(&self.dir, &name, self.compress)?;
+        Ok(Sink::new(file, &self.table, self.statement_size))
+    }
+
+    /// A file into its place, durably.
+    pub async fn commit(&self, number: u32, range: Option<Range>, filled: Filled) -> Outcome<PartEntry> {
+        let Filled { file, hash, negative_zeros, text } = filled;
+        let (name, dir) = (file.name().to_owned(), self.dir.clone());
+        let synced = tokio::task::spawn_blocking(move || file.commit(&dir)).await;
+        let (bytes, digest) = synced.map_err(|error| broken(&error.to_string()))??;
+        self.seen.add(hash.rows, text);
+        Ok(PartEntry { part: number, file: name, bytes, rows: hash.rows, range, hash, digest, negative_zeros })
+    }
+
+    /// Streams the rows of a statement, in a snapshot of their own.
+    pub async fn stream(
+        &self,
+        sql: &str,
+        on_row: &mut (dyn FnMut(&[Option<&[u8]>]) -> ControlFlow<()> + Send),
+    ) -> Outcome<()> {
+        let mut line = self.lines.read.take().await?;
+        let snapshot = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+        line.connection.execute(snapshot).await.map_err(|f| self.failure(&f))?;
+        let mut ended = false;
+        let mut watched = |cells: &[Option<&[u8]>]| {
+            let flow = on_row(cells);
+            ended = flow.is_break();
+            flow
+        };
+        line.connection.stream(sql, &mut watched).await.map_err(|f| self.failure(&f))?;
+        if ended {
+            // Half-read: the connection is closed, the caller knows why.
+            return Ok(());
+        }
+        line.connection.execute("COMMIT").await.map_err(|f| self.failure(&f))?;
+        line.give_back();
+        Ok(())
+    }
+
+    /// The answer to a short question, asked again after passing faults.
+    pub async fn ask(&self, sql: &str) -> Outcome<Rows> {
+        again(&self.context, &self.ctx, || async {
+            let mut line = self.lines.read.take().await?;
+            let found = line.connection.query(sql).await.map_err(|fault| self.failure(&fault))?;
+            line.give_back();
+            Ok(found)
+        })
+        .await
+    }
+
+    /// Whether what failed is to be tried again.
+    pub fn may_go_on(&self, failure: &Failure, attempt: u32) -> bool {
+        failure.retry == crate::words::error::Retry::Later && attempt < TRIES && !self.ctx.stopping()
+    }
+
+    pub fn failure(&self, fault: &Fault) -> Failure {
+        let hint =
+            "Look whether the source is up and the table is still there; then run `mig apply` again: it goes on.";
+        fault.failure("MIG5130", format!("read {} from {}", self.table.name, self.lines.read.place()), hint)
+    }
+}
