@@ -5,6 +5,7 @@
 mod support;
 
 use std::path::PathBuf;
+use std::process::Stdio;
 
 use support::{Bed, program};
 
@@ -291,8 +292,11 @@ async fn with_keep_false_no_more_than_the_limit_lies_on_the_disk_while_a_slow_ta
         "    keep = false\n    disk_limit = \"1MiB\"\n    chunk_bytes = \"1GiB\"\n  }\n  load {\n    threads = 1\n    batch_bytes = \"64KiB\"",
     )
     .await;
-    let mut child =
-        moving.command(&["apply", "-auto-approve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = program::command(moving.dir.path(), &["apply", "-auto-approve"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let (mut most, mut looks) = (0, 0);
     let status = loop {
         let entries = std::fs::read_dir(moving.dump_dir()).into_iter().flatten().flatten();
@@ -326,8 +330,11 @@ async fn no_more_statements_run_on_the_source_than_max_threads_says() {
     let file = moving.dir.path().join("move.mig.hcl");
     let spec = std::fs::read_to_string(&file).unwrap();
     std::fs::write(&file, spec.replacen("username = \"root\"", "username = \"root\"\n  max_threads = 3", 1)).unwrap();
-    let mut child =
-        moving.command(&["apply", "-auto-approve"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = program::command(moving.dir.path(), &["apply", "-auto-approve"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     let (mut most, mut any) = (0, 0);
     let status = loop {
         let sql = "SELECT COUNT(*) FROM performance_schema.processlist WHERE COMMAND = 'Query' AND INFO LIKE '%DB%' \

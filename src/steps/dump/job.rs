@@ -6,15 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::sink::{Filled, Sink};
 use super::broken;
-use crate::steps::again::{TRIES, again};
+use super::sink::{Filled, Sink};
 use crate::formats::chunk::Range;
 use crate::formats::dumpfile::DumpFile;
 use crate::formats::manifest::PartEntry;
 use crate::formats::spec::model::Compress;
 use crate::formats::structure::Table;
 use crate::seams::sql::{Fault, Rows};
+use crate::steps::again::{TRIES, again};
 use crate::steps::context::{Context, Lines};
 use crate::steps::part_file::PartFile;
 use crate::steps::room::Room;

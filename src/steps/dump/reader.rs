@@ -13,10 +13,10 @@ use tokio::task::JoinSet;
 use super::job::Job;
 use super::sink::Sink;
 use super::{broken, select_along};
-use crate::steps::again::wait;
 use crate::formats::chunk::cut::ReadKey;
 use crate::formats::chunk::{self, KeyValue, Range};
 use crate::formats::manifest::PartEntry;
+use crate::steps::again::wait;
 use crate::steps::room::Place;
 use crate::words::error::{Failure, Outcome};
 

@@ -9,8 +9,8 @@ use tokio::runtime::Handle;
 use super::job::Job;
 use super::sink::Sink;
 use super::{broken, select};
-use crate::steps::again::again;
 use crate::formats::manifest::PartEntry;
+use crate::steps::again::again;
 use crate::words::error::{Failure, Outcome};
 
 /// Reads the whole table, and all of it again after a passing fault.
