@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use mysql_async::prelude::Queryable;
@@ -261,12 +262,12 @@ impl Connection for MysqlConnection {
             if let Some(conn) = self.conn.as_mut() {
                 // The server's request for a file is answered with these bytes and nothing else, whatever name it asks
                 // for: no path is ever opened.
+                let data = Bytes::from(data);
                 conn.set_infile_handler(async move {
-                    Ok(stream::unfold((data, 0, watch), |(data, at, watch)| async move {
+                    Ok(stream::unfold((data, watch), |(mut data, watch)| async move {
                         watch.moved();
-                        let end = data.len().min(at + INFILE_CHUNK);
-                        let chunk = data.get(at..end).filter(|chunk| !chunk.is_empty())?.to_vec();
-                        Some((Ok(chunk.into()), (data, end, watch)))
+                        let chunk = data.split_to(data.len().min(INFILE_CHUNK));
+                        (!chunk.is_empty()).then_some((Ok(chunk), (data, watch)))
                     })
                     .boxed())
                 });

@@ -50,6 +50,8 @@ pub struct BatchReader {
     table: String,
     names: Vec<String>,
     forms: Vec<dumpfile::CellForm>,
+    /// About as many bytes as all batches of the file have.
+    file_bytes: usize,
     row: u64,
 }
 
@@ -87,6 +89,7 @@ impl BatchReader {
             table: table.name.name.clone(),
             names: columns.iter().map(|c| c.name.clone()).collect(),
             forms: columns.iter().map(|c| dumpfile::cell_form(c)).collect(),
+            file_bytes: usize::try_from(part.bytes).unwrap_or(usize::MAX / 2),
             row: 0,
         })
     }
@@ -105,7 +108,9 @@ impl BatchReader {
     pub fn next(&mut self, form: Form, rows: u64, bytes: usize) -> Outcome<Option<Batch>> {
         let (hash, payload) = (PartHash::default(), Vec::new());
         let mut batch = Batch { from: self.row, to: self.row, hash, payload, bytes: 0, error_values: 0 };
-        let mut buffer: Vec<u8> = Vec::with_capacity(if form == Form::LoadData { bytes.min(1 << 20) } else { 0 });
+        // At once what it will need: growing by doubling copies every byte again, and touches twice the pages.
+        let room = if form == Form::LoadData { bytes.min(self.file_bytes) + PIECE } else { 0 };
+        let mut buffer: Vec<u8> = Vec::with_capacity(room);
         let mut writer = InsertWriter::new(&self.table, Some(&self.names), usize::MAX, self.forms.clone());
         while self.row - batch.from < rows && (batch.bytes as usize) + buffer.len() < bytes {
             let (hash, payload, sent) = (&mut batch.hash, &mut batch.payload, &mut batch.bytes);

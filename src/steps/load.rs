@@ -487,7 +487,13 @@ impl Job {
             return Err(self.unclean(line, &cause, rows).await);
         }
         // A lost line here leaves the outcome unknown; the next attempt reads it from the ledger.
-        connection.execute("COMMIT").await.map(drop).map_err(|f| self.stop(&f, rows))
+        let committed = connection.execute("COMMIT").await;
+        committed.map(drop).map_err(|fault| match fault.number {
+            // A server that compares keys at COMMIT: the ledger tells whether it is the batch's own row. If it is
+            // not, the next attempt meets the row that was there first, and names it.
+            Some(DUPLICATE) => Stop::Again(refused(&self.table.name, &fault)),
+            _ => self.stop(&fault, rows),
+        })
     }
 
     /// What a fault means for the part, met with so many rows: again, smaller, or the end.
