@@ -167,10 +167,15 @@ async fn tls_encrypts_in_every_mode_but_disabled() {
         config.tls.mode = mode;
         config.tls.ca_file = ca_file.map(str::to_owned);
         let server = mysql::server(&config, &bed.dir).unwrap();
-        for _ in 0..2 {
-            let mut conn = server.connect(&Role::Look).await.unwrap_or_else(|failure| panic!("{mode:?}: {failure}"));
+        for role in [Role::Look, Role::Read, Role::Look] {
+            let mut conn = server.connect(&role).await.unwrap_or_else(|failure| panic!("{mode:?}: {failure}"));
             let rows = conn.query("SHOW STATUS LIKE 'Ssl_cipher'").await.unwrap();
             assert_eq!(!support::texts(&rows)[0][1].is_empty(), encrypted, "{mode:?}");
+            if role == Role::Read {
+                // It came to be by its own log-in, not by the driver's.
+                let refused = conn.load_data("LOAD DATA", Vec::new()).await.unwrap_err();
+                assert_eq!(refused.message, "this session reads only", "{mode:?}");
+            }
         }
     }
     let mut config = Bed::tidb().config();

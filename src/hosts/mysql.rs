@@ -3,6 +3,7 @@
 
 mod binlog;
 mod faults;
+mod reader;
 mod session;
 mod statement;
 mod tls;
@@ -29,6 +30,7 @@ use crate::seams::sql::{Cell, Connection, Done, Fault, OnChange, OnRow, Role, Ro
 use crate::words::error::Outcome;
 
 use faults::{Place, fault_of};
+use reader::Reader;
 use watch::{Moves, Watch};
 
 /// How long a server has to take a connection: TCP, TLS, log-in and the session's set-up together.
@@ -62,11 +64,13 @@ pub fn server(config: &model::Server, spec_dir: &Path) -> Outcome<Arc<dyn Server
         .max_allowed_packet(Some(PACKET_BYTES))
         .wait_timeout(Some(0));
     let strict = Opts::from(builder.clone().ssl_opts(ssl.clone()));
+    let way = reader::way(config, tls::Client::of(&config.tls, spec_dir, &place)?);
     let any_name = tls::any_name(&config.tls, ssl).map(|ssl| Opts::from(builder.ssl_opts(Some(ssl))));
     Ok(Arc::new(MysqlServer {
         place,
         strict,
         any_name,
+        way,
         name_differs: AtomicBool::new(false),
         variables: OnceCell::new(),
     }))
@@ -77,6 +81,8 @@ struct MysqlServer {
     strict: Opts,
     /// For `verify_ca`: the same, with the name that the certificate was made for left unchecked.
     any_name: Option<Opts>,
+    /// For sessions that read rows.
+    way: reader::Way,
     /// Whether `strict` was seen to fail by the name alone.
     name_differs: AtomicBool,
     /// Those session variables, of the ones that a session may want to set, that this server has.
@@ -86,11 +92,7 @@ struct MysqlServer {
 impl MysqlServer {
     /// A connection that is logged in and not set up yet.
     async fn log_in(&self) -> Outcome<Conn> {
-        let opts = match &self.any_name {
-            Some(any_name) if self.name_differs.load(Ordering::Relaxed) => any_name,
-            _ => &self.strict,
-        };
-        match Conn::new(opts.clone()).await {
+        match Conn::new(self.opts().clone()).await {
             Ok(conn) => Ok(conn),
             Err(error) => match &self.any_name {
                 Some(any_name) if tls::fails_by_name(&error) => {
@@ -106,6 +108,24 @@ impl MysqlServer {
                 _ => Err(self.place.connect_failure(error).await),
             },
         }
+    }
+
+    fn opts(&self) -> &Opts {
+        match &self.any_name {
+            Some(any_name) if self.name_differs.load(Ordering::Relaxed) => any_name,
+            _ => &self.strict,
+        }
+    }
+
+    /// A session for rows; `None`: the driver is to open it, and to say what is wrong where that fails as well.
+    async fn open_reader(&self, role: &Role) -> Option<Reader> {
+        // The driver was here before: it has the server know the password's hash.
+        let known = self.variables.get()?;
+        let mut reader = Reader::open(&self.way, self.opts()).await?;
+        for setting in session::settings(role, known, &self.place).ok()? {
+            reader.execute(&setting.sql).await.ok()?;
+        }
+        Some(reader)
     }
 
     async fn open(&self, role: &Role) -> Outcome<MysqlConnection> {
@@ -129,8 +149,16 @@ impl MysqlServer {
 impl Server for MysqlServer {
     fn connect<'a>(&'a self, role: &'a Role) -> BoxFuture<'a, Outcome<Box<dyn Connection>>> {
         async move {
-            match timeout(CONNECT_TIME, self.open(role)).await {
-                Ok(connection) => Ok(Box::new(connection?) as Box<dyn Connection>),
+            let opened = async {
+                if *role == Role::Read
+                    && let Some(reader) = self.open_reader(role).await
+                {
+                    return Ok(Box::new(reader) as Box<dyn Connection>);
+                }
+                self.open(role).await.map(|connection| Box::new(connection) as Box<dyn Connection>)
+            };
+            match timeout(CONNECT_TIME, opened).await {
+                Ok(connection) => connection,
                 Err(_) => Err(self.place.timed_out(CONNECT_TIME)),
             }
         }

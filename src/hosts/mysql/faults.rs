@@ -13,7 +13,7 @@ use crate::words::error::Failure;
 
 /// Errors of a server that come with the end of the connection (MySQL: 1053 shutdown, 1158-1161 network, 1184, 1927
 /// killed, 4031 idle too long; 3169 session killed).
-const LAST_WORDS: [u16; 9] = [1053, 1158, 1159, 1160, 1161, 1184, 1927, 3169, 4031];
+pub(super) const LAST_WORDS: [u16; 9] = [1053, 1158, 1159, 1160, 1161, 1184, 1927, 3169, 4031];
 
 pub(super) fn fault_of(error: Error) -> Fault {
     match error {
@@ -26,7 +26,7 @@ pub(super) fn fault_of(error: Error) -> Fault {
     }
 }
 
-fn line_text(error: &io::Error) -> String {
+pub(super) fn line_text(error: &io::Error) -> String {
     match error.kind() {
         io::ErrorKind::UnexpectedEof => "the server closed the connection".into(),
         _ => error.to_string(),

@@ -1,9 +1,20 @@
 //! TLS of a connection: the four modes of the spec as the driver's options. Roots are the system's store or the one file
 //! that the spec names, never the driver's built-in list.
 
+use std::io;
 use std::path::Path;
+use std::sync::Arc;
 
 use mysql_async::{Error, SslOpts};
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::formats::spec::model::{Tls, TlsMode};
 use crate::words::error::{Failure, Outcome};
@@ -25,6 +36,111 @@ pub(super) fn options(tls: &Tls, spec_dir: &Path, place: &Place) -> Outcome<Opti
         TlsMode::Required => Some(SslOpts::default().with_danger_accept_invalid_certs(true)),
         TlsMode::VerifyCa | TlsMode::VerifyIdentity => Some(verified(roots(tls, spec_dir, place)?)),
     })
+}
+
+/// TLS for the lines that are not the driver's: the same four modes over the same roots.
+#[derive(Clone)]
+pub(super) struct Client(Arc<ClientConfig>);
+
+impl Client {
+    /// `None`: not encrypted.
+    ///
+    /// # Errors
+    /// Those of [`options`].
+    pub(super) fn of(tls: &Tls, spec_dir: &Path, place: &Place) -> Outcome<Option<Self>> {
+        if tls.mode == TlsMode::Disabled {
+            return Ok(None);
+        }
+        let roots = if tls.mode == TlsMode::Required { Vec::new() } else { roots(tls, spec_dir, place)? };
+        Ok(Self::over(tls.mode, &roots))
+    }
+
+    /// `None`: these roots make no client; the driver says why.
+    fn over(mode: TlsMode, roots: &[Vec<u8>]) -> Option<Self> {
+        let mut store = RootCertStore::empty();
+        for root in roots {
+            let found: Vec<CertificateDer<'static>> =
+                CertificateDer::pem_slice_iter(root).filter_map(Result::ok).collect();
+            let found = if found.is_empty() { vec![CertificateDer::from(root.clone())] } else { found };
+            store.add_parsable_certificates(found);
+        }
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let builder =
+            ClientConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().ok()?;
+        let config = match mode {
+            TlsMode::VerifyIdentity => builder.with_root_certificates(store).with_no_client_auth(),
+            _ => {
+                let chain = match mode {
+                    TlsMode::Required => None,
+                    _ => Some(
+                        WebPkiServerVerifier::builder_with_provider(Arc::new(store), provider.clone()).build().ok()?,
+                    ),
+                };
+                let verifier = Arc::new(AnyName { chain, provider });
+                builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth()
+            }
+        };
+        Some(Self(Arc::new(config)))
+    }
+
+    /// The line, encrypted, once the server has proven what the mode asks for.
+    pub(super) async fn secure<L: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        host: &str,
+        line: L,
+    ) -> io::Result<TlsStream<L>> {
+        let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+        TlsConnector::from(self.0.clone()).connect(name, line).await
+    }
+}
+
+/// Verifies the chain and not the name (`verify_ca`), or nothing (`required`).
+#[derive(Debug)]
+struct AnyName {
+    chain: Option<Arc<WebPkiServerVerifier>>,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for AnyName {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let Some(chain) = &self.chain else { return Ok(ServerCertVerified::assertion()) };
+        match chain.verify_server_cert(end_entity, intermediates, name, ocsp, now) {
+            // The name is looked at last: all else was in order.
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => Ok(ServerCertVerified::assertion()),
+            other => other,
+        }
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, cert, dss, &self.provider.signature_verification_algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
 }
 
 /// A name that no server has. Beside `with_danger_skip_domain_validation` it switches off the check of the name: the

@@ -61,7 +61,12 @@ enum Seen {
 
 impl Watch {
     pub(super) fn over(conn: &Conn) -> Self {
-        Self { opts: conn.opts().clone(), id: conn.id(), moved: AtomicU64::new(0) }
+        Self::of(conn.opts().clone(), conn.id())
+    }
+
+    /// Of a session that is not the driver's: how others come to its server, and its number there.
+    pub(super) fn of(opts: Opts, id: u32) -> Self {
+        Self { opts, id, moved: AtomicU64::new(0) }
     }
 
     /// A row came, or bytes were sent. Cheap: called for each row.
