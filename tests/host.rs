@@ -252,13 +252,26 @@ async fn load_data_takes_part_in_a_transaction_and_tells_what_it_did() {
         }
         let sql = format!("LOAD DATA LOCAL INFILE 'batch' INTO TABLE {schema}.t");
         conn.execute("BEGIN").await.unwrap();
-        let done = conn.load_data(&sql, data.clone()).await.unwrap();
+        // Pieces end where they like, and one is larger than a packet of the stream.
+        let pieces = |sizes: [usize; 3]| -> Vec<Vec<u8>> {
+            let mut rest = data.as_slice();
+            let mut pieces = vec![Vec::new()];
+            for size in sizes {
+                let (piece, behind) = rest.split_at(size.min(rest.len()));
+                pieces.push(piece.to_vec());
+                rest = behind;
+            }
+            pieces.push(rest.to_vec());
+            pieces
+        };
+        let done = conn.load_data(&sql, pieces([1, 700_001, 3])).await.unwrap();
         assert_eq!((done.affected, done.warnings), (2000, 0), "{}", bed.kind);
         assert!(done.info.starts_with("Records: 2000  Deleted: 0  Skipped: 0  Warnings: 0"), "{}", done.info);
         conn.execute("ROLLBACK").await.unwrap();
         let count = format!("SELECT COUNT(*) FROM {schema}.t");
         assert_eq!(support::texts(&conn.query(&count).await.unwrap()), [["0"]]);
-        let fault = conn.load_data("LOAD DATA LOCAL INFILE 'batch' INTO TABLE no_such.t", data).await.unwrap_err();
+        let fault =
+            conn.load_data("LOAD DATA LOCAL INFILE 'batch' INTO TABLE no_such.t", vec![data]).await.unwrap_err();
         assert!(fault.number.is_some() && !fault.lost, "{}: {fault:?}", bed.kind);
         // The bytes of the statement that failed do not answer this one's request.
         let fault = conn.execute(&sql).await.unwrap_err();

@@ -284,18 +284,21 @@ impl Connection for MysqlConnection {
         .boxed()
     }
 
-    fn load_data<'a>(&'a mut self, sql: &'a str, data: Vec<u8>) -> BoxFuture<'a, Result<Done, Fault>> {
+    fn load_data<'a>(&'a mut self, sql: &'a str, data: Vec<Vec<u8>>) -> BoxFuture<'a, Result<Done, Fault>> {
         async move {
             let watch = self.watch.clone();
             if let Some(conn) = self.conn.as_mut() {
                 // The server's request for a file is answered with these bytes and nothing else, whatever name it asks
                 // for: no path is ever opened.
-                let data = Bytes::from(data);
+                let pieces = data.into_iter();
                 conn.set_infile_handler(async move {
-                    Ok(stream::unfold((data, watch), |(mut data, watch)| async move {
+                    Ok(stream::unfold((Bytes::new(), pieces, watch), |(mut piece, mut pieces, watch)| async move {
                         watch.moved();
-                        let chunk = data.split_to(data.len().min(INFILE_CHUNK));
-                        (!chunk.is_empty()).then_some((Ok(chunk), (data, watch)))
+                        while piece.is_empty() {
+                            piece = Bytes::from(pieces.next()?);
+                        }
+                        let chunk = piece.split_to(piece.len().min(INFILE_CHUNK));
+                        Some((Ok(chunk), (piece, pieces, watch)))
                     })
                     .boxed())
                 });

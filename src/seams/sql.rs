@@ -98,8 +98,8 @@ pub trait Connection: Send {
     /// `Break` ends early and makes the connection unusable.
     fn stream<'a>(&'a mut self, sql: &'a str, on_row: &'a mut OnRow<'_>) -> BoxFuture<'a, Result<u64, Fault>>;
 
-    /// Runs `LOAD DATA LOCAL INFILE …` with `data` as the file's content.
-    fn load_data<'a>(&'a mut self, sql: &'a str, data: Vec<u8>) -> BoxFuture<'a, Result<Done, Fault>>;
+    /// Runs `LOAD DATA LOCAL INFILE …` with the pieces of `data`, one behind the other, as the file's content.
+    fn load_data<'a>(&'a mut self, sql: &'a str, data: Vec<Vec<u8>>) -> BoxFuture<'a, Result<Done, Fault>>;
 }
 
 /// What a server or the line to it answered. `message` is the server's text; callers that may show it strip values.

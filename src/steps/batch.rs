@@ -34,7 +34,7 @@ pub struct Batch {
     pub from: u64,
     pub to: u64,
     pub hash: PartHash,
-    /// The stream of LOAD DATA, or one INSERT statement each.
+    /// Pieces of the stream of one LOAD DATA, or one INSERT statement each.
     pub payload: Vec<Vec<u8>>,
     pub bytes: u64,
     /// Cells that are the error value of an ENUM: the target warns of each.
@@ -50,8 +50,6 @@ pub struct BatchReader {
     table: String,
     names: Vec<String>,
     forms: Vec<dumpfile::CellForm>,
-    /// About as many bytes as all batches of the file have.
-    file_bytes: usize,
     row: u64,
 }
 
@@ -89,7 +87,6 @@ impl BatchReader {
             table: table.name.name.clone(),
             names: columns.iter().map(|c| c.name.clone()).collect(),
             forms: columns.iter().map(|c| dumpfile::cell_form(c)).collect(),
-            file_bytes: usize::try_from(part.bytes).unwrap_or(usize::MAX / 2),
             row: 0,
         })
     }
@@ -108,8 +105,9 @@ impl BatchReader {
     pub fn next(&mut self, form: Form, rows: u64, bytes: usize) -> Outcome<Option<Batch>> {
         let (hash, payload) = (PartHash::default(), Vec::new());
         let mut batch = Batch { from: self.row, to: self.row, hash, payload, bytes: 0, error_values: 0 };
-        // At once what it will need: growing by doubling copies every byte again, and touches twice the pages.
-        let room = if form == Form::LoadData { bytes.min(self.file_bytes) + PIECE } else { 0 };
+        // Pieces of one size are had again from the allocator; a stream of megabytes in one would be fresh pages of the
+        // system's each time, and copied whenever it grows.
+        let room = if form == Form::LoadData { PIECE + PIECE / 8 } else { 0 };
         let mut buffer: Vec<u8> = Vec::with_capacity(room);
         let mut writer = InsertWriter::new(&self.table, Some(&self.names), usize::MAX, self.forms.clone());
         while self.row - batch.from < rows && (batch.bytes as usize) + buffer.len() < bytes {
@@ -122,11 +120,13 @@ impl BatchReader {
                     Form::Insert => writer.push_row(cells, &mut buffer).map(|()| 0),
                 };
                 *error_values += pushed.map_err(|e| this.refused(&e.to_string()))?;
-                if form == Form::Insert && buffer.len() >= STATEMENT {
-                    writer.finish(&mut buffer);
-                    *sent += buffer.len() as u64;
-                    payload.push(std::mem::take(&mut buffer));
+                match form {
+                    Form::Insert if buffer.len() >= STATEMENT => writer.finish(&mut buffer),
+                    Form::LoadData if buffer.len() >= PIECE => {}
+                    _ => return Ok(()),
                 }
+                *sent += buffer.len() as u64;
+                payload.push(std::mem::replace(&mut buffer, Vec::with_capacity(room)));
                 Ok(())
             })?;
             if !more {

@@ -77,7 +77,7 @@ pub async fn takes_load_data(connection: &mut dyn Connection, schema: &str) -> O
     );
     let doing = fault("probe LOAD DATA");
     connection.execute("BEGIN").await.map_err(&doing)?;
-    let loaded = connection.load_data(&sql, b"2\tprobe\n".to_vec()).await;
+    let loaded = connection.load_data(&sql, vec![b"2\tprobe\n".to_vec()]).await;
     connection.execute("ROLLBACK").await.map_err(&doing)?;
     let left = connection.query(&format!("SELECT 1 FROM {table} WHERE one = 2")).await.map_err(&doing)?;
     if !left.rows.is_empty() {

@@ -455,21 +455,22 @@ impl Job {
             });
         }
         let mut inserted = 0;
-        for payload in batch.payload {
-            match form {
-                Form::LoadData => {
-                    let done = connection.load_data(&self.statement, payload).await.map_err(|f| self.stop(&f, rows))?;
-                    // LOCAL implies IGNORE: a bad or second row is a warning there, so anything but "all of them,
-                    // none skipped, no warning but of the error values of an ENUM" is a failure.
-                    let expected = batch.error_values;
-                    if done.affected != rows
-                        || u64::from(done.warnings) != expected.min(MOST_WARNINGS)
-                        || !clean(&done.info, rows, expected)
-                    {
-                        return Err(self.unclean(line, &done.info, rows).await);
-                    }
+        match form {
+            Form::LoadData => {
+                let loaded = connection.load_data(&self.statement, batch.payload).await;
+                let done = loaded.map_err(|f| self.stop(&f, rows))?;
+                // LOCAL implies IGNORE: a bad or second row is a warning there, so anything but "all of them,
+                // none skipped, no warning but of the error values of an ENUM" is a failure.
+                let expected = batch.error_values;
+                if done.affected != rows
+                    || u64::from(done.warnings) != expected.min(MOST_WARNINGS)
+                    || !clean(&done.info, rows, expected)
+                {
+                    return Err(self.unclean(line, &done.info, rows).await);
                 }
-                Form::Insert => {
+            }
+            Form::Insert => {
+                for payload in batch.payload {
                     let sql = format!("USE {}", sql_ident(&self.table.name.schema));
                     connection.execute(&sql).await.map_err(|f| self.stop(&f, rows))?;
                     let text = String::from_utf8_lossy(&payload);

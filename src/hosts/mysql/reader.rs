@@ -173,7 +173,7 @@ impl Connection for Reader {
         .boxed()
     }
 
-    fn load_data<'a>(&'a mut self, _: &'a str, _: Vec<u8>) -> BoxFuture<'a, Result<Done, Fault>> {
+    fn load_data<'a>(&'a mut self, _: &'a str, _: Vec<Vec<u8>>) -> BoxFuture<'a, Result<Done, Fault>> {
         async { Err(Fault { number: None, message: "this session reads only".into(), lost: false }) }.boxed()
     }
 }
