@@ -3,6 +3,7 @@
 
 pub mod certificate;
 pub mod chunk;
+pub mod cloud;
 pub mod collation;
 pub mod ddl;
 pub mod dumpfile;
@@ -20,3 +21,4 @@ pub mod spec;
 pub mod state;
 pub mod structure;
 pub mod verification;
+pub mod worker;

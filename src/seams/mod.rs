@@ -2,5 +2,7 @@
 //! tests replace them. No SDK is named here.
 
 pub mod clock;
+pub mod cloud;
+pub mod shell;
 pub mod sql;
 pub mod store;
