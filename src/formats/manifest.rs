@@ -10,6 +10,11 @@ use crate::words::digest::Digest;
 
 pub const FORMAT_VERSION: u32 = 1;
 
+/// Rows and bytes of text after which a dump notes the hash so far: what a load sends in one transaction where the spec
+/// says nothing else. TiDB keeps a transaction's rows in memory, index entries included.
+pub const MARK_ROWS: u64 = 50_000;
+pub const MARK_BYTES: u64 = 8 << 20;
+
 /// The file that names every part of every table; written when the dump of all tables is whole.
 pub const FILE: &str = "mig-manifest.json";
 
@@ -41,6 +46,10 @@ pub struct PartEntry {
     pub range: Option<Range>,
     /// Of the rows, as dumped.
     pub hash: PartHash,
+    /// Of all rows up to some, about [`MARK_ROWS`] or [`MARK_BYTES`] apart, without the last: a load that takes the rows
+    /// between two of them, out of a file whose digest is the manifest's, knows their hash.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marks: Vec<PartHash>,
     /// Of the file's bytes.
     pub digest: Digest,
     /// Values that are -0, of FLOAT and DOUBLE columns: TiDB holds 0 for them.

@@ -10,7 +10,7 @@ use super::part_reader;
 use super::runner::fault as file_fault;
 use crate::formats::dumpfile::{self, Cell, InsertReader, InsertWriter, Step, TsvEncoder};
 use crate::formats::inputs::DumpTool;
-use crate::formats::manifest::PartEntry;
+use crate::formats::manifest::{self, PartEntry};
 use crate::formats::rowhash::{self, PartHash, RowHasher};
 use crate::formats::structure::Table;
 use crate::words::digest::{Digest, FileSum};
@@ -50,6 +50,8 @@ pub struct BatchReader {
     table: String,
     names: Vec<String>,
     forms: Vec<dumpfile::CellForm>,
+    /// What the manifest knows of the rows up to some, the last included; in a file of another tool nothing.
+    marks: Vec<PartHash>,
     row: u64,
 }
 
@@ -87,6 +89,7 @@ impl BatchReader {
             table: table.name.name.clone(),
             names: columns.iter().map(|c| c.name.clone()).collect(),
             forms: columns.iter().map(|c| dumpfile::cell_form(c)).collect(),
+            marks: if tool.is_none() { part.marks.iter().copied().chain([part.hash]).collect() } else { Vec::new() },
             row: 0,
         })
     }
@@ -101,7 +104,21 @@ impl BatchReader {
         Ok(())
     }
 
-    /// The next rows, at most `rows` and about `bytes`; `None` at the file's end.
+    /// The hash of the rows from here to the next mark, where all of them are a batch; it is as far as the next mark.
+    fn marked(&self, rows: u64, bytes: usize) -> Option<PartHash> {
+        // Smaller batches are wanted than the marks are apart.
+        if rows < manifest::MARK_ROWS || (bytes as u64) < manifest::MARK_BYTES {
+            return None;
+        }
+        let to = self.marks.iter().find(|mark| mark.rows > self.row)?;
+        let from = match self.row {
+            0 => PartHash::default(),
+            row => *self.marks.iter().find(|mark| mark.rows == row)?,
+        };
+        Some(PartHash { sum: to.sum.checked_sub(from.sum)?, rows: to.rows - from.rows })
+    }
+
+    /// The next rows, at most `rows` and about `bytes`, and not over a mark; `None` at the file's end.
     pub fn next(&mut self, form: Form, rows: u64, bytes: usize) -> Outcome<Option<Batch>> {
         let (hash, payload) = (PartHash::default(), Vec::new());
         let mut batch = Batch { from: self.row, to: self.row, hash, payload, bytes: 0, error_values: 0 };
@@ -110,11 +127,16 @@ impl BatchReader {
         let room = if form == Form::LoadData { PIECE + PIECE / 8 } else { 0 };
         let mut buffer: Vec<u8> = Vec::with_capacity(room);
         let mut writer = InsertWriter::new(&self.table, Some(&self.names), usize::MAX, self.forms.clone());
-        while self.row - batch.from < rows && (batch.bytes as usize) + buffer.len() < bytes {
+        let marked = self.marked(rows, bytes);
+        let mark = self.marks.iter().find(|mark| mark.rows > self.row).map_or(u64::MAX, |mark| mark.rows);
+        let end = mark.min(self.row.saturating_add(rows));
+        while self.row < end && (marked.is_some() || (batch.bytes as usize) + buffer.len() < bytes) {
             let (hash, payload, sent) = (&mut batch.hash, &mut batch.payload, &mut batch.bytes);
             let error_values = &mut batch.error_values;
             let more = self.advance(&mut |this, cells| {
-                hash.add(this.hasher.hash_row(cells).map_err(|e| this.refused(&e.to_string()))?);
+                if marked.is_none() {
+                    hash.add(this.hasher.hash_row(cells).map_err(|e| this.refused(&e.to_string()))?);
+                }
                 let pushed = match form {
                     Form::LoadData => this.encoder.push_row(cells, &mut buffer),
                     Form::Insert => writer.push_row(cells, &mut buffer).map(|()| 0),
@@ -135,6 +157,12 @@ impl BatchReader {
         }
         if self.row == batch.from {
             return Ok(None);
+        }
+        if let Some(hash) = marked {
+            if self.row != mark {
+                return Err(self.torn("it has fewer rows than the manifest says"));
+            }
+            batch.hash = hash;
         }
         if !buffer.is_empty() {
             if form == Form::Insert {
@@ -250,5 +278,78 @@ pub fn file_sum(path: &Path) -> Outcome<(u64, Digest)> {
                 bytes += read as u64;
             }
         }
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::super::part_file::PartFile;
+    use super::*;
+    use crate::formats::ddl::fixture::{column, table};
+    use crate::formats::spec::model::Compress;
+
+    /// Ten rows, marked behind the third and the seventh.
+    fn part(dir: &Path, table: &Table) -> PartEntry {
+        let columns: Vec<_> = table.data_columns().collect();
+        let forms = columns.iter().map(|c| dumpfile::cell_form(c)).collect();
+        let mut writer = InsertWriter::new::<&str>(&table.name.name, None, 60, forms);
+        let mut hasher = RowHasher::new(columns.iter().map(|c| rowhash::canon_of(c)).collect());
+        let (mut text, mut hash, mut marks) = (Vec::new(), PartHash::default(), Vec::new());
+        for n in 0..10 {
+            let (id, v) = (n.to_string(), "x".repeat(n * 5));
+            let cells: [Option<&[u8]>; 2] = [Some(id.as_bytes()), Some(v.as_bytes())];
+            writer.push_row(&cells, &mut text).unwrap();
+            hash.add(hasher.hash_row(&cells).unwrap());
+            if n == 2 || n == 6 {
+                marks.push(hash);
+            }
+        }
+        writer.finish(&mut text);
+        let mut file = PartFile::create(dir, "t.sql", Compress::None).unwrap();
+        file.write(&text).unwrap();
+        let (bytes, digest) = file.commit(dir).unwrap();
+        let file = "t.sql".to_owned();
+        PartEntry { part: 1, file, bytes, rows: 10, range: None, hash, marks, digest, negative_zeros: 0 }
+    }
+
+    /// Batches from a row on: from, to and hash.
+    fn batches(dir: &Path, part: &PartEntry, table: &Table, from: u64, rows: u64) -> Vec<(u64, u64, PartHash)> {
+        let mut reader = BatchReader::open(dir, part, table, true, None).unwrap();
+        reader.skip_to(from).unwrap();
+        let bytes = manifest::MARK_BYTES as usize;
+        std::iter::from_fn(|| reader.next(Form::LoadData, rows, bytes).unwrap())
+            .map(|batch| (batch.from, batch.to, batch.hash))
+            .collect()
+    }
+
+    #[test]
+    fn batches_end_at_marks_and_have_the_hash_of_their_rows_however_it_is_known() {
+        let dir = tempfile::tempdir().unwrap();
+        let columns = vec![column("id", "int"), column("v", "varchar(99)")];
+        let table = Table { columns, ..table("shop", "t") };
+        let part = part(dir.path(), &table);
+        let single = batches(dir.path(), &part, &table, 0, 1);
+        let all = manifest::MARK_ROWS;
+        for (from, rows, expected) in [
+            (0, all, &[0, 3, 7, 10][..]),
+            (3, all, &[3, 7, 10]),
+            (5, all, &[5, 7, 10]),
+            (0, 2, &[0, 2, 3, 5, 7, 9, 10]),
+            (10, all, &[]),
+        ] {
+            let found = batches(dir.path(), &part, &table, from, rows);
+            let borders: Vec<(u64, u64)> = expected.windows(2).map(|pair| (pair[0], pair[1])).collect();
+            assert_eq!(found.iter().map(|(from, to, _)| (*from, *to)).collect::<Vec<_>>(), borders, "{from} {rows}");
+            for (from, to, hash) in found {
+                let rows = &single[from as usize..to as usize];
+                let expected = rows.iter().fold(PartHash::default(), |sum, (.., hash)| sum.merged(hash));
+                assert_eq!(hash, expected, "{from}..{to}");
+            }
+        }
+        let torn = PartEntry { hash: PartHash { rows: 11, ..part.hash }, rows: 11, ..part };
+        let mut reader = BatchReader::open(dir.path(), &torn, &table, true, None).unwrap();
+        reader.skip_to(7).unwrap();
+        assert_eq!(reader.next(Form::LoadData, all, usize::MAX).err().unwrap().code, "MIG6010");
     }
 }

@@ -242,7 +242,17 @@ impl Scan {
         self.ctx.progress(count - told, bytes);
         let (part, file) = (self.number, self.file.name);
         let negative_zeros = hasher.negative_zeros();
-        Ok(PartEntry { part, file, bytes, rows: hash.rows, range: None, hash, negative_zeros, digest })
+        Ok(PartEntry {
+            part,
+            file,
+            bytes,
+            rows: hash.rows,
+            range: None,
+            hash,
+            marks: Vec::new(),
+            negative_zeros,
+            digest,
+        })
     }
 }
 

@@ -22,7 +22,7 @@ use super::step::{StepCtx, Upstream};
 use crate::formats::chunk;
 use crate::formats::dumpfile::{self, TsvEncoder};
 use crate::formats::inputs::DumpTool;
-use crate::formats::manifest::{PartEntry, TableManifest};
+use crate::formats::manifest::{self, PartEntry, TableManifest};
 use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash::PartHash;
 use crate::formats::structure::Table;
@@ -30,10 +30,9 @@ use crate::seams::sql::Fault;
 use crate::words::addr::{StepAddr, StepKind, TableName, sql_ident};
 use crate::words::error::{ExitKind, Failure, Outcome, Retry};
 
-/// Bytes of a batch where `batch_bytes = "auto"`.
-const AUTO_BATCH_BYTES: u64 = 8 << 20;
-/// Rows of a batch at most: TiDB keeps a transaction's rows in memory, index entries included.
-const BATCH_ROWS: u64 = 50_000;
+/// Bytes of a batch where `batch_bytes = "auto"`, and rows of any at most.
+const AUTO_BATCH_BYTES: u64 = manifest::MARK_BYTES;
+const BATCH_ROWS: u64 = manifest::MARK_ROWS;
 /// How long one batch waits for an earlier connection to let go of its row: more than the longest that a target keeps
 /// a session which says nothing.
 const HELD_AT_MOST: Duration = Duration::from_secs(10 * 60);

@@ -80,12 +80,13 @@ impl Job {
 
     /// A file into its place, durably.
     pub async fn commit(&self, number: u32, range: Option<Range>, filled: Filled) -> Outcome<PartEntry> {
-        let Filled { file, hash, negative_zeros, text } = filled;
+        let Filled { file, hash, marks, negative_zeros, text } = filled;
         let (name, dir) = (file.name().to_owned(), self.dir.clone());
         let synced = tokio::task::spawn_blocking(move || file.commit(&dir)).await;
         let (bytes, digest) = synced.map_err(|error| broken(&error.to_string()))??;
         self.seen.add(hash.rows, text);
-        Ok(PartEntry { part: number, file: name, bytes, rows: hash.rows, range, hash, digest, negative_zeros })
+        let rows = hash.rows;
+        Ok(PartEntry { part: number, file: name, bytes, rows, range, hash, marks, digest, negative_zeros })
     }
 
     /// Streams the rows of a statement, in a snapshot of their own.

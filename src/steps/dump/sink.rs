@@ -1,6 +1,7 @@
 //! Rows on their way into one file: hashed and written as they come by. Knows no statement, no border and no connection.
 
 use crate::formats::dumpfile::{self, InsertWriter, PushFault};
+use crate::formats::manifest;
 use crate::formats::rowhash::{self, PartHash, RowHasher};
 use crate::formats::structure::{Column, Table};
 use crate::steps::context::Pace;
@@ -19,6 +20,10 @@ pub struct Sink {
     writer: InsertWriter,
     hasher: RowHasher,
     hash: PartHash,
+    /// See [`manifest::PartEntry::marks`].
+    marks: Vec<PartHash>,
+    /// Bytes of text up to the last of them.
+    marked: u64,
     buffer: Vec<u8>,
     /// Of text, written to the file.
     bytes: u64,
@@ -29,6 +34,7 @@ pub struct Sink {
 pub struct Filled {
     pub file: PartFile,
     pub hash: PartHash,
+    pub marks: Vec<PartHash>,
     /// Values that are -0.
     pub negative_zeros: u64,
     /// Of text, before it was packed.
@@ -46,6 +52,8 @@ impl Sink {
             writer: InsertWriter::new(&table.name.name, (!all).then_some(&names), statement_size, forms),
             hasher: RowHasher::new(columns.iter().map(|c| rowhash::canon_of(c)).collect()),
             hash: PartHash::default(),
+            marks: Vec::new(),
+            marked: 0,
             buffer: dumpfile::data_header(&columns).into_bytes(),
             bytes: 0,
             reported: (0, 0),
@@ -63,6 +71,11 @@ impl Sink {
             PushFault::Width(fault) => broken(&fault.to_string()),
             PushFault::Spill(failure) => failure,
         })?;
+        let last = self.marks.last().map_or(0, |mark| mark.rows);
+        if self.hash.rows - last >= manifest::MARK_ROWS || self.text() - self.marked >= manifest::MARK_BYTES {
+            self.marks.push(self.hash);
+            self.marked = self.text();
+        }
         if self.buffer.len() >= BUFFER {
             flush(&mut self.file, &mut self.buffer, &mut self.bytes)?;
         }
@@ -83,7 +96,8 @@ impl Sink {
         flush(&mut self.file, &mut self.buffer, &mut self.bytes)?;
         self.report(ctx, pace);
         let negative_zeros = self.hasher.negative_zeros();
-        Ok(Filled { file: self.file, hash: self.hash, negative_zeros, text: self.bytes })
+        self.marks.pop_if(|mark| mark.rows == self.hash.rows);
+        Ok(Filled { file: self.file, hash: self.hash, marks: self.marks, negative_zeros, text: self.bytes })
     }
 
     fn report(&mut self, ctx: &StepCtx, pace: &Pace) {
