@@ -1,7 +1,20 @@
 //! What passes between `mig` here and its worker on a runner: where the runner is, what the worker is to do, what it
-//! tells. Values only; one message is one line of JSON.
+//! tells. Values only; one message is one line of JSON. The texts of the spec hold passwords: they go over the line
+//! into the worker's memory, and into no file.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+use super::event::{Ended, Event};
+use super::facts::World;
+use super::journal::Record;
+use super::plan::Graph;
+use super::spec::SourceFile;
+use super::state::{State, StepRecord};
+use crate::words::addr::StepAddr;
+use crate::words::digest::Digest;
+use crate::words::error::{ExitKind, Failure};
 
 /// Where a runner's shell answers, and as whom.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,4 +31,162 @@ pub struct Endpoint {
     pub host_key: Option<String>,
     /// The folder over there: absolute, or relative to the user's home.
     pub workdir: String,
+}
+
+impl std::fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}@{}:{}", self.user, self.host, self.port)
+    }
+}
+
+/// Everything that reading the spec needed, so that it can be read again where none of it lies.
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub struct SpecTexts {
+    pub files: Vec<SourceFile>,
+    pub vars: Vec<(String, String)>,
+    pub var_files: Vec<SourceFile>,
+    /// Variables of the environment that were asked for and are set.
+    pub env: BTreeMap<String, String>,
+    /// Files beside the spec that were asked for, and what reading them came to.
+    pub read: BTreeMap<String, Result<Vec<u8>, String>>,
+    /// The authorities' certificates that `ca_file` names.
+    pub authorities: BTreeMap<String, Vec<u8>>,
+    /// Where servers are, by address: what the spec says, or what was looked up for it.
+    pub places: BTreeMap<StepAddr, (String, u16)>,
+}
+
+/// What is asked of the program on a runner once, by its standard input.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Ask {
+    /// What is recorded there of a migration, and how its servers and files look from there. Changes nothing.
+    Look { spec: SpecTexts, migration: String, workdir: String, state: Option<Box<State>>, replace: Vec<StepAddr> },
+    /// `mig verify` of a migration, as if typed there.
+    Verify { spec: SpecTexts, workdir: String, arguments: Vec<String> },
+}
+
+/// The answer to [`Ask::Look`].
+#[derive(Serialize, Deserialize)]
+pub struct Looked {
+    pub standing: Standing,
+    pub world: World,
+}
+
+/// How a worker stands.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The highest fence number that was ever accepted.
+    pub fence: u64,
+    /// Whether a process is there.
+    pub alive: bool,
+    /// The state it works over; `None`: it never worked.
+    pub lineage: Option<String>,
+    /// What is durable there.
+    pub steps: BTreeMap<StepAddr, StepRecord>,
+}
+
+/// What a worker is to do: a part of the plan's graph, over what is recorded here of it.
+#[derive(Serialize, Deserialize)]
+pub struct Work {
+    pub spec: SpecTexts,
+    pub migration: String,
+    /// As the spec names it; the worker resolves it.
+    pub workdir: String,
+    pub graph: Graph,
+    /// What this side has recorded: it counts where the worker has lost its own records.
+    pub steps: BTreeMap<StepAddr, StepRecord>,
+    /// What was observed before the run.
+    pub world: World,
+    pub lineage: String,
+    pub plan_digest: Digest,
+    pub base_state_digest: Digest,
+    pub parallelism: usize,
+    pub show_keys: bool,
+}
+
+/// To the worker.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToWorker {
+    /// The first message. Accepted when the number is above every one that was accepted before.
+    Attach { fence: u64, work: Box<Work> },
+    /// Everything up to this number is durable here.
+    Ack { seq: u64 },
+    /// Running parts are to end; again: at once.
+    Stop,
+    /// Nothing more is wanted.
+    Bye,
+}
+
+/// From the worker.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FromWorker {
+    Refused {
+        failure: Failure,
+    },
+    /// How its steps stand; what comes then goes on from there.
+    Snapshot {
+        seq: u64,
+        steps: BTreeMap<StepAddr, StepRecord>,
+        ends: Vec<End>,
+    },
+    /// What became durable there. Numbers rise by one.
+    Records {
+        seq: u64,
+        records: Vec<Record>,
+    },
+    Shown {
+        event: Event,
+    },
+    /// A migration's certificate was written.
+    Certificate {
+        bytes: Vec<u8>,
+    },
+    /// The run is over, and all of it is durable there.
+    Ended {
+        seq: u64,
+        exit: ExitKind,
+    },
+}
+
+/// How a step ended in this run of the worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct End {
+    pub addr: StepAddr,
+    pub end: Ended,
+    pub failure: Option<Failure>,
+}
+
+/// The part of a graph that a worker carries out.
+pub fn part_of(graph: &Graph, takes: &dyn Fn(&StepAddr) -> bool) -> Graph {
+    Graph {
+        nodes: graph.nodes.iter().filter(|node| takes(&node.addr)).cloned().collect(),
+        edges: graph.edges.iter().filter(|edge| takes(&edge.from) && takes(&edge.to)).cloned().collect(),
+    }
+}
+
+/// Whether a run that is under way does what another graph asks for: every change of that one is a change of this one,
+/// with the same inputs, and nothing is asked to be thrown away that this one keeps.
+pub fn covers(running: &Graph, asked: &Graph) -> bool {
+    use super::plan::Action;
+    asked.nodes.iter().filter(|node| node.action.is_change()).all(|node| {
+        running.nodes.iter().any(|has| {
+            has.addr == node.addr
+                && has.inputs_digest == node.inputs_digest
+                && has.action.is_change()
+                && (has.action == node.action
+                    || !matches!(node.action, Action::Replace | Action::Destroy | Action::Forget))
+        })
+    })
+}
+
+/// One message as its line.
+///
+/// # Errors
+/// None of these types can bring one about; the caller tells it as a fault of mig.
+pub fn line(message: &impl Serialize) -> Result<Vec<u8>, serde_json::Error> {
+    let mut line = serde_json::to_vec(message)?;
+    line.push(b'\n');
+    Ok(line)
 }

@@ -34,7 +34,7 @@ use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
 
 /// A file by the name that messages call it.
-#[derive(Clone)]
+#[derive(Clone, serde::Serialize, serde::Deserialize)]
 pub struct SourceFile {
     /// Relative to the spec's folder.
     pub name: String,

@@ -7,6 +7,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 use crate::formats::dumpfile::Packing;
+use crate::formats::worker::Endpoint;
 use crate::words::diag::Place;
 use crate::words::secret::Secret;
 
@@ -88,14 +89,31 @@ pub struct Tls {
     pub ca_file: Option<String>,
 }
 
-/// `runner "local"`; the SSH and EC2 runners come with their hosts.
+/// The machine that a migration's rows go through.
 #[derive(Clone, Debug)]
 pub struct Runner {
     pub label: String,
     pub name: String,
-    /// Relative to the spec's folder; default `.mig/work`.
+    /// `local`: relative to the spec's folder, default `.mig/work`. Elsewhere: a folder over there, absolute or
+    /// relative to the user's home.
     pub workdir: String,
+    pub kind: RunnerKind,
     pub place: Place,
+}
+
+#[derive(Clone, Debug)]
+pub enum RunnerKind {
+    /// This machine.
+    Local,
+    /// A machine that is there and answers to SSH.
+    Ssh(Endpoint),
+}
+
+impl Runner {
+    /// Whether the work is done on another machine, by a worker.
+    pub fn is_remote(&self) -> bool {
+        !matches!(self.kind, RunnerKind::Local)
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -270,11 +288,15 @@ impl Spec {
                 "verify_threads": m.verify_threads,
             })
         };
+        let runner = |r: &Runner| match &r.kind {
+            RunnerKind::Local => serde_json::json!({"label": r.label, "workdir": r.workdir}),
+            RunnerKind::Ssh(endpoint) => serde_json::json!({"label": r.label, "endpoint": endpoint}),
+        };
         serde_json::json!({
             "state_path": self.state_path,
             "sources": self.sources.iter().map(|(k, s)| (k.clone(), server(s))).collect::<BTreeMap<_, _>>(),
             "targets": self.targets.iter().map(|(k, s)| (k.clone(), server(s))).collect::<BTreeMap<_, _>>(),
-            "runners": self.runners.iter().map(|(k, r)| (k.clone(), serde_json::json!({"label": r.label, "workdir": r.workdir}))).collect::<BTreeMap<_, _>>(),
+            "runners": self.runners.iter().map(|(k, r)| (k.clone(), runner(r))).collect::<BTreeMap<_, _>>(),
             "migrations": self.migrations.iter().map(|(k, m)| (k.clone(), migration(m))).collect::<BTreeMap<_, _>>(),
             "files": self.files.iter().filter(|(name, _)| !name.ends_with(".mig.hcl")).collect::<BTreeMap<_, _>>(),
         })

@@ -5,9 +5,10 @@ use hcl_edit::structure::Block;
 use super::expression::Evaluator;
 use super::faults::Read;
 use super::fields::{Fields, Nested, Schema, not_yet};
-use super::model::{Runner, Server, Tls, TlsMode};
+use super::model::{Runner, RunnerKind, Server, Tls, TlsMode};
 use super::units;
 use super::value::Kind;
+use crate::formats::worker::Endpoint;
 use crate::words::diag::Diagnostic;
 use crate::words::secret::Secret;
 
@@ -32,7 +33,13 @@ const MYSQL: Schema = Schema {
 
 const TLS: Schema = Schema { attributes: &["mode", "ca_file"], blocks: &[], later: &[] };
 
-const RUNNER: Schema = Schema { attributes: &["workdir"], blocks: &[], later: &[] };
+const LOCAL_RUNNER: Schema = Schema { attributes: &["workdir"], blocks: &[], later: &[] };
+
+const SSH_RUNNER: Schema =
+    Schema { attributes: &["host", "port", "user", "identity_file", "host_key", "workdir"], blocks: &[], later: &[] };
+
+/// Where a worker keeps its files when the spec does not say: in the user's home over there.
+const REMOTE_WORKDIR: &str = ".mig/work";
 
 const SETTINGS: Schema = Schema {
     attributes: &["required_version", "plan_lifetime"],
@@ -156,10 +163,68 @@ fn tls(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Tls> {
 }
 
 pub(super) fn runner(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Runner> {
-    let fields = Fields::open(evaluator, text, block, &RUNNER);
     let (label, name) = labels(block);
-    let workdir = fields.word("workdir")?.unwrap_or_else(|| ".mig/work".into());
-    Ok(Runner { label, name, workdir, place: fields.place() })
+    match label.as_str() {
+        "ssh" => ssh_runner(evaluator, text, block),
+        _ => {
+            let fields = Fields::open(evaluator, text, block, &LOCAL_RUNNER);
+            let workdir = fields.word("workdir")?.unwrap_or_else(|| ".mig/work".into());
+            Ok(Runner { label, name, workdir, kind: RunnerKind::Local, place: fields.place() })
+        }
+    }
+}
+
+fn ssh_runner(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Runner> {
+    let fields = Fields::open(evaluator, text, block, &SSH_RUNNER);
+    let (label, name) = labels(block);
+    let host = fields.required_word("host");
+    let user = fields.required_word("user");
+    let port = fields.number("port", 1..=u64::from(u16::MAX));
+    let identity_file = fields.word("identity_file");
+    let workdir = fields.word("workdir");
+    let host_key = fields.word("host_key").and_then(|key| match key {
+        Some(key) if !is_host_key(&key) => Err(fields.wrong(
+            "host_key",
+            "MIG1231",
+            "this is no public host key".to_owned(),
+            "Write its type and its base64 text, as `ssh-keyscan` or the host's /etc/ssh/ssh_host_ed25519_key.pub \
+             has them: \"ssh-ed25519 AAAA…\".",
+        )),
+        key => Ok(key),
+    });
+    let (host, user) = (host?, user?);
+    for (field, value) in [("host", &host), ("user", &user)] {
+        // Both become arguments of ssh.
+        if value.starts_with('-') || value.contains(char::is_whitespace) {
+            let help = "Write a host name or address, and a user's name.";
+            return Err(fields.wrong(field, "MIG1231", format!("`{field}` cannot be {value:?}"), help));
+        }
+    }
+    let endpoint = Endpoint {
+        host,
+        port: port?.and_then(|p| u16::try_from(p).ok()).unwrap_or(22),
+        user,
+        identity_file: identity_file?,
+        host_key: host_key?,
+        workdir: workdir?.unwrap_or_else(|| REMOTE_WORKDIR.into()),
+    };
+    Ok(Runner {
+        label,
+        name,
+        workdir: endpoint.workdir.clone(),
+        kind: RunnerKind::Ssh(endpoint),
+        place: fields.place(),
+    })
+}
+
+/// `TYPE BASE64`, a comment may follow.
+fn is_host_key(text: &str) -> bool {
+    use base64::Engine;
+    let mut words = text.split_ascii_whitespace();
+    let (Some(kind), Some(key)) = (words.next(), words.next()) else { return false };
+    let Ok(bytes) = base64::engine::general_purpose::STANDARD.decode(key) else { return false };
+    // The key begins with its own type, as a length and a text (RFC 4253, section 6.6).
+    bytes.get(4..4 + kind.len()) == Some(kind.as_bytes()) && bytes.len() > 4 + kind.len()
 }
 
 pub(super) fn settings(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Settings> {

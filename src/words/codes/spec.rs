@@ -285,6 +285,14 @@ pub(super) const ROWS: &[CodeRow] = &[
         "A warning. The setting is valid, but another one makes it mean nothing. Remove it, or change the other one.",
     ),
     row(
+        "MIG1231",
+        ExitKind::Error,
+        "a runner's address or host key cannot be used",
+        "`host` and `user` become arguments of ssh, so neither may begin with a dash or hold a space. `host_key` is the \
+         host's public key as one line, its type first: `ssh-ed25519 AAAA…`. The host has it in \
+         /etc/ssh/ssh_host_ed25519_key.pub; read it there, not over the line that it is to protect.",
+    ),
+    row(
         "MIG1200",
         ExitKind::Error,
         "the spec has faults",
