@@ -285,10 +285,79 @@ pub mod names {
     }
 }
 
+/// Networks of IPv4 as `10.250.0.0/16`.
+pub mod network {
+    use std::net::Ipv4Addr;
+
+    /// First and last address.
+    pub type Range = (u32, u32);
+
+    /// Reads a network.
+    ///
+    /// # Errors
+    /// What to write instead.
+    pub fn parse(text: &str) -> Result<Range, String> {
+        let form = "A network is an address and the bits that count: \"10.250.0.0/16\"";
+        let (address, bits) = text.split_once('/').ok_or(format!("{form}; one address alone is \"{text}/32\"."))?;
+        let address: Ipv4Addr = address.parse().map_err(|_| format!("{form}."))?;
+        let bits: u32 = bits.parse().ok().filter(|bits| *bits <= 32).ok_or(format!("{form}, from 0 to 32 of them."))?;
+        let mask = u32::MAX.checked_shl(32 - bits).unwrap_or(0);
+        let first = u32::from(address) & mask;
+        if first != u32::from(address) {
+            return Err(format!("{address} is not its first address: write \"{}/{bits}\".", Ipv4Addr::from(first)));
+        }
+        Ok((first, first | !mask))
+    }
+
+    /// Whether two networks have an address in common; of what is no network nothing is known.
+    pub fn overlap(one: &str, other: &str) -> bool {
+        match (parse(one), parse(other)) {
+            (Ok((a, b)), Ok((c, d))) => a <= d && c <= b,
+            _ => false,
+        }
+    }
+
+    /// Whether every address of `inner` is in `outer`.
+    pub fn contains(outer: &str, inner: &str) -> bool {
+        match (parse(outer), parse(inner)) {
+            (Ok((a, b)), Ok((c, d))) => a <= c && d <= b,
+            _ => false,
+        }
+    }
+}
+
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_network_is_read_with_its_first_address_or_refused_with_what_to_write() {
+        for (text, expected) in [
+            ("10.250.0.0/16", Ok((0x0afa_0000, 0x0afa_ffff))),
+            ("0.0.0.0/0", Ok((0, u32::MAX))),
+            ("1.2.3.4/32", Ok((0x0102_0304, 0x0102_0304))),
+            ("10.250.1.0/16", Err("write \"10.250.0.0/16\"")),
+            ("10.0.0.1", Err("\"10.0.0.1/32\"")),
+            ("10.0.0.0/33", Err("from 0 to 32")),
+            ("ten/8", Err("\"10.250.0.0/16\"")),
+        ] {
+            match (network::parse(text), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{text}"),
+                (Err(found), Err(expected)) => assert!(found.contains(expected), "{text}: {found}"),
+                (found, expected) => assert!(false, "{text}: {found:?}, not {expected:?}"),
+            }
+        }
+        for (one, other, overlap) in [
+            ("10.0.0.0/16", "10.0.255.0/24", true),
+            ("10.0.0.0/16", "10.1.0.0/16", false),
+            ("0.0.0.0/0", "172.31.0.0/16", true),
+        ] {
+            assert_eq!(network::overlap(one, other), overlap, "{one} {other}");
+            assert_eq!(network::overlap(other, one), overlap, "{other} {one}");
+        }
+        assert!(network::contains("10.0.0.0/8", "10.250.0.0/16") && !network::contains("10.250.0.0/16", "10.0.0.0/8"));
+    }
 
     #[test]
     fn names_and_tokens_are_those_of_one_lineage_one_address_and_one_attempt() {

@@ -79,6 +79,7 @@ impl Bed {
             tls: model::Tls { mode: TlsMode::Disabled, ca_file: None },
             max_threads: 16,
             ledger_schema: "mig_ledger".into(),
+            aurora: None,
             tier: None,
             region: None,
             place: Place {

@@ -26,12 +26,12 @@ const TOPS: &[Top] = &[
     Top { name: "mig", labels: &[], kinds: &[], later: &[] },
     Top { name: "variable", labels: &["NAME"], kinds: &[], later: &[] },
     Top { name: "locals", labels: &[], kinds: &[], later: &[] },
-    Top { name: "source", labels: &["KIND", "NAME"], kinds: &["mysql"], later: &["aurora"] },
+    Top { name: "source", labels: &["KIND", "NAME"], kinds: &["aurora", "mysql"], later: &[] },
     Top { name: "target", labels: &["KIND", "NAME"], kinds: &["mysql", "tidb"], later: &[] },
-    Top { name: "runner", labels: &["KIND", "NAME"], kinds: &["local"], later: &["ec2", "ssh"] },
+    Top { name: "runner", labels: &["KIND", "NAME"], kinds: &["local", "ec2"], later: &["ssh"] },
     Top { name: "migration", labels: &["NAME"], kinds: &[], later: &[] },
-    Top { name: "provider", labels: &["KIND"], kinds: &[], later: &["aws"] },
-    Top { name: "peering", labels: &["KIND"], kinds: &[], later: &["tidb_cloud"] },
+    Top { name: "provider", labels: &["KIND"], kinds: &["aws"], later: &[] },
+    Top { name: "peering", labels: &["KIND"], kinds: &["tidb_cloud"], later: &[] },
 ];
 
 /// A block and the number of the text it stands in.
@@ -45,6 +45,8 @@ pub(super) struct Blocks<'b> {
     pub targets: Vec<Found<'b>>,
     pub runners: Vec<Found<'b>>,
     pub migrations: Vec<Found<'b>>,
+    pub providers: Vec<Found<'b>>,
+    pub peerings: Vec<Found<'b>>,
     locals: Vec<Found<'b>>,
     /// Addresses; `false`: not part of this version.
     addresses: BTreeMap<String, bool>,
@@ -180,6 +182,8 @@ impl<'b> Blocks<'b> {
             "source" => self.sources.push(found),
             "target" => self.targets.push(found),
             "runner" => self.runners.push(found),
+            "provider" => self.providers.push(found),
+            "peering" => self.peerings.push(found),
             _ => self.migrations.push(found),
         }
         if !matches!(name, "mig" | "locals" | "variable") {

@@ -2,6 +2,7 @@
 //! [`Inputs`]. The way: `syntax` reads texts into bodies, `credentials` says what of them is never shown, `blocks`
 //! sorts them, `expression` evaluates, `servers` and `migrations` make the model.
 
+mod aws;
 mod blocks;
 mod credentials;
 mod expression;
@@ -138,17 +139,36 @@ fn model(evaluator: &Evaluator, blocks: &Blocks, inputs: &Inputs) -> Read<Spec> 
     let mut spec = Spec::default();
     for (text, block) in &blocks.sources {
         if let Ok(server) = servers::source(evaluator, *text, block) {
+            if spec.sources.contains_key(&server.name) {
+                one_name(evaluator, *text, block);
+            }
             spec.sources.insert(server.name.clone(), server);
         }
     }
     for (text, block) in &blocks.targets {
         if let Ok(server) = servers::target(evaluator, *text, block) {
+            if spec.targets.contains_key(&server.name) {
+                one_name(evaluator, *text, block);
+            }
             spec.targets.insert(server.name.clone(), server);
         }
     }
     for (text, block) in &blocks.runners {
         if let Ok(runner) = servers::runner(evaluator, *text, block) {
+            if spec.runners.contains_key(&runner.name) {
+                one_name(evaluator, *text, block);
+            }
             spec.runners.insert(runner.name.clone(), runner);
+        }
+    }
+    for (text, block) in &blocks.providers {
+        if let Ok(provider) = aws::provider(evaluator, *text, block) {
+            spec.aws = Some(provider);
+        }
+    }
+    for (text, block) in &blocks.peerings {
+        if let Ok(peering) = aws::peering(evaluator, *text, block) {
+            spec.peerings.insert(format!("peering.{}", peering.label), peering);
         }
     }
     let mut all = IndexMap::new();
@@ -166,6 +186,10 @@ fn model(evaluator: &Evaluator, blocks: &Blocks, inputs: &Inputs) -> Read<Spec> 
         spec.sources.insert(migration.source.clone(), model::Server::dump(&migration.name, migration.place.clone()));
     }
     spec.migrations = all;
+    // What blocks ask of each other can be said only where all of them were read.
+    if !evaluator.faults.any_error() {
+        aws::together(evaluator, &spec);
+    }
     let settings = settings?;
     spec.state_path = settings.state_path;
     spec.plan_lifetime_seconds = settings.plan_lifetime_seconds;
@@ -174,4 +198,11 @@ fn model(evaluator: &Evaluator, blocks: &Blocks, inputs: &Inputs) -> Read<Spec> 
         spec.files.insert(file.name.clone(), Digest::of_bytes(file.text.as_bytes()).to_string());
     }
     Ok(spec)
+}
+
+/// Two blocks of two kinds that bear one name: settings and messages call them by it.
+fn one_name(evaluator: &Evaluator, text: usize, block: &hcl_edit::structure::Block) {
+    let summary = format!("{} bears the name of another {}", fields::title_of(block), block.ident.as_str());
+    let at = At::new(text, fields::header_of(block));
+    evaluator.faults.error("MIG1106", &at, summary, "Rename one of the two.");
 }

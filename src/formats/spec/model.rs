@@ -1,6 +1,8 @@
 //! The evaluated spec: typed values, references resolved to names. Knows nothing of HCL text but the places kept for
 //! later diagnostics. Never serialised whole: [`Spec::digest_form`] is what the plan is bound to, without secrets.
 
+pub mod aws;
+
 use std::collections::BTreeMap;
 
 use indexmap::IndexMap;
@@ -21,6 +23,10 @@ pub struct Spec {
     pub sources: IndexMap<String, Server>,
     pub targets: IndexMap<String, Server>,
     pub runners: IndexMap<String, Runner>,
+    /// `provider "aws"`.
+    pub aws: Option<aws::Provider>,
+    /// By their address: `peering.tidb_cloud`.
+    pub peerings: IndexMap<String, aws::Peering>,
     pub migrations: IndexMap<String, Migration>,
     /// Every file that was read (spec files, `file()` and `@file` rules), by name, with its digest.
     pub files: BTreeMap<String, String>,
@@ -44,6 +50,7 @@ impl Server {
             ledger_schema: String::new(),
             tier: None,
             region: None,
+            aurora: None,
             place,
         }
     }
@@ -69,6 +76,8 @@ pub struct Server {
     pub ledger_schema: String,
     pub tier: Option<String>,
     pub region: Option<String>,
+    /// `source "aurora"`: `host` is empty until the cluster was looked up, where the spec does not override it.
+    pub aurora: Option<aws::Aurora>,
     pub place: Place,
 }
 
@@ -81,6 +90,9 @@ pub enum TlsMode {
     VerifyCa,
     VerifyIdentity,
 }
+
+/// The file beside the spec that `ca_file = "rds"` means: RDS has authorities of its own, which no system's store has.
+pub const RDS_BUNDLE: &str = "rds-global-bundle.pem";
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Tls {
@@ -107,6 +119,8 @@ pub enum RunnerKind {
     Local,
     /// A machine that is there and answers to SSH.
     Ssh(Endpoint),
+    /// A machine that is made in AWS.
+    Ec2(Box<aws::Ec2>),
 }
 
 impl Runner {
@@ -275,11 +289,20 @@ impl Spec {
     /// stand in it by digest, but for the spec files themselves (a comment changes nothing).
     pub fn digest_form(&self) -> serde_json::Value {
         let server = |s: &Server| {
-            serde_json::json!({
+            let mut form = serde_json::json!({
                 "label": s.label, "host": s.host, "port": s.port, "username": s.username,
                 "password_set": s.password.is_some(), "tls": s.tls, "max_threads": s.max_threads,
                 "ledger_schema": s.ledger_schema, "tier": s.tier, "region": s.region,
-            })
+            });
+            if let Some(aurora) = &s.aurora {
+                // What is looked up is no part of the spec: a failover moves the endpoint.
+                form["host"] = serde_json::json!(aurora.host);
+                form["port"] = serde_json::json!(aurora.port);
+                form["cluster_identifier"] = serde_json::json!(aurora.cluster_identifier);
+                form["password_secret"] = serde_json::json!(aurora.password_secret);
+                form["password_set"] = serde_json::json!(s.password.is_some() || aurora.password_secret.is_some());
+            }
+            form
         };
         let migration = |m: &Migration| {
             serde_json::json!({
@@ -291,14 +314,31 @@ impl Spec {
         let runner = |r: &Runner| match &r.kind {
             RunnerKind::Local => serde_json::json!({"label": r.label, "workdir": r.workdir}),
             RunnerKind::Ssh(endpoint) => serde_json::json!({"label": r.label, "endpoint": endpoint}),
+            RunnerKind::Ec2(ec2) => serde_json::json!({"label": r.label, "ec2": ec2}),
         };
-        serde_json::json!({
+        let peering = |p: &aws::Peering| {
+            serde_json::json!({
+                "label": p.label, "found_by": p.found_by, "target_cidr": p.target_cidr, "accept": p.accept,
+                "route_tables": p.route_tables,
+            })
+        };
+        let mut form = serde_json::json!({
             "state_path": self.state_path,
             "sources": self.sources.iter().map(|(k, s)| (k.clone(), server(s))).collect::<BTreeMap<_, _>>(),
             "targets": self.targets.iter().map(|(k, s)| (k.clone(), server(s))).collect::<BTreeMap<_, _>>(),
             "runners": self.runners.iter().map(|(k, r)| (k.clone(), runner(r))).collect::<BTreeMap<_, _>>(),
             "migrations": self.migrations.iter().map(|(k, m)| (k.clone(), migration(m))).collect::<BTreeMap<_, _>>(),
             "files": self.files.iter().filter(|(name, _)| !name.ends_with(".mig.hcl")).collect::<BTreeMap<_, _>>(),
-        })
+        });
+        if let Some(aws) = &self.aws {
+            form["aws"] = serde_json::json!({
+                "region": aws.region, "endpoint_url": aws.endpoint_url, "default_tags": aws.default_tags,
+            });
+        }
+        if !self.peerings.is_empty() {
+            let all = self.peerings.iter().map(|(k, p)| (k.clone(), peering(p))).collect::<BTreeMap<_, _>>();
+            form["peerings"] = serde_json::json!(all);
+        }
+        form
     }
 }

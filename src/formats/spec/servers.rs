@@ -1,11 +1,12 @@
-//! `source "mysql"`, `target "tidb"`, `target "mysql"`, `runner "local"` and `mig`: blocks -> model.
+//! `source`, `target`, `runner "local"`, `runner "ssh"` and `mig`: blocks -> model.
 
 use hcl_edit::structure::Block;
 
+use super::aws;
 use super::expression::Evaluator;
 use super::faults::Read;
 use super::fields::{Fields, Nested, Schema, not_yet};
-use super::model::{Runner, RunnerKind, Server, Tls, TlsMode};
+use super::model::{RDS_BUNDLE, Runner, RunnerKind, Server, Tls, TlsMode};
 use super::units;
 use super::value::Kind;
 use crate::formats::worker::Endpoint;
@@ -15,7 +16,14 @@ use crate::words::secret::Secret;
 const SOURCE: Schema = Schema {
     attributes: &["host", "port", "username", "password", "max_threads"],
     blocks: &[Nested::one("tls")],
-    later: &["password_secret", "iam_auth", "cluster_identifier"],
+    later: &["password_secret", "iam_auth"],
+};
+
+/// A cluster that is looked up: `host` and `port` override what that tells.
+const AURORA: Schema = Schema {
+    attributes: &["cluster_identifier", "host", "port", "username", "password", "password_secret", "max_threads"],
+    blocks: &[Nested::one("tls")],
+    later: &["iam_auth"],
 };
 
 const TIDB: Schema = Schema {
@@ -62,7 +70,10 @@ impl Default for Settings {
 }
 
 pub(super) fn source(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Server> {
-    server(evaluator, text, block, &SOURCE, 3306)
+    match labels(block).0.as_str() {
+        "aurora" => server(evaluator, text, block, &AURORA, 3306),
+        _ => server(evaluator, text, block, &SOURCE, 3306),
+    }
 }
 
 pub(super) fn target(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Server> {
@@ -81,7 +92,14 @@ pub(super) fn labels(block: &Block) -> (String, String) {
 fn server(evaluator: &Evaluator, text: usize, block: &Block, schema: &Schema, port: u16) -> Read<Server> {
     let fields = Fields::open(evaluator, text, block, schema);
     let (label, name) = labels(block);
-    let host = fields.required_word("host");
+    let aurora = match label.as_str() {
+        "aurora" => aws::aurora(evaluator, &fields).map(Some),
+        _ => Ok(None),
+    };
+    let host = match label.as_str() {
+        "aurora" => fields.word("host").map(Option::unwrap_or_default),
+        _ => fields.required_word("host"),
+    };
     let given_port = fields.number("port", 1..=u64::from(u16::MAX));
     let username = fields.required_word("username");
     let password = password(evaluator, &fields);
@@ -106,6 +124,7 @@ fn server(evaluator: &Evaluator, text: usize, block: &Block, schema: &Schema, po
         ledger_schema: ledger_schema?.unwrap_or_else(|| "mig_ledger".into()),
         tier: tier?,
         region: region?,
+        aurora: aurora?,
         place: fields.place(),
     })
 }
@@ -149,9 +168,7 @@ fn tls(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Tls> {
     );
     let ca_file = fields.word("ca_file");
     let (mode, ca_file) = (mode?.unwrap_or(TlsMode::VerifyIdentity), ca_file?);
-    if ca_file.as_deref() == Some("rds") {
-        return Err(not_yet(evaluator, &fields.value_at("ca_file"), "ca_file = \"rds\"", &["a path to a PEM file"]));
-    }
+    let ca_file = ca_file.map(|file| if file == "rds" { RDS_BUNDLE.to_owned() } else { file });
     if ca_file.is_some() && matches!(mode, TlsMode::Disabled | TlsMode::Required) {
         evaluator.faults.push(
             Diagnostic::warning("MIG1230", "`ca_file` has no effect: this mode verifies no certificate")
@@ -166,6 +183,7 @@ pub(super) fn runner(evaluator: &Evaluator, text: usize, block: &Block) -> Read<
     let (label, name) = labels(block);
     match label.as_str() {
         "ssh" => ssh_runner(evaluator, text, block),
+        "ec2" => aws::runner(evaluator, text, block),
         _ => {
             let fields = Fields::open(evaluator, text, block, &LOCAL_RUNNER);
             let workdir = fields.word("workdir")?.unwrap_or_else(|| ".mig/work".into());
@@ -218,7 +236,7 @@ fn ssh_runner(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Runner>
 }
 
 /// `TYPE BASE64`, a comment may follow.
-fn is_host_key(text: &str) -> bool {
+pub(super) fn is_host_key(text: &str) -> bool {
     use base64::Engine;
     let mut words = text.split_ascii_whitespace();
     let (Some(kind), Some(key)) = (words.next(), words.next()) else { return false };

@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
-use crate::formats::spec::model::{Tls, TlsMode};
+use crate::formats::spec::model::{RDS_BUNDLE, Tls, TlsMode};
 use crate::words::error::{Failure, Outcome};
 
 use super::faults::Place;
@@ -162,12 +162,17 @@ pub(super) fn fails_by_name(error: &Error) -> bool {
 }
 
 /// PEM or DER, one certificate or more each.
+/// The authorities of RDS are in no system's store, and their list changes: it is not shipped, but taken from AWS.
+const RDS_HINT: &str = "Put the bundle of the RDS authorities beside the spec: curl -o rds-global-bundle.pem \
+                        https://truststore.pki.rds.amazonaws.com/global/global-bundle.pem";
+
 fn roots(tls: &Tls, spec_dir: &Path, place: &Place) -> Outcome<Vec<Vec<u8>>> {
     let doing = || format!("prepare TLS for {place}");
     if let Some(file) = &tls.ca_file {
         let path = spec_dir.join(file);
         let hint = "Name a PEM file with the certificate of the authority that signed the server's, or leave ca_file out to trust the system's store.";
         let pem = std::fs::read(&path).map_err(|error| {
+            let hint = if file == RDS_BUNDLE { RDS_HINT } else { hint };
             Failure::new("MIG3010", doing(), format!("cannot read ca_file {file:?}: {error}"), hint)
         })?;
         if memchr::memmem::find(&pem, b"-----BEGIN CERTIFICATE-----").is_none() {

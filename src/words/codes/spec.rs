@@ -293,6 +293,44 @@ pub(super) const ROWS: &[CodeRow] = &[
          /etc/ssh/ssh_host_ed25519_key.pub; read it there, not over the line that it is to protect.",
     ),
     row(
+        "MIG1232",
+        ExitKind::Error,
+        "a block of AWS without a provider",
+        "`source \"aurora\"`, `peering` and `runner \"ec2\"` stand in one region of one account. `provider \"aws\"` names \
+         the region; whose account it is follows from the credentials, which come by AWS's usual chain: environment, \
+         profile, SSO, web identity, the machine's role. A spec never holds them.",
+    ),
+    row(
+        "MIG1233",
+        ExitKind::Error,
+        "a runner or a peering without its VPC",
+        "An instance is made in the VPC of the source that it reads, and that VPC is the side that accepts the peering. \
+         So the migration's source has to be one that is looked up (`source \"aurora\"`), it has to name the peering in \
+         `after`, and one runner or peering serves one source.",
+    ),
+    row(
+        "MIG1234",
+        ExitKind::Error,
+        "an instance type on which mig does not run",
+        "mig puts its own program on the runner, a build for Linux on x86-64. Families with a `g` behind the \
+         generation's digit (t4g, m7g, c8gn, is4gen) and a1 have ARM processors (Graviton); mac instances run macOS. \
+         Take a type such as t3.large or m6i.large.",
+    ),
+    row(
+        "MIG1235",
+        ExitKind::Error,
+        "settings that exclude each other",
+        "Two settings say the same thing in two ways, or one belongs to another kind of object than the block says: \
+         `iops` are set for gp3, io1 and io2, `throughput` for gp3; a password comes from one place.",
+    ),
+    row(
+        "MIG1236",
+        ExitKind::Error,
+        "a secret that the runner may not read",
+        "The work is done on another machine, and the password is fetched from Secrets Manager there, so that it does \
+         not travel. That machine needs a role that may read the secret: `iam_instance_profile` of a runner \"ec2\".",
+    ),
+    row(
         "MIG1200",
         ExitKind::Error,
         "the spec has faults",
