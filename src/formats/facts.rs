@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::cloud_facts::CloudFacts;
 use super::inputs::ImportInputs;
 use super::structure::Inventory;
 use crate::words::addr::TableName;
@@ -19,6 +20,9 @@ pub struct World {
     pub servers: BTreeMap<String, ServerFacts>,
     /// By the migration's name.
     pub migrations: BTreeMap<String, MigrationFacts>,
+    /// The account of `provider "aws"`; `None`: the spec has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cloud: Option<CloudFacts>,
     /// The one migration that is planned; the others' records are kept as they are. `None`: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<String>,

@@ -4,6 +4,7 @@
 pub mod certificate;
 pub mod chunk;
 pub mod cloud;
+pub mod cloud_facts;
 pub mod cloud_inputs;
 pub mod collation;
 pub mod ddl;

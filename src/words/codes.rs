@@ -1,7 +1,7 @@
 //! The table of codes: every diagnostic and failure has one, with its exit code and what `mig explain` tells.
 //!
 //! Ranges: 10xx the program and its files, 11xx spec syntax, 12xx spec meaning, 20xx gates, 21xx compatibility rules,
-//! 30xx servers, 40xx state, journal and lock, 41xx plan files, 50xx runs, 51xx steps, 60xx proof.
+//! 30xx servers, 32xx the cloud, 40xx state, journal and lock, 41xx plan files, 50xx runs, 51xx steps, 60xx proof.
 
 use super::error::ExitKind;
 
@@ -15,6 +15,7 @@ pub struct CodeRow {
     pub text: &'static str,
 }
 
+mod account;
 mod gates;
 mod program;
 mod proof;
@@ -25,7 +26,7 @@ mod steps;
 /// All rows, in the order of their codes.
 pub fn all() -> impl Iterator<Item = &'static CodeRow> {
     let mut rows: Vec<&'static CodeRow> =
-        [program::ROWS, spec::ROWS, gates::ROWS, servers::ROWS, steps::ROWS, proof::ROWS]
+        [program::ROWS, spec::ROWS, gates::ROWS, servers::ROWS, account::ROWS, steps::ROWS, proof::ROWS]
             .into_iter()
             .flatten()
             .collect();

@@ -1,0 +1,213 @@
+//! Codes of what a cloud's account holds and allows: looked-up objects, peering, reach, sizes. One row each; see the
+//! parent for the ranges.
+
+use super::{CodeRow, row};
+use crate::words::error::ExitKind;
+
+pub(super) const ROWS: &[CodeRow] = &[
+    row(
+        "MIG3210",
+        ExitKind::Error,
+        "the credentials may not do this",
+        "AWS refused a call. `mig explain iam-policy`, in the spec's folder, prints the least policy that this very spec \
+         needs; hand it to whoever administers the account. A permission boundary or a service control policy of the \
+         organisation can refuse what a policy allows. Plan asks only for looks: a right that only apply needs is missed \
+         there, before anything is made by that call.",
+    ),
+    row(
+        "MIG3220",
+        ExitKind::Error,
+        "there is no such Aurora cluster",
+        "RDS has no cluster of this identifier in the region of `provider \"aws\"`, for these credentials. An identifier \
+         is the name in the console's list of databases, with the role \"regional cluster\", not that of an instance.",
+    ),
+    row(
+        "MIG3221",
+        ExitKind::Error,
+        "the cluster is no source for mig",
+        "The cluster exists, but it is not Aurora MySQL, or it is not available, or it has no writer. mig reads the \
+         MySQL protocol of a running writer.",
+    ),
+    row(
+        "MIG3222",
+        ExitKind::Error,
+        "no image fits",
+        "The newest image of `ami.owner` whose name meets `ami.name` is taken, resolved once and then kept in the state. \
+         Images differ from region to region; owner 309956199498 is Red Hat, 137112412989 Amazon.",
+    ),
+    row(
+        "MIG3223",
+        ExitKind::Error,
+        "no subnet for the runner",
+        "The runner stands in a subnet of the source's VPC with a free address, in the writer's zone where there is one. \
+         `subnet_id` names another.",
+    ),
+    row(
+        "MIG3224",
+        ExitKind::Error,
+        "an existing object that the spec names is not there",
+        "`key_pair` and `security_group` name objects that somebody else made; mig uses and never changes them. It did \
+         not find this one in the region, or not in the source's VPC.",
+    ),
+    row(
+        "MIG3225",
+        ExitKind::Error,
+        "prevent_destroy stands in the way",
+        "The object was made with `prevent_destroy = true`, and that stands in the state: it is neither destroyed nor \
+         replaced, not even when its block has left the spec. Set `prevent_destroy = false` in the block, apply that, \
+         and then do what you were about to do.",
+    ),
+    row(
+        "MIG3230",
+        ExitKind::Error,
+        "the size of the volume is not known",
+        "`size = \"auto\"` is the source's bytes x 1.3, rounded up to GiB. The bytes come from CloudWatch's \
+         VolumeBytesUsed, else from information_schema where the source was seen. Neither told anything here.",
+    ),
+    row(
+        "MIG3231",
+        ExitKind::Gate,
+        "the volume is smaller than the source needs",
+        "The dump lies on the runner's volume. A volume smaller than the source would fill up half way, so the plan is \
+         refused. The rule is the article's: larger than the database; `auto` takes 1.3 times its bytes.",
+    ),
+    row(
+        "MIG3232",
+        ExitKind::Error,
+        "the volume leaves little room",
+        "A warning. The source fits in the volume, with less than the three tenths more that `auto` would take. The text \
+         form of rows can be larger than their form in the source.",
+    ),
+    row(
+        "MIG3240",
+        ExitKind::Gate,
+        "there is no such peering connection",
+        "TiDB Cloud makes the request, so the connection exists only after somebody asked for it there (Project settings, \
+         Network access, VPC peering), naming this account, VPC and region. Then it is found here by its id, or by the \
+         account and VPC that it comes from.",
+    ),
+    row(
+        "MIG3241",
+        ExitKind::Gate,
+        "the peering waits to be accepted",
+        "The request came from TiDB Cloud, and `accept = false` says that mig only checks. Somebody accepts it in the \
+         console, or the spec lets mig do it. A request expires after seven days.",
+    ),
+    row(
+        "MIG3242",
+        ExitKind::Gate,
+        "the peering failed",
+        "AWS could not make the connection; networks of both sides that overlap are the usual reason. A failed \
+         connection does not come back: a new one is requested after the reason is gone.",
+    ),
+    row(
+        "MIG3243",
+        ExitKind::Gate,
+        "the peering request expired",
+        "A request that is not accepted within seven days expires for good. Request a new one at TiDB Cloud.",
+    ),
+    row(
+        "MIG3244",
+        ExitKind::Gate,
+        "the peering request was rejected",
+        "Somebody who administers the VPC turned the request down. A rejected request is not taken up again: ask why, \
+         then request a new one at TiDB Cloud.",
+    ),
+    row(
+        "MIG3245",
+        ExitKind::Gate,
+        "the peering was deleted",
+        "One of the two sides deleted the connection. It stays in lists for a while and is of no use. Request a new one \
+         at TiDB Cloud.",
+    ),
+    row(
+        "MIG3246",
+        ExitKind::Gate,
+        "the peering is in an unknown state",
+        "EC2 told a state of the connection that this version does not know, so it is not taken for a good one.",
+    ),
+    row(
+        "MIG3247",
+        ExitKind::Gate,
+        "the peering leads to another VPC",
+        "The connection's accepting side is not the VPC in which the source is, so neither source nor runner can use it.",
+    ),
+    row(
+        "MIG3248",
+        ExitKind::Gate,
+        "the peering comes from somebody else",
+        "`expect_requester` says whose request is to be accepted, and this connection comes from another account or VPC. \
+         Accepting it would open the VPC to strangers.",
+    ),
+    row(
+        "MIG3249",
+        ExitKind::Gate,
+        "source and target are in different regions",
+        "The article's way is inside one region. A peering across regions does not resolve private names, and every byte \
+         of it is billed. Make the TiDB Cloud cluster in the source's region.",
+    ),
+    row(
+        "MIG3250",
+        ExitKind::Gate,
+        "target_cidr is not the other side's network",
+        "`target_cidr` is what the VPC's route tables send through the peering, so it has to be inside the network of \
+         TiDB Cloud's side. TiDB Cloud shows it as the project's CIDR of this region.",
+    ),
+    row(
+        "MIG3251",
+        ExitKind::Gate,
+        "the networks overlap",
+        "The VPC has addresses of the same range as TiDB Cloud's project. No route can tell the one from the other, and \
+         AWS refuses the peering (state failed). The project's CIDR is fixed by its first cluster in the region.",
+    ),
+    row(
+        "MIG3252",
+        ExitKind::Gate,
+        "a route is missing",
+        "The route table of the runner's subnet does not send TiDB Cloud's network through the peering, and \
+         `accept = false` says that mig only checks.",
+    ),
+    row(
+        "MIG3253",
+        ExitKind::Gate,
+        "a route leads elsewhere",
+        "The route table sends TiDB Cloud's network to something else: a former peering, a gateway, another network. mig \
+         changes and removes no route that it did not make.",
+    ),
+    row(
+        "MIG3260",
+        ExitKind::Gate,
+        "a security group lets nothing in",
+        "Reasoned from the rules: none of the groups has one that lets TCP in on this port from there. With \
+         `security_group = \"create\"` mig makes one rule on the source's group; a group of your own is yours to open. \
+         Network ACLs are not looked at.",
+    ),
+    row(
+        "MIG3261",
+        ExitKind::Gate,
+        "a security group lets nothing out",
+        "Reasoned from the rules: none of the runner's groups has one that lets TCP out on this port to there. The runner \
+         needs the source's port, the target's port and 443.",
+    ),
+    row(
+        "MIG3262",
+        ExitKind::Error,
+        "SSH is let in from the VPC only",
+        "A warning. The runner's security group opens its SSH port to the VPC's own networks, since the spec names no \
+         other. From outside of the VPC the runner will not answer: name the network that mig runs in by \
+         `connection { allow_from = [\"203.0.113.7/32\"] }`, or a bastion by `connection { host = \"…\" }`.",
+    ),
+    row(
+        "MIG3265",
+        ExitKind::Gate,
+        "the target's tier is too small",
+        "VPC peering comes with TiDB Cloud's tier T1.standard (Dedicated) and above. The tier is what the spec declares; \
+         no session can ask a cluster for it.",
+    ),
+    row(
+        "MIG3266",
+        ExitKind::Error,
+        "the target's tier is not known",
+        "A warning. The declared tier is none that mig knows, so it cannot be held against the least one, T1.standard.",
+    ),
+];
