@@ -290,8 +290,10 @@ pub struct Report {
 
 #[derive(Args, Debug)]
 pub struct Explain {
-    /// The code; without one all are listed.
+    /// The code; without one all are listed. `iam-policy`: the least policy that the spec needs in AWS, as JSON.
     pub code: Option<String>,
+    #[command(flatten)]
+    pub variables: Variables,
 }
 
 /// `-flag` becomes `--flag`; values behind `=` and what follows `--` are left alone.

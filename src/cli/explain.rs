@@ -1,11 +1,19 @@
-//! `mig explain CODE`: what a code means and what to do; without a code, all of them.
+//! `mig explain CODE`: what a code means and what to do; without a code, all of them. `mig explain iam-policy`: what the
+//! spec's credentials need.
 
-use super::args::Explain;
-use super::session::print;
+use super::args::{Explain, Global};
+use super::session::{Session, print};
+use crate::think::cloud::policy;
 use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
-pub fn run(args: &Explain) -> Outcome<ExitKind> {
+/// What stands in the place of a code.
+const IAM_POLICY: &str = "iam-policy";
+
+pub fn run(global: &Global, args: &Explain) -> Outcome<ExitKind> {
+    if args.code.as_deref() == Some(IAM_POLICY) {
+        return iam_policy(global, args);
+    }
     let Some(code) = &args.code else {
         let lines: Vec<String> = codes::all().map(|row| format!("{}  {}\n", row.code, row.title)).collect();
         print(&lines.concat());
@@ -20,5 +28,20 @@ pub fn run(args: &Explain) -> Outcome<ExitKind> {
         ));
     };
     print(&format!("{}: {}\n\n{}\n\nExit code: {}\n", row.code, row.title, row.text, row.exit.code()));
+    Ok(ExitKind::Success)
+}
+
+/// Asks nobody: the account is left open, so that whoever has no rights yet gets the list of them.
+fn iam_policy(global: &Global, args: &Explain) -> Outcome<ExitKind> {
+    let session = Session::open(global, &args.variables)?;
+    if session.spec.aws.is_none() {
+        return Err(Failure::new(
+            "MIG1011",
+            "write the policy",
+            "the spec has no `provider \"aws\"`, so it needs no rights in AWS",
+            "Name the folder of the spec by -chdir=DIR.",
+        ));
+    }
+    print(&format!("{}\n", policy::text(&session.spec, None)));
     Ok(ExitKind::Success)
 }

@@ -64,7 +64,7 @@ async fn dispatch(cli: Cli) -> ExitKind {
         Command::Graph(a) => show::graph(&cli.global, a).await,
         Command::State(a) => show::state(&cli.global, a, style),
         Command::Report(a) => report::run(&cli.global, a, style),
-        Command::Explain(a) => explain::run(a),
+        Command::Explain(a) => explain::run(&cli.global, a),
         Command::Version => {
             println!("mig {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitKind::Success)

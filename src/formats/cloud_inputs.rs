@@ -327,7 +327,7 @@ pub mod network {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 
@@ -345,7 +345,7 @@ mod tests {
             match (network::parse(text), expected) {
                 (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{text}"),
                 (Err(found), Err(expected)) => assert!(found.contains(expected), "{text}: {found}"),
-                (found, expected) => assert!(false, "{text}: {found:?}, not {expected:?}"),
+                (found, expected) => panic!("{text}: {found:?}, not {expected:?}"),
             }
         }
         for (one, other, overlap) in [

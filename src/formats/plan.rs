@@ -144,6 +144,9 @@ impl Action {
 pub struct Change {
     pub addr: StepAddr,
     pub action: Action,
+    /// What an object in a cloud is made from: "t2.large from ami-1 (…), in subnet-1 (…)".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub what: Option<String>,
     /// Why: "filter now includes shop.carts".
     pub reason: String,
     /// Where what is created differs from the source: both texts, for the unified diff.

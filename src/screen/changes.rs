@@ -16,6 +16,9 @@ const NAME_COLUMNS: usize = 34;
 /// The same for an address, which has no list of steps beside it.
 const ADDRESS_COLUMNS: usize = 48;
 
+/// The reason of what has no record.
+const NEW: &str = "not in the state yet";
+
 pub(super) fn symbol(action: Action) -> (&'static str, &'static str, Ink) {
     match action {
         Action::NoOp => (" ", "no change", Ink::Dim),
@@ -48,6 +51,11 @@ impl Entry<'_> {
 
     fn reason(&self) -> &str {
         self.steps.first().map_or("", |step| step.reason.as_str())
+    }
+
+    /// What an object in a cloud is made from.
+    fn what(&self) -> Option<&str> {
+        self.steps.first().and_then(|step| step.what.as_deref())
     }
 
     /// The reason without the name of the table: what a thousand tables may have in common.
@@ -176,9 +184,10 @@ fn entries<'a>(changes: &[&'a Change]) -> Vec<Entry<'a>> {
 
 fn by_reason(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
     let mut out: Vec<Vec<Entry>> = Vec::new();
-    let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut places: BTreeMap<(String, Option<String>), usize> = BTreeMap::new();
     for entry in entries {
-        let at = *places.entry(entry.reason().to_owned()).or_insert_with(|| {
+        let alike = (entry.reason().to_owned(), entry.what().map(str::to_owned));
+        let at = *places.entry(alike).or_insert_with(|| {
             out.push(Vec::new());
             out.len() - 1
         });
@@ -281,7 +290,11 @@ fn rows(entries: &[Entry], plan: &PlanFile, style: Style) -> String {
 }
 
 fn remarks(entry: &Entry, style: Style) -> String {
-    let mut out = why(entry.reason(), style);
+    let mut out = entry.what().map_or_else(String::new, |what| wrap("       ", what, style.width));
+    // That it is new the sign has said.
+    if entry.what().is_none() || entry.action != Action::Create || entry.reason() != NEW {
+        out.push_str(&why(entry.reason(), style));
+    }
     if entry.needs_confirm() {
         out.push_str(&style.ink(Ink::Red, "       verified rows are dropped: needs -confirm=TARGET_HOST"));
         out.push('\n');

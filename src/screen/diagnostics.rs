@@ -94,19 +94,22 @@ fn marked(place: &Place) -> (String, std::ops::Range<usize>) {
     (line, start..end)
 }
 
-/// Breaks a text at blanks so that no line is wider than `room`, where that is possible; keeps its own line breaks.
+/// Breaks a text at blanks so that no line is wider than `room`, where that is possible; keeps its own line breaks
+/// and how far a line stands in.
 fn wrapped(text: &str, room: usize) -> Vec<String> {
     let mut lines = Vec::new();
     for paragraph in text.lines() {
-        let mut line = String::new();
-        for word in paragraph.split(' ') {
-            let used = line.chars().count();
-            if used > 0 && used + 1 + word.chars().count() > room.max(20) {
+        let text = paragraph.trim_start_matches(' ');
+        let mut line = " ".repeat(paragraph.len() - text.len());
+        let mut empty = true;
+        for word in text.split(' ') {
+            if !empty && line.chars().count() + 1 + word.chars().count() > room.max(20) {
                 lines.push(std::mem::take(&mut line));
-            } else if used > 0 {
+            } else if !empty {
                 line.push(' ');
             }
             line.push_str(word);
+            empty = false;
         }
         lines.push(line);
     }

@@ -48,7 +48,7 @@ pub(in crate::screen) fn empty() -> PlanFile {
 }
 
 fn change(addr: StepAddr, action: Action, reason: &str) -> Change {
-    Change { addr, action, reason: reason.into(), rewrite: None, needs_confirm: false }
+    Change { addr, action, reason: reason.into(), what: None, rewrite: None, needs_confirm: false }
 }
 
 fn of_table(kind: StepKind, table: &str, action: Action, reason: &str) -> Change {

@@ -162,8 +162,14 @@ fn a_plan_in_the_stream_is_its_changes_and_a_summary() {
     let page = Page::default();
     let mut reporter = Reporter::Json(Json::new(Box::new(page.clone()), now));
     let mut plan = empty();
-    plan.body.changes =
-        vec![Change { addr: load(), action: Action::Replace, reason: "r".into(), rewrite: None, needs_confirm: true }];
+    plan.body.changes = vec![Change {
+        addr: load(),
+        action: Action::Replace,
+        reason: "r".into(),
+        what: None,
+        rewrite: None,
+        needs_confirm: true,
+    }];
     reporter.plan(&plan);
     reporter.diagnostics(&[Diagnostic::warning("MIG2105", "trigger t1 is not moved").about("shop.orders")]);
     let lines: Vec<Value> = page.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -147,6 +147,11 @@ impl StepAddr {
         Self { words: words.iter().map(|w| w.as_ref().to_owned()).collect(), key: None }
     }
 
+    /// A step outside of any migration that stands in several: `peering.tidb_cloud.route["rtb-1"]`.
+    pub fn keyed<S: AsRef<str>>(words: &[S], key: &str) -> Self {
+        Self { key: Some(key.into()), ..Self::new(words) }
+    }
+
     /// A step of a migration; `key` is a gate's name, a schema in [`key_ident`] form or [`TableName::key`].
     pub fn in_migration(migration: &str, kind: StepKind, key: Option<String>) -> Self {
         Self { words: Arc::new(["migration".into(), migration.into(), kind.word().into()]), key: key.map(Into::into) }

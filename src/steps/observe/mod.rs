@@ -1,6 +1,7 @@
 //! Looking at the world before a plan is made: servers, structure, ledger, binlog, disk. Changes nothing, anywhere.
 
 pub mod binlog;
+pub mod cloud;
 mod defaults;
 pub mod dump_folder;
 pub mod inventory;

@@ -188,7 +188,7 @@ pub fn tier(declared: &str) -> Option<Diagnostic> {
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
 
@@ -240,7 +240,7 @@ mod tests {
                     assert!(why.contains(words), "{why}");
                 }
                 (Err(found), Err(words)) => assert!(found.summary.contains(words), "{found:?}"),
-                (found, expected) => assert!(false, "{asked:?}: {found:?}, not {expected:?}"),
+                (found, expected) => panic!("{asked:?}: {found:?}, not {expected:?}"),
             }
         }
         assert!(subnet(&all[3..], None, None, "vpc-1").unwrap_err().summary.contains("no subnet of vpc-1"));
@@ -269,7 +269,7 @@ mod tests {
                     assert!(why.contains(words), "{why}");
                 }
                 (Err(found), Err(words)) => assert!(found.summary.contains(words), "{found:?}"),
-                (found, expected) => assert!(false, "{asked:?}: {found:?}, not {expected:?}"),
+                (found, expected) => panic!("{asked:?}: {found:?}, not {expected:?}"),
             }
         }
         assert!(tight(12, bytes(Some(12 * GIB), None)).is_some());

@@ -50,7 +50,7 @@ pub fn find<'f>(
             let alive = |c: &&PeeringConnection| {
                 matches!(c.state.as_str(), "active" | "provisioning" | "pending-acceptance" | "initiating-request")
             };
-            let living: Vec<&PeeringConnection> = all.iter().copied().filter(|c| alive(&c)).collect();
+            let living: Vec<&PeeringConnection> = all.iter().copied().filter(alive).collect();
             match (living.as_slice(), all.as_slice()) {
                 ([one], _) | ([], [one]) => Ok(one),
                 ([], []) => {
@@ -108,7 +108,7 @@ pub fn next(connection: &PeeringConnection, accept: bool) -> Next {
         "failed" => stop(
             "MIG3242",
             format!("the peering connection {id} failed"),
-            &format!("{said} Networks of both sides that overlap are the usual reason.").trim_start().to_owned(),
+            format!("{said} Networks of both sides that overlap are the usual reason.").trim_start(),
             &format!("Compare the CIDR of the TiDB Cloud project with those of the VPC. {ANEW}"),
         ),
         "expired" => stop(
@@ -201,7 +201,7 @@ pub fn judge(inputs: &PeeringInputs, connection: &PeeringConnection, vpc: Option
 }
 
 #[cfg(test)]
-#[allow(clippy::unwrap_used)]
+#[allow(clippy::unwrap_used, clippy::panic)]
 mod tests {
     use super::*;
     use crate::formats::cloud::PeeringSide;
@@ -316,7 +316,7 @@ mod tests {
                 (Err(found), Err(words)) => {
                     assert!(format!("{} {}", found.summary, found.detail).contains(words), "{found:?}");
                 }
-                (found, expected) => assert!(false, "{by:?}: {found:?}, not {expected:?}"),
+                (found, expected) => panic!("{by:?}: {found:?}, not {expected:?}"),
             }
         }
     }

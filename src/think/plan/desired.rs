@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::aws;
+use super::aws_diff::Standing;
 use crate::formats::chunk;
 use crate::formats::ddl::{self, DdlOptions};
 use crate::formats::facts::{MigrationFacts, ServerFacts, Verdict, World};
@@ -13,7 +15,7 @@ use crate::formats::inputs::{
     TableInputs, VerifyInputs, ViewInputs,
 };
 use crate::formats::plan::{Action, Edge, EdgeKind, Node, Rewrite};
-use crate::formats::spec::model::{Migration, Server, Spec, VerifyMode};
+use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec, VerifyMode};
 use crate::formats::state::State;
 use crate::formats::structure::{Table, TableEstimate, View};
 use crate::think::{gates, rewrite};
@@ -36,6 +38,12 @@ pub struct Desired {
     pub unknown: BTreeSet<String>,
     /// Filters by migration, for the reasons.
     pub filters: BTreeMap<String, Filter>,
+    /// Of steps in a cloud: what their objects' own facts say.
+    pub standings: BTreeMap<StepAddr, Standing>,
+    /// Warnings that matter only where the step is to run.
+    pub warn_if_pending: BTreeMap<StepAddr, Vec<Diagnostic>>,
+    /// Blocks whose steps could not be worked out: their records are kept.
+    pub kept_blocks: BTreeSet<String>,
 }
 
 /// The address of a server block.
@@ -50,6 +58,8 @@ pub fn target_addr(server: &Server) -> StepAddr {
 /// The address of the runner that a migration runs on.
 pub fn runner_addr(spec: &Spec, migration: &Migration) -> StepAddr {
     match migration.runner.as_ref().and_then(|name| spec.runners.get(name)) {
+        // Of a machine that is made, the last step: everything there goes through it.
+        Some(runner) if matches!(runner.kind, RunnerKind::Ec2(_)) => aws::part_of_runner(&runner.name, "ready"),
         Some(runner) => StepAddr::new(&["runner", &runner.label, &runner.name]),
         None => StepAddr::new(&["runner", "local", "default"]),
     }
@@ -61,11 +71,11 @@ pub fn workdir(spec: &Spec, migration: &Migration) -> String {
     runner.map_or_else(|| ".mig/work".to_owned(), |r| r.workdir.clone())
 }
 
-/// Builds the wanted steps.
+/// Builds the wanted steps. `anew`: steps that `-replace` names; what was chosen for them is chosen again.
 ///
 /// # Errors
 /// A filter that does not parse (the spec's loader has said so with its place before).
-pub fn desired(spec: &Spec, world: &World, state: Option<&State>) -> Outcome<Desired> {
+pub fn desired(spec: &Spec, world: &World, state: Option<&State>, anew: &BTreeSet<StepAddr>) -> Outcome<Desired> {
     let mut wanted = Desired::default();
     for server in spec.sources.values() {
         wanted.server(StepKind::Source, source_addr(server), server);
@@ -73,6 +83,7 @@ pub fn desired(spec: &Spec, world: &World, state: Option<&State>) -> Outcome<Des
     for server in spec.targets.values() {
         wanted.server(StepKind::Target, target_addr(server), server);
     }
+    aws::add(&mut wanted, spec, world, state, anew);
     let nothing = MigrationFacts::default();
     let unseen = ServerFacts::default();
     let mut runners = BTreeSet::new();
@@ -82,7 +93,7 @@ pub fn desired(spec: &Spec, world: &World, state: Option<&State>) -> Outcome<Des
             continue;
         };
         let runner = runner_addr(spec, migration);
-        if runners.insert(runner.clone()) {
+        if runners.insert(runner.clone()) && !wanted.standings.contains_key(&runner) {
             let inputs = RunnerInputs { workdir: workdir(spec, migration) };
             wanted.node(runner.clone(), StepKind::Runner, &inputs, &inputs);
         }
@@ -109,8 +120,8 @@ pub fn desired(spec: &Spec, world: &World, state: Option<&State>) -> Outcome<Des
             let inputs = GateInputs { gate: name };
             wanted.node(addr.clone(), StepKind::Gate, &inputs, &(&inputs, &migration.gates));
             wanted.after(&addr, servers.iter().cloned());
-            let others = migration.after.iter().filter_map(|text| after_addr(spec, text));
-            let others = others.filter(|addr| world.only.is_none() || addr.migration().is_none());
+            let others = migration.after.iter().flat_map(|text| after_addrs(spec, &wanted, text)).collect::<Vec<_>>();
+            let others = others.into_iter().filter(|addr| world.only.is_none() || addr.migration().is_none());
             wanted.after(&addr, others);
             wanted.verdicts.insert(addr.clone(), verdict);
             gate_addrs.push(addr);
@@ -128,30 +139,36 @@ pub fn desired(spec: &Spec, world: &World, state: Option<&State>) -> Outcome<Des
     Ok(wanted)
 }
 
-/// The step that a reference in `after` waits for: a migration's report, or the block itself.
-fn after_addr(spec: &Spec, text: &str) -> Option<StepAddr> {
+/// The steps that a reference in `after` waits for: a migration's report, every part of a block that has some, or the
+/// block itself.
+fn after_addrs(spec: &Spec, wanted: &Desired, text: &str) -> Vec<StepAddr> {
     let words: Vec<&str> = text.split('.').collect();
     match words.as_slice() {
         ["migration", name] => {
-            spec.migrations.contains_key(*name).then(|| StepAddr::in_migration(name, StepKind::Report, None))
+            let known = spec.migrations.contains_key(*name);
+            known.then(|| StepAddr::in_migration(name, StepKind::Report, None)).into_iter().collect()
         }
-        [_, _, _] => Some(StepAddr::new(&words)),
-        _ => None,
+        ["peering", _] | ["runner", "ec2", _] => aws::parts_of_block(wanted, text),
+        [_, _, _] => vec![StepAddr::new(&words)],
+        _ => Vec::new(),
     }
 }
 
 impl Desired {
     /// `inputs` is what the step works with; its digest is over `decisive` alone.
-    fn node(&mut self, addr: StepAddr, kind: StepKind, inputs: &impl Serialize, decisive: &impl Serialize) {
+    pub(super) fn node(&mut self, addr: StepAddr, kind: StepKind, inputs: &impl Serialize, decisive: &impl Serialize) {
         let inputs = serde_json::to_value(inputs).unwrap_or_default();
         self.nodes.push(Node { addr, kind, action: Action::Create, inputs, inputs_digest: Digest::of(decisive) });
     }
 
-    fn after(&mut self, to: &StepAddr, from: impl IntoIterator<Item = StepAddr>) {
+    pub(super) fn after(&mut self, to: &StepAddr, from: impl IntoIterator<Item = StepAddr>) {
         self.edges.extend(from.into_iter().map(|from| Edge { to: to.clone(), from, kind: EdgeKind::After }));
     }
 
     fn server(&mut self, kind: StepKind, addr: StepAddr, server: &Server) {
+        if let Some(inputs) = aws::aurora_inputs(server) {
+            return self.node(addr, kind, &inputs, &inputs);
+        }
         let place = if server.is_dump() { server.host.clone() } else { format!("{}:{}", server.host, server.port) };
         let inputs = ServerInputs { place, user: server.username.clone() };
         self.node(addr, kind, &inputs, &inputs);

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use crate::formats::plan::{Action, Change, Edge, EdgeKind, Graph, Node};
-use crate::formats::state::State;
+use crate::formats::state::{State, StepRecord};
 use crate::think::graph;
 use crate::words::addr::{StepAddr, StepKind};
+use crate::words::diag::Diagnostic;
 use crate::words::error::Outcome;
 
 /// Every recorded step with what becomes of it, in the reverse of its dependencies.
@@ -20,6 +21,7 @@ pub fn destroy(state: &State, drop_target_data: bool) -> Outcome<(Graph, Vec<Cha
     let mut edges = BTreeSet::new();
     for (addr, record) in &state.steps {
         let (action, inputs) = match record.kind {
+            _ if in_cloud(addr) => cloud_undo(addr, record),
             // This lineage's rows in the ledger; the files of a dump; the worker's folder.
             StepKind::Target | StepKind::Dump | StepKind::Runner => (Action::Destroy, json!({"from": record.outputs})),
             StepKind::Table | StepKind::View if drop_target_data => {
@@ -36,12 +38,7 @@ pub fn destroy(state: &State, drop_target_data: bool) -> Outcome<(Graph, Vec<Cha
             inputs,
             inputs_digest: record.inputs_digest.clone(),
         });
-        for from in &record.depends_on {
-            if state.steps.contains_key(from) {
-                // What was made last goes first.
-                edges.insert(Edge { to: from.clone(), from: addr.clone(), kind: EdgeKind::After });
-            }
-        }
+        edges.extend(undone_before(state, addr, record));
     }
     // The ledger says what may be dropped, so it goes last; the work folder after the files in it. Said outright: a
     // destroy that was broken off has forgotten the gates over which the recorded dependencies lead here.
@@ -58,6 +55,7 @@ pub fn destroy(state: &State, drop_target_data: bool) -> Outcome<(Graph, Vec<Cha
         .map(|node| Change {
             addr: node.addr.clone(),
             action: node.action,
+            what: None,
             reason: reason(node),
             rewrite: None,
             needs_confirm: node.action == Action::Destroy && matches!(node.kind, StepKind::Table | StepKind::View),
@@ -66,7 +64,64 @@ pub fn destroy(state: &State, drop_target_data: bool) -> Outcome<(Graph, Vec<Cha
     Ok((graph, changes))
 }
 
+/// Whether a step's object is a cloud's.
+pub(super) fn in_cloud(addr: &StepAddr) -> bool {
+    let words = addr.words();
+    let first = words.first().map(String::as_str);
+    first == Some("peering") || (first == Some("runner") && words.get(1).is_some_and(|kind| kind == "ec2"))
+}
+
+/// What becomes of an object in a cloud whose step goes: what this lineage made is removed, what it found or opened the
+/// way to stays. Of a step that was broken off, the step itself looks what there is.
+pub(super) fn cloud_undo(addr: &StepAddr, record: &StepRecord) -> (Action, Value) {
+    let flag = |name: &str| record.outputs.get(name).and_then(Value::as_bool).unwrap_or(false);
+    let whole = !record.outputs.is_null();
+    let made = match addr.words().last().map(String::as_str) {
+        // An accepted connection and the VPC's own settings are the customer's from then on.
+        Some("connection" | "dns") => false,
+        Some("key_pair" | "security_group" | "route") => !whole || flag("owned") || flag("owns_source_rule"),
+        _ => true,
+    };
+    match made {
+        true => (Action::Destroy, json!({"from": record.outputs, "notes": record.progress.notes})),
+        false => (Action::Forget, Value::Null),
+    }
+}
+
+/// Edges from a step to those that go after it: what was made last goes first. A volume goes after the instance that it
+/// is attached to, since that lets go of it.
+pub(super) fn undone_before(state: &State, addr: &StepAddr, record: &StepRecord) -> Vec<Edge> {
+    let part = |addr: &StepAddr| addr.words().get(3).cloned().unwrap_or_default();
+    let known = record.depends_on.iter().filter(|from| state.steps.contains_key(*from));
+    known
+        .map(|from| {
+            let volume = in_cloud(addr) && part(addr) == "volume" && part(from) == "instance";
+            let (first, then) = if volume { (from, addr) } else { (addr, from) };
+            Edge { to: then.clone(), from: first.clone(), kind: EdgeKind::After }
+        })
+        .collect()
+}
+
+/// What stands in the way of a destroy: objects that the state protects, whatever the spec says now.
+pub fn prevented(state: &State) -> Vec<Diagnostic> {
+    let guarded = |record: &StepRecord| {
+        record.outputs.get("inputs").and_then(|i| i.get("prevent_destroy")).and_then(Value::as_bool).unwrap_or(false)
+    };
+    let held = state.steps.iter().filter(|(addr, record)| in_cloud(addr) && guarded(record));
+    held.map(|(addr, _)| prevented_by(addr, "destroy")).collect()
+}
+
+pub(super) fn prevented_by(addr: &StepAddr, doing: &str) -> Diagnostic {
+    Diagnostic::error("MIG3225", format!("prevent_destroy is on: mig does not {doing} it"))
+        .about(addr.to_string())
+        .detail("It was applied with prevent_destroy = true, and that is kept in the state.")
+        .help("Set prevent_destroy = false in the block and apply that first.")
+}
+
 fn reason(node: &Node) -> String {
+    if in_cloud(&node.addr) {
+        return cloud_reason(node);
+    }
     let rows = node.inputs.get("loaded").and_then(|l| l.get("rows")).and_then(Value::as_u64);
     match (node.action, node.kind) {
         (Action::Destroy, StepKind::Target) => "this lineage's rows in the ledger".into(),
@@ -78,5 +133,28 @@ fn reason(node: &Node) -> String {
         },
         (Action::Destroy, _) => "the target's view".into(),
         _ => "out of the state; what it made stays".into(),
+    }
+}
+
+pub(super) fn cloud_reason(node: &Node) -> String {
+    let from = node.inputs.get("from");
+    let text = |name: &str| from.and_then(|from| from.get(name)).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let part = node.addr.words().last().map(String::as_str).unwrap_or_default();
+    let named = |what: &str, name: &str| match text(name) {
+        id if id.is_empty() => format!("{what}, as far as it was made"),
+        id => format!("{what} {id}"),
+    };
+    match (node.action, part) {
+        (Action::Destroy, "key_pair") => named("the key pair", "name") + ", and its private half here",
+        (Action::Destroy, "security_group") => {
+            named("the security group", "group_id") + ", and its rule on the source's"
+        }
+        (Action::Destroy, "instance") => named("the instance", "instance_id"),
+        (Action::Destroy, "volume") => named("the volume", "volume_id") + " with the dump on it",
+        (Action::Destroy, "ready") => "the worker there".into(),
+        (Action::Destroy, _) => "the route that was made".into(),
+        (_, "connection") => "out of the state; the peering connection stays".into(),
+        (_, "dns") => "out of the state; the VPC's settings stay".into(),
+        _ => "out of the state; it was there before and stays".into(),
     }
 }

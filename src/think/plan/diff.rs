@@ -6,7 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Settled;
+use super::aws_diff::Standing;
 use super::desired::Desired;
+use super::destroy;
 use crate::formats::facts::{MigrationFacts, World};
 use crate::formats::filter::Filter;
 use crate::formats::inputs::{ForeignKeysInputs, TableInputs};
@@ -29,7 +31,8 @@ pub fn settle(
     replace: &BTreeSet<StepAddr>,
     targeted: bool,
 ) -> Outcome<Settled> {
-    let Desired { nodes, edges, rewrites, diagnostics, unknown, filters, .. } = wanted;
+    let Desired { nodes, edges, rewrites, mut diagnostics, unknown, filters, standings, kept_blocks, .. } = wanted;
+    let wanted_warnings = wanted.warn_if_pending;
     let mut graph = graph::arrange(nodes, edges)?;
     check_replace(&graph, replace)?;
     let nothing = MigrationFacts::default();
@@ -48,6 +51,7 @@ pub fn settle(
             filter: filters.get(migration),
             decided: &decided,
             replace,
+            standing: standings.get(&node.addr),
         };
         let decision = ask.decide();
         decided.insert(node.addr.clone(), decision);
@@ -61,7 +65,13 @@ pub fn settle(
         node.action = action;
         if action.is_change() {
             let record = state.steps.get(&node.addr);
+            let standing = standings.get(&node.addr);
+            if action == Action::Replace && standing.is_some_and(|s| s.prevented) {
+                diagnostics.push(destroy::prevented_by(&node.addr, "replace"));
+            }
+            diagnostics.extend(wanted_warnings.get(&node.addr).into_iter().flatten().cloned());
             changes.push(Change {
+                what: standing.map(|s| s.what.clone()).filter(|what| !what.is_empty()),
                 needs_confirm: action == Action::Replace && drops_proven_rows(node, state),
                 rewrite: rewrites.get(&node.addr).cloned(),
                 reason: with_rows(action, node, record, reason),
@@ -72,6 +82,8 @@ pub fn settle(
     }
     if !targeted {
         forget(&mut graph, &mut changes, state, &unknown, &filters);
+        let leaving = leave(&mut graph, &mut changes, state, &kept_blocks)?;
+        diagnostics.extend(leaving);
     }
     Ok(Settled { graph, changes, diagnostics: with_identity(diagnostics, state, world), evaluated })
 }
@@ -97,6 +109,7 @@ struct Ask<'a> {
     filter: Option<&'a Filter>,
     decided: &'a BTreeMap<StepAddr, (Action, String)>,
     replace: &'a BTreeSet<StepAddr>,
+    standing: Option<&'a Standing>,
 }
 
 impl Ask<'_> {
@@ -104,6 +117,11 @@ impl Ask<'_> {
         let kind = self.node.kind;
         if matches!(kind, StepKind::Source | StepKind::Target | StepKind::Gate) {
             return (Action::Evaluate, String::new());
+        }
+        if let Some(standing) = self.standing {
+            let same = self.record.is_none_or(|record| record.inputs_digest == self.node.inputs_digest);
+            let asked = self.replace.contains(&self.node.addr).then_some(ASKED);
+            return standing.decide(self.record, same, asked, self.owed().then_some(OWED), self.decided);
         }
         let Some(record) = self.record else {
             return (Action::Create, self.why_new());
@@ -404,7 +422,7 @@ fn forget(
     let wanted: BTreeSet<StepAddr> = graph.nodes.iter().map(|n| n.addr.clone()).collect();
     for (addr, record) in &state.steps {
         let migration = addr.migration().unwrap_or_default();
-        if wanted.contains(addr) || unknown.contains(migration) {
+        if wanted.contains(addr) || unknown.contains(migration) || destroy::in_cloud(addr) {
             continue;
         }
         let reason = match (filters.get(migration), addr.table()) {
@@ -417,6 +435,7 @@ fn forget(
         changes.push(Change {
             addr: addr.clone(),
             action: Action::Forget,
+            what: None,
             reason,
             rewrite: None,
             needs_confirm: false,
@@ -429,6 +448,54 @@ fn forget(
             inputs_digest: Digest::of(&Value::Null),
         });
     }
+}
+
+/// Objects in a cloud whose steps left the spec: what this lineage made is removed, in the reverse of its making.
+/// Returns what stands in the way.
+fn leave(
+    graph: &mut Graph,
+    changes: &mut Vec<Change>,
+    state: &State,
+    kept_blocks: &BTreeSet<String>,
+) -> Outcome<Vec<Diagnostic>> {
+    let wanted: BTreeSet<&StepAddr> = graph.nodes.iter().map(|n| &n.addr).collect();
+    let kept: Vec<StepAddr> = kept_blocks.iter().filter_map(|block| StepAddr::parse(block)).collect();
+    let gone = |addr: &StepAddr| {
+        destroy::in_cloud(addr) && !wanted.contains(addr) && !kept.iter().any(|block| addr.is_under(block))
+    };
+    let leaving: BTreeMap<&StepAddr, &StepRecord> = state.steps.iter().filter(|(addr, _)| gone(addr)).collect();
+    let mut nodes = Vec::new();
+    let mut edges = Vec::new();
+    let mut found = Vec::new();
+    for (addr, record) in &leaving {
+        let (action, inputs) = destroy::cloud_undo(addr, record);
+        let digest = Digest::of(&inputs);
+        let node = Node { addr: (*addr).clone(), kind: record.kind, action, inputs, inputs_digest: digest };
+        let mut reason = destroy::cloud_reason(&node);
+        if action == Action::Destroy {
+            reason = format!("it left the spec: {reason}");
+        }
+        changes.push(Change {
+            addr: node.addr.clone(),
+            action,
+            what: None,
+            reason,
+            rewrite: None,
+            needs_confirm: false,
+        });
+        nodes.push(node);
+        let undone = destroy::undone_before(state, addr, record);
+        edges.extend(undone.into_iter().filter(|e| leaving.contains_key(&e.from) && leaving.contains_key(&e.to)));
+        let guarded = record.outputs.get("inputs").and_then(|i| i.get("prevent_destroy")).and_then(Value::as_bool);
+        if guarded == Some(true) {
+            found.push(destroy::prevented_by(addr, "destroy"));
+        }
+    }
+    let leaving = graph::arrange(nodes, edges)?;
+    graph.nodes.extend(leaving.nodes);
+    graph.edges.extend(leaving.edges);
+    graph.edges.sort();
+    Ok(found)
 }
 
 /// A server that is not the one recorded: nothing may be compared with it.

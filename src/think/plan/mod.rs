@@ -4,6 +4,11 @@
 //! The way of the data: [`desired`] builds every step that the spec and the inventory ask for, [`diff`] compares each
 //! with what is recorded and observed, [`estimate`] adds quantities, [`destroy`] builds the graph that removes.
 
+pub mod aws;
+mod aws_diff;
+mod aws_peering;
+#[cfg(test)]
+mod aws_tests;
 pub mod desired;
 pub mod destroy;
 pub mod diff;
@@ -53,7 +58,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
     }
     let (graph, changes, mut diagnostics, estimates) = match question.mode {
         Mode::Apply => {
-            let mut wanted = desired::desired(spec, world, state)?;
+            let mut wanted = desired::desired(spec, world, state, question.replace)?;
             let named =
                 (!question.targets.is_empty()).then(|| target::narrow(&mut wanted, question.targets)).transpose()?;
             observed.tables = wanted.fingerprints.clone();
@@ -68,7 +73,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
         }
         Mode::Destroy => {
             let (graph, changes) = destroy::destroy(recorded, question.drop_target_data)?;
-            (graph, changes, Vec::new(), Estimates::default())
+            (graph, changes, destroy::prevented(recorded), Estimates::default())
         }
     };
     let refused = observed.verdicts.values().any(|verdict| verdict.outcome.refuses());

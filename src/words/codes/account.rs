@@ -15,6 +15,21 @@ pub(super) const ROWS: &[CodeRow] = &[
          there, before anything is made by that call.",
     ),
     row(
+        "MIG3211",
+        ExitKind::Error,
+        "the account could not be asked",
+        "AWS gave no answer, or one that says neither yes nor that a right is missing: no credentials were found, the \
+         endpoint is not reached from here, the service is throttling or in trouble. Credentials come by AWS's usual \
+         chain: environment, profile, SSO, web identity, the machine's role.",
+    ),
+    row(
+        "MIG3212",
+        ExitKind::Error,
+        "the credentials are not accepted",
+        "AWS does not know the credentials, they have expired, or the clock of this machine is off by more than a few \
+         minutes, which breaks every signature. Log in again (`aws sso login`), or set new ones.",
+    ),
+    row(
         "MIG3220",
         ExitKind::Error,
         "there is no such Aurora cluster",

@@ -1,0 +1,219 @@
+//! Looking at a cloud's account: who asks, the clusters and their networks, images, what was made before, peering
+//! connections. Side by side, each within a time; what is refused or silent is a fault of that part alone. Changes
+//! nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::future::join_all;
+use tokio::time::timeout;
+
+use crate::formats::cloud_facts::{CloudFacts, ClusterFacts, NetworkFacts, PeeringFacts, RunnerFacts, Seen};
+use crate::formats::spec::model::aws::{Aurora, Ec2};
+use crate::formats::spec::model::{RunnerKind, Spec};
+use crate::formats::state::State;
+use crate::seams::cloud::{Answer, Cloud, CloudFault};
+use crate::think::plan::aws::part_of_runner;
+use crate::words::error::{Failure, Outcome};
+
+/// How long one look may take, with the retries of its host.
+const TIME: Duration = Duration::from_secs(60);
+
+/// Looks at everything of an account that the spec speaks of. `cloud`: how it is asked, or why it cannot be.
+pub async fn account(cloud: &Outcome<Arc<dyn Cloud>>, spec: &Spec, state: Option<&State>) -> CloudFacts {
+    let cloud = match cloud {
+        Ok(cloud) => cloud.as_ref(),
+        Err(fault) => return CloudFacts { fault: Some(fault.clone()), ..CloudFacts::default() },
+    };
+    let identity = match ask(cloud, "find out whose the credentials are", cloud.identity()).await {
+        Ok(identity) => identity,
+        Err(fault) => return CloudFacts { fault: Some(fault), ..CloudFacts::default() },
+    };
+    let aurora = spec.sources.values().filter_map(|s| s.aurora.as_ref().map(|a| (s.name.clone(), a)));
+    let clusters = join_all(aurora.map(|(name, aurora)| async move { (name, cluster(cloud, aurora).await) }));
+    let ec2 = spec.runners.values().filter_map(|runner| match &runner.kind {
+        RunnerKind::Ec2(ec2) => Some((runner.name.clone(), &**ec2)),
+        RunnerKind::Local | RunnerKind::Ssh(_) => None,
+    });
+    let runners = join_all(ec2.map(|(name, ec2)| async move {
+        let facts = runner(cloud, &name, ec2, state).await;
+        (name, facts)
+    }));
+    let (clusters, runners, peerings) = futures::join!(clusters, runners, peerings(cloud, spec));
+    let clusters: BTreeMap<String, ClusterFacts> = clusters.into_iter().collect();
+    let mut vpcs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for cluster in clusters.values().filter_map(|c| c.cluster.as_ref()) {
+        vpcs.entry(cluster.vpc_id.clone()).or_default().extend(cluster.security_group_ids.iter().cloned());
+    }
+    let networks = join_all(vpcs.into_iter().map(|(vpc, groups)| async move {
+        let groups: Vec<String> = groups.into_iter().collect();
+        let facts = network(cloud, &vpc, &groups).await;
+        (vpc, facts)
+    }));
+    CloudFacts {
+        fault: None,
+        identity,
+        networks: networks.await.into_iter().collect(),
+        clusters,
+        runners: runners.into_iter().collect(),
+        peerings,
+    }
+}
+
+/// One look, within its time.
+async fn ask<T>(cloud: &dyn Cloud, doing: &str, look: impl Future<Output = Answer<T>>) -> Outcome<T> {
+    let doing = || format!("{doing} ({})", cloud.place());
+    match timeout(TIME, look).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(fault)) => Err(told(fault, doing())),
+        Err(_) => Err(Failure::new(
+            "MIG3211",
+            doing(),
+            format!("no answer within {} s", TIME.as_secs()),
+            "Look whether this machine reaches the endpoint (a proxy, a VPC endpoint), then run the command again.",
+        )
+        .retryable()),
+    }
+}
+
+/// A refusal of the API as a failure.
+fn told(fault: CloudFault, doing: String) -> Failure {
+    let request = fault.request_id.map(|id| format!(", request {id}")).unwrap_or_default();
+    let code = if fault.code.is_empty() { String::new() } else { format!("{}: ", fault.code) };
+    let cause = format!("{code}{}{request}", fault.message);
+    const DENIED: [&str; 5] = [
+        "UnauthorizedOperation",
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "Client.UnauthorizedOperation",
+    ];
+    const STRANGER: [&str; 6] = [
+        "AuthFailure",
+        "InvalidClientTokenId",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "SignatureDoesNotMatch",
+        "RequestExpired",
+    ];
+    if DENIED.contains(&fault.code.as_str()) {
+        let hint = "`mig explain iam-policy`, in the spec's folder, prints the least policy that this spec needs.";
+        return Failure::new("MIG3210", doing, cause, hint);
+    }
+    if STRANGER.contains(&fault.code.as_str()) {
+        let hint =
+            "Renew the credentials (aws sso login, a new session), and look that the clock of this machine is right.";
+        return Failure::new("MIG3212", doing, cause, hint);
+    }
+    let hint = match fault.code.is_empty() {
+        true => "Look that credentials are set (environment, profile, SSO) and that this machine reaches the endpoint.",
+        false => "Look at the account in the console, then run the command again.",
+    };
+    Failure::new("MIG3211", doing, cause, hint)
+}
+
+async fn cluster(cloud: &dyn Cloud, aurora: &Aurora) -> ClusterFacts {
+    let id = aurora.cluster_identifier.as_str();
+    let found = ask(cloud, &format!("look up the cluster {id}"), cloud.cluster(id)).await;
+    let mut facts = ClusterFacts::default();
+    match found {
+        Ok(found) => facts.cluster = found,
+        Err(fault) => facts.fault = Some(fault),
+    }
+    if facts.cluster.is_some() {
+        match ask(cloud, &format!("ask CloudWatch for the bytes of {id}"), cloud.volume_bytes_used(id)).await {
+            Ok(bytes) => facts.volume_bytes = bytes,
+            Err(fault) => facts.volume_fault = Some(fault),
+        }
+    }
+    facts
+}
+
+async fn network(cloud: &dyn Cloud, vpc: &str, groups: &[String]) -> NetworkFacts {
+    let doing = |what: &str| format!("look at {what} of {vpc}");
+    let looks = ["the settings", "the subnets", "the security groups", "the route tables"].map(doing);
+    let (found, subnets, groups, tables) = futures::join!(
+        ask(cloud, &looks[0], cloud.vpc(vpc)),
+        ask(cloud, &looks[1], cloud.subnets(vpc)),
+        ask(cloud, &looks[2], cloud.security_groups(groups)),
+        ask(cloud, &looks[3], cloud.route_tables(vpc)),
+    );
+    let mut faults = Vec::new();
+    let mut facts = NetworkFacts {
+        vpc: or_fault(found, &mut faults),
+        subnets: or_fault(subnets, &mut faults),
+        route_tables: or_fault(tables, &mut faults),
+        groups: or_fault(groups, &mut faults),
+        faults: Vec::new(),
+    };
+    // Answers come in any order, and a plan's body is the same for the same world.
+    facts.subnets.sort_by(|a, b| a.id.cmp(&b.id));
+    facts.route_tables.sort_by(|a, b| a.id.cmp(&b.id));
+    facts.groups.sort_by(|a, b| a.id.cmp(&b.id));
+    facts.faults = faults;
+    facts
+}
+
+fn or_fault<T: Default>(answer: Outcome<T>, faults: &mut Vec<Failure>) -> T {
+    answer.unwrap_or_else(|fault| {
+        faults.push(fault);
+        T::default()
+    })
+}
+
+async fn runner(cloud: &dyn Cloud, name: &str, ec2: &Ec2, state: Option<&State>) -> RunnerFacts {
+    let recorded = |part: &str, output: &str| {
+        let record = state?.steps.get(&part_of_runner(name, part))?;
+        record.outputs.get(output)?.as_str().map(str::to_owned)
+    };
+    let key = ec2.key_pair.clone().or_else(|| recorded("key_pair", "name"));
+    let group = ec2.security_group.clone().or_else(|| recorded("security_group", "group_id"));
+    let (instance, volume) = (recorded("instance", "instance_id"), recorded("volume", "volume_id"));
+    let mut faults = Vec::new();
+    let images = async { ask(cloud, "look for the runner's image", cloud.images(&ec2.ami_owner, &ec2.ami_name)).await };
+    let key_pair = async {
+        let Some(key) = &key else { return Ok(Seen::Unasked) };
+        ask(cloud, &format!("look for the key pair {key}"), cloud.key_pair(key)).await.map(Seen::of)
+    };
+    let group = async {
+        let Some(group) = &group else { return Ok(Seen::Unasked) };
+        let ids = std::slice::from_ref(group);
+        let found = ask(cloud, &format!("look for the security group {group}"), cloud.security_groups(ids)).await;
+        found.map(|found| Seen::of(found.into_iter().next()))
+    };
+    let instance = async {
+        let Some(id) = &instance else { return Ok(Seen::Unasked) };
+        ask(cloud, &format!("look for the instance {id}"), cloud.instance(id)).await.map(Seen::of)
+    };
+    let volume = async {
+        let Some(id) = &volume else { return Ok(Seen::Unasked) };
+        ask(cloud, &format!("look for the volume {id}"), cloud.volume(id)).await.map(Seen::of)
+    };
+    let (images, key_pair, group, instance, volume) = futures::join!(images, key_pair, group, instance, volume);
+    let mut images = or_fault(images, &mut faults);
+    images.sort_by(|a, b| a.id.cmp(&b.id));
+    RunnerFacts {
+        images,
+        key_pair: or_fault(key_pair, &mut faults),
+        group: or_fault(group, &mut faults),
+        instance: or_fault(instance, &mut faults),
+        volume: or_fault(volume, &mut faults),
+        faults,
+    }
+}
+
+async fn peerings(cloud: &dyn Cloud, spec: &Spec) -> BTreeMap<String, PeeringFacts> {
+    if spec.peerings.is_empty() {
+        return BTreeMap::new();
+    }
+    let found = ask(cloud, "look at the peering connections", cloud.peerings()).await;
+    let facts = match found {
+        Ok(mut connections) => {
+            connections.sort_by(|a, b| a.id.cmp(&b.id));
+            PeeringFacts { fault: None, connections }
+        }
+        Err(fault) => PeeringFacts { fault: Some(fault), connections: Vec::new() },
+    };
+    spec.peerings.keys().map(|address| (address.clone(), facts.clone())).collect()
+}
