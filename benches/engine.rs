@@ -100,6 +100,7 @@ fn durable(runtime: &tokio::runtime::Runtime, graph: &Arc<Graph>) -> Duration {
         clock: Arc::new(SystemClock::new()),
         steps: Arc::new(Nothing),
         limits: Limits::of(10),
+        tap: None,
         events: EventSink::none(),
         signals,
     }));

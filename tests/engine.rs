@@ -164,6 +164,7 @@ impl Going {
     async fn from(self, store: Arc<dyn Store>, state: State) -> RunEnd {
         let base = State::new("lineage".into()).digest();
         let all = Run {
+            tap: None,
             graph: Arc::new(self.graph),
             state,
             open_run: OpenRun::new(Digest::of_bytes(b"plan"), base),

@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::args::{Apply, Global, Locking};
+use super::remote::{self, Handover};
 use super::session::{Session, addresses, duration, print, read_plan};
 use super::signals;
 use crate::drive::lock::{self, Locked};
@@ -20,6 +21,7 @@ use crate::formats::facts::World;
 use crate::formats::plan::{Action, Body, Mode, PlanFile};
 use crate::formats::plan_seal;
 use crate::formats::state::{OpenRun, State};
+use crate::hosts::file;
 use crate::screen;
 use crate::screen::progress::{Moment, Reporter};
 use crate::screen::style::Style;
@@ -28,6 +30,7 @@ use crate::seams::sql::Server;
 use crate::seams::store::Holder;
 use crate::steps::Steps;
 use crate::steps::context::{Context, Parts};
+use crate::steps::remote::Everywhere;
 use crate::steps::report::certificate_path;
 use crate::think::plan::diff::ASKED;
 use crate::think::ready::Limits;
@@ -39,7 +42,16 @@ const AGAIN: &str = "Plan again and review the new plan. Nothing was touched.";
 
 pub async fn run(global: &Global, args: &Apply, style: Style) -> Outcome<ExitKind> {
     let file = args.plan.as_deref().map(read_plan).transpose()?;
-    let session = Session::open(global, &args.variables)?;
+    if args.r#continue && (args.plan.is_some() || !args.auto_approve) {
+        return Err(Failure::new(
+            "MIG1002",
+            "read the arguments",
+            "-continue goes on without a second review: it needs -auto-approve and no plan file",
+            "Leave it out, and review the plan that shows the tables.",
+        ));
+    }
+    let mut session = Session::open(global, &args.variables)?;
+    session.accept_host_keys(args.hosts.accept_host_key);
     go(session, args, file, style).await
 }
 
@@ -50,7 +62,7 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
     }
     let command = if session.import.is_some() { "mig import-dump" } else { "mig apply" };
     let _lock = take_lock(&session, &args.locking, command).await?;
-    let state = recovery::look(&*session.store)?.state;
+    let mut state = recovery::look(&*session.store)?.state;
     let mode = file.as_ref().map_or(Mode::Apply, |plan| plan.body.mode);
     let servers = session.servers()?;
     let replace = match &file {
@@ -61,7 +73,18 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
         check_file(&session, plan, state.as_ref())?;
     }
     let world = match mode {
-        Mode::Apply => session.observe(&servers, state.as_ref(), &replace).await,
+        Mode::Apply => {
+            let seen = remote::observe(&session, &servers, state, &replace, true).await?;
+            state = match seen.state {
+                // What workers did while nobody listened is on record before anything is planned over it.
+                Some(ahead) if seen.ahead => Some(recovery::absorb(&*session.store, ahead)?),
+                state => state,
+            };
+            for (migration, bytes) in &seen.certificates {
+                keep_certificate(&session.state_path, migration, bytes, args.json, style)?;
+            }
+            seen.world
+        }
         Mode::Destroy => World::default(),
     };
     let plan = match file {
@@ -86,6 +109,7 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
         }
         return Ok(ExitKind::Success);
     }
+    let pending = plan.body.pending.clone();
     let order = Order {
         plan,
         state,
@@ -94,8 +118,68 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
         parallelism: args.parallelism,
         json: args.json,
         show_keys: args.show_keys,
+        stop_worker: args.stop_worker,
     };
-    execute(session, order, style).await
+    let again = args.r#continue.then(|| session.with_spec(session.spec.clone()));
+    let exit = execute(session, order, style).await?;
+    if pending.is_empty() || exit != ExitKind::Success {
+        return Ok(exit);
+    }
+    match again {
+        // One step nearer: what was pending is known now, or the runner is not ready after all.
+        Some(session) => Box::pin(second(session, args, style)).await,
+        None => {
+            if !args.json {
+                let list: Vec<String> = pending.iter().map(|p| p.addr.to_string()).collect();
+                eprintln!(
+                    "\nStopped for review: {} can be seen now. Run `mig plan` (and review it), then `mig apply`.",
+                    list.join(", ")
+                );
+            }
+            Ok(ExitKind::Changes)
+        }
+    }
+}
+
+/// A certificate that a worker wrote while nobody listened.
+fn keep_certificate(state: &Path, migration: &str, bytes: &[u8], json: bool, style: Style) -> Outcome<()> {
+    let path = certificate_path(state, migration);
+    file::replace(&path, bytes).map_err(|error| {
+        let hint = "Look at the folder, then run `mig apply` again.";
+        Failure::new("MIG1004", format!("write {}", path.display()), error.to_string(), hint)
+    })?;
+    if let (false, Ok(certificate)) = (json, serde_json::from_slice::<Certificate>(bytes)) {
+        print(&format!("{}\n", screen::certificate::text(&certificate, style)));
+    }
+    Ok(())
+}
+
+/// `-continue`: plans what is known now and applies it, under the same lock.
+async fn second(session: Session, args: &Apply, style: Style) -> Outcome<ExitKind> {
+    let state = recovery::look(&*session.store)?.state;
+    let servers = session.servers()?;
+    let seen = remote::observe(&session, &servers, state, &BTreeSet::new(), true).await?;
+    let plan = session.plan(seen.state.as_ref(), &seen.world, Mode::Apply, &BTreeSet::new(), false, &args.target)?;
+    if !args.json {
+        print(&screen::plan::text(&plan, style));
+    }
+    let what = Approval { asked: true, confirm: args.confirm.as_deref() };
+    if !approved(&session, &plan, seen.state.as_ref(), &what)? {
+        return Ok(ExitKind::Success);
+    }
+    let pending = !plan.body.pending.is_empty();
+    let order = Order {
+        plan,
+        state: seen.state,
+        world: seen.world,
+        servers,
+        parallelism: args.parallelism,
+        json: args.json,
+        show_keys: args.show_keys,
+        stop_worker: args.stop_worker,
+    };
+    let exit = execute(session, order, style).await?;
+    Ok(if pending && exit == ExitKind::Success { ExitKind::Changes } else { exit })
 }
 
 /// Without a terminal or with -input=false there is nobody to ask: an error at once, never a wait.
@@ -334,15 +418,33 @@ pub struct Order {
     pub parallelism: usize,
     pub json: bool,
     pub show_keys: bool,
+    /// A stop of the run stops workers on runners, too.
+    pub stop_worker: bool,
 }
 
 /// Runs the plan's graph and shows how it goes.
 pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<ExitKind> {
-    let Order { plan, state, world, servers, parallelism, json, show_keys } = order;
+    let Order { plan, state, world, servers, parallelism, json, show_keys, stop_worker } = order;
     let state = state.unwrap_or_else(|| State::new(format!("{:032x}", rand::random::<u128>())));
     let open_run = OpenRun::new(plan.digest.clone(), plan.body.state_digest.clone());
     let graph = Arc::new(plan.body.graph.clone());
-    let Session { dir, spec, state_path, store, clock, .. } = session;
+    let Session { dir, spec, texts, state_path, store, clock, shells, .. } = session;
+    let remotes = remote::remotes(&Handover {
+        spec: &spec,
+        texts: &texts,
+        dir: &dir,
+        state_path: &state_path,
+        state: &state,
+        world: &world,
+        plan: &plan,
+        graph: &graph,
+        shells: shells.clone(),
+        clock: clock.clone(),
+        parallelism,
+        show_keys,
+        stop_worker,
+    })?;
+    let away = !remotes.is_empty();
     let parts = Parts {
         spec,
         dir,
@@ -353,6 +455,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         world,
         servers,
         show_keys,
+        shells,
     };
     let context = Arc::new(Context::new(parts, &graph));
     let (tell, told) = mpsc::unbounded_channel();
@@ -366,14 +469,18 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         open_run,
         store,
         clock,
-        steps: Arc::new(Steps(context)),
+        steps: Arc::new(Everywhere { here: Steps(context), remotes }),
         limits: Limits::of(parallelism.max(1)),
+        tap: None,
         events: EventSink::new(tell),
         signals,
     };
     let end = drive(run).await;
     let _ = shown.await;
     tell_end(&end, &plan, &state_path, json, style);
+    if away && end.exit == ExitKind::Interrupted && !stop_worker && !json {
+        eprintln!("The worker on the runner goes on. `mig apply` reattaches; with -stop-worker, Ctrl-C stops it, too.");
+    }
     Ok(end.exit)
 }
 

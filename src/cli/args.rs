@@ -48,6 +48,13 @@ pub enum Command {
     State(State),
     /// Print the certificate of a migration.
     Report(Report),
+    /// Show what the worker on a runner writes.
+    Logs(Logs),
+    /// Open a shell on a runner, as mig would connect to it.
+    Ssh(SshTo),
+    /// The program's other end, on a runner.
+    #[command(hide = true)]
+    Worker(Worker),
     /// Tell more about a code, for example MIG1203.
     Explain(Explain),
     /// Print the version.
@@ -149,6 +156,63 @@ pub struct Apply {
     /// Name the keys of rows that differ.
     #[arg(long, env = "MIG_SHOW_KEYS")]
     pub show_keys: bool,
+    /// Where the tables are known only after a runner is ready: go on at once, without a second review.
+    #[arg(long)]
+    pub r#continue: bool,
+    /// Ctrl-C also stops the worker on a runner. Without this it goes on, and the next apply reattaches.
+    #[arg(long)]
+    pub stop_worker: bool,
+    #[command(flatten)]
+    pub hosts: Hosts,
+}
+
+/// What is done about hosts that are not known.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Hosts {
+    /// Accept a runner's host key that is not known yet, and write it down beside the state.
+    #[arg(long)]
+    pub accept_host_key: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Logs {
+    /// The migration; needed where there are several.
+    #[arg(value_name = "MIGRATION")]
+    pub migration: Option<String>,
+    #[command(flatten)]
+    pub variables: Variables,
+    /// Stay, and show what is written from now on.
+    #[arg(long, env = "MIG_FOLLOW")]
+    pub follow: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct SshTo {
+    /// The runner's name; needed where there are several.
+    #[arg(value_name = "RUNNER")]
+    pub runner: Option<String>,
+    #[command(flatten)]
+    pub variables: Variables,
+    #[command(flatten)]
+    pub hosts: Hosts,
+}
+
+#[derive(Args, Debug)]
+pub struct Worker {
+    #[command(subcommand)]
+    pub command: WorkerCommand,
+}
+
+#[derive(Subcommand, Debug)]
+pub enum WorkerCommand {
+    /// Answers one question from standard input.
+    Ask,
+    /// Tells how the worker of a folder stands.
+    Status { dir: PathBuf },
+    /// Ties standard input and output to the worker of a folder; starts it where there is none.
+    Attach { dir: PathBuf },
+    /// Is the worker of a folder.
+    Run { dir: PathBuf },
 }
 
 #[derive(Args, Debug)]

@@ -37,6 +37,7 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
         parallelism: args.parallelism,
         json: args.json,
         show_keys: false,
+        stop_worker: false,
     };
     execute(session, order, style).await
 }

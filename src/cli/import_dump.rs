@@ -25,6 +25,9 @@ pub async fn run(global: &Global, args: &ImportDump, style: Style) -> Outcome<Ex
         parallelism: args.parallelism,
         input: args.input,
         show_keys: args.show_keys,
+        r#continue: false,
+        stop_worker: false,
+        hosts: Default::default(),
     };
     apply::go(session, &apply, None, style).await
 }

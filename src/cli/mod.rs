@@ -6,13 +6,17 @@ mod args;
 mod destroy;
 mod explain;
 mod import_dump;
+mod logs;
 mod plan;
+mod remote;
 mod report;
 mod session;
 mod show;
 mod signals;
+mod ssh;
 mod validate;
 mod verify;
+mod worker;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -64,6 +68,9 @@ async fn dispatch(cli: Cli) -> ExitKind {
         Command::Graph(a) => show::graph(&cli.global, a).await,
         Command::State(a) => show::state(&cli.global, a, style),
         Command::Report(a) => report::run(&cli.global, a, style),
+        Command::Logs(a) => logs::run(&cli.global, a).await,
+        Command::Ssh(a) => ssh::run(&cli.global, a).await,
+        Command::Worker(a) => worker::run(a).await,
         Command::Explain(a) => explain::run(&cli.global, a),
         Command::Version => {
             println!("mig {}", env!("CARGO_PKG_VERSION"));

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::args::{Global, Plan};
+use super::remote;
 use super::session::{Session, addresses, print};
 use crate::formats::plan::{Mode, PlanFile};
 use crate::hosts::file;
@@ -51,14 +52,14 @@ pub async fn make(
         return session.plan(state.as_ref(), &world, Mode::Destroy, replace, drop_target_data, &[]);
     }
     let servers = session.servers()?;
-    let world = session.observe(&servers, state.as_ref(), replace).await;
-    session.plan(state.as_ref(), &world, Mode::Apply, replace, false, targets)
+    let seen = remote::observe(session, &servers, state, replace, false).await?;
+    session.plan(seen.state.as_ref(), &seen.world, Mode::Apply, replace, false, targets)
 }
 
 fn exit(plan: &PlanFile, detailed: bool) -> ExitKind {
     if plan.body.blocked {
         ExitKind::Gate
-    } else if detailed && !plan.body.changes.is_empty() {
+    } else if detailed && !(plan.body.changes.is_empty() && plan.body.pending.is_empty()) {
         ExitKind::Changes
     } else {
         ExitKind::Success

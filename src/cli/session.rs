@@ -1,5 +1,6 @@
 //! What most commands begin with: the spec, its servers, the state, the world. Reads; changes nothing.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -14,11 +15,14 @@ use crate::formats::plan_seal;
 use crate::formats::spec::model::{Migration, Server, Spec};
 use crate::formats::spec::{self, Inputs, SourceFile};
 use crate::formats::state::{State, StepRecord};
+use crate::formats::worker::SpecTexts;
 use crate::hosts::clock::SystemClock;
 use crate::hosts::dump::NoServer;
 use crate::hosts::file::FileStore;
 use crate::hosts::mysql;
+use crate::hosts::ssh::Ssh;
 use crate::seams::clock::Clock;
+use crate::seams::shell::Shells;
 use crate::seams::sql;
 use crate::seams::store::Store;
 use crate::steps::context::dump_dir;
@@ -39,10 +43,13 @@ use super::args::{Global, Variables};
 pub struct Session {
     pub dir: PathBuf,
     pub spec: Spec,
+    /// What the spec was read from.
+    pub texts: SpecTexts,
     pub warnings: Vec<Diagnostic>,
     pub state_path: PathBuf,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
+    pub shells: Arc<dyn Shells>,
     /// `mig import-dump`: the migration, and the dump that is taken in.
     pub import: Option<(String, DumpFolder)>,
 }
@@ -52,6 +59,11 @@ pub struct Session {
 /// # Errors
 /// A folder or file that cannot be read; no spec in it.
 pub fn read_spec(global: &Global, variables: &Variables) -> Outcome<(Option<Spec>, Vec<Diagnostic>)> {
+    read_texts(global, variables).map(|(spec, found, _)| (spec, found))
+}
+
+/// The same, with everything that was read for it.
+fn read_texts(global: &Global, variables: &Variables) -> Outcome<(Option<Spec>, Vec<Diagnostic>, SpecTexts)> {
     let dir = &global.chdir;
     let unreadable = |path: &Path, error: &std::io::Error| {
         Failure::new(
@@ -96,16 +108,48 @@ pub fn read_spec(global: &Global, variables: &Variables) -> Outcome<(Option<Spec
     for path in &variables.var_files {
         var_files.push(SourceFile { name: path.display().to_string(), text: read(path)? });
     }
-    let read_file = |name: &str| std::fs::read(dir.join(name)).map_err(|error| error.to_string());
-    let env = |name: &str| std::env::var(name).ok();
-    Ok(spec::load(&Inputs { files, vars, var_files, env: &env, read_file: &read_file }))
+    let texts = RefCell::new(SpecTexts {
+        files: files.clone(),
+        vars: vars.clone(),
+        var_files: var_files.clone(),
+        ..SpecTexts::default()
+    });
+    let read_file = |name: &str| {
+        let content = std::fs::read(dir.join(name)).map_err(|error| error.to_string());
+        texts.borrow_mut().read.insert(name.to_owned(), content.clone());
+        content
+    };
+    let env = |name: &str| {
+        let value = std::env::var(name).ok()?;
+        texts.borrow_mut().env.insert(name.to_owned(), value.clone());
+        Some(value)
+    };
+    let (spec, found) = spec::load(&Inputs { files, vars, var_files, env: &env, read_file: &read_file });
+    Ok((spec, found, texts.into_inner()))
+}
+
+/// Reads a spec again from what was read for it.
+pub fn spec_of(texts: &SpecTexts) -> Option<Spec> {
+    let read_file = |name: &str| match texts.read.get(name) {
+        Some(content) => content.clone(),
+        None => Err("it was not read before".to_owned()),
+    };
+    let env = |name: &str| texts.env.get(name).cloned();
+    let inputs = Inputs {
+        files: texts.files.clone(),
+        vars: texts.vars.clone(),
+        var_files: texts.var_files.clone(),
+        env: &env,
+        read_file: &read_file,
+    };
+    spec::load(&inputs).0
 }
 
 impl Session {
     /// # Errors
     /// A spec with faults: all of them in the failure's diagnostics.
     pub fn open(global: &Global, variables: &Variables) -> Outcome<Self> {
-        let (spec, found) = read_spec(global, variables)?;
+        let (spec, found, texts) = read_texts(global, variables)?;
         let Some(spec) = spec else {
             let faults = found.iter().filter(|d| d.severity == Severity::Error).count();
             return Err(Failure::new(
@@ -119,7 +163,33 @@ impl Session {
         let dir = global.chdir.clone();
         let state_path = dir.join(&spec.state_path);
         let store: Arc<dyn Store> = Arc::new(FileStore::new(&state_path));
-        Ok(Self { dir, spec, warnings: found, state_path, store, clock: Arc::new(SystemClock::new()), import: None })
+        let clock = Arc::new(SystemClock::new());
+        let shells: Arc<dyn Shells> = Arc::new(Ssh::new(&dir, &state_path, false));
+        Ok(Self { dir, spec, texts, warnings: found, state_path, store, clock, shells, import: None })
+    }
+
+    /// `-accept-host-key`.
+    pub fn accept_host_keys(&mut self, accept: bool) {
+        self.shells = Arc::new(Ssh::new(&self.dir, &self.state_path, accept));
+    }
+
+    /// The same over other blocks.
+    pub fn with_spec(&self, spec: Spec) -> Self {
+        Self { spec, texts: self.texts.clone(), import: self.import.clone(), ..self.shallow() }
+    }
+
+    fn shallow(&self) -> Self {
+        Self {
+            dir: self.dir.clone(),
+            spec: Spec::default(),
+            texts: SpecTexts::default(),
+            warnings: Vec::new(),
+            state_path: self.state_path.clone(),
+            store: self.store.clone(),
+            clock: self.clock.clone(),
+            shells: self.shells.clone(),
+            import: None,
+        }
     }
 
     /// The state with the journal of a broken-off run played over it; `None` before the first apply.

@@ -4,10 +4,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use clap::Parser;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::apply::{now_of, show};
-use super::args::{Global, Verify};
+use super::args::{Cli, Command, Global, Verify};
+use super::remote::{self, Away};
 use super::session::{Session, addresses, print};
 use super::signals;
 use crate::drive::run::{EventSink, Run, run as drive};
@@ -15,11 +18,13 @@ use crate::formats::certificate::Judgement;
 use crate::formats::spec::model::Migration;
 use crate::formats::state::{OpenRun, State};
 use crate::formats::verification::Verification;
+use crate::formats::worker::Ask;
 use crate::hosts::memory::MemoryStore;
 use crate::screen;
 use crate::screen::progress::Reporter;
 use crate::screen::style::Style;
 use crate::steps::context::{Context, Parts};
+use crate::steps::remote::install::{Program, ask, install};
 use crate::steps::verification::{Verifying, graph};
 use crate::think::plan::desired::{source_addr, target_addr};
 use crate::think::ready::Limits;
@@ -29,8 +34,80 @@ use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &Verify, style: Style) -> Outcome<ExitKind> {
     let session = Session::open(global, &args.variables)?;
-    let wanted = addresses("-target", &args.target)?;
     let names = migrations(&session, &args.migration)?;
+    let state = session.state()?;
+    let away: Vec<Away> =
+        remote::away(&session.spec, state.as_ref()).into_iter().filter(|one| names.contains(&one.migration)).collect();
+    let mut all = Found::default();
+    for one in &away {
+        let Found { found, exit, .. } = ask_there(&session, one, args).await?;
+        all.found.extend(found);
+        all.exit = all.exit.worst(exit);
+    }
+    let here: BTreeSet<String> = names.into_iter().filter(|n| !away.iter().any(|one| one.migration == *n)).collect();
+    if !here.is_empty() {
+        let Found { found, exit, stopped } = look(session, args, &here, style).await?;
+        if stopped {
+            return Ok(exit);
+        }
+        all.found.extend(found);
+        all.exit = all.exit.worst(exit);
+    }
+    if args.json {
+        print(&format!("{}\n", serde_json::to_string_pretty(&all.found).unwrap_or_default()));
+    } else {
+        for one in &all.found {
+            print(&screen::verification::text(one, style));
+        }
+    }
+    Ok(all.found.iter().map(exit).fold(all.exit, ExitKind::worst))
+}
+
+/// What verifications came to.
+#[derive(Default, Serialize, Deserialize)]
+pub struct Found {
+    found: Vec<Verification>,
+    exit: ExitKind,
+    /// It was stopped before it had an end.
+    stopped: bool,
+}
+
+/// On a runner: the same for the one migration that is there.
+pub async fn elsewhere(session: Session, arguments: Vec<String>) -> Outcome<Found> {
+    let cli = Cli::try_parse_from(["mig".to_owned(), "verify".to_owned()].into_iter().chain(arguments));
+    let Ok(Cli { command: Command::Verify(args), .. }) = cli else {
+        let hint = "Use one version of mig at both ends.";
+        return Err(Failure::new("MIG3111", "read what to verify", "the arguments are not known here", hint));
+    };
+    let names = session.spec.migrations.keys().cloned().collect();
+    look(session, &args, &names, Style::plain()).await
+}
+
+/// Asks the runner of a migration.
+async fn ask_there(session: &Session, away: &Away, args: &Verify) -> Outcome<Found> {
+    let Some(endpoint) = &away.endpoint else {
+        let hint = "`mig apply` makes it ready.";
+        return Err(Failure::new("MIG1018", "verify", format!("{} is not ready yet", away.ready), hint));
+    };
+    let mut arguments: Vec<String> = args.target.iter().map(|target| format!("--target={target}")).collect();
+    arguments.extend(args.show_keys.then(|| "--show-keys".to_owned()));
+    arguments.push(format!("--parallelism={}", args.parallelism));
+    let question = Ask::Verify {
+        spec: remote::texts(&session.spec, &session.texts, &session.dir, &away.migration)?,
+        migration: away.migration.clone(),
+        workdir: away.workdir.clone(),
+        arguments,
+    };
+    let program = Program::this()?;
+    let shell = session.shells.connect(endpoint).await?;
+    install(shell.as_ref(), endpoint, &program).await?;
+    eprintln!("migration.{} is verified on {endpoint} …", away.migration);
+    ask(shell.as_ref(), endpoint, &program, &question).await
+}
+
+/// Verifies migrations from this machine.
+async fn look(session: Session, args: &Verify, names: &BTreeSet<String>, style: Style) -> Outcome<Found> {
+    let wanted = addresses("-target", &args.target)?;
     let servers = session.servers()?;
     // No state is read: what a run recorded is no evidence of how things are now.
     let world = session.observe(&servers, None, &BTreeSet::new()).await;
@@ -69,6 +146,7 @@ pub async fn run(global: &Global, args: &Verify, style: Style) -> Outcome<ExitKi
             world,
             servers,
             show_keys: args.show_keys,
+            shells: session.shells,
         },
         &graph,
     ));
@@ -86,6 +164,7 @@ pub async fn run(global: &Global, args: &Verify, style: Style) -> Outcome<ExitKi
         clock: clock.clone(),
         steps: steps.clone(),
         limits: Limits::of(args.parallelism.max(1)),
+        tap: None,
         events: EventSink::new(tell),
         signals,
     })
@@ -98,21 +177,14 @@ pub async fn run(global: &Global, args: &Verify, style: Style) -> Outcome<ExitKi
     }
     if end.exit == ExitKind::Interrupted {
         eprintln!("The verification was stopped: nothing is proven. It begins anew; -target=ADDR does one table.");
-        return Ok(end.exit);
+        return Ok(Found { exit: end.exit, stopped: true, ..Found::default() });
     }
     let seconds = clock.millis().saturating_sub(began) as f64 / 1_000.0;
     let mut found = Vec::new();
     for migration in &migrations {
         found.push(steps.verification(migration, seconds).await?);
     }
-    if args.json {
-        print(&format!("{}\n", serde_json::to_string_pretty(&found).unwrap_or_default()));
-    } else {
-        for one in &found {
-            print(&screen::verification::text(one, style));
-        }
-    }
-    Ok(found.iter().map(exit).fold(end.exit, ExitKind::worst))
+    Ok(Found { found, exit: end.exit, stopped: false })
 }
 
 /// A verification that only counts, as the spec asks, is no failure; its text says what it does not prove.

@@ -4,4 +4,5 @@
 pub mod lock;
 pub mod recovery;
 pub mod run;
+pub mod worker;
 mod writer;

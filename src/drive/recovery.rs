@@ -2,6 +2,7 @@
 //! Changes nothing.
 
 use crate::formats::journal::{Recovered, recover};
+use crate::formats::state::State;
 use crate::seams::store::Store;
 use crate::words::error::Outcome;
 
@@ -14,4 +15,15 @@ pub fn look(store: &dyn Store) -> Outcome<Recovered> {
     let journal = store.read_journal()?;
     let state = store.read_state()?;
     recover(state.as_deref(), journal.as_deref(), &store.place())
+}
+
+/// Makes a state that was put together from elsewhere the one on record: durable when it returns.
+///
+/// # Errors
+/// What the store cannot write.
+pub fn absorb(store: &dyn Store, mut state: State) -> Outcome<State> {
+    state.serial += 1;
+    store.replace_state(&state.write()?)?;
+    store.remove_journal()?;
+    Ok(state)
 }

@@ -12,7 +12,7 @@ use tokio::task::{AbortHandle, Id, JoinError, JoinSet};
 use super::recovery::look;
 use super::writer::{Told, Writer};
 use crate::formats::event::{Counts, Ended, Event as Shown};
-use crate::formats::journal::Leftover;
+use crate::formats::journal::{Leftover, Record};
 use crate::formats::plan::Graph;
 use crate::formats::state::{OpenRun, Progress, State};
 use crate::seams::clock::Clock;
@@ -35,6 +35,8 @@ pub struct Run {
     pub limits: Limits,
     pub events: EventSink,
     pub signals: watch::Receiver<Option<Interrupt>>,
+    /// Told every record once it is durable, in order.
+    pub tap: Option<mpsc::UnboundedSender<Vec<Record>>>,
 }
 
 /// Where a run tells what happens. What a step counts is summed up before it is sent, so a slow reader costs little.
@@ -138,7 +140,7 @@ enum Woken {
 
 impl Drive {
     async fn begin(run: Run) -> Outcome<Self> {
-        let Run { graph, state, open_run, store, clock, steps, limits, events, signals } = run;
+        let Run { graph, state, open_run, store, clock, steps, limits, events, signals, tap } = run;
         let found = {
             let store = Arc::clone(&store);
             tokio::task::spawn_blocking(move || look(store.as_ref())).await.map_err(|error| {
@@ -161,7 +163,7 @@ impl Drive {
         let machine = Machine::new(&graph, &state, Opening { base_serial, open_run }, limits)?;
         let shared = Arc::new(RwLock::new(state.clone()));
         let (tell, told) = mpsc::unbounded_channel();
-        let writer = Writer::spawn(store, Arc::clone(&shared), found.leftover, tell);
+        let writer = Writer::spawn(store, Arc::clone(&shared), found.leftover, tell, tap);
         let (to_drive, from_steps) = mpsc::unbounded_channel();
         let began = clock.millis();
         let at = clock.now();

@@ -38,11 +38,12 @@ impl Writer {
         state: Arc<RwLock<State>>,
         leftover: Leftover,
         told: UnboundedSender<Told>,
+        tap: Option<UnboundedSender<Vec<Record>>>,
     ) -> Self {
         let (jobs, inbox) = channel();
         // It ends when the drive drops its end: then there is nothing more to wait for.
         drop(tokio::task::spawn_blocking(move || {
-            let mut thread = Thread { store, state, leftover, seq: 0, broken: false };
+            let mut thread = Thread { store, state, leftover, seq: 0, broken: false, tap };
             thread.serve(&inbox, &told);
         }));
         Self { jobs }
@@ -65,6 +66,7 @@ struct Thread {
     leftover: Leftover,
     seq: u64,
     broken: bool,
+    tap: Option<UnboundedSender<Vec<Record>>>,
 }
 
 impl Thread {
@@ -85,6 +87,10 @@ impl Thread {
             if !records.is_empty() && !self.broken {
                 let written = self.write(&records);
                 self.broken = written.is_err();
+                if let Some(tap) = self.tap.as_ref().filter(|_| !self.broken) {
+                    // A listener that is gone misses nothing: what is durable can be looked at.
+                    let _ = tap.send(records);
+                }
                 // A drive that is gone does not want to know.
                 let _ = told.send(match written {
                     Ok(()) => Told::Persisted(last),

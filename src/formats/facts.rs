@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::cloud_facts::CloudFacts;
 use super::inputs::ImportInputs;
 use super::structure::Inventory;
-use crate::words::addr::TableName;
+use crate::words::addr::{StepAddr, TableName};
 use crate::words::diag::Diagnostic;
 use crate::words::error::Failure;
 
@@ -26,6 +26,9 @@ pub struct World {
     /// The one migration that is planned; the others' records are kept as they are. `None`: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<String>,
+    /// Migrations whose tables are not known before a step has run: their runner looks at them. By name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub pending: BTreeMap<String, StepAddr>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::structure::{Schema, Table, View};
+use super::worker::Endpoint;
 use crate::words::addr::TableName;
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,6 +20,9 @@ pub struct ServerInputs {
 #[serde(deny_unknown_fields)]
 pub struct RunnerInputs {
     pub workdir: String,
+    /// Where its shell answers, when it is another machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

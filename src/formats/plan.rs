@@ -55,6 +55,21 @@ pub struct Body {
     /// What `-target` named; empty: the plan is of the whole spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<String>,
+    /// What another plan will show, once a step of this one has run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pending: Vec<Pending>,
+}
+
+/// The tables of a migration whose servers are looked at from its runner, which is not there yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Pending {
+    /// `migration.shop.tables`.
+    pub addr: StepAddr,
+    /// The step after which they are known.
+    pub after: StepAddr,
+    /// The filter's rules.
+    pub tables: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

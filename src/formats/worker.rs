@@ -11,7 +11,7 @@ use super::facts::World;
 use super::journal::Record;
 use super::plan::Graph;
 use super::spec::SourceFile;
-use super::state::{State, StepRecord};
+use super::state::{OpenRun, State, Status, StepRecord};
 use crate::words::addr::StepAddr;
 use crate::words::digest::Digest;
 use crate::words::error::{ExitKind, Failure};
@@ -62,7 +62,9 @@ pub enum Ask {
     /// What is recorded there of a migration, and how its servers and files look from there. Changes nothing.
     Look { spec: SpecTexts, migration: String, workdir: String, state: Option<Box<State>>, replace: Vec<StepAddr> },
     /// `mig verify` of a migration, as if typed there.
-    Verify { spec: SpecTexts, workdir: String, arguments: Vec<String> },
+    Verify { spec: SpecTexts, migration: String, workdir: String, arguments: Vec<String> },
+    /// Removes what the runs of these migrations put into the work folder.
+    Clean { workdir: String, migrations: Vec<String> },
 }
 
 /// The answer to [`Ask::Look`].
@@ -70,6 +72,8 @@ pub enum Ask {
 pub struct Looked {
     pub standing: Standing,
     pub world: World,
+    /// The certificate that it wrote last.
+    pub certificate: Option<Vec<u8>>,
 }
 
 /// How a worker stands.
@@ -81,8 +85,42 @@ pub struct Standing {
     pub alive: bool,
     /// The state it works over; `None`: it never worked.
     pub lineage: Option<String>,
+    /// The run that it has not finished.
+    pub open_run: Option<OpenRun>,
     /// What is durable there.
     pub steps: BTreeMap<StepAddr, StepRecord>,
+}
+
+impl Standing {
+    /// Takes over into a state what the worker made durable and this side had not heard of yet. Only a run that was
+    /// broken off can leave such a thing. Whether there was any.
+    pub fn overlay(&self, state: &mut State) -> bool {
+        if self.lineage.as_deref() != Some(state.lineage.as_str()) {
+            return false;
+        }
+        let Some(run) = &mut state.open_run else { return false };
+        let same = self.open_run.as_ref().filter(|open| open.plan_digest == run.plan_digest);
+        let mut changed = false;
+        for (addr, there) in &self.steps {
+            let here = state.steps.get(addr);
+            let takes = match (here, same) {
+                (None, _) => true,
+                // It works on the very same run, so it is ahead.
+                (Some(here), Some(_)) => here != there,
+                (Some(here), None) => {
+                    here.status != Status::Complete && here.inputs_digest == there.inputs_digest && here != there
+                }
+            };
+            if takes {
+                changed = true;
+                state.steps.insert(addr.clone(), there.clone());
+            }
+            if same.is_some_and(|open| !open.again.contains(addr)) {
+                changed |= run.again.remove(addr);
+            }
+        }
+        changed
+    }
 }
 
 /// What a worker is to do: a part of the plan's graph, over what is recorded here of it.

@@ -5,3 +5,4 @@ pub mod dump;
 pub mod file;
 pub mod memory;
 pub mod mysql;
+pub mod ssh;

@@ -50,6 +50,7 @@ impl Counts {
 pub fn text(plan: &PlanFile, style: Style) -> String {
     let mut sections = vec![header(plan, style)];
     sections.extend(changes::sections(plan, style));
+    sections.extend(pending(plan, style));
     sections.extend(rewrites::section(plan, style));
     sections.extend(gates(plan, style));
     sections.extend(diagnostics_section(plan, style));
@@ -322,6 +323,22 @@ fn confirmation(plan: &PlanFile, style: Style) -> Option<String> {
             format!("{} {drops} rows that were verified: {command} needs -confirm=TARGET_HOST.", thousands(number));
         style.ink(Ink::Yellow, wrap("", &text, style.width).trim_end()) + "\n"
     })
+}
+
+/// Tables that another plan shows.
+fn pending(plan: &PlanFile, style: Style) -> Option<String> {
+    if plan.body.pending.is_empty() {
+        return None;
+    }
+    let mut text = String::new();
+    for one in &plan.body.pending {
+        text.push_str(&wrap("  ", &format!("? {} (known after {})", one.addr, one.after), style.width));
+        text.push_str(&wrap("      ", &format!("tables: {}", one.tables.join(", ")), style.width));
+    }
+    let why = "What these tables need is seen from their runner. Apply does what is above and stops there; the next plan \
+               shows the rest.";
+    text.push_str(&wrap("  ", why, style.width));
+    Some(text)
 }
 
 fn blocked(plan: &PlanFile, style: Style) -> Option<String> {

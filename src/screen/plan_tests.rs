@@ -41,6 +41,7 @@ pub(in crate::screen) fn empty() -> PlanFile {
             diagnostics: Vec::new(),
             blocked: false,
             targets: Vec::new(),
+            pending: Vec::new(),
         },
         estimates: Estimates::default(),
         digest,

@@ -15,6 +15,7 @@ use crate::formats::plan::{Graph, Node};
 use crate::formats::spec::model::{self, Migration, Spec, ZeroDates};
 use crate::formats::structure::TableEstimate;
 use crate::seams::clock::Clock;
+use crate::seams::shell::Shells;
 use crate::seams::sql::{Connection, Role, Server};
 use crate::think::plan::desired::{runner_addr, source_addr, target_addr, workdir};
 use crate::words::addr::{StepAddr, StepKind, TableName};
@@ -48,6 +49,8 @@ pub struct Context {
     servers: BTreeMap<StepAddr, Arc<dyn Server>>,
     /// `-show-keys`.
     pub show_keys: bool,
+    /// Lines to runners.
+    pub shells: Arc<dyn Shells>,
 }
 
 /// What [`Context::new`] is made from.
@@ -61,6 +64,7 @@ pub struct Parts {
     pub world: World,
     pub servers: BTreeMap<StepAddr, Arc<dyn Server>>,
     pub show_keys: bool,
+    pub shells: Arc<dyn Shells>,
 }
 
 /// The pools of one migration.
@@ -143,6 +147,7 @@ impl Context {
             migrations,
             servers: parts.servers,
             show_keys: parts.show_keys,
+            shells: parts.shells,
         }
     }
 

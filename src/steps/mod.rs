@@ -18,6 +18,7 @@ pub mod part_file;
 pub mod part_reader;
 pub mod proof;
 pub mod refusal;
+pub mod remote;
 pub mod report;
 pub mod room;
 pub mod runner;

@@ -1,29 +1,76 @@
-//! `runner.local.…`: the work folder on this machine. Destroy removes what the runs put there, and nothing else.
+//! `runner.local.…` and `runner.ssh.…`: the work folder on this machine or another, and mig over there. Destroy removes
+//! what the runs put there, and nothing else.
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::context::{Context, read_inputs};
+use super::remote::install::{Program, ask, install, quoted};
 use crate::formats::dumpfile::DumpFile;
 use crate::formats::inputs::RunnerInputs;
 use crate::formats::manifest;
 use crate::formats::plan::Node;
+use crate::formats::worker::{Ask, Endpoint};
 use crate::words::error::{Failure, Outcome};
 
 pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
     let inputs: RunnerInputs = read_inputs(node)?;
+    if let Some(endpoint) = &inputs.endpoint {
+        return prepare(context, endpoint).await;
+    }
     let path = context.dir.join(&inputs.workdir);
     std::fs::create_dir_all(&path).map_err(|error| fault("make the work folder", &path, &error))?;
     Ok(json!({ "workdir": inputs.workdir }))
 }
 
+/// Makes the work folder over there and installs mig.
+async fn prepare(context: &Context, endpoint: &Endpoint) -> Outcome<Value> {
+    let program = Program::this()?;
+    let shell = context.shells.connect(endpoint).await?;
+    let machine = install(shell.as_ref(), endpoint, &program).await?;
+    let folder = quoted(&endpoint.workdir);
+    let made = shell.run(&format!("mkdir -p {folder} && cd {folder} && pwd -P"), b"").await?;
+    if !made.ok() {
+        let hint = "Look at `workdir` and who may write there, then run `mig apply` again.";
+        return Err(Failure::new("MIG5110", format!("make the work folder on {endpoint}"), made.stderr, hint));
+    }
+    Ok(json!({ "workdir": made.text(), "endpoint": endpoint, "machine": machine }))
+}
+
+/// Removes what runs made over there: by the program that made it, then that program.
+async fn dismantle(context: &Context, endpoint: &Endpoint) -> Outcome<Value> {
+    let program = Program::this()?;
+    let shell = context.shells.connect(endpoint).await?;
+    install(shell.as_ref(), endpoint, &program).await?;
+    let migrations = context.spec.migrations.keys().cloned().collect();
+    let clean = Ask::Clean { workdir: endpoint.workdir.clone(), migrations };
+    let _: Value = ask(shell.as_ref(), endpoint, &program, &clean).await?;
+    let folder = quoted(&endpoint.workdir);
+    let script = format!("rm -f {folder}/bin/mig-*; rmdir {folder}/bin {folder} 2>/dev/null; test ! -e {folder}/bin");
+    let removed = shell.run(&script, b"").await?;
+    Ok(if removed.ok() { Value::Null } else { json!({ "left": format!("{}:{}", endpoint.host, endpoint.workdir) }) })
+}
+
 /// Removes the folders that migrations made in the work folder, then the folder itself where it is empty.
 pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
-    let recorded = node.inputs.get("from").and_then(|from| from.get("workdir")).and_then(Value::as_str);
+    let from = node.inputs.get("from");
+    if let Some(endpoint) = from.and_then(|from| from.get("endpoint")).filter(|e| !e.is_null()) {
+        let endpoint: Endpoint = serde_json::from_value(endpoint.clone()).map_err(|error| {
+            let hint = "The state was made by another version; use that one.";
+            Failure::new("MIG5102", "read where the runner is", error.to_string(), hint)
+        })?;
+        return dismantle(context, &endpoint).await;
+    }
+    let recorded = from.and_then(|from| from.get("workdir")).and_then(Value::as_str);
     let Some(workdir) = recorded else { return Ok(Value::Null) };
-    let root = context.dir.join(workdir);
-    for migration in context.spec.migrations.keys() {
+    clean(&context.dir.join(workdir), context.spec.migrations.keys().map(String::as_str));
+    Ok(Value::Null)
+}
+
+/// Removes what the runs of these migrations put into a work folder, and the folder when nothing else is in it.
+pub fn clean<'a>(root: &Path, migrations: impl Iterator<Item = &'a str>) {
+    for migration in migrations {
         let dump = root.join(migration).join("dump");
         // Rows are removed by the dump's own steps. Of what is left, files of the layout that hold no rows are ours
         // (schemas, views, metadata); anything else stays, and its folder with it.
@@ -37,12 +84,13 @@ pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
                 let _ = std::fs::remove_file(entry.path());
             }
         }
+        // Where a worker was: its journal, its state and its log.
+        let _ = std::fs::remove_dir_all(root.join(migration).join("worker"));
         for folder in [dump.join("manifest"), dump.clone(), root.join(migration)] {
             let _ = std::fs::remove_dir(&folder);
         }
     }
-    let _ = std::fs::remove_dir(&root);
-    Ok(Value::Null)
+    let _ = std::fs::remove_dir(root);
 }
 
 /// A failure of a file operation of a step.

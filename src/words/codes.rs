@@ -1,7 +1,8 @@
 //! The table of codes: every diagnostic and failure has one, with its exit code and what `mig explain` tells.
 //!
 //! Ranges: 10xx the program and its files, 11xx spec syntax, 12xx spec meaning, 20xx gates, 21xx compatibility rules,
-//! 30xx servers, 32xx the cloud, 40xx state, journal and lock, 41xx plan files, 50xx runs, 51xx steps, 60xx proof.
+//! 30xx servers, 31xx runners, 32xx the cloud, 40xx state, journal and lock, 41xx plan files, 50xx runs, 51xx steps,
+//! 60xx proof.
 
 use super::error::ExitKind;
 
@@ -19,6 +20,7 @@ mod account;
 mod gates;
 mod program;
 mod proof;
+mod runners;
 mod servers;
 mod spec;
 mod steps;
@@ -26,7 +28,7 @@ mod steps;
 /// All rows, in the order of their codes.
 pub fn all() -> impl Iterator<Item = &'static CodeRow> {
     let mut rows: Vec<&'static CodeRow> =
-        [program::ROWS, spec::ROWS, gates::ROWS, servers::ROWS, account::ROWS, steps::ROWS, proof::ROWS]
+        [program::ROWS, spec::ROWS, gates::ROWS, servers::ROWS, runners::ROWS, account::ROWS, steps::ROWS, proof::ROWS]
             .into_iter()
             .flatten()
             .collect();

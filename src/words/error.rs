@@ -9,9 +9,10 @@ use super::addr::StepAddr;
 use super::diag::Diagnostic;
 
 /// Why the program ends; its order of weight when several causes meet is [`ExitKind::weight`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExitKind {
+    #[default]
     Success,
     Error,
     Changes,

@@ -28,7 +28,7 @@ const TOPS: &[Top] = &[
     Top { name: "locals", labels: &[], kinds: &[], later: &[] },
     Top { name: "source", labels: &["KIND", "NAME"], kinds: &["aurora", "mysql"], later: &[] },
     Top { name: "target", labels: &["KIND", "NAME"], kinds: &["mysql", "tidb"], later: &[] },
-    Top { name: "runner", labels: &["KIND", "NAME"], kinds: &["local", "ec2"], later: &["ssh"] },
+    Top { name: "runner", labels: &["KIND", "NAME"], kinds: &["local", "ssh", "ec2"], later: &[] },
     Top { name: "migration", labels: &["NAME"], kinds: &[], later: &[] },
     Top { name: "provider", labels: &["KIND"], kinds: &["aws"], later: &[] },
     Top { name: "peering", labels: &["KIND"], kinds: &["tidb_cloud"], later: &[] },

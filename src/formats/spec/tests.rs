@@ -133,6 +133,14 @@ target "tidb" "near" {
   tls { mode = "disabled" }
 }
 runner "local" "here" { workdir = "/var/mig" }
+runner "ssh" "mover" {
+  host          = "10.0.0.7"
+  user          = "ec2-user"
+  port          = 2222
+  identity_file = "key"
+  host_key      = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIC0x8Pz5Y5pT7y0v1mM6T2m5YkqjN8q2y3c0e0mXqH1k"
+  workdir       = "/mnt/mig"
+}
 migration "first" {
   source = source.mysql.other
   target = target.tidb.near
@@ -186,6 +194,10 @@ migration "second" {
     assert_eq!((spec.targets["near"].ledger_schema.as_str(), spec.targets["near"].port), ("ledger", 4001));
     assert_eq!(spec.targets["near"].region.as_deref(), Some("us-west-2"));
     assert_eq!(spec.runners["here"].workdir, "/var/mig");
+    let mover = &spec.runners["mover"];
+    assert!(mover.is_remote() && !spec.runners["here"].is_remote());
+    let RunnerKind::Ssh(endpoint) = &mover.kind else { panic!("{mover:?}") };
+    assert_eq!((endpoint.to_string().as_str(), endpoint.workdir.as_str()), ("ec2-user@10.0.0.7:2222", "/mnt/mig"));
     let m = &spec.migrations["second"];
     assert_eq!(
         (m.runner.as_deref(), m.after.as_slice()),
@@ -315,7 +327,14 @@ fn blocks_of_the_wrong_shape_or_of_later_versions_are_told_apart_from_unknown_on
     for (text, code, at, words) in [
         ("provider \"gcp\" {\n}\n", "MIG1103", "1:10", "Known here: aws."),
         ("target \"mysqld\" \"a\" {\n}\n", "MIG1103", "1:8", "Did you mean `mysql`?"),
-        ("runner \"ssh\" \"a\" {\n}\n", "MIG1120", "1:1", "runner \"ssh\""),
+        ("runner \"ssh\" \"a\" {\n  user = \"u\"\n}\n", "MIG1107", "1:1", "`host` is missing"),
+        ("runner \"ssh\" \"a\" {\n  host = \"-oX\"\n  user = \"u\"\n}\n", "MIG1231", "2:10", "`host` cannot be"),
+        (
+            "runner \"ssh\" \"a\" {\n  host = \"h\"\n  user = \"u\"\n  host_key = \"ssh-rsa x\"\n}\n",
+            "MIG1231",
+            "4:14",
+            "no public host key",
+        ),
         ("peering \"tidbcloud\" {\n}\n", "MIG1103", "1:9", "Did you mean `tidb_cloud`?"),
         ("mig {\n  backend \"s3\" {\n  }\n}\n", "MIG1120", "2:11", "This version has: backend \"local\""),
         ("mig {\n  backend \"gcs\" {\n  }\n}\n", "MIG1103", "2:11", "unknown block"),

@@ -14,7 +14,7 @@ use crate::formats::inputs::{
     DatabaseInputs, DumpInputs, ForeignKeysInputs, GateInputs, LoadInputs, ReportInputs, RunnerInputs, ServerInputs,
     TableInputs, VerifyInputs, ViewInputs,
 };
-use crate::formats::plan::{Action, Edge, EdgeKind, Node, Rewrite};
+use crate::formats::plan::{Action, Edge, EdgeKind, Node, Pending, Rewrite};
 use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec, VerifyMode};
 use crate::formats::state::State;
 use crate::formats::structure::{Table, TableEstimate, View};
@@ -44,6 +44,8 @@ pub struct Desired {
     pub warn_if_pending: BTreeMap<StepAddr, Vec<Diagnostic>>,
     /// Blocks whose steps could not be worked out: their records are kept.
     pub kept_blocks: BTreeSet<String>,
+    /// Migrations whose tables are known after a step only.
+    pub pending: Vec<Pending>,
 }
 
 /// The address of a server block.
@@ -65,6 +67,28 @@ pub fn runner_addr(spec: &Spec, migration: &Migration) -> StepAddr {
     }
 }
 
+/// The step after which the runner of a migration can be worked on, when that is another machine.
+pub fn ready_addr(spec: &Spec, migration: &Migration) -> Option<StepAddr> {
+    migration.runner.as_ref().and_then(|name| spec.runners.get(name)).filter(|runner| runner.is_remote())?;
+    Some(runner_addr(spec, migration))
+}
+
+/// Servers that a runner's worker looks at and writes to, with the migration whose worker does it: the first one of
+/// several.
+pub fn delegated(spec: &Spec) -> BTreeMap<StepAddr, String> {
+    let mut servers = BTreeMap::new();
+    for migration in spec.migrations.values().filter(|m| ready_addr(spec, m).is_some()) {
+        // A cluster is looked up in the account, before there is a runner.
+        let source =
+            spec.sources.get(&migration.source).filter(|s| !s.is_dump() && s.aurora.is_none()).map(source_addr);
+        let target = spec.targets.get(&migration.target).map(target_addr);
+        for addr in source.into_iter().chain(target) {
+            servers.entry(addr).or_insert_with(|| migration.name.clone());
+        }
+    }
+    servers
+}
+
 /// The work folder of a migration's runner, relative to the spec's folder.
 pub fn workdir(spec: &Spec, migration: &Migration) -> String {
     let runner = migration.runner.as_ref().and_then(|name| spec.runners.get(name));
@@ -77,11 +101,17 @@ pub fn workdir(spec: &Spec, migration: &Migration) -> String {
 /// A filter that does not parse (the spec's loader has said so with its place before).
 pub fn desired(spec: &Spec, world: &World, state: Option<&State>, anew: &BTreeSet<StepAddr>) -> Outcome<Desired> {
     let mut wanted = Desired::default();
-    for server in spec.sources.values() {
-        wanted.server(StepKind::Source, source_addr(server), server);
-    }
-    for server in spec.targets.values() {
-        wanted.server(StepKind::Target, target_addr(server), server);
+    let delegated = delegated(spec);
+    let sources = spec.sources.values().map(|server| (StepKind::Source, source_addr(server), server));
+    let targets = spec.targets.values().map(|server| (StepKind::Target, target_addr(server), server));
+    for (kind, addr, server) in sources.chain(targets) {
+        let by = delegated.get(&addr);
+        if by.is_some_and(|migration| world.pending.contains_key(migration)) {
+            continue;
+        }
+        let ready = by.and_then(|name| ready_addr(spec, spec.migrations.get(name)?));
+        wanted.after(&addr, ready);
+        wanted.server(kind, addr, server);
     }
     aws::add(&mut wanted, spec, world, state, anew);
     let nothing = MigrationFacts::default();
@@ -94,8 +124,21 @@ pub fn desired(spec: &Spec, world: &World, state: Option<&State>, anew: &BTreeSe
         };
         let runner = runner_addr(spec, migration);
         if runners.insert(runner.clone()) && !wanted.standings.contains_key(&runner) {
-            let inputs = RunnerInputs { workdir: workdir(spec, migration) };
+            let endpoint = migration.runner.as_ref().and_then(|name| match &spec.runners.get(name)?.kind {
+                RunnerKind::Local | RunnerKind::Ec2(_) => None,
+                RunnerKind::Ssh(endpoint) => Some(endpoint.clone()),
+            });
+            let inputs = RunnerInputs { workdir: workdir(spec, migration), endpoint };
             wanted.node(runner.clone(), StepKind::Runner, &inputs, &inputs);
+        }
+        if let Some(after) = world.pending.get(&migration.name) {
+            wanted.unknown.insert(migration.name.clone());
+            wanted.pending.push(Pending {
+                addr: StepAddr::new(&["migration", &migration.name, "tables"]),
+                after: after.clone(),
+                tables: migration.tables.clone(),
+            });
+            continue;
         }
         if world.only.as_ref().is_some_and(|only| *only != migration.name) {
             wanted.unknown.insert(migration.name.clone());

@@ -56,6 +56,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
             observed.servers.insert(address.clone(), facts.identity.clone());
         }
     }
+    let mut pending = Vec::new();
     let (graph, changes, mut diagnostics, estimates) = match question.mode {
         Mode::Apply => {
             let mut wanted = desired::desired(spec, world, state, question.replace)?;
@@ -63,6 +64,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
                 (!question.targets.is_empty()).then(|| target::narrow(&mut wanted, question.targets)).transpose()?;
             observed.tables = wanted.fingerprints.clone();
             observed.verdicts = wanted.verdicts.clone();
+            pending = std::mem::take(&mut wanted.pending);
             let estimates = estimate::estimate(spec, world, &wanted);
             let mut settled = diff::settle(wanted, recorded, world, question.replace, named.is_some())?;
             settled.diagnostics.extend(named);
@@ -93,6 +95,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
         changes,
         diagnostics,
         targets: question.targets.to_vec(),
+        pending,
     };
     Ok((body, estimates))
 }

@@ -1,0 +1,256 @@
+//! What commands do about migrations whose runner is another machine: look from there, hand the work over.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::session::Session;
+use crate::formats::facts::{ServerFacts, World};
+use crate::formats::plan::{Graph, PlanFile};
+use crate::formats::spec::model::{Migration, RunnerKind, Spec};
+use crate::formats::state::State;
+use crate::formats::worker::{Ask, Endpoint, Looked, SpecTexts, Work, part_of};
+use crate::seams::clock::Clock;
+use crate::seams::shell::Shells;
+use crate::seams::sql;
+use crate::steps::remote::install::{Program, ask, install};
+use crate::steps::remote::{Delegation, Remote, endpoint, steps_of};
+use crate::steps::report::certificate_path;
+use crate::think::plan::desired::{delegated, ready_addr, source_addr, target_addr};
+use crate::words::addr::{StepAddr, StepKind};
+use crate::words::error::{Failure, Outcome};
+
+/// A migration that is carried out elsewhere.
+#[derive(Clone)]
+pub struct Away {
+    pub migration: String,
+    pub runner: RunnerKind,
+    /// The step after which its runner can be worked on.
+    pub ready: StepAddr,
+    /// `None`: the runner is not ready by what is recorded.
+    pub endpoint: Option<Endpoint>,
+    pub workdir: String,
+}
+
+/// The migrations of a spec that are carried out elsewhere.
+pub fn away(spec: &Spec, state: Option<&State>) -> Vec<Away> {
+    let of = |migration: &Migration| {
+        let ready = ready_addr(spec, migration)?;
+        let runner = spec.runners.get(migration.runner.as_ref()?)?;
+        let endpoint = endpoint(&runner.kind, state.and_then(|s| s.outputs(&ready)));
+        let workdir = endpoint.as_ref().map_or_else(|| runner.workdir.clone(), |e| e.workdir.clone());
+        Some(Away { migration: migration.name.clone(), runner: runner.kind.clone(), ready, endpoint, workdir })
+    };
+    spec.migrations.values().filter_map(of).collect()
+}
+
+/// The world as it is seen from here and from every runner.
+pub struct Seen {
+    pub world: World,
+    /// With what workers made durable and this side had not heard of.
+    pub state: Option<State>,
+    /// Whether there was any such thing.
+    pub ahead: bool,
+    /// Certificates of migrations that ended meanwhile, by name.
+    pub certificates: BTreeMap<String, Vec<u8>>,
+}
+
+impl Seen {
+    fn of(world: World, state: Option<State>) -> Self {
+        Self { world, state, ahead: false, certificates: BTreeMap::new() }
+    }
+}
+
+/// Looks at everything, each migration from where it runs.
+///
+/// # Errors
+/// A dump that lies here for a migration that runs elsewhere.
+pub async fn observe(
+    session: &Session,
+    servers: &BTreeMap<StepAddr, Arc<dyn sql::Server>>,
+    state: Option<State>,
+    replace: &BTreeSet<StepAddr>,
+    may_install: bool,
+) -> Outcome<Seen> {
+    let away = away(&session.spec, state.as_ref());
+    if away.is_empty() {
+        let world = session.observe(servers, state.as_ref(), replace).await;
+        return Ok(Seen::of(world, state));
+    }
+    if let Some((migration, _)) = session.import.as_ref().filter(|(name, _)| away.iter().any(|a| a.migration == *name))
+    {
+        return Err(Failure::new(
+            "MIG1021",
+            format!("take a dump in for migration.{migration}"),
+            "its files lie here, and the migration runs on another machine",
+            "Give the migration a local runner for this, or run mig where the files are.",
+        ));
+    }
+    let here = session.with_spec(without(&session.spec, &away));
+    let mut seen = Seen::of(here.observe(servers, state.as_ref(), replace).await, state);
+    for one in &away {
+        let Some(endpoint) = &one.endpoint else {
+            seen.world.pending.insert(one.migration.clone(), one.ready.clone());
+            continue;
+        };
+        match look(session, one, endpoint, seen.state.as_ref(), replace, may_install).await {
+            Ok(looked) => {
+                if let Some(state) = &mut seen.state {
+                    let report = StepAddr::in_migration(&one.migration, StepKind::Report, None);
+                    let before = state.outputs(&report).cloned();
+                    seen.ahead |= looked.standing.overlay(state);
+                    if let Some(bytes) = looked.certificate.filter(|_| state.outputs(&report) != before.as_ref()) {
+                        seen.certificates.insert(one.migration.clone(), bytes);
+                    }
+                }
+                seen.world.migrations.extend(looked.world.migrations);
+                for (address, facts) in looked.world.servers {
+                    seen.world.servers.entry(address).or_insert(facts);
+                }
+            }
+            Err(failure) => {
+                let Some(migration) = session.spec.migrations.get(&one.migration) else { continue };
+                for address in addresses(&session.spec, migration) {
+                    let facts = ServerFacts { fault: Some(failure.clone()), ..ServerFacts::default() };
+                    seen.world.servers.entry(address.to_string()).or_insert(facts);
+                }
+            }
+        }
+    }
+    Ok(seen)
+}
+
+async fn look(
+    session: &Session,
+    away: &Away,
+    endpoint: &Endpoint,
+    state: Option<&State>,
+    replace: &BTreeSet<StepAddr>,
+    may_install: bool,
+) -> Outcome<Looked> {
+    let program = Program::this()?;
+    let shell = session.shells.connect(endpoint).await?;
+    if may_install {
+        install(shell.as_ref(), endpoint, &program).await?;
+    }
+    let question = Ask::Look {
+        spec: texts(&session.spec, &session.texts, &session.dir, &away.migration)?,
+        migration: away.migration.clone(),
+        workdir: away.workdir.clone(),
+        state: state.map(|s| Box::new(s.clone())),
+        replace: replace.iter().cloned().collect(),
+    };
+    ask(shell.as_ref(), endpoint, &program, &question).await
+}
+
+/// The spec without these migrations, and without the servers that only they name.
+pub fn without(spec: &Spec, away: &[Away]) -> Spec {
+    let mut rest = spec.clone();
+    rest.migrations.retain(|name, _| !away.iter().any(|one| one.migration == *name));
+    // A server that a migration here names, too, is looked at from here as well.
+    let here = rest.migrations.clone();
+    let there = |of: fn(&Migration) -> &String, name: &String| {
+        let names = |migration: &Migration| of(migration) == name;
+        spec.migrations.values().any(names) && !here.values().any(names)
+    };
+    let (sources, targets): (Vec<String>, Vec<String>) = (
+        spec.sources.keys().filter(|name| there(|m| &m.source, name)).cloned().collect(),
+        spec.targets.keys().filter(|name| there(|m| &m.target, name)).cloned().collect(),
+    );
+    rest.sources.retain(|name, _| !sources.contains(name));
+    rest.targets.retain(|name, _| !targets.contains(name));
+    rest
+}
+
+fn addresses(spec: &Spec, migration: &Migration) -> Vec<StepAddr> {
+    let source = spec.sources.get(&migration.source).map(source_addr);
+    let target = spec.targets.get(&migration.target).map(target_addr);
+    source.into_iter().chain(target).collect()
+}
+
+/// Everything that a worker needs to read the spec where none of its files lies.
+pub fn texts(spec: &Spec, read: &SpecTexts, dir: &Path, migration: &str) -> Outcome<SpecTexts> {
+    let mut texts = read.clone();
+    let Some(migration) = spec.migrations.get(migration) else { return Ok(texts) };
+    let servers = [
+        spec.sources.get(&migration.source).map(|s| (source_addr(s), s)),
+        spec.targets.get(&migration.target).map(|s| (target_addr(s), s)),
+    ];
+    for (addr, server) in servers.into_iter().flatten() {
+        texts.places.insert(addr.clone(), (server.host.clone(), server.port));
+        if let Some(file) = &server.tls.ca_file {
+            let bytes = std::fs::read(dir.join(file)).map_err(|error| {
+                let hint = "Look at the block's `tls { ca_file }`.";
+                Failure::new("MIG1003", format!("read {file}"), error.to_string(), hint).at(&addr)
+            })?;
+            texts.authorities.insert(file.clone(), bytes);
+        }
+    }
+    Ok(texts)
+}
+
+/// What the workers of a run are made from.
+pub struct Handover<'a> {
+    pub spec: &'a Spec,
+    pub texts: &'a SpecTexts,
+    pub dir: &'a Path,
+    pub state_path: &'a Path,
+    pub state: &'a State,
+    pub world: &'a World,
+    pub plan: &'a PlanFile,
+    pub graph: &'a Graph,
+    pub shells: Arc<dyn Shells>,
+    pub clock: Arc<dyn Clock>,
+    pub parallelism: usize,
+    pub show_keys: bool,
+    pub stop_worker: bool,
+}
+
+/// One remote for every migration that is carried out elsewhere and has a step in the graph.
+pub fn remotes(of: &Handover<'_>) -> Outcome<Vec<Arc<Remote>>> {
+    let servers = delegated(of.spec);
+    let mut remotes = Vec::new();
+    for away in away(of.spec, Some(of.state)) {
+        let own: BTreeSet<StepAddr> =
+            servers.iter().filter(|(_, by)| **by == away.migration).map(|(addr, _)| addr.clone()).collect();
+        let takes = steps_of(of.graph, &away.migration, &own);
+        if takes.is_empty() {
+            continue;
+        }
+        let Some(migration) = of.spec.migrations.get(&away.migration) else { continue };
+        let mut world = World::default();
+        for address in addresses(of.spec, migration).iter().map(ToString::to_string) {
+            if let Some(facts) = of.world.servers.get(&address) {
+                world.servers.insert(address, facts.clone());
+            }
+        }
+        if let Some(facts) = of.world.migrations.get(&away.migration) {
+            world.migrations.insert(away.migration.clone(), facts.clone());
+        }
+        let work = Work {
+            spec: texts(of.spec, of.texts, of.dir, &away.migration)?,
+            migration: away.migration.clone(),
+            workdir: away.workdir.clone(),
+            graph: part_of(of.graph, &|addr| takes.contains(addr)),
+            steps: BTreeMap::new(),
+            world,
+            lineage: of.state.lineage.clone(),
+            plan_digest: of.plan.digest.clone(),
+            base_state_digest: of.plan.body.state_digest.clone(),
+            parallelism: of.parallelism,
+            show_keys: of.show_keys,
+        };
+        remotes.push(Remote::new(Delegation {
+            certificate: certificate_path(of.state_path, &away.migration),
+            migration: away.migration,
+            runner: away.runner,
+            ready: away.ready,
+            takes,
+            work,
+            shells: of.shells.clone(),
+            clock: of.clock.clone(),
+            stop_worker: of.stop_worker,
+        }));
+    }
+    Ok(remotes)
+}

@@ -1,0 +1,230 @@
+//! The line to a worker: attaches, hands on what it tells, acknowledges, and attaches again after any loss. The worker
+//! goes on meanwhile, so nothing is lost by waiting.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+
+use super::Remote;
+use super::install::{Program, install, standing, unexpected, worker_dir};
+use super::mirror::News;
+use crate::formats::event::{Ended, Event};
+use crate::formats::journal::Record;
+use crate::formats::state::{Status, StepRecord};
+use crate::formats::worker::{End, Endpoint, FromWorker, ToWorker, line};
+use crate::steps::dump::write_file;
+use crate::words::addr::StepAddr;
+use crate::words::error::{Failure, Outcome, Retry};
+
+/// How long it is tried to reach a worker again.
+const PATIENCE: Duration = Duration::from_secs(600);
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// How one attachment ended.
+enum Left {
+    /// The worker's run is over.
+    Over,
+    /// The line broke.
+    Broken(Failure),
+}
+
+/// Runs until the worker's run is over or the worker is out of reach.
+pub(super) async fn attach(remote: Weak<Remote>, endpoint: Endpoint, records: BTreeMap<StepAddr, StepRecord>) {
+    let mut fence = None;
+    let mut pause = FIRST_PAUSE;
+    let mut lost_since = None;
+    loop {
+        let Some(this) = remote.upgrade() else { return };
+        let mut reached = false;
+        let left = once(&this, &endpoint, &records, &mut fence, &mut reached).await;
+        let now = this.delegation.clock.millis();
+        if reached {
+            (pause, lost_since) = (FIRST_PAUSE, None);
+        }
+        let failure = match left {
+            Ok(Left::Over) => return,
+            Ok(Left::Broken(failure)) => failure,
+            Err(failure) if failure.retry == Retry::Later => failure,
+            Err(failure) => return this.tell_all(&News::Lost(failure)),
+        };
+        let since = *lost_since.get_or_insert(now);
+        if now.saturating_sub(since) >= PATIENCE.as_millis() as u64 {
+            let hint = "The worker goes on by itself; run `mig apply` again to reattach.";
+            let lost = Failure::new("MIG3114", format!("reach the worker on {endpoint} again"), failure.cause, hint);
+            return this.tell_all(&News::Lost(lost));
+        }
+        this.tell_all(&News::Waits(format!("the line to {} is cut: trying again", endpoint.host)));
+        let sleep = this.delegation.clock.sleep(pause);
+        drop(this);
+        sleep.await;
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// Attaches once and stays as long as the line holds.
+async fn once(
+    remote: &Arc<Remote>,
+    endpoint: &Endpoint,
+    records: &BTreeMap<StepAddr, StepRecord>,
+    fence: &mut Option<u64>,
+    reached: &mut bool,
+) -> Outcome<Left> {
+    let delegation = &remote.delegation;
+    let program = Program::this()?;
+    let shell = delegation.shells.connect(endpoint).await?;
+    install(shell.as_ref(), endpoint, &program).await?;
+    let number = match *fence {
+        Some(last) => last + 1,
+        // The first one of this run goes above whatever was there; after that, a number that was refused stays so.
+        None => standing(shell.as_ref(), endpoint, &program, &delegation.migration).await?.fence + 1,
+    };
+    *fence = Some(number);
+    let dir = worker_dir(endpoint, &delegation.migration);
+    let mut channel = shell.open(&format!("exec {} worker attach {dir}", program.there(endpoint))).await?;
+    let broken = |error: &std::io::Error| {
+        let hint = "The worker goes on; run `mig apply` again to reattach.";
+        Failure::new("MIG3104", format!("talk to the worker on {endpoint}"), error.to_string(), hint).retryable()
+    };
+    let hello = serde_json::json!({ "attach": { "fence": number, "work": work_with(remote, records)? } });
+    let hello = line(&hello).map_err(|error| unexpected(endpoint, &error.to_string()))?;
+    if let Err(error) = channel.to.write_all(&hello).await {
+        return Ok(Left::Broken(broken(&error)));
+    }
+    drop(hello);
+    let mut acked = remote.acked.subscribe();
+    // Numbers of the attachment before mean nothing to this one.
+    remote.unsettled.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+    remote.acked.send_replace(0);
+    acked.mark_unchanged();
+    let mut stop = remote.stop.subscribe();
+    let mut lines = BufReader::new(&mut channel.from).lines();
+    let mut over: Option<u64> = None;
+    loop {
+        if let Some(last) = over
+            && *acked.borrow() >= last
+        {
+            let _ = channel.to.write_all(&line(&ToWorker::Bye).unwrap_or_default()).await;
+            let _ = channel.to.flush().await;
+            return Ok(Left::Over);
+        }
+        let to_send = tokio::select! {
+            text = lines.next_line() => {
+                let text = match text {
+                    Ok(Some(text)) => text,
+                    Ok(None) => {
+                        let end = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
+                        return Ok(Left::Broken(broken(&end)));
+                    }
+                    Err(error) => return Ok(Left::Broken(broken(&error))),
+                };
+                *reached = true;
+                let message = serde_json::from_str(&text)
+                    .map_err(|error| unexpected(endpoint, &format!("a line that is no message: {error}")))?;
+                if let Some(last) = hand_on(remote, message)? {
+                    over = Some(last);
+                }
+                continue;
+            }
+            changed = acked.changed() => {
+                if changed.is_err() { return Ok(Left::Over) }
+                let seq = *acked.borrow_and_update();
+                ToWorker::Ack { seq }
+            }
+            changed = stop.changed() => {
+                if changed.is_err() { return Ok(Left::Over) }
+                ToWorker::Stop
+            }
+        };
+        let text = line(&to_send).map_err(|error| unexpected(endpoint, &error.to_string()))?;
+        if let Err(error) = channel.to.write_all(&text).await {
+            return Ok(Left::Broken(broken(&error)));
+        }
+    }
+}
+
+/// The work as a value, with the records as they were when the first step started.
+fn work_with(remote: &Remote, records: &BTreeMap<StepAddr, StepRecord>) -> Outcome<serde_json::Value> {
+    let fault = |error: serde_json::Error| {
+        Failure::new("MIG3111", "write the work for the worker", error.to_string(), "Please report this.")
+    };
+    let mut work = serde_json::to_value(&remote.delegation.work).map_err(fault)?;
+    work["steps"] = serde_json::to_value(records).map_err(fault)?;
+    Ok(work)
+}
+
+/// Hands a message to the mirrors it concerns. The last number, when the run over there is over.
+fn hand_on(remote: &Arc<Remote>, message: FromWorker) -> Outcome<Option<u64>> {
+    match message {
+        FromWorker::Refused { failure } => return Err(failure),
+        FromWorker::Snapshot { seq, steps, ends } => snapshot(remote, seq, steps, ends),
+        FromWorker::Records { seq, records } => {
+            let first = seq + 1 - records.len() as u64;
+            for (number, record) in (first..).zip(records) {
+                self::record(remote, number, record);
+            }
+        }
+        FromWorker::Shown { event } => shown(remote, event),
+        FromWorker::Certificate { bytes } => {
+            let path = &remote.delegation.certificate;
+            let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
+            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            write_file(folder, &name, &bytes)?;
+        }
+        FromWorker::Ended { seq, exit } => {
+            // What has not ended by now does not end any more.
+            let _ = exit;
+            remote.tell_all(&News::End(Ended::Interrupted, None));
+            return Ok(Some(seq));
+        }
+    }
+    Ok(None)
+}
+
+fn snapshot(remote: &Arc<Remote>, seq: u64, steps: BTreeMap<StepAddr, StepRecord>, ends: Vec<End>) {
+    for (addr, record) in steps {
+        let news = match record.status {
+            Status::Complete => News::Done(record.outputs),
+            _ => News::Progress(record.progress),
+        };
+        remote.tell(&addr, None, news);
+    }
+    for End { addr, end, failure } in ends {
+        let news = if end == Ended::Complete { News::Done(serde_json::Value::Null) } else { News::End(end, failure) };
+        remote.tell(&addr, None, news);
+    }
+    remote.settled(seq);
+}
+
+fn record(remote: &Arc<Remote>, number: u64, record: Record) {
+    let (addr, news) = match record {
+        Record::Border { addr, part, border } => (addr, News::Border { part, border }),
+        Record::PartDone { addr, part, done } => (addr, News::PartDone { part, done }),
+        Record::Note { addr, key, value } => (addr, News::Note { key, value }),
+        Record::Reset { addr } => (addr, News::Reset),
+        Record::Done { addr, outputs, .. } => (addr, News::Outputs(outputs)),
+        // What was destroyed leaves no record.
+        Record::Forget { addr } => (addr, News::Outputs(serde_json::Value::Null)),
+        Record::Failed { addr, failure, .. } => (addr, News::End(Ended::Failed, Some(*failure))),
+        Record::Open { .. } | Record::Start { .. } | Record::End => return remote.settled(number),
+    };
+    remote.unsettled(number);
+    remote.tell(&addr, Some(number), news);
+}
+
+fn shown(remote: &Arc<Remote>, event: Event) {
+    match event {
+        Event::StepProgress { addr, rows, bytes, total_rows, total_bytes } => {
+            remote.tell(&addr, None, News::Counts { rows, bytes, total: total_rows.zip(total_bytes) });
+        }
+        Event::StepWaits { addr, text } => remote.tell(&addr, None, News::Waits(text)),
+        Event::StepEnded { addr, end, failure, rows, bytes, .. } if end != Ended::Failed => {
+            remote.tell(&addr, None, News::Counts { rows, bytes, total: None });
+            remote.tell(&addr, None, News::End(end, failure));
+        }
+        // What failed stands in the records; the rest is told here by the drive itself.
+        _ => {}
+    }
+}
