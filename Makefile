@@ -14,7 +14,7 @@ build: rust ## the release binary
 	cargo build --release --locked
 
 test: rust ## everything the tests need, from nothing, then all tests
-	tests/testbed/test --no-default-features --locked
+	tests/testbed/test --locked
 
 lint: rust ## formatting and clippy, warnings denied
 	cargo fmt --check

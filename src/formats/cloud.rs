@@ -8,6 +8,15 @@ use serde::{Deserialize, Serialize};
 
 type Tags = BTreeMap<String, String>;
 
+/// Where a control plane is and as whom it is asked: what a `provider "aws"` says. Credentials are never in it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ProviderSettings {
+    pub region: String,
+    pub profile: Option<String>,
+    /// Of an emulator or a proxy; `None`: AWS's own.
+    pub endpoint_url: Option<String>,
+}
+
 /// Who the credentials belong to (STS GetCallerIdentity).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Identity {
@@ -42,6 +51,13 @@ pub struct Vpc {
     pub dns_hostnames: bool,
 }
 
+/// The two switches of a VPC's own resolver.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DnsAttribute {
+    Support,
+    Hostnames,
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Subnet {
     pub id: String,
@@ -60,6 +76,9 @@ pub struct Image {
     pub created: String,
     pub architecture: String,
     pub root_device: String,
+    /// Of its root volume; 0: the image does not tell.
+    #[serde(default)]
+    pub root_gib: u32,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -119,11 +138,19 @@ pub struct Instance {
     pub key_name: Option<String>,
     pub security_group_ids: Vec<String>,
     pub client_token: Option<String>,
-    /// `nitro` or `xen`; empty where it is not told.
-    pub hypervisor: String,
     /// Both status checks; `None`: not asked or not told yet.
     pub status_ok: Option<bool>,
     pub tags: Tags,
+}
+
+/// What a type of instances is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct InstanceType {
+    pub name: String,
+    /// `x86_64`, `arm64`; of its processors.
+    pub architectures: Vec<String>,
+    /// `nitro` or `xen`; empty for bare metal.
+    pub hypervisor: String,
 }
 
 /// What an instance is made from. Written down before it is asked for.
@@ -136,6 +163,9 @@ pub struct NewInstance {
     pub security_group_ids: Vec<String>,
     pub iam_instance_profile: Option<String>,
     pub root_device: String,
+    /// 0: the image's own size.
+    #[serde(default)]
+    pub root_gib: u32,
     pub tags: Tags,
 }
 
@@ -184,7 +214,7 @@ pub struct PeeringConnection {
     pub message: String,
     pub requester: PeeringSide,
     pub accepter: PeeringSide,
-    /// The accepter's side resolves the requester's private names.
+    /// The requester's side resolves the accepter's private names.
     pub dns_from_accepter: bool,
 }
 

@@ -1,5 +1,10 @@
 //! The hosts: what implements the seams. The only files that name an SDK, a driver or a system call.
 
+#[cfg(feature = "aws")]
+pub mod aws;
+#[cfg(not(feature = "aws"))]
+#[path = "no_aws.rs"]
+pub mod aws;
 pub mod clock;
 pub mod dump;
 pub mod file;

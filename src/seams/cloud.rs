@@ -9,8 +9,8 @@ use std::collections::BTreeMap;
 use futures::future::BoxFuture;
 
 use crate::formats::cloud::{
-    Cluster, Identity, Image, Instance, KeyPair, NewInstance, NewVolume, PeeringConnection, RouteTable, Rule,
-    SecurityGroup, Subnet, Volume, Vpc,
+    Cluster, DnsAttribute, Identity, Image, Instance, InstanceType, KeyPair, NewInstance, NewVolume, PeeringConnection,
+    RouteTable, Rule, SecurityGroup, Subnet, Volume, Vpc,
 };
 
 /// What the control plane answered instead of doing what was asked.
@@ -23,6 +23,30 @@ pub struct CloudFault {
     pub request_id: Option<String>,
     /// No answer, or a 5xx: whether the call had its effect is unknown.
     pub unknown: bool,
+}
+
+impl CloudFault {
+    /// The API says that the object is not there. Just after it was made this may be wrong: reads lag behind.
+    pub fn is_gone(&self) -> bool {
+        self.code.ends_with(".NotFound") || self.code.ends_with("NotFoundFault") || self.code == "DBInstanceNotFound"
+    }
+
+    /// An object of this name or nature is there already.
+    pub fn is_duplicate(&self) -> bool {
+        self.code.ends_with(".Duplicate") || self.code == "RouteAlreadyExists"
+    }
+
+    /// Nothing was done, and the same call may work a little later.
+    pub fn is_throttled(&self) -> bool {
+        const CODES: [&str; 5] =
+            ["RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException", "RequestThrottled"];
+        CODES.contains(&self.code.as_str())
+    }
+
+    /// The credentials may not do this.
+    pub fn is_refused(&self) -> bool {
+        ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"].contains(&self.code.as_str())
+    }
 }
 
 /// What an answer is.
@@ -48,6 +72,8 @@ pub trait Cloud: Send + Sync {
     /// Images of an owner whose name matches the filter (`*` and `?`), in any order.
     fn images<'a>(&'a self, owner: &'a str, name: &'a str) -> BoxFuture<'a, Answer<Vec<Image>>>;
     fn image<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Answer<Option<Image>>>;
+    /// `None`: the region has no such type.
+    fn instance_type<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Answer<Option<InstanceType>>>;
     fn key_pair<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Answer<Option<KeyPair>>>;
     fn security_groups<'a>(&'a self, ids: &'a [String]) -> BoxFuture<'a, Answer<Vec<SecurityGroup>>>;
     fn security_group_named<'a>(&'a self, vpc: &'a str, name: &'a str) -> BoxFuture<'a, Answer<Option<SecurityGroup>>>;
@@ -87,6 +113,7 @@ pub trait Cloud: Send + Sync {
     fn revoke<'a>(&'a self, group: &'a str, rule: &'a Rule) -> BoxFuture<'a, Answer<()>>;
     /// By `token`: the same token and parameters give the same instance.
     fn run_instance<'a>(&'a self, token: &'a str, new: &'a NewInstance) -> BoxFuture<'a, Answer<Instance>>;
+    /// By the instance's state.
     fn start_instance<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Answer<()>>;
     fn terminate_instance<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Answer<()>>;
     /// By `token`.
@@ -95,11 +122,13 @@ pub trait Cloud: Send + Sync {
     fn modify_volume<'a>(&'a self, id: &'a str, size_gib: u32) -> BoxFuture<'a, Answer<()>>;
     /// By the attachment itself.
     fn attach_volume<'a>(&'a self, volume: &'a str, instance: &'a str, device: &'a str) -> BoxFuture<'a, Answer<()>>;
-    fn detach_volume<'a>(&'a self, volume: &'a str) -> BoxFuture<'a, Answer<()>>;
+    fn detach_volume<'a>(&'a self, volume: &'a str, instance: &'a str) -> BoxFuture<'a, Answer<()>>;
     fn delete_volume<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Answer<()>>;
     fn accept_peering<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Answer<()>>;
-    /// Our side resolves the other's private names.
+    /// The other side may resolve our private names.
     fn allow_peering_dns<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Answer<()>>;
+    /// Switches one of the VPC's own resolver's attributes on.
+    fn enable_dns<'a>(&'a self, vpc: &'a str, what: DnsAttribute) -> BoxFuture<'a, Answer<()>>;
     /// By its destination: `RouteAlreadyExists`.
     fn create_route<'a>(&'a self, table: &'a str, cidr: &'a str, peering: &'a str) -> BoxFuture<'a, Answer<()>>;
     fn delete_route<'a>(&'a self, table: &'a str, cidr: &'a str) -> BoxFuture<'a, Answer<()>>;

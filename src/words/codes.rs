@@ -17,6 +17,7 @@ pub struct CodeRow {
 }
 
 mod account;
+mod cloud;
 mod gates;
 mod program;
 mod proof;
@@ -27,11 +28,20 @@ mod steps;
 
 /// All rows, in the order of their codes.
 pub fn all() -> impl Iterator<Item = &'static CodeRow> {
-    let mut rows: Vec<&'static CodeRow> =
-        [program::ROWS, spec::ROWS, gates::ROWS, servers::ROWS, runners::ROWS, account::ROWS, steps::ROWS, proof::ROWS]
-            .into_iter()
-            .flatten()
-            .collect();
+    let mut rows: Vec<&'static CodeRow> = [
+        program::ROWS,
+        spec::ROWS,
+        gates::ROWS,
+        servers::ROWS,
+        runners::ROWS,
+        account::ROWS,
+        cloud::ROWS,
+        steps::ROWS,
+        proof::ROWS,
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     rows.sort_by_key(|row| row.code);
     rows.into_iter()
 }

@@ -1,6 +1,8 @@
 //! Real servers for tests: where they are, a session as root, a schema for each test.
 #![allow(dead_code)]
 
+pub mod cloud_proxy;
+pub mod moto;
 pub mod program;
 pub mod proxy;
 

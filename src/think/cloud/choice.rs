@@ -200,6 +200,7 @@ mod tests {
             created: created.into(),
             architecture: architecture.into(),
             root_device: "/dev/sda1".into(),
+            root_gib: 10,
         };
         let images = [
             image("ami-1", "2025-01-01T00:00:00.000Z", "x86_64"),

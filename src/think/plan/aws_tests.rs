@@ -120,6 +120,7 @@ fn account() -> CloudFacts {
         created: created.into(),
         architecture: "x86_64".into(),
         root_device: "/dev/sda1".into(),
+        root_gib: 10,
     };
     let runner = RunnerFacts {
         images: vec![image("ami-1", "2026-01-01T00:00:00.000Z"), image("ami-2", "2026-06-01T00:00:00.000Z")],
