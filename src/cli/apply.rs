@@ -36,6 +36,7 @@ use crate::think::plan::diff::ASKED;
 use crate::think::ready::Limits;
 use crate::think::run::{Interrupt, StepEnd};
 use crate::words::addr::{StepAddr, StepKind};
+use crate::words::diag::Severity;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 const AGAIN: &str = "Plan again and review the new plan. Nothing was touched.";
@@ -51,6 +52,7 @@ pub async fn run(global: &Global, args: &Apply, style: Style) -> Outcome<ExitKin
         ));
     }
     let mut session = Session::open(global, &args.variables)?;
+    session.look_up().await;
     session.accept_host_keys(args.hosts.accept_host_key);
     go(session, args, file, style).await
 }
@@ -302,6 +304,21 @@ fn check_world(
         if was != facts.identity && !minted {
             servers.push(format!("{address} was {was}, is {}", facts.identity));
         }
+    }
+    // Whose account it is, and clusters that cannot be reached from here.
+    for (address, was) in then.servers.iter().filter(|(address, _)| !world.servers.contains_key(*address)) {
+        match here.servers.get(address) {
+            Some(is) if is != was => servers.push(format!("{address} was {was}, is {is}")),
+            _ => {}
+        }
+    }
+    // What an account says against the plan by now: a peering that expired, a group that was closed.
+    let against: Vec<_> = now.diagnostics.iter().filter(|d| d.severity == Severity::Error).cloned().collect();
+    if let Some(first) = against.first().filter(|_| session.spec.aws.is_some()) {
+        let hint = "Mend what it names, then plan again. Nothing was started.";
+        let mut failure = Failure::new("MIG4110", "apply the plan", first.summary.clone(), hint);
+        failure.code = first.code.clone();
+        return Err(failure.exit(ExitKind::Gate).with(against));
     }
     for (addr, fingerprint) in &then.tables {
         match here.tables.get(addr) {

@@ -11,7 +11,8 @@ use crate::screen::style::Style;
 use crate::words::error::{ExitKind, Outcome};
 
 pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitKind> {
-    let session = Session::open(global, &args.variables)?;
+    let mut session = Session::open(global, &args.variables)?;
+    session.look_up().await;
     may_ask(args.auto_approve, args.input)?;
     let _lock = take_lock(&session, &args.locking, "mig destroy").await?;
     let state = recovery::look(&*session.store)?.state;

@@ -10,6 +10,7 @@ use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &ImportDump, style: Style) -> Outcome<ExitKind> {
     let mut session = Session::open(global, &args.variables)?;
+    session.look_up().await;
     let migration = migration(&session, args.migration.as_deref())?;
     let folder = dump_folder::look(&args.dir)?;
     session.import = Some((migration, folder));

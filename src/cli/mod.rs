@@ -3,6 +3,7 @@
 
 mod apply;
 mod args;
+mod cloud;
 mod destroy;
 mod explain;
 mod import_dump;

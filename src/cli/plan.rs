@@ -12,7 +12,8 @@ use crate::screen::style::Style;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind> {
-    let session = Session::open(global, &args.variables)?;
+    let mut session = Session::open(global, &args.variables)?;
+    session.look_up().await;
     let replace = addresses("-replace", &args.replace)?;
     if args.destroy && !args.target.is_empty() {
         return Err(Failure::new(

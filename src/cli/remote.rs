@@ -16,6 +16,7 @@ use crate::seams::sql;
 use crate::steps::remote::install::{Program, ask, install};
 use crate::steps::remote::{Delegation, Remote, endpoint, steps_of};
 use crate::steps::report::certificate_path;
+use crate::think::plan::aws::runner_runs;
 use crate::think::plan::desired::{delegated, ready_addr, source_addr, target_addr};
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::error::{Failure, Outcome};
@@ -73,8 +74,10 @@ pub async fn observe(
     may_install: bool,
 ) -> Outcome<Seen> {
     let away = away(&session.spec, state.as_ref());
+    let account = session.account_facts(state.as_ref()).await;
     if away.is_empty() {
-        let world = session.observe(servers, state.as_ref(), replace).await;
+        let mut world = session.observe(servers, state.as_ref(), replace).await;
+        session.add_account(&mut world, account);
         return Ok(Seen::of(world, state));
     }
     if let Some((migration, _)) = session.import.as_ref().filter(|(name, _)| away.iter().any(|a| a.migration == *name))
@@ -89,7 +92,9 @@ pub async fn observe(
     let here = session.with_spec(without(&session.spec, &away));
     let mut seen = Seen::of(here.observe(servers, state.as_ref(), replace).await, state);
     for one in &away {
-        let Some(endpoint) = &one.endpoint else {
+        // A machine that is gone or stopped is made or started before anything can be looked at from it.
+        let runs = account.as_ref().is_none_or(|account| runner_runs(account, &one.ready));
+        let Some(endpoint) = one.endpoint.as_ref().filter(|_| runs) else {
             seen.world.pending.insert(one.migration.clone(), one.ready.clone());
             continue;
         };
@@ -117,6 +122,7 @@ pub async fn observe(
             }
         }
     }
+    session.add_account(&mut seen.world, account);
     Ok(seen)
 }
 

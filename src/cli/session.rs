@@ -38,6 +38,7 @@ use crate::words::digest::Digest;
 use crate::words::error::{Failure, Outcome};
 
 use super::args::{Global, Variables};
+use super::cloud::Account;
 
 /// A spec that is sound, with the state beside it.
 pub struct Session {
@@ -50,6 +51,8 @@ pub struct Session {
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub shells: Arc<dyn Shells>,
+    /// The account of `provider "aws"`, once it was looked up.
+    pub account: Option<Account>,
     /// `mig import-dump`: the migration, and the dump that is taken in.
     pub import: Option<(String, DumpFolder)>,
 }
@@ -165,7 +168,7 @@ impl Session {
         let store: Arc<dyn Store> = Arc::new(FileStore::new(&state_path));
         let clock = Arc::new(SystemClock::new());
         let shells: Arc<dyn Shells> = Arc::new(Ssh::new(&dir, &state_path, false));
-        Ok(Self { dir, spec, texts, warnings: found, state_path, store, clock, shells, import: None })
+        Ok(Self { dir, spec, texts, warnings: found, state_path, store, clock, shells, account: None, import: None })
     }
 
     /// `-accept-host-key`.
@@ -188,6 +191,7 @@ impl Session {
             store: self.store.clone(),
             clock: self.clock.clone(),
             shells: self.shells.clone(),
+            account: self.account.clone(),
             import: None,
         }
     }

@@ -33,7 +33,8 @@ use crate::words::digest::Digest;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &Verify, style: Style) -> Outcome<ExitKind> {
-    let session = Session::open(global, &args.variables)?;
+    let mut session = Session::open(global, &args.variables)?;
+    session.look_up().await;
     let names = migrations(&session, &args.migration)?;
     let state = session.state()?;
     let away: Vec<Away> =

@@ -90,7 +90,8 @@ async fn answer() -> Outcome<()> {
     drop(text);
     match question {
         Ask::Look { spec, migration, workdir, state, replace } => {
-            let (session, _authorities) = session(&spec, &migration, &workdir)?;
+            let (mut session, _authorities) = session(&spec, &migration, &workdir)?;
+            session.fetch_secrets().await?;
             let standing = standing(&folder(&workdir, &migration)).await?;
             let mut state = state.map(|state| *state);
             if let Some(state) = &mut state {
@@ -102,7 +103,8 @@ async fn answer() -> Outcome<()> {
             tell(&Looked { standing, world, certificate })
         }
         Ask::Verify { spec, migration, workdir, arguments } => {
-            let (session, _authorities) = session(&spec, &migration, &workdir)?;
+            let (mut session, _authorities) = session(&spec, &migration, &workdir)?;
+            session.fetch_secrets().await?;
             tell(&verify::elsewhere(session, arguments).await?)
         }
         Ask::Clean { workdir, migrations } => {
@@ -175,6 +177,7 @@ fn session(texts: &SpecTexts, migration: &str, workdir: &str) -> Outcome<(Sessio
         clock: Arc::new(SystemClock::new()),
         texts: SpecTexts::default(),
         warnings: Vec::new(),
+        account: None,
         import: None,
         dir,
         spec,
@@ -395,7 +398,9 @@ impl Place for Here {
 
     fn begin(&self, work: Box<Work>) -> Outcome<Begun> {
         let work = *work;
-        let (session, authorities) = session(&work.spec, &work.migration, &work.workdir)?;
+        let (mut session, authorities) = session(&work.spec, &work.migration, &work.workdir)?;
+        // Once a run, before anything of it begins.
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(session.fetch_secrets()))?;
         let mut graph = work.graph.clone();
         let same = self.last_plan()?.as_deref() == Some(work.plan_digest.as_str());
         let (state, finished) = own_state(&*session.store, &work, &mut graph, same)?;

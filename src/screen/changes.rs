@@ -117,6 +117,8 @@ pub(super) fn sections(plan: &PlanFile, style: Style) -> Vec<String> {
 fn group_of(addr: &StepAddr) -> String {
     match addr.migration() {
         Some(name) => format!("migration.{name}"),
+        // Of a peering there is one of a kind: what follows names its part.
+        None if addr.kind() == Some(StepKind::Peering) => addr.words()[..addr.words().len().min(2)].join("."),
         None => addr.words().iter().take(3).map(String::as_str).collect::<Vec<_>>().join("."),
     }
 }

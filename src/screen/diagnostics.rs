@@ -205,4 +205,13 @@ warning[MIG1213]: no variable `x` is declared (-var x)
         let colored = render(&[diagnostic], true, 80);
         assert!(colored.contains('\u{1b}') && !plain.contains('\u{1b}'));
     }
+
+    #[test]
+    fn a_policy_in_a_note_keeps_how_far_its_lines_stand_in() {
+        let found = Diagnostic::error("MIG3210", "no")
+            .detail("the policy:\n{\n  \"Action\": [\n    \"ec2:RunInstances\"\n  ]\n}");
+        let expected = "error[MIG3210]: no\n  note: the policy:\n        {\n          \"Action\": [\n            \"ec2:RunInstances\"\n          ]\n        }\n\n1 error\n";
+        assert_eq!(render(&[found], false, 80), expected);
+        assert_eq!(wrapped("    one two three four", 12), ["    one two three".to_owned(), "four".to_owned()]);
+    }
 }

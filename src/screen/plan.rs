@@ -136,7 +136,8 @@ fn header(plan: &PlanFile, style: Style) -> String {
     for (address, identity) in servers {
         let place = place_of(plan, address).map(|place| format!("{place}, ")).unwrap_or_default();
         let lead = format!("  {}  ", pad(address, widest));
-        out.push_str(&wrap(&lead, &format!("{place}{}", short_identity(identity)), style.width));
+        let who = if address.starts_with("provider.") { identity.clone() } else { short_identity(identity) };
+        out.push_str(&wrap(&lead, &format!("{place}{who}"), style.width));
     }
     out
 }
@@ -158,10 +159,11 @@ pub(super) fn short_identity(identity: &str) -> String {
     }
 }
 
-/// Host and port, where the step's inputs name them.
-fn place_of<'a>(plan: &'a PlanFile, address: &str) -> Option<&'a str> {
+/// Host and port, or the cluster that is looked up, where the step's inputs name them.
+fn place_of(plan: &PlanFile, address: &str) -> Option<String> {
     let node = plan.body.graph.nodes.iter().find(|node| node.addr.to_string() == address)?;
-    node.inputs.get("place")?.as_str()
+    let text = |name: &str| node.inputs.get(name).and_then(Value::as_str);
+    text("place").map(str::to_owned).or_else(|| text("cluster").map(|cluster| format!("cluster {cluster}")))
 }
 
 /// Symbol, word and colour of an outcome; the word says it all without the others.

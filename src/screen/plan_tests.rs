@@ -97,6 +97,53 @@ fn a_plan_without_changes_says_so() {
 }
 
 #[test]
+fn what_an_object_in_a_cloud_is_made_from_stands_under_it() {
+    let mut plan = empty();
+    let account = ("provider.aws".into(), "account 123456789012 in us-west-2".into());
+    plan.body.observed.servers.extend([account]);
+    let part = |words: &[&str], action, reason: &str, what: &str| Change {
+        what: Some(what.into()),
+        ..change(StepAddr::new(words), action, reason)
+    };
+    let new = "not in the state yet";
+    let arithmetic = "54 GiB gp3, encrypted: 41.3 GiB of storage used x 1.3 = 53.7 GiB, rounded up";
+    plan.body.changes = vec![
+        part(&["runner", "ec2", "mover", "key_pair"], Action::Create, new, "ed25519, made here"),
+        part(&["runner", "ec2", "mover", "instance"], Action::Replace, "the instance i-1 is gone", "t2.large"),
+        part(&["runner", "ec2", "mover", "volume"], Action::Create, new, arithmetic),
+        part(&["peering", "tidb_cloud", "connection"], Action::Create, new, "pcx-1 is accepted"),
+        part(&["peering", "tidb_cloud", "dns"], Action::Create, new, "names are resolved"),
+    ];
+    let expected = "\
+Plan of 2026-01-05 10:00 UTC, mig 0.1.0, good until 2026-01-08 10:00 UTC
+  provider.aws       account 123456789012 in us-west-2
+  source.mysql.shop  mig_reader@8f2c1d1a-8a7…
+  target.tidb.cloud  mig@ (no identity yet: the first apply gives it one)
+
+  + create   -/+ replace
+
+runner.ec2.mover
+   + runner.ec2.mover.key_pair
+       ed25519, made here
+   + runner.ec2.mover.volume
+       54 GiB gp3, encrypted: 41.3 GiB of storage used x 1.3 = 53.7 GiB, rounded
+       up
+ -/+ runner.ec2.mover.instance
+       t2.large
+       why: the instance i-1 is gone
+
+peering.tidb_cloud
+   + peering.tidb_cloud.connection
+       pcx-1 is accepted
+   + peering.tidb_cloud.dns
+       names are resolved
+
+Plan: 4 to create, 0 to re-run, 1 to replace, 0 to forget, 0 to destroy.
+";
+    check(&plan, expected);
+}
+
+#[test]
 fn steps_of_a_table_with_one_reason_stand_in_one_line() {
     let mut plan = empty();
     let schema = StepAddr::in_migration("shop", StepKind::Database, Some("shop".into()));

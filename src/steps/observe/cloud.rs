@@ -16,6 +16,7 @@ use crate::formats::state::State;
 use crate::seams::cloud::{Answer, Cloud, CloudFault};
 use crate::think::plan::aws::part_of_runner;
 use crate::words::error::{Failure, Outcome};
+use crate::words::secret::Secret;
 
 /// How long one look may take, with the retries of its host.
 const TIME: Duration = Duration::from_secs(60);
@@ -58,6 +59,54 @@ pub async fn account(cloud: &Outcome<Arc<dyn Cloud>>, spec: &Spec, state: Option
         clusters,
         runners: runners.into_iter().collect(),
         peerings,
+    }
+}
+
+/// The clusters alone: where the sources are.
+pub async fn clusters(cloud: &dyn Cloud, spec: &Spec) -> CloudFacts {
+    let aurora = spec.sources.values().filter_map(|s| s.aurora.as_ref().map(|a| (s.name.clone(), a)));
+    let found = join_all(aurora.map(|(name, aurora)| async move {
+        let id = aurora.cluster_identifier.as_str();
+        let found = ask(cloud, &format!("look up the cluster {id}"), cloud.cluster(id)).await;
+        (name, ClusterFacts { cluster: found.ok().flatten(), ..ClusterFacts::default() })
+    }))
+    .await;
+    CloudFacts { clusters: found.into_iter().collect(), ..CloudFacts::default() }
+}
+
+/// Passwords that lie in Secrets Manager, of sources that are read on this machine. `on_runner`: this is a runner, all of
+/// them are; elsewhere those that a runner reads are left to its own role.
+pub async fn secrets(cloud: &dyn Cloud, spec: &Spec, on_runner: bool) -> Vec<(String, Outcome<Secret>)> {
+    let remote = |source: &str| {
+        let of = spec.migrations.values().filter(|m| m.source == source);
+        let runners = of.filter_map(|m| spec.runners.get(m.runner.as_ref()?));
+        runners.into_iter().any(|runner| runner.is_remote())
+    };
+    let wanted = spec.sources.values().filter(|s| on_runner || !remote(&s.name));
+    let wanted = wanted.filter_map(|s| Some((s.name.clone(), s.aurora.as_ref()?.password_secret.as_deref()?)));
+    let fetch = |(name, id): (String, &'_ str)| {
+        let id = id.to_owned();
+        async move {
+            let found = ask(cloud, "fetch the source's password", cloud.secret(&id)).await;
+            (name, found.and_then(|secret| password_of(&secret)))
+        }
+    };
+    join_all(wanted.map(fetch)).await
+}
+
+/// The password in a secret: of RDS's own form, JSON with a `password`, else the whole text.
+fn password_of(secret: &Secret) -> Outcome<Secret> {
+    let text = secret.reveal();
+    let json: Option<serde_json::Map<String, serde_json::Value>> = serde_json::from_str(text).ok();
+    match json.as_ref().map(|fields| fields.get("password").and_then(serde_json::Value::as_str)) {
+        None => Ok(Secret::new(text.to_owned())),
+        Some(Some(password)) => Ok(Secret::new(password.to_owned())),
+        Some(None) => Err(Failure::new(
+            "MIG3213",
+            "read the source's password out of its secret",
+            "the secret is JSON without a `password` that is a text",
+            "Name a secret in the form that RDS makes, {\"username\": …, \"password\": …}, or one that is the password alone.",
+        )),
     }
 }
 
@@ -216,4 +265,48 @@ async fn peerings(cloud: &dyn Cloud, spec: &Spec) -> BTreeMap<String, PeeringFac
         Err(fault) => PeeringFacts { fault: Some(fault), connections: Vec::new() },
     };
     spec.peerings.keys().map(|address| (address.clone(), facts.clone())).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_is_the_field_of_a_json_secret_or_the_whole_text() {
+        for (text, expected) in [
+            ("hunter2", Some("hunter2")),
+            (r#"{"username": "admin", "password": "hunter2"}"#, Some("hunter2")),
+            (r#"{"username": "admin"}"#, None),
+            (r#"{"password": 5}"#, None),
+            (r#"{not json"#, Some("{not json")),
+        ] {
+            let found = password_of(&Secret::new(text.to_owned()));
+            match expected {
+                Some(expected) => assert_eq!(found.unwrap().reveal(), expected),
+                None => {
+                    let failure = found.err().unwrap();
+                    assert!(failure.code == "MIG3213" && !failure.to_string().contains("hunter2"));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_told_by_what_is_to_be_done() {
+        for (code, expected) in [
+            ("UnauthorizedOperation", "MIG3210"),
+            ("AccessDenied", "MIG3210"),
+            ("ExpiredToken", "MIG3212"),
+            ("AuthFailure", "MIG3212"),
+            ("RequestLimitExceeded", "MIG3211"),
+            ("", "MIG3211"),
+        ] {
+            let fault =
+                CloudFault { code: code.into(), message: "no".into(), request_id: Some("r-1".into()), unknown: false };
+            let failure = told(fault, "look".into());
+            assert_eq!(failure.code, expected, "{code}");
+            assert!(failure.cause.contains("request r-1"), "{failure}");
+        }
+    }
 }

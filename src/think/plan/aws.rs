@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::aws_diff::{self, Standing};
 use super::desired::{Desired, source_addr};
 use crate::formats::cloud::Cluster;
-use crate::formats::cloud_facts::{CloudFacts, ClusterFacts, NetworkFacts, RunnerFacts};
+use crate::formats::cloud_facts::{CloudFacts, ClusterFacts, NetworkFacts, RunnerFacts, Seen};
 use crate::formats::cloud_inputs::{
     AuroraInputs, InstanceInputs, KeyPairInputs, MOUNT, NOTE_INPUTS, Origin, ReadyInputs, SecurityGroupInputs,
     VolumeInputs,
@@ -89,6 +89,31 @@ pub fn name_sources(spec: &Spec, world: &mut World) {
                     facts.fault = Some(fault);
                 }
             }
+        }
+    }
+}
+
+/// Whether the machine behind a `.ready` step runs, as far as the account tells.
+pub fn runner_runs(cloud: &CloudFacts, ready: &StepAddr) -> bool {
+    let facts = ready.words().get(2).and_then(|name| cloud.runners.get(name));
+    facts.is_none_or(|facts| match &facts.instance {
+        Seen::Unasked => true,
+        Seen::Gone => false,
+        Seen::There(instance) => instance.state == "running",
+    })
+}
+
+/// Whose account a plan is for, and which clusters: bound to it as the servers are, reached from here or not.
+pub(super) fn observed(spec: &Spec, world: &World, servers: &mut BTreeMap<String, String>) {
+    let (Some(aws), Some(cloud)) = (&spec.aws, &world.cloud) else { return };
+    if cloud.fault.is_none() {
+        servers.insert("provider.aws".into(), format!("account {} in {}", cloud.identity.account, aws.region));
+    }
+    for server in spec.sources.values().filter(|s| s.aurora.is_some()) {
+        let cluster = cloud.clusters.get(&server.name).and_then(|c| c.cluster.as_ref());
+        if let Some(cluster) = cluster.filter(|c| !c.resource_id.is_empty()) {
+            let identity = format!("{}@{}", server.username, cluster.resource_id);
+            servers.entry(source_addr(server).to_string()).or_insert(identity);
         }
     }
 }
@@ -281,14 +306,7 @@ impl Builder<'_> {
     }
 
     /// An object that somebody else made has to be there.
-    fn existing<T>(
-        &mut self,
-        addr: &StepAddr,
-        named: Option<&str>,
-        what: &str,
-        there: bool,
-        seen: &crate::formats::cloud_facts::Seen<T>,
-    ) {
+    fn existing<T>(&mut self, addr: &StepAddr, named: Option<&str>, what: &str, there: bool, seen: &Seen<T>) {
         if let Some(named) = named
             && !there
             && !seen.is_unasked()

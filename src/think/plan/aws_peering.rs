@@ -69,7 +69,12 @@ impl Builder<'_> {
             self.judge(&addr, &inputs, found, &network, users);
         }
         self.node(&addr, StepKind::Peering, &inputs, &settings, &[source]);
-        self.standing(&addr, aws_diff::connection(self.state, &addr, &inputs, found.as_ref()));
+        let mut standing = aws_diff::connection(self.state, &addr, &inputs, found.as_ref());
+        let targets = users.iter().filter_map(|m| self.spec.targets.get(&m.target));
+        if let Some(tier) = targets.filter_map(|t| t.tier.as_deref()).next() {
+            standing.what.push_str(&format!("; the target's tier {tier} is declared, not observed"));
+        }
+        self.standing(&addr, standing);
 
         let mut tables: Vec<String> = peering.route_tables.clone();
         if tables.is_empty() {

@@ -57,6 +57,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
         }
     }
     let mut pending = Vec::new();
+    aws::observed(spec, world, &mut observed.servers);
     let (graph, changes, mut diagnostics, estimates) = match question.mode {
         Mode::Apply => {
             let mut wanted = desired::desired(spec, world, state, question.replace)?;

@@ -30,6 +30,13 @@ pub(super) const ROWS: &[CodeRow] = &[
          minutes, which breaks every signature. Log in again (`aws sso login`), or set new ones.",
     ),
     row(
+        "MIG3213",
+        ExitKind::Error,
+        "a secret without a password",
+        "`password_secret` names a secret of Secrets Manager. Its text is the password itself, or JSON with a field \
+         `password`, as RDS makes it. This one is neither.",
+    ),
+    row(
         "MIG3220",
         ExitKind::Error,
         "there is no such Aurora cluster",

@@ -1,0 +1,91 @@
+//! The account of `provider "aws"`: how it is asked, where its clusters are, what their passwords are. A spec without a
+//! provider asks nobody.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::session::Session;
+use crate::formats::cloud::ProviderSettings;
+use crate::formats::cloud_facts::CloudFacts;
+use crate::formats::facts::World;
+use crate::formats::spec::model::Server;
+use crate::formats::spec::model::aws::Provider;
+use crate::formats::state::State;
+use crate::hosts::aws;
+use crate::seams::cloud::Cloud;
+use crate::steps::observe::cloud as observe;
+use crate::think::plan::aws as clusters;
+use crate::words::error::{Failure, Outcome};
+
+/// How a command reaches the account.
+#[derive(Clone)]
+pub struct Account {
+    pub cloud: Outcome<Arc<dyn Cloud>>,
+    /// Sources whose password could not be fetched, by name.
+    pub secrets: BTreeMap<String, Failure>,
+}
+
+fn settings(provider: &Provider, profile: Option<String>) -> ProviderSettings {
+    ProviderSettings { region: provider.region.clone(), profile, endpoint_url: provider.endpoint_url.clone() }
+}
+
+impl Session {
+    /// Opens the account, puts looked-up endpoints and fetched passwords into the spec's servers. To be called once,
+    /// before any server is opened. What cannot be looked up is told by the plan, never here.
+    pub async fn look_up(&mut self) {
+        let Some(provider) = &self.spec.aws else { return };
+        let cloud = aws::cloud(&settings(provider, provider.profile.clone())).await;
+        let mut secrets = BTreeMap::new();
+        if let Ok(cloud) = &cloud {
+            let found = observe::clusters(cloud.as_ref(), &self.spec).await;
+            clusters::resolve_endpoints(&mut self.spec, &found);
+            for (source, secret) in observe::secrets(cloud.as_ref(), &self.spec, false).await {
+                match (secret, self.spec.sources.get_mut(&source)) {
+                    (Ok(password), Some(server)) => server.password = Some(password),
+                    (Err(failure), _) => drop(secrets.insert(source, failure)),
+                    (Ok(_), None) => {}
+                }
+            }
+        }
+        self.account = Some(Account { cloud, secrets });
+    }
+
+    /// On a runner: fetches the password by the machine's own role, so that it does not travel.
+    ///
+    /// # Errors
+    /// No credentials, no right to read the secret, a secret without a password.
+    pub async fn fetch_secrets(&mut self) -> Outcome<()> {
+        let Some(provider) = &self.spec.aws else { return Ok(()) };
+        let wanted = |server: &Server| server.aurora.as_ref().is_some_and(|a| a.password_secret.is_some());
+        if !self.spec.sources.values().any(wanted) {
+            return Ok(());
+        }
+        // Profiles are the other machine's.
+        let cloud = aws::cloud(&settings(provider, None)).await?;
+        for (source, secret) in observe::secrets(cloud.as_ref(), &self.spec, true).await {
+            let secret = secret?;
+            if let Some(server) = self.spec.sources.get_mut(&source) {
+                server.password = Some(secret);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the account holds; `None`: the spec has none.
+    pub async fn account_facts(&self, state: Option<&State>) -> Option<CloudFacts> {
+        let account = self.account.as_ref()?;
+        Some(observe::account(&account.cloud, &self.spec, state).await)
+    }
+
+    /// Adds what the account holds to what was seen of the servers.
+    pub fn add_account(&self, world: &mut World, facts: Option<CloudFacts>) {
+        let Some(account) = &self.account else { return };
+        world.cloud = facts;
+        clusters::name_sources(&self.spec, world);
+        for (source, failure) in &account.secrets {
+            if let Some(facts) = world.servers.get_mut(&format!("source.aurora.{source}")) {
+                facts.fault = Some(failure.clone());
+            }
+        }
+    }
+}
