@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
+use mig::formats::dumpfile::Piece;
 use mig::formats::spec::model::TlsMode;
 use mig::hosts::mysql;
 use mig::seams::sql::Role;
@@ -253,15 +254,15 @@ async fn load_data_takes_part_in_a_transaction_and_tells_what_it_did() {
         let sql = format!("LOAD DATA LOCAL INFILE 'batch' INTO TABLE {schema}.t");
         conn.execute("BEGIN").await.unwrap();
         // Pieces end where they like, and one is larger than a packet of the stream.
-        let pieces = |sizes: [usize; 3]| -> Vec<Vec<u8>> {
+        let pieces = |sizes: [usize; 3]| -> Vec<Piece> {
             let mut rest = data.as_slice();
-            let mut pieces = vec![Vec::new()];
+            let mut pieces = vec![Piece::Bytes(Vec::new())];
             for size in sizes {
                 let (piece, behind) = rest.split_at(size.min(rest.len()));
-                pieces.push(piece.to_vec());
+                pieces.push(Piece::Bytes(piece.to_vec()));
                 rest = behind;
             }
-            pieces.push(rest.to_vec());
+            pieces.push(Piece::Bytes(rest.to_vec()));
             pieces
         };
         let done = conn.load_data(&sql, pieces([1, 700_001, 3])).await.unwrap();
@@ -270,8 +271,10 @@ async fn load_data_takes_part_in_a_transaction_and_tells_what_it_did() {
         conn.execute("ROLLBACK").await.unwrap();
         let count = format!("SELECT COUNT(*) FROM {schema}.t");
         assert_eq!(support::texts(&conn.query(&count).await.unwrap()), [["0"]]);
-        let fault =
-            conn.load_data("LOAD DATA LOCAL INFILE 'batch' INTO TABLE no_such.t", vec![data]).await.unwrap_err();
+        let fault = conn
+            .load_data("LOAD DATA LOCAL INFILE 'batch' INTO TABLE no_such.t", vec![Piece::Bytes(data)])
+            .await
+            .unwrap_err();
         assert!(fault.number.is_some() && !fault.lost, "{}: {fault:?}", bed.kind);
         // The bytes of the statement that failed do not answer this one's request.
         let fault = conn.execute(&sql).await.unwrap_err();

@@ -14,7 +14,7 @@ mod statement;
 pub use csv_reader::{CsvReader, CsvStep};
 pub use insert_reader::{Cell, InsertReader, ReadFault, Row, Step};
 pub use insert_writer::{CellForm, InsertWriter, PushFault};
-pub use load_stream::{LoadForm, TsvEncoder};
+pub use load_stream::{LoadForm, Piece, TsvEncoder};
 
 use std::fmt;
 

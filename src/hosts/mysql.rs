@@ -24,6 +24,7 @@ use mysql_async::{Conn, Opts, OptsBuilder, QueryResult, Row, TextProtocol, Value
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
+use crate::formats::dumpfile::Piece;
 use crate::formats::facts::Position;
 use crate::formats::spec::model;
 use crate::seams::sql::{Cell, Connection, Done, Fault, OnChange, OnRow, Role, Rows, Server};
@@ -284,7 +285,7 @@ impl Connection for MysqlConnection {
         .boxed()
     }
 
-    fn load_data<'a>(&'a mut self, sql: &'a str, data: Vec<Vec<u8>>) -> BoxFuture<'a, Result<Done, Fault>> {
+    fn load_data<'a>(&'a mut self, sql: &'a str, data: Vec<Piece>) -> BoxFuture<'a, Result<Done, Fault>> {
         async move {
             let watch = self.watch.clone();
             if let Some(conn) = self.conn.as_mut() {
@@ -295,7 +296,7 @@ impl Connection for MysqlConnection {
                     Ok(stream::unfold((Bytes::new(), pieces, watch), |(mut piece, mut pieces, watch)| async move {
                         watch.moved();
                         while piece.is_empty() {
-                            piece = Bytes::from(pieces.next()?);
+                            piece = Bytes::from(pieces.next()?.into_bytes());
                         }
                         let chunk = piece.split_to(piece.len().min(INFILE_CHUNK));
                         Some((Ok(chunk), (piece, pieces, watch)))

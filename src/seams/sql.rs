@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 
 use futures::future::BoxFuture;
 
+use crate::formats::dumpfile::Piece;
 use crate::formats::facts::Position;
 use crate::words::error::{Failure, Outcome};
 
@@ -99,7 +100,7 @@ pub trait Connection: Send {
     fn stream<'a>(&'a mut self, sql: &'a str, on_row: &'a mut OnRow<'_>) -> BoxFuture<'a, Result<u64, Fault>>;
 
     /// Runs `LOAD DATA LOCAL INFILE …` with the pieces of `data`, one behind the other, as the file's content.
-    fn load_data<'a>(&'a mut self, sql: &'a str, data: Vec<Vec<u8>>) -> BoxFuture<'a, Result<Done, Fault>>;
+    fn load_data<'a>(&'a mut self, sql: &'a str, data: Vec<Piece>) -> BoxFuture<'a, Result<Done, Fault>>;
 }
 
 /// What a server or the line to it answered. `message` is the server's text; callers that may show it strip values.

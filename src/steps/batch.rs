@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use super::foreign::ForeignRows;
 use super::part_reader;
 use super::runner::fault as file_fault;
-use crate::formats::dumpfile::{self, Cell, InsertReader, InsertWriter, Step, TsvEncoder};
+use crate::formats::dumpfile::{self, Cell, InsertReader, InsertWriter, Piece, Step, TsvEncoder};
 use crate::formats::inputs::DumpTool;
 use crate::formats::manifest::{self, PartEntry};
 use crate::formats::rowhash::{self, PartHash, RowHasher};
@@ -35,7 +35,7 @@ pub struct Batch {
     pub to: u64,
     pub hash: PartHash,
     /// Pieces of the stream of one LOAD DATA, or one INSERT statement each.
-    pub payload: Vec<Vec<u8>>,
+    pub payload: Vec<Piece>,
     pub bytes: u64,
     /// Cells that are the error value of an ENUM: the target warns of each.
     pub error_values: u64,
@@ -138,7 +138,10 @@ impl BatchReader {
                     hash.add(this.hasher.hash_row(cells).map_err(|e| this.refused(&e.to_string()))?);
                 }
                 let pushed = match form {
-                    Form::LoadData => this.encoder.push_row(cells, &mut buffer),
+                    Form::LoadData => this.encoder.push_row_in_pieces(cells, &mut buffer, PIECE, &mut |piece| {
+                        *sent += piece.sent() as u64;
+                        payload.push(piece);
+                    }),
                     Form::Insert => writer.push_row(cells, &mut buffer).map(|()| 0),
                 };
                 *error_values += pushed.map_err(|e| this.refused(&e.to_string()))?;
@@ -148,7 +151,7 @@ impl BatchReader {
                     _ => return Ok(()),
                 }
                 *sent += buffer.len() as u64;
-                payload.push(std::mem::replace(&mut buffer, Vec::with_capacity(room)));
+                payload.push(Piece::Bytes(std::mem::replace(&mut buffer, Vec::with_capacity(room))));
                 Ok(())
             })?;
             if !more {
@@ -169,7 +172,7 @@ impl BatchReader {
                 writer.finish(&mut buffer);
             }
             batch.bytes += buffer.len() as u64;
-            batch.payload.push(buffer);
+            batch.payload.push(Piece::Bytes(buffer));
         }
         batch.to = self.row;
         Ok(Some(batch))

@@ -1,6 +1,7 @@
 //! The ledger on the target, as SQL: identity, objects, epochs, batches (contract, "What is written"). It outranks the
 //! journal. Every write here is a plain INSERT or UPDATE: never IGNORE, never REPLACE.
 
+use crate::formats::dumpfile::Piece;
 use crate::formats::ledger as format;
 use crate::seams::sql::{Connection, Fault};
 use crate::words::addr::sql_ident;
@@ -77,7 +78,7 @@ pub async fn takes_load_data(connection: &mut dyn Connection, schema: &str) -> O
     );
     let doing = fault("probe LOAD DATA");
     connection.execute("BEGIN").await.map_err(&doing)?;
-    let loaded = connection.load_data(&sql, vec![b"2\tprobe\n".to_vec()]).await;
+    let loaded = connection.load_data(&sql, vec![Piece::Bytes(b"2\tprobe\n".to_vec())]).await;
     connection.execute("ROLLBACK").await.map_err(&doing)?;
     let left = connection.query(&format!("SELECT 1 FROM {table} WHERE one = 2")).await.map_err(&doing)?;
     if !left.rows.is_empty() {

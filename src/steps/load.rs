@@ -472,6 +472,7 @@ impl Job {
                 for payload in batch.payload {
                     let sql = format!("USE {}", sql_ident(&self.table.name.schema));
                     connection.execute(&sql).await.map_err(|f| self.stop(&f, rows))?;
+                    let payload = payload.into_bytes();
                     let text = String::from_utf8_lossy(&payload);
                     let text = text.trim_end().trim_end_matches(';');
                     let done = connection.execute(text).await.map_err(|f| self.stop(&f, rows))?;

@@ -15,7 +15,7 @@ pub enum Cell<'a> {
     Bare(&'a [u8]),
     Text(Cow<'a, [u8]>),
     /// What `x'…'`, `0x…` or `b'…'` stands for.
-    Hex(Vec<u8>),
+    Hex(Cow<'a, [u8]>),
 }
 
 impl Cell<'_> {
@@ -145,6 +145,8 @@ enum Place {
         quote: u8,
         escaped: bool,
         prefix: Prefix,
+        /// Bytes at its start that the digits which stood there stand for.
+        decoded: usize,
     },
     AfterCell,
     /// Behind the value of a CONVERT.
@@ -178,11 +180,20 @@ enum Kind {
     Plain,
     Escaped(u8),
     Hex,
+    /// The bytes that the digits stood for.
+    Decoded,
     Bits,
 }
 
 /// A statement that is no INSERT, or what stands before an INSERT's rows, is read as a whole: this long at most.
 const LONGEST_HEAD: usize = 4 << 20;
+
+/// Digits of a value that are read before its end are made into bytes in their place, so many at a time: what is held of
+/// a large value is the value.
+const DIGITS_HELD: usize = 1 << 20;
+
+/// A buffer above this grows by a quarter, not to the double, and gives back what a large row needed.
+const LARGE: usize = 4 << 20;
 
 impl InsertReader {
     pub fn new() -> Self {
@@ -195,6 +206,12 @@ impl InsertReader {
         self.gone += self.start as u64;
         self.at -= self.start;
         self.start = 0;
+        let needed = self.buffer.len() + bytes.len();
+        if needed > LARGE && needed > self.buffer.capacity() {
+            self.buffer.reserve_exact(bytes.len().max(self.buffer.len() / 4));
+        } else if self.buffer.capacity() > LARGE && needed < self.buffer.capacity() / 8 {
+            self.buffer.shrink_to(needed);
+        }
         self.buffer.extend_from_slice(bytes);
     }
 
@@ -232,8 +249,8 @@ impl InsertReader {
                         return Ok(false);
                     }
                 }
-                Place::InString { from, quote, escaped, prefix } => {
-                    if !self.read_string(from, quote, escaped, prefix)? {
+                Place::InString { from, quote, escaped, prefix, decoded } => {
+                    if !self.read_string(from, quote, escaped, prefix, decoded)? {
                         return Ok(false);
                     }
                 }
@@ -293,7 +310,8 @@ impl InsertReader {
                 return Ok(true);
             }
             (Place::BeforeCell, b'\'' | b'"') => {
-                self.place = Place::InString { from: here + 1, quote: byte, escaped: false, prefix: Prefix::None };
+                let prefix = Prefix::None;
+                self.place = Place::InString { from: here + 1, quote: byte, escaped: false, prefix, decoded: 0 };
             }
             (Place::BeforeCell, b',' | b')' | b';') => return Err((self.at, "expected a value")),
             (Place::BeforeCell, _) => {
@@ -311,7 +329,7 @@ impl InsertReader {
                     }
                     _ => return Err((self.start + from, "expected a value")),
                 };
-                self.place = Place::InString { from: here + 1, quote: byte, escaped: false, prefix };
+                self.place = Place::InString { from: here + 1, quote: byte, escaped: false, prefix, decoded: 0 };
             }
             (Place::AfterWord { from, to }, _) => {
                 let span = word_span(&self.buffer[self.start..], from, to)
@@ -355,13 +373,17 @@ impl InsertReader {
         quote: u8,
         mut escaped: bool,
         prefix: Prefix,
+        mut decoded: usize,
     ) -> Result<bool, (usize, &'static str)> {
-        let end = loop {
+        let mut end = loop {
             let found = memchr::memchr2(quote, b'\\', &self.buffer[self.at..]).map(|length| self.at + length);
             // What follows the byte decides what it is.
             let Some(found) = found.filter(|found| found + 1 < self.buffer.len()) else {
                 self.at = found.unwrap_or(self.buffer.len());
-                self.place = Place::InString { from, quote, escaped, prefix };
+                if prefix == Prefix::Hex && self.at - (self.start + from + decoded) >= DIGITS_HELD {
+                    decoded += self.decode(self.start + from + decoded)?;
+                }
+                self.place = Place::InString { from, quote, escaped, prefix, decoded };
                 return Ok(false);
             };
             if self.buffer[found] == quote && self.buffer[found + 1] != quote {
@@ -370,11 +392,17 @@ impl InsertReader {
             escaped = true;
             self.at = found + 2;
         };
+        if decoded > 0 {
+            self.at = end;
+            self.decode(self.start + from + decoded)?;
+            end = self.at;
+        }
         let to = end - self.start;
         let text = &self.buffer[self.start + from..end];
         let kind = match prefix {
             Prefix::None if escaped => Kind::Escaped(quote),
             Prefix::None => Kind::Plain,
+            Prefix::Hex if decoded > 0 => Kind::Decoded,
             Prefix::Hex if text.len().is_multiple_of(2) && text.iter().all(u8::is_ascii_hexdigit) => Kind::Hex,
             Prefix::Bits if text.iter().all(|b| matches!(b, b'0' | b'1')) => Kind::Bits,
             Prefix::Hex | Prefix::Bits => return Err((self.start + from, "a value's digits are wrong")),
@@ -383,6 +411,25 @@ impl InsertReader {
         self.at = end + 1;
         self.place = Place::AfterCell;
         Ok(true)
+    }
+
+    /// Makes the digits from a place to where reading is into the bytes they stand for, but for one that has no pair yet;
+    /// at the value's end there is none. Gives their number.
+    fn decode(&mut self, from: usize) -> Result<usize, (usize, &'static str)> {
+        let pairs = (self.at - from) / 2;
+        let to = from + 2 * pairs;
+        let ends_here = self.buffer.get(self.at).is_some_and(|byte| !byte.is_ascii_hexdigit());
+        if !self.buffer[from..to].iter().all(u8::is_ascii_hexdigit) || (ends_here && to < self.at) {
+            return Err((from, "a value's digits are wrong"));
+        }
+        for pair in 0..pairs {
+            let digits = [self.buffer[from + 2 * pair], self.buffer[from + 2 * pair + 1]];
+            self.buffer[from + pair] = digits.iter().fold(0, push_hex_digit);
+        }
+        self.buffer.drain(from + pairs..to);
+        self.gone += pairs as u64;
+        self.at -= pairs;
+        Ok(pairs)
     }
 
     /// Reads what stands between rows: white space, comments, other statements, the head of an INSERT. `false`: the end
@@ -426,6 +473,7 @@ impl Span {
             Kind::Plain => Cell::Text(Cow::Borrowed(text)),
             Kind::Escaped(quote) => Cell::Text(Cow::Owned(unescape(text, quote))),
             Kind::Hex => Cell::Hex(text.rchunks(2).rev().map(|pair| pair.iter().fold(0, push_hex_digit)).collect()),
+            Kind::Decoded => Cell::Hex(Cow::Borrowed(text)),
             Kind::Bits => Cell::Hex(
                 text.rchunks(8).rev().map(|bits| bits.iter().fold(0, |byte, bit| byte << 1 | (bit & 1))).collect(),
             ),

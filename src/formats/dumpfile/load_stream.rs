@@ -19,11 +19,44 @@ pub enum LoadForm {
     MemberNumber,
 }
 
+/// A piece of the stream. One behind the other they are what the server reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    Bytes(Vec<u8>),
+    /// Stands for the hexadecimal digits of these bytes: half of the memory while a batch waits to be sent.
+    Hex(Vec<u8>),
+}
+
+impl Piece {
+    /// What is sent.
+    pub fn into_bytes(self) -> Vec<u8> {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Hex(bytes) => {
+                let mut digits = Vec::new();
+                push_hex(&bytes, &mut digits);
+                digits
+            }
+        }
+    }
+
+    /// The length of that.
+    pub fn sent(&self) -> usize {
+        match self {
+            Self::Bytes(bytes) => bytes.len(),
+            Self::Hex(bytes) => bytes.len() * 2,
+        }
+    }
+}
+
 /// Writes rows of one table. Takes the same cells as [`super::InsertWriter`].
 #[derive(Clone, Debug)]
 pub struct TsvEncoder {
     forms: Vec<LoadForm>,
 }
+
+/// Bytes of a long value that go into one piece.
+const LONG_PIECE: usize = 128 * 1024;
 
 const LOAD_ESCAPES: [u8; 256] =
     escapes(&[(0, b'0'), (b'\t', b't'), (b'\n', b'n'), (b'\r', b'r'), (b'\\', b'\\'), (0x1a, b'Z')]);
@@ -36,6 +69,19 @@ impl TsvEncoder {
     /// Appends a row. On a fault nothing is appended. Gives how many of its cells are an ENUM's error value: a server
     /// stores each and warns of it, once (tried on MySQL 9.7, TiDB 8.5.6 and MariaDB 10.11).
     pub fn push_row(&self, cells: &[Option<&[u8]>], out: &mut Vec<u8>) -> Result<u64, WidthFault> {
+        // No cell is as long as this, so there is nothing to give away.
+        self.push_row_in_pieces(cells, out, usize::MAX, &mut |_| {})
+    }
+
+    /// The same; a cell of `long` bytes or more is given away piece by piece as it is written, with what stood in `out`
+    /// before it, so that a large value never stands there as a whole.
+    pub fn push_row_in_pieces(
+        &self,
+        cells: &[Option<&[u8]>],
+        out: &mut Vec<u8>,
+        long: usize,
+        give: &mut dyn FnMut(Piece),
+    ) -> Result<u64, WidthFault> {
         if cells.len() != self.forms.len() {
             return Err(WidthFault { expected: self.forms.len(), found: cells.len() });
         }
@@ -46,6 +92,19 @@ impl TsvEncoder {
             }
             match (cell, form) {
                 (None, _) => out.extend_from_slice(b"\\N"),
+                (Some(bytes), form) if bytes.len() >= long => {
+                    give(Piece::Bytes(std::mem::take(out)));
+                    for part in bytes.chunks(LONG_PIECE) {
+                        give(match form {
+                            LoadForm::Hex => Piece::Hex(part.to_vec()),
+                            _ => {
+                                let mut escaped = Vec::with_capacity(part.len());
+                                push_escaped(part, &LOAD_ESCAPES, &mut escaped);
+                                Piece::Bytes(escaped)
+                            }
+                        });
+                    }
+                }
                 (Some(bytes), LoadForm::Escaped | LoadForm::Number) => push_escaped(bytes, &LOAD_ESCAPES, out),
                 (Some(bytes), LoadForm::Hex) => push_hex(bytes, out),
                 (Some(bytes), LoadForm::Member | LoadForm::MemberNumber) => {
@@ -107,6 +166,25 @@ mod tests {
         check(&[LoadForm::Escaped], &[Some(b"NULL")], "NULL\n");
         check(&[LoadForm::Hex; 3], &[Some(b"\x00\t\xff"), None, Some(b"")], "0009ff\t\\N\t\n");
         check(&[LoadForm::Number], &[Some(b"18446744073709551615")], "18446744073709551615\n");
+    }
+
+    #[test]
+    fn a_long_value_goes_in_pieces_and_the_stream_is_the_same() {
+        let long: Vec<u8> = (0..300_000u32).map(|n| n as u8).collect();
+        for form in [LoadForm::Escaped, LoadForm::Hex] {
+            let encoder = TsvEncoder::new(vec![LoadForm::Number, form, LoadForm::Escaped]);
+            let cells: [Option<&[u8]>; 3] = [Some(b"7"), Some(&long), Some(b"a\tb")];
+            let mut whole = Vec::new();
+            encoder.push_row(&cells, &mut whole).unwrap();
+            let (mut rest, mut pieces) = (Vec::new(), Vec::new());
+            encoder.push_row_in_pieces(&cells, &mut rest, 1_000, &mut |piece| pieces.push(piece)).unwrap();
+            assert!(pieces.iter().all(|piece| piece.sent() < 2 * LONG_PIECE + 1), "{form:?}");
+            let sent: usize = pieces.iter().map(Piece::sent).sum();
+            let mut stream: Vec<u8> = pieces.into_iter().flat_map(Piece::into_bytes).collect();
+            assert_eq!(sent, stream.len());
+            stream.extend(rest);
+            assert!(stream == whole, "{form:?}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use mysql_async::Opts;
 use super::faults::LAST_WORDS;
 use super::watch::{Moves, Watch};
 use super::{statement, tls};
+use crate::formats::dumpfile::Piece;
 use crate::seams::sql::{Connection, Done, Fault, OnRow, Rows};
 
 pub(super) use login::Way;
@@ -173,7 +174,7 @@ impl Connection for Reader {
         .boxed()
     }
 
-    fn load_data<'a>(&'a mut self, _: &'a str, _: Vec<Vec<u8>>) -> BoxFuture<'a, Result<Done, Fault>> {
+    fn load_data<'a>(&'a mut self, _: &'a str, _: Vec<Piece>) -> BoxFuture<'a, Result<Done, Fault>> {
         async { Err(Fault { number: None, message: "this session reads only".into(), lost: false }) }.boxed()
     }
 }

@@ -42,6 +42,33 @@ fn check_fault(file: &str, offset: u64, message: &str) {
 }
 
 #[test]
+fn a_large_value_is_held_as_its_bytes_while_it_is_read() {
+    let value: Vec<u8> = (0..1_700_000u32).map(|n| (n * 7) as u8).collect();
+    let digits: String = value.iter().map(|byte| format!("{byte:02X}")).collect();
+    let file = |digits: &str| format!("INSERT INTO `t` VALUES (1,x'{digits}','end'),(2,X'00',NULL);");
+    for piece in [99_999, 1 << 18, 4 << 20] {
+        let rows = read(file(&digits).as_bytes(), piece).unwrap();
+        let expected: [OwnedRow; 2] = [
+            vec![Some(b"1".to_vec()), Some(value.clone()), Some(b"end".to_vec())],
+            vec![Some(b"2".to_vec()), Some(vec![0]), None],
+        ];
+        assert!(rows == expected, "in pieces of {piece}");
+        for wrong in [format!("{digits}0"), format!("{}g{}", &digits[..2_900_000], &digits[2_900_001..])] {
+            let fault = read(file(&wrong).as_bytes(), piece).unwrap_err();
+            assert_eq!(fault.message, "a value's digits are wrong", "in pieces of {piece}");
+        }
+    }
+    let mut reader = InsertReader::new();
+    let mut most = 0;
+    for bytes in file(&digits).as_bytes().chunks(1 << 18) {
+        reader.feed(bytes);
+        while let Ok(Step::Row(_)) = reader.next_row() {}
+        most = most.max(reader.buffer.len());
+    }
+    assert!(most < value.len() + DIGITS_HELD + (1 << 19), "{most} bytes were held of {}", value.len());
+}
+
+#[test]
 fn values_of_every_form_are_read() {
     for (value, expected) in [
         ("NULL", None),
