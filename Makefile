@@ -5,13 +5,16 @@ export MIG_TESTBED_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mig-testbed
 # A clean clone finds the dependencies built already.
 export CARGO_TARGET_DIR ?= $(MIG_TESTBED_CACHE)/target
 
-.PHONY: help build test lint demo demo-stop bench update-goldens rust
+.PHONY: help build release test lint demo demo-stop bench update-goldens rust
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
 
 build: rust ## the release binary
 	cargo build --release --locked
+
+release: rust ## the binary for runners and for old systems: glibc 2.28 (RHEL 8) and later
+	release/build
 
 test: rust ## everything the tests need, from nothing, then all tests
 	tests/testbed/test --locked

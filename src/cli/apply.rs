@@ -445,7 +445,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
     let state = state.unwrap_or_else(|| State::new(format!("{:032x}", rand::random::<u128>())));
     let open_run = OpenRun::new(plan.digest.clone(), plan.body.state_digest.clone());
     let graph = Arc::new(plan.body.graph.clone());
-    let Session { dir, spec, texts, state_path, store, clock, shells, .. } = session;
+    let Session { dir, spec, texts, state_path, store, clock, shells, account, .. } = session;
     let remotes = remote::remotes(&Handover {
         spec: &spec,
         texts: &texts,
@@ -473,6 +473,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         servers,
         show_keys,
         shells,
+        cloud: account.map(|account| account.cloud),
     };
     let context = Arc::new(Context::new(parts, &graph));
     let (tell, told) = mpsc::unbounded_channel();

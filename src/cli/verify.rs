@@ -148,6 +148,7 @@ async fn look(session: Session, args: &Verify, names: &BTreeSet<String>, style: 
             servers,
             show_keys: args.show_keys,
             shells: session.shells,
+            cloud: session.account.map(|account| account.cloud),
         },
         &graph,
     ));

@@ -418,6 +418,7 @@ impl Place for Here {
             servers,
             show_keys: work.show_keys,
             shells: session.shells,
+            cloud: session.account.map(|account| account.cloud),
         };
         let (tap, records) = mpsc::unbounded_channel();
         let (tell, events) = mpsc::unbounded_channel();

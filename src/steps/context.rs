@@ -15,6 +15,7 @@ use crate::formats::plan::{Graph, Node};
 use crate::formats::spec::model::{self, Migration, Spec, ZeroDates};
 use crate::formats::structure::TableEstimate;
 use crate::seams::clock::Clock;
+use crate::seams::cloud::Cloud;
 use crate::seams::shell::Shells;
 use crate::seams::sql::{Connection, Role, Server};
 use crate::think::plan::desired::{runner_addr, source_addr, target_addr, workdir};
@@ -51,6 +52,8 @@ pub struct Context {
     pub show_keys: bool,
     /// Lines to runners.
     pub shells: Arc<dyn Shells>,
+    /// The account of `provider "aws"`, or why it is not to be had; `None`: the spec has none.
+    pub cloud: Option<Outcome<Arc<dyn Cloud>>>,
 }
 
 /// What [`Context::new`] is made from.
@@ -65,6 +68,8 @@ pub struct Parts {
     pub servers: BTreeMap<StepAddr, Arc<dyn Server>>,
     pub show_keys: bool,
     pub shells: Arc<dyn Shells>,
+    /// The account of `provider "aws"`, or why it is not to be had; `None`: the spec has none.
+    pub cloud: Option<Outcome<Arc<dyn Cloud>>>,
 }
 
 /// The pools of one migration.
@@ -148,6 +153,7 @@ impl Context {
             servers: parts.servers,
             show_keys: parts.show_keys,
             shells: parts.shells,
+            cloud: parts.cloud,
         }
     }
 

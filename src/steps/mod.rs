@@ -2,10 +2,13 @@
 //! seams and the drive through [`step::StepCtx`].
 
 pub mod again;
+pub mod aurora;
 pub mod batch;
+pub mod cloud;
 pub mod context;
 pub mod differences;
 pub mod dump;
+pub mod ec2;
 pub mod foreign;
 pub mod gate;
 pub mod import;
@@ -16,6 +19,7 @@ pub mod observe;
 pub mod pair;
 pub mod part_file;
 pub mod part_reader;
+pub mod peering;
 pub mod proof;
 pub mod refusal;
 pub mod remote;
@@ -35,7 +39,7 @@ use serde_json::Value;
 
 use crate::formats::plan::{Action, Node};
 use crate::words::addr::StepKind;
-use crate::words::error::{Failure, Outcome};
+use crate::words::error::Outcome;
 use again::again;
 use context::Context;
 use step::{StepCtx, StepSet};
@@ -48,11 +52,16 @@ impl StepSet for Steps {
         Box::pin(async move {
             let context = &self.0;
             let outcome = match (node.action, node.kind) {
+                (_, StepKind::Runner) if ec2::has(&node.addr) => ec2::run(context, node, &ctx).await,
+                (_, StepKind::Peering) => peering::run(context, node, &ctx).await,
                 (Action::Destroy, StepKind::Target) => servers::destroy(context, node).await,
                 (Action::Destroy, StepKind::Runner) => runner::destroy(context, node).await,
                 (Action::Destroy, StepKind::Dump) => dump::destroy(context, node).await,
                 (Action::Destroy, StepKind::Table | StepKind::View) => objects::destroy(context, node).await,
                 (Action::Destroy, _) => Ok(Value::Null),
+                (_, StepKind::Source) if aurora::has(&node.addr) => {
+                    again(context, &ctx, || aurora::run(context, node)).await
+                }
                 (_, StepKind::Source | StepKind::Target) => again(context, &ctx, || servers::run(context, node)).await,
                 (_, StepKind::Runner) => runner::run(context, node).await,
                 (_, StepKind::Gate) => gate::run(context, node).await,
@@ -74,12 +83,6 @@ impl StepSet for Steps {
                 (_, StepKind::ForeignKeys) => again(context, &ctx, || objects::foreign_keys(context, node)).await,
                 (_, StepKind::View) => again(context, &ctx, || objects::view(context, node)).await,
                 (_, StepKind::Report) => report::run(context, node, ctx).await,
-                (_, StepKind::Peering) => Err(Failure::new(
-                    "MIG5102",
-                    "run the step",
-                    "this build has no peering",
-                    "Make the plan again with this version of mig.",
-                )),
             };
             outcome.map_err(|failure| failure.at(&node.addr))
         })

@@ -7,6 +7,9 @@ mod support;
 
 mod account;
 mod host;
+mod journey;
+mod kills;
+mod steps;
 
 use std::sync::Arc;
 

@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod cloud_proxy;
+pub mod guest;
 pub mod moto;
 pub mod program;
 pub mod proxy;

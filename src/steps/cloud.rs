@@ -1,0 +1,522 @@
+//! What the steps in a cloud share: calls that have their effect once, however often they are made; looks that wait
+//! until what was made can be seen; waiting with progress and an end. Knows no SDK.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use super::again::{TRIES, wait};
+use super::context::Context;
+use super::step::StepCtx;
+use crate::formats::cloud_inputs::{NOTE_INPUTS, names};
+use crate::formats::plan::{Action, Node};
+use crate::seams::cloud::{Answer, Cloud, CloudFault};
+use crate::words::addr::StepAddr;
+use crate::words::digest::Digest;
+use crate::words::error::{Failure, Outcome};
+
+/// How long an object may stay out of sight after it was made (EC2, "Eventual consistency"), before it counts as absent.
+pub const SIGHT: Duration = Duration::from_secs(120);
+
+/// How long what stands in the way of a call may take to go: an instance that still ends holds its group and its volume.
+const IN_THE_WAY: Duration = Duration::from_secs(300);
+
+/// The note of a call with all its parameters, durable before it is made.
+const INTENT: &str = "intent";
+
+/// The note of what a call made.
+const MADE: &str = "made";
+
+/// The tag that says by which spec an object was made, beside [`names::LINEAGE`] and [`names::ADDRESS`].
+const SPEC: &str = "mig:spec";
+
+/// Every call with an effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Call {
+    RunInstances,
+    CreateVolume,
+    ImportKeyPair,
+    CreateSecurityGroup,
+    Allow,
+    Revoke,
+    StartInstances,
+    TerminateInstances,
+    ModifyVolume,
+    AttachVolume,
+    DetachVolume,
+    DeleteVolume,
+    DeleteKeyPair,
+    DeleteSecurityGroup,
+    AcceptPeering,
+    ModifyPeering,
+    ModifyVpc,
+    CreateRoute,
+    DeleteRoute,
+}
+
+/// What keeps a call from having its effect twice, when its answer was lost and it is made again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// The same token with the same parameters gives the same object. `already`: the token was used with others.
+    Token,
+    /// The name is made from lineage and address, and a second object of it is refused. `already`: whose the first one
+    /// is, is for the step to look at.
+    Name,
+    /// The call says what is to be, and saying it twice comes to the same. `already`: it is so.
+    Nature,
+}
+
+/// One row a call.
+struct Row {
+    /// As the API and its policies name it.
+    api: &'static str,
+    guard: Guard,
+    /// Codes by which EC2 says that there is nothing left to do.
+    already: &'static [&'static str],
+    /// Codes of what goes away by itself.
+    later: &'static [&'static str],
+}
+
+impl Call {
+    #[rustfmt::skip]
+    fn row(self) -> Row {
+        use Guard::{Name, Nature, Token};
+        let row = |api, guard, already, later| Row { api, guard, already, later };
+        // What was made a moment ago may not be known everywhere yet.
+        const YOUNG: &[&str] = &[
+            "InvalidGroup.NotFound", "InvalidKeyPair.NotFound", "InvalidInstanceID.NotFound", "InvalidVolume.NotFound",
+            "IncorrectState", "IncorrectInstanceState",
+        ];
+        match self {
+            Self::RunInstances => row("RunInstances", Token, &["IdempotentParameterMismatch"], YOUNG),
+            Self::CreateVolume => row("CreateVolume", Token, &["IdempotentParameterMismatch"], &[]),
+            Self::ImportKeyPair => row("ImportKeyPair", Name, &["InvalidKeyPair.Duplicate"], &[]),
+            Self::CreateSecurityGroup => row("CreateSecurityGroup", Name, &["InvalidGroup.Duplicate"], &[]),
+            Self::Allow => row("AuthorizeSecurityGroupIngress", Nature, &["InvalidPermission.Duplicate"], YOUNG),
+            Self::Revoke => row("RevokeSecurityGroupIngress", Nature,
+                &["InvalidPermission.NotFound", "InvalidGroup.NotFound"], &[]),
+            Self::StartInstances => row("StartInstances", Nature, &[], &["IncorrectInstanceState"]),
+            Self::TerminateInstances => row("TerminateInstances", Nature, &["InvalidInstanceID.NotFound"], &[]),
+            Self::ModifyVolume => row("ModifyVolume", Nature, &["IncorrectModificationState"], &["IncorrectState"]),
+            Self::AttachVolume => row("AttachVolume", Nature, &["VolumeInUse"], YOUNG),
+            Self::DetachVolume => row("DetachVolume", Nature,
+                &["IncorrectState", "InvalidVolume.NotFound", "InvalidAttachment.NotFound"], &[]),
+            Self::DeleteVolume => row("DeleteVolume", Nature, &["InvalidVolume.NotFound"], &["VolumeInUse"]),
+            Self::DeleteKeyPair => row("DeleteKeyPair", Nature, &["InvalidKeyPair.NotFound"], &[]),
+            Self::DeleteSecurityGroup => row("DeleteSecurityGroup", Nature, &["InvalidGroup.NotFound"],
+                &["DependencyViolation", "InvalidGroup.InUse"]),
+            Self::AcceptPeering => row("AcceptVpcPeeringConnection", Nature, &["InvalidStateTransition"], &[]),
+            Self::ModifyPeering => row("ModifyVpcPeeringConnectionOptions", Nature, &[], &[]),
+            Self::ModifyVpc => row("ModifyVpcAttribute", Nature, &[], &[]),
+            Self::CreateRoute => row("CreateRoute", Nature, &["RouteAlreadyExists"], &[]),
+            Self::DeleteRoute => row("DeleteRoute", Nature, &["InvalidRoute.NotFound"], &[]),
+        }
+    }
+}
+
+/// What a call came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Done<T> {
+    Made(T),
+    /// It was so already, or something stands where the object would: see [`Guard`].
+    Already,
+}
+
+/// An object that an earlier call made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    pub id: String,
+    pub attempt: u32,
+    pub by: Maker,
+}
+
+/// Which run of the step made an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Maker {
+    /// This one, with the settings that it has now.
+    Unfinished,
+    /// One that never came to its end, with other settings.
+    Abandoned,
+    /// The last one that came to its end.
+    Completed,
+}
+
+impl Known {
+    /// Whether the object is the one that is wanted, where it is still there.
+    pub fn stays(&self, action: Action) -> bool {
+        match self.by {
+            Maker::Unfinished => true,
+            Maker::Abandoned => false,
+            Maker::Completed => action != Action::Replace,
+        }
+    }
+}
+
+/// A step's hold on the cloud.
+pub struct Hand<'a> {
+    pub cloud: Arc<dyn Cloud>,
+    pub context: &'a Context,
+    pub ctx: &'a StepCtx,
+    pub addr: &'a StepAddr,
+}
+
+impl<'a> Hand<'a> {
+    /// # Errors
+    /// The spec has no provider, or it could not be opened.
+    pub fn of(context: &'a Context, ctx: &'a StepCtx, node: &'a Node) -> Outcome<Self> {
+        let cloud = context.cloud.clone().unwrap_or_else(|| {
+            let cause = "the spec has no provider \"aws\"";
+            let hint = "Put the block back as long as there is something of it: destroy needs it, too.";
+            Err(Failure::new("MIG5102", "reach the cloud", cause, hint))
+        })?;
+        Ok(Self { cloud, context, ctx, addr: &node.addr })
+    }
+
+    /// Keeps what the step began with, so that a later plan resolves nothing anew.
+    pub async fn begin<T: Serialize>(&self, inputs: &T) -> Outcome<()> {
+        let inputs = json!(inputs);
+        if self.ctx.resume.notes.get(NOTE_INPUTS) != Some(&inputs) {
+            self.ctx.note(NOTE_INPUTS, inputs).await?;
+        }
+        Ok(())
+    }
+
+    /// A note of this step: of this run of it, else of the unfinished one before whose settings were others.
+    pub fn noted(&self, key: &str) -> Option<&Value> {
+        let before = self.ctx.before.as_ref().map(|record| &record.progress.notes);
+        self.ctx.resume.notes.get(key).or_else(|| before.and_then(|notes| notes.get(key)))
+    }
+
+    /// Whether a call was written down, so that it may have been made.
+    pub fn intended(&self) -> bool {
+        self.noted(INTENT).is_some()
+    }
+
+    /// The parameters that were written down for this attempt, or `new`, written down now.
+    pub async fn intend<T: Serialize + DeserializeOwned>(&self, attempt: u32, new: T) -> Outcome<T> {
+        if let Some(intent) = self.ctx.resume.notes.get(INTENT)
+            && intent.get("attempt").and_then(Value::as_u64) == Some(attempt.into())
+            && let Some(was) = intent.get("parameters").and_then(|p| serde_json::from_value(p.clone()).ok())
+        {
+            return Ok(was);
+        }
+        self.ctx.note(INTENT, json!({ "attempt": attempt, "parameters": new })).await?;
+        Ok(new)
+    }
+
+    pub async fn made(&self, id: &str, attempt: u32) -> Outcome<()> {
+        self.ctx.note(MADE, json!({ "id": id, "attempt": attempt })).await
+    }
+
+    /// The object that is known; `output`: the name of its id in what the step ended with.
+    pub fn known(&self, output: &str) -> Option<Known> {
+        let of = |value: Option<&Value>, id: &str, by| {
+            let attempt = value?.get("attempt").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
+            let id = value?.get(id)?.as_str()?.to_owned();
+            Some(Known { id, attempt: attempt.unwrap_or(1), by })
+        };
+        let before = self.ctx.before.as_ref();
+        of(self.ctx.resume.notes.get(MADE), "id", Maker::Unfinished)
+            .or_else(|| of(before.and_then(|record| record.progress.notes.get(MADE)), "id", Maker::Abandoned))
+            .or_else(|| of(before.map(|record| &record.outputs), output, Maker::Completed))
+    }
+
+    /// Tags of a new object: the provider's own, whose it is, and by which spec.
+    pub fn tags(&self, defaults: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let mut tags = names::tags(defaults, &self.context.lineage, self.addr);
+        let spec = Digest::of(&self.context.spec.digest_form());
+        tags.insert(SPEC.into(), spec.short().to_owned());
+        tags
+    }
+
+    /// The tags that say whose an object is.
+    pub fn marks(&self) -> BTreeMap<String, String> {
+        BTreeMap::from([
+            (names::LINEAGE.to_owned(), self.context.lineage.clone()),
+            (names::ADDRESS.to_owned(), self.addr.to_string()),
+        ])
+    }
+
+    /// Whether an object's tags say that this lineage made it under this address.
+    pub fn is_ours(&self, tags: &BTreeMap<String, String>) -> bool {
+        self.marks().iter().all(|(key, value)| tags.get(key) == Some(value))
+    }
+
+    /// # Errors
+    /// MIG3272, where they say otherwise.
+    pub fn claim(&self, what: &str, tags: &BTreeMap<String, String>) -> Outcome<()> {
+        if self.is_ours(tags) {
+            return Ok(());
+        }
+        let whose =
+            tags.get(names::LINEAGE).map_or("it bears no lineage".to_owned(), |l| format!("it is of lineage {l}"));
+        Err(Failure::new(
+            "MIG3272",
+            format!("take {what} for this lineage's own"),
+            format!("its tags say otherwise: {whose}"),
+            "mig neither uses nor removes what it did not make: remove or rename it by hand if it is left over, then run again.",
+        ))
+    }
+
+    /// Makes a call with an effect until it is known what became of it.
+    ///
+    /// # Errors
+    /// MIG3270 what EC2 refused, MIG3271 no answer to all tries.
+    pub async fn effect<T, F>(&self, call: Call, what: &str, ask: impl Fn() -> F) -> Outcome<Done<T>>
+    where
+        F: Future<Output = Answer<T>> + Send,
+    {
+        let row = call.row();
+        let doing = || format!("{what} ({})", row.api);
+        let (mut attempt, began) = (0, self.context.clock.millis());
+        loop {
+            // Not dropped half way: its answer says what was made.
+            match ask().await {
+                Ok(made) => {
+                    self.ctx.waits_for("");
+                    return Ok(Done::Made(made));
+                }
+                Err(fault) if row.already.contains(&fault.code.as_str()) => {
+                    self.ctx.waits_for("");
+                    return Ok(Done::Already);
+                }
+                Err(fault) if row.later.contains(&fault.code.as_str()) && self.since(began) < IN_THE_WAY => {
+                    self.ctx.waits_for(&format!("{what}: {}", fault.code));
+                    self.pause(&mut attempt).await?;
+                }
+                Err(fault) if (fault.unknown || fault.is_throttled()) && attempt < TRIES => {
+                    self.ctx.waits_for(&format!("{what}: {}", told(&fault)));
+                    self.pause(&mut attempt).await?;
+                }
+                Err(fault) => return Err(failed(fault, doing(), Some(call))),
+            }
+        }
+    }
+
+    /// A look. Its host repeats it; a line that is gone for longer is waited for here.
+    ///
+    /// # Errors
+    /// As [`Hand::effect`].
+    pub async fn look<T, F>(&self, what: &str, ask: impl Fn() -> F) -> Outcome<T>
+    where
+        F: Future<Output = Answer<T>> + Send,
+    {
+        let mut attempt = 0;
+        loop {
+            match self.ctx.or_stopped(ask()).await? {
+                Ok(seen) => return Ok(seen),
+                Err(fault) if (fault.unknown || fault.is_throttled()) && attempt < TRIES => {
+                    self.pause(&mut attempt).await?;
+                }
+                Err(fault) => return Err(failed(fault, what.to_owned(), None)),
+            }
+        }
+    }
+
+    /// A look for what was perhaps made just now: absent only when it stays out of sight for [`SIGHT`].
+    ///
+    /// # Errors
+    /// As [`Hand::look`].
+    pub async fn sight<T, F>(&self, what: &str, ask: impl Fn() -> F) -> Outcome<Option<T>>
+    where
+        F: Future<Output = Answer<Option<T>>> + Send,
+    {
+        let (mut attempt, began) = (0, self.context.clock.millis());
+        loop {
+            let seen = self.look(what, &ask).await?;
+            if seen.is_some() || self.since(began) >= SIGHT {
+                self.ctx.waits_for("");
+                return Ok(seen);
+            }
+            self.ctx.waits_for(&format!("{what}: not seen yet"));
+            self.pause(&mut attempt).await?;
+        }
+    }
+
+    /// Looks until the look gives what is waited for; what it gives meanwhile is shown.
+    ///
+    /// # Errors
+    /// MIG3273 when it takes longer than `limit`, and what the look says.
+    pub async fn wait<T, F>(&self, what: &str, limit: Duration, ask: impl Fn() -> F) -> Outcome<T>
+    where
+        F: Future<Output = Outcome<Result<T, String>>> + Send,
+    {
+        let (mut attempt, began) = (0, self.context.clock.millis());
+        loop {
+            match ask().await? {
+                Ok(there) => {
+                    self.ctx.waits_for("");
+                    return Ok(there);
+                }
+                Err(still) if self.since(began) >= limit => {
+                    return Err(Failure::new(
+                        "MIG3273",
+                        what,
+                        format!("after {} minutes: {still}", limit.as_secs() / 60),
+                        "Look at it in the console, then run `mig apply` again: it goes on waiting, and makes nothing twice.",
+                    ));
+                }
+                Err(still) => {
+                    self.ctx.waits_for(&format!("{what}: {still}, {} s", self.since(began).as_secs()));
+                    self.pause(&mut attempt).await?;
+                }
+            }
+        }
+    }
+
+    fn since(&self, began: u64) -> Duration {
+        Duration::from_millis(self.context.clock.millis().saturating_sub(began))
+    }
+
+    async fn pause(&self, attempt: &mut u32) -> Outcome<()> {
+        self.ctx.or_stopped(wait(self.context, attempt)).await
+    }
+
+    /// What another part of the same block ended with.
+    ///
+    /// # Errors
+    /// It did not end, or the plan is another version's.
+    pub fn outputs_of<T: DeserializeOwned>(&self, part: &str) -> Outcome<T> {
+        let addr = sibling(self.addr, part);
+        let outputs = self.ctx.upstream_outputs(&addr).unwrap_or_default();
+        serde_json::from_value(outputs).map_err(|error| {
+            let hint = "Make the plan again with this version of mig.";
+            Failure::new("MIG5102", format!("read what {addr} ended with"), error.to_string(), hint)
+        })
+    }
+}
+
+/// Another part of the same block: `runner.ec2.mover.volume` of `runner.ec2.mover.ready`.
+pub fn sibling(addr: &StepAddr, part: &str) -> StepAddr {
+    let mut words = addr.words().to_vec();
+    if let Some(last) = words.last_mut() {
+        *last = part.to_owned();
+    }
+    StepAddr::new(&words)
+}
+
+/// What a node of a destroy knows of its object: what the step ended with, and what it noted.
+pub struct Remains<'n> {
+    pub from: &'n Value,
+    notes: Option<&'n Value>,
+}
+
+impl<'n> Remains<'n> {
+    pub fn of(node: &'n Node) -> Self {
+        Self { from: node.inputs.get("from").unwrap_or(&Value::Null), notes: node.inputs.get("notes") }
+    }
+
+    pub fn note(&self, key: &str) -> Option<&'n Value> {
+        self.notes.and_then(|notes| notes.get(key))
+    }
+
+    /// The object's id, where one is known.
+    pub fn id(&self, output: &str) -> Option<&'n str> {
+        let made = self.note(MADE).and_then(|made| made.get("id"));
+        self.from.get(output).or(made).and_then(Value::as_str)
+    }
+
+    /// Whether a call was written down.
+    pub fn intended(&self) -> bool {
+        self.note(INTENT).is_some()
+    }
+
+    /// # Errors
+    /// MIG3225, where the record protects the object.
+    pub fn may_go(&self, what: &str) -> Outcome<()> {
+        let guarded = self.from.get("inputs").and_then(|inputs| inputs.get("prevent_destroy")).and_then(Value::as_bool);
+        if guarded != Some(true) {
+            return Ok(());
+        }
+        Err(Failure::new(
+            "MIG3225",
+            format!("remove {what}"),
+            "the state says prevent_destroy",
+            "Set `prevent_destroy = false` in the block and apply that first.",
+        ))
+    }
+}
+
+fn told(fault: &CloudFault) -> String {
+    let request = fault.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
+    match fault.code.as_str() {
+        "" => format!("{}{request}", fault.message),
+        code => format!("{code}: {}{request}", fault.message),
+    }
+}
+
+/// A fault as the step's failure; a look is no call.
+fn failed(fault: CloudFault, doing: String, call: Option<Call>) -> Failure {
+    let cause = told(&fault);
+    if fault.is_refused() {
+        let right = call.map_or("that look".to_owned(), |call| format!("ec2:{}", call.row().api));
+        let hint = format!(
+            "Let the credentials do {right}; `mig explain iam-policy`, in the spec's folder, prints all that this spec needs. Then run `mig apply` again."
+        );
+        return Failure::new("MIG3210", doing, cause, hint);
+    }
+    if fault.unknown || fault.is_throttled() {
+        let hint = match call.map(|call| call.row().guard) {
+            Some(Guard::Token) => "Run `mig apply` again: it asks with the same token, which makes nothing twice.",
+            Some(Guard::Name) => "Run `mig apply` again: it asks for the same name, which can be there once only.",
+            Some(Guard::Nature) => "Run `mig apply` again: it looks what is there, and asks for what is missing.",
+            None => "Run `mig apply` again: it goes on from here.",
+        };
+        return Failure::new("MIG3271", doing, cause, hint).retryable();
+    }
+    let hint = "Mend what AWS names (a limit, a setting), then run `mig apply` again: it goes on.";
+    Failure::new("MIG3270", doing, cause, hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_call_says_what_keeps_it_from_happening_twice() {
+        use Call::*;
+        for (call, guard, already) in [
+            (RunInstances, Guard::Token, "IdempotentParameterMismatch"),
+            (CreateVolume, Guard::Token, "IdempotentParameterMismatch"),
+            (ImportKeyPair, Guard::Name, "InvalidKeyPair.Duplicate"),
+            (CreateSecurityGroup, Guard::Name, "InvalidGroup.Duplicate"),
+            (Allow, Guard::Nature, "InvalidPermission.Duplicate"),
+            (AttachVolume, Guard::Nature, "VolumeInUse"),
+            (CreateRoute, Guard::Nature, "RouteAlreadyExists"),
+        ] {
+            let row = call.row();
+            assert!(row.guard == guard && row.already.contains(&already), "{call:?}");
+        }
+    }
+
+    #[test]
+    fn a_failure_says_what_came_back_and_what_makes_it_safe_to_go_on() {
+        let fault = |code: &str, unknown| CloudFault {
+            code: code.into(),
+            message: "m".into(),
+            request_id: Some("r-1".into()),
+            unknown,
+        };
+        for (fault, call, code, told) in [
+            (fault("", true), Some(Call::RunInstances), "MIG3271", "the same token"),
+            (fault("RequestLimitExceeded", false), Some(Call::ImportKeyPair), "MIG3271", "the same name"),
+            (fault("InternalError", true), Some(Call::CreateRoute), "MIG3271", "what is missing"),
+            (fault("UnauthorizedOperation", false), Some(Call::RunInstances), "MIG3210", "ec2:RunInstances"),
+            (
+                fault("VcpuLimitExceeded", false),
+                Some(Call::RunInstances),
+                "MIG3270",
+                "VcpuLimitExceeded: m (request r-1)",
+            ),
+            (fault("", true), None, "MIG3271", "goes on from here"),
+        ] {
+            let failure = failed(fault, "do it".into(), call);
+            assert_eq!(failure.code, code);
+            assert!(format!("{failure}. {}", failure.hint).contains(told), "{failure}. {}", failure.hint);
+        }
+    }
+}
