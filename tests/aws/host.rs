@@ -152,7 +152,7 @@ async fn keys_instances_and_volumes_are_made_found_and_removed() {
     let instance = cloud.instance(&made.id).await.unwrap().unwrap();
     assert_eq!((instance.state.as_str(), instance.status_ok), ("running", Some(true)));
     assert_eq!((instance.zone.as_str(), instance.key_name.as_deref()), ("us-west-2a", Some("mig-key")));
-    assert_eq!(instance.security_group_ids, [site.source_group.clone()]);
+    assert_eq!(instance.security_group_ids, std::slice::from_ref(&site.source_group));
     let raw = moto.ec2("DescribeInstances", &[]);
     assert!(raw.contains("<httpTokens>required</httpTokens>"), "{raw}");
     assert_eq!(cloud.instances_tagged(&tags("l1")).await.unwrap().len(), 1);

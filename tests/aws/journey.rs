@@ -70,6 +70,8 @@ pub struct Journey {
     pub dir: tempfile::TempDir,
     pub store: MemoryStore,
     pub nodes: Vec<(String, Value)>,
+    /// Where the source lets its runner in.
+    pub source_port: u16,
     /// Numbers the plans: each is another run.
     plan: u32,
 }
@@ -82,7 +84,18 @@ impl Journey {
         let cloud = provider(&proxy.url()).await;
         let dir = tempfile::tempdir().unwrap();
         let nodes = nodes(&site);
-        Self { moto, site, proxy, cloud, guest: Guest::default(), dir, store: MemoryStore::new(), nodes, plan: 1 }
+        Self {
+            moto,
+            site,
+            proxy,
+            cloud,
+            guest: Guest::default(),
+            dir,
+            store: MemoryStore::new(),
+            nodes,
+            source_port: 3306,
+            plan: 1,
+        }
     }
 
     /// Changes a field of a step's inputs.
@@ -216,7 +229,8 @@ impl Journey {
 
     pub fn source_rules(&self) -> usize {
         let params = [("GroupId.1", self.site.source_group.as_str())];
-        self.moto.ec2("DescribeSecurityGroups", &params).matches("<fromPort>3306</fromPort>").count()
+        let rule = format!("<fromPort>{}</fromPort>", self.source_port);
+        self.moto.ec2("DescribeSecurityGroups", &params).matches(&rule).count()
     }
 
     pub fn routes(&self) -> usize {

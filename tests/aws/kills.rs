@@ -9,7 +9,7 @@ use rand::{Rng, SeedableRng};
 use crate::journey::Journey;
 use crate::support::cloud_proxy::{Fault, Lag};
 
-fn rounds() -> std::ops::Range<u64> {
+pub fn rounds() -> std::ops::Range<u64> {
     let number =
         |name: &str, otherwise: u64| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise);
     let first = number("MIG_KILLS_SEED", 1);

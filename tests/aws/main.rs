@@ -9,6 +9,7 @@ mod account;
 mod host;
 mod journey;
 mod kills;
+mod program;
 mod steps;
 
 use std::sync::Arc;

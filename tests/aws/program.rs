@@ -1,0 +1,111 @@
+//! The program itself, killed by SIGKILL while it provisions: at most one of everything at any time, the state opens,
+//! and the next apply finishes. `MIG_KILLS=200` runs so many rounds.
+
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
+
+use crate::journey::Journey;
+use crate::kills::rounds;
+use crate::support::cloud_proxy::Lag;
+use crate::support::program::{command, said};
+use crate::support::{Bed, moto};
+
+/// The article's spec over the emulator, a real MySQL as the cluster's writer, a real TiDB.
+fn spec(journey: &Journey, source: u16, target: u16) -> String {
+    format!(
+        r#"
+provider "aws" {{
+  region       = "{}"
+  endpoint_url = "{}"
+}}
+source "aurora" "shop" {{
+  cluster_identifier = "database-1"
+  host               = "127.0.0.1"
+  port               = {source}
+  username           = "root"
+  tls {{ mode = "disabled" }}
+}}
+target "tidb" "cloud" {{
+  host     = "127.0.0.1"
+  port     = {target}
+  username = "root"
+  tls {{ mode = "disabled" }}
+}}
+peering "tidb_cloud" {{
+  connection_id = "{}"
+  target_cidr   = "10.250.0.0/16"
+}}
+runner "ec2" "mover" {{
+  instance_type = "t2.large"
+  ami {{
+    owner = "309956199498"
+    name  = "RHEL-8*_HVM-*-x86_64-*"
+  }}
+  identity_file = "keys/mover"
+  volume {{ size = "16GiB" }}
+}}
+migration "shop" {{
+  source = source.aurora.shop
+  target = target.tidb.cloud
+  runner = runner.ec2.mover
+  after  = [peering.tidb_cloud]
+  tables = ["nothing_of_this_name.*"]
+}}
+"#,
+        moto::REGION,
+        journey.proxy.url(),
+        journey.site.peering
+    )
+}
+
+const APPLY: [&str; 5] = [
+    "apply",
+    "-auto-approve",
+    "-target=runner.ec2.mover.volume",
+    "-target=peering.tidb_cloud.dns",
+    "-target=peering.tidb_cloud.route",
+];
+
+/// Runs it; killed after a time where one is given.
+fn go(journey: &Journey, arguments: &[&str], killed_after: Option<Duration>) -> Output {
+    let mut command = command(journey.dir.path(), arguments);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    if let Some(time) = killed_after {
+        std::thread::sleep(time);
+        let _ = child.kill();
+    }
+    child.wait_with_output().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_killed_at_any_instant_makes_nothing_twice_and_finishes() {
+    let (mysql, tidb) = (Bed::mysql().config().port, Bed::tidb().config().port);
+    let mut kills = 0;
+    for seed in rounds() {
+        println!("seed {seed}");
+        let mut random = StdRng::seed_from_u64(seed);
+        let mut journey = Journey::new().await;
+        journey.source_port = mysql;
+        journey.moto.cluster(&journey.site, "database-1");
+        let mut late = |most: u64| Duration::from_millis(random.random_range(0..most));
+        journey.proxy.lag(Lag { states: late(400), sight: late(300) });
+        std::fs::write(journey.dir.path().join("shop.mig.hcl"), spec(&journey, mysql, tidb)).unwrap();
+        for _ in 0..random.random_range(1..=3) {
+            let output = go(&journey, &APPLY, Some(Duration::from_millis(random.random_range(50..2_500))));
+            kills += usize::from(output.status.signal() == Some(9));
+            journey.at_most_one_of_each();
+        }
+        let output = go(&journey, &APPLY, None);
+        assert!(matches!(output.status.code(), Some(0 | 2)), "seed {seed}: {}", said(&output));
+        journey.one_of_each();
+        let output = go(&journey, &["destroy", "-auto-approve"], None);
+        assert_eq!(output.status.code(), Some(0), "seed {seed}: {}", said(&output));
+        journey.nothing_left();
+    }
+    println!("{kills} kills");
+    assert!(kills > 0);
+}
