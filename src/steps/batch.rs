@@ -175,6 +175,10 @@ impl BatchReader {
             batch.payload.push(Piece::Bytes(buffer));
         }
         batch.to = self.row;
+        // The batch is on its way for a while, and the next one is read after that.
+        if let Source::Own(own) = &mut self.source {
+            own.reader.let_go();
+        }
         Ok(Some(batch))
     }
 

@@ -215,6 +215,17 @@ impl InsertReader {
         self.buffer.extend_from_slice(bytes);
     }
 
+    /// Gives back what a large row took, once that row is done with.
+    pub fn let_go(&mut self) {
+        if self.buffer.capacity() > LARGE && self.place == Place::AfterRow {
+            self.buffer.drain(..self.at);
+            self.gone += self.at as u64;
+            (self.start, self.at) = (0, 0);
+            self.spans.clear();
+            self.buffer.shrink_to_fit();
+        }
+    }
+
     /// Says that the file has no more bytes.
     pub fn end(&mut self) {
         self.ended = true;

@@ -5,14 +5,17 @@ use super::*;
 
 type OwnedRow = Vec<Option<Vec<u8>>>;
 
-/// Reads a file in pieces of a length.
+/// Reads a file in pieces of a length. What a row took is given back behind each.
 fn read(file: &[u8], piece: usize) -> Result<Vec<OwnedRow>, ReadFault> {
     let mut reader = InsertReader::new();
     let mut pieces = file.chunks(piece);
     let mut rows = Vec::new();
     loop {
         match reader.next_row()? {
-            Step::Row(row) => rows.push(row.cells().map(|cell| cell.as_bytes().map(<[u8]>::to_vec)).collect()),
+            Step::Row(row) => {
+                rows.push(row.cells().map(|cell| cell.as_bytes().map(<[u8]>::to_vec)).collect());
+                reader.let_go();
+            }
             Step::End => return Ok(rows),
             Step::Hungry => match pieces.next() {
                 Some(bytes) => reader.feed(bytes),
