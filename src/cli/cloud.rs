@@ -14,7 +14,7 @@ use crate::formats::state::State;
 use crate::hosts::aws;
 use crate::seams::cloud::Cloud;
 use crate::steps::observe::cloud as observe;
-use crate::think::plan::aws as clusters;
+use crate::think::plan::aws_source as clusters;
 use crate::words::error::{Failure, Outcome};
 
 /// How a command reaches the account.

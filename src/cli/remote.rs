@@ -16,7 +16,7 @@ use crate::seams::sql;
 use crate::steps::remote::install::{Program, ask, install};
 use crate::steps::remote::{Delegation, Remote, endpoint, steps_of};
 use crate::steps::report::certificate_path;
-use crate::think::plan::aws::runner_runs;
+use crate::think::plan::aws_source::runner_runs;
 use crate::think::plan::desired::{delegated, ready_addr, source_addr, target_addr};
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::error::{Failure, Outcome};

@@ -9,7 +9,7 @@ use mig::formats::spec::model::Spec;
 use mig::formats::spec::{self, Inputs, SourceFile};
 use mig::seams::cloud::Cloud;
 use mig::steps::observe::cloud::{account, clusters};
-use mig::think::plan::aws::resolve_endpoints;
+use mig::think::plan::aws_source::resolve_endpoints;
 use mig::think::plan::{Question, plan};
 use mig::words::error::Failure;
 

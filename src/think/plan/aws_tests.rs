@@ -370,6 +370,16 @@ fn what_stands_in_the_way_is_told_by_its_own_code_and_blocks() {
         (SG, |c| runner(c).group = Seen::Gone, &["MIG3224"], "no security group sg-run"),
         (SMALL, |_| {}, &["MIG3231"], "the volume of 10 GiB is smaller than the source needs"),
         (NOTHING, |c| c.clusters.get_mut("shop").unwrap().volume_bytes = None, &["MIG3230"], "cannot be worked out"),
+        (
+            NOTHING,
+            |c| {
+                let seen = c.clusters.get_mut("shop").unwrap();
+                seen.volume_bytes = None;
+                seen.volume_fault = Some(Failure::new("MIG3211", "ask CloudWatch", "it is closed", "Open it."));
+            },
+            &["MIG3230"],
+            "failed to ask CloudWatch: it is closed",
+        ),
         (NOTHING, |c| runner(c).images.clear(), &["MIG3222"], "no image named RHEL-8*"),
         (NOTHING, |c| network(c).subnets.iter_mut().for_each(|s| s.free_addresses = 0), &["MIG3223"], "free address"),
         (NOTHING, |c| c.clusters.get_mut("shop").unwrap().cluster = None, &["MIG3220"], "database-1"),
@@ -653,13 +663,13 @@ fn a_step_that_was_broken_off_keeps_the_values_it_began_with() {
 fn endpoints_and_identities_of_clusters_are_those_that_were_looked_up() {
     let mut spec = spec_of(NOTHING);
     let cloud = account();
-    aws::resolve_endpoints(&mut spec, &cloud);
+    aws_source::resolve_endpoints(&mut spec, &cloud);
     assert_eq!(spec.sources["shop"].host, "database-1.cluster-x.us-west-2.rds.amazonaws.com");
     let mut tunnel = spec_of(&[(
         "  username           = \"admin\"\n",
         "  username = \"admin\"\n  host = \"127.0.0.1\"\n  port = 13306\n",
     )]);
-    aws::resolve_endpoints(&mut tunnel, &cloud);
+    aws_source::resolve_endpoints(&mut tunnel, &cloud);
     assert_eq!((tunnel.sources["shop"].host.as_str(), tunnel.sources["shop"].port), ("127.0.0.1", 13306));
     let mut world = World { cloud: Some(cloud), ..World::default() };
     let seen = crate::formats::facts::ServerFacts {
@@ -669,10 +679,10 @@ fn endpoints_and_identities_of_clusters_are_those_that_were_looked_up() {
     };
     world.servers.insert("source.aurora.shop".into(), seen);
     let mut lost = world.clone();
-    aws::name_sources(&spec, &mut world);
+    aws_source::name_sources(&spec, &mut world);
     let named = &world.servers["source.aurora.shop"];
     assert_eq!((named.identity.as_str(), named.server_id.as_str()), ("admin@cluster-ABC", "cluster-ABC"));
     lost.cloud.as_mut().unwrap().clusters.clear();
-    aws::name_sources(&spec, &mut lost);
+    aws_source::name_sources(&spec, &mut lost);
     assert_eq!(lost.servers["source.aurora.shop"].fault.as_ref().unwrap().code, "MIG3220");
 }

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
-use super::aws;
 use super::aws_diff::Standing;
+use super::{aws, aws_source};
 use crate::formats::chunk;
 use crate::formats::ddl::{self, DdlOptions};
 use crate::formats::facts::{MigrationFacts, ServerFacts, Verdict, World};
@@ -209,7 +209,7 @@ impl Desired {
     }
 
     fn server(&mut self, kind: StepKind, addr: StepAddr, server: &Server) {
-        if let Some(inputs) = aws::aurora_inputs(server) {
+        if let Some(inputs) = aws_source::aurora_inputs(server) {
             return self.node(addr, kind, &inputs, &inputs);
         }
         let place = if server.is_dump() { server.host.clone() } else { format!("{}:{}", server.host, server.port) };

@@ -7,6 +7,7 @@
 pub mod aws;
 mod aws_diff;
 mod aws_peering;
+pub mod aws_source;
 #[cfg(test)]
 mod aws_tests;
 pub mod desired;
@@ -57,7 +58,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
         }
     }
     let mut pending = Vec::new();
-    aws::observed(spec, world, &mut observed.servers);
+    aws_source::observed(spec, world, &mut observed.servers);
     let (graph, changes, mut diagnostics, estimates) = match question.mode {
         Mode::Apply => {
             let mut wanted = desired::desired(spec, world, state, question.replace)?;
