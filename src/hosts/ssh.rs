@@ -150,7 +150,13 @@ impl Shell for Line {
             };
             let (fed, output) = tokio::join!(feed, child.wait_with_output());
             fed.map_err(|error| self.lost(&error))?;
-            let output = output.map_err(|error| self.broken(&error))?;
+            let output = match output {
+                // The crate's word for status 127: there is no such program.
+                Err(openssh::Error::Remote(error)) => {
+                    return Ok(Output { status: Some(127), stdout: Vec::new(), stderr: error.to_string() });
+                }
+                output => output.map_err(|error| self.broken(&error))?,
+            };
             let stderr = String::from_utf8_lossy(&output.stderr).trim_end().to_owned();
             // ssh's own failures come as 255.
             if output.status.code() == Some(255) {

@@ -12,6 +12,7 @@ use crate::formats::worker::Endpoint;
 use crate::seams::shell::{Output, Shell};
 use crate::steps::cloud::Hand;
 use crate::steps::context::{Context, read_inputs};
+use crate::steps::remote::install::{Program, install};
 use crate::steps::step::StepCtx;
 use crate::words::error::{Failure, Outcome, Retry};
 
@@ -51,9 +52,12 @@ pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value
         workdir: inputs.workdir.clone(),
     };
     let shell = answers(&hand, &endpoint).await?;
-    Guest { hand: &hand, shell, host: &endpoint.host }.prepare(&inputs, &volume, &instance.hypervisor).await?;
+    let guest = Guest { hand: &hand, shell: shell.clone(), host: &endpoint.host };
+    guest.prepare(&inputs, &volume, &instance.hypervisor).await?;
+    let program = Program::this()?;
+    ctx.or_stopped(install(shell.as_ref(), &endpoint, &program)).await??;
     let instance_id = instance.instance_id;
-    Ok(json!(ReadyOutputs { inputs, endpoint, program: None, instance_id }))
+    Ok(json!(ReadyOutputs { inputs, endpoint, program: Some(program.digest().clone()), instance_id }))
 }
 
 /// Waits for both status checks; gives the address at which the instance is reached.

@@ -17,7 +17,7 @@ const BINARY: &str = "MIG_RUNNER_BINARY";
 /// The file that is copied, and its name over there.
 pub struct Program {
     path: PathBuf,
-    digest: String,
+    digest: Digest,
 }
 
 impl Program {
@@ -34,13 +34,21 @@ impl Program {
             None => PathBuf::from("/proc/self/exe"),
         };
         let bytes = std::fs::read(&path).map_err(|error| fault(format!("{}: {error}", path.display())))?;
-        let digest = Digest::of_bytes(&bytes).as_str().trim_start_matches("sha256:").to_owned();
-        Ok(Self { path, digest })
+        Ok(Self { path, digest: Digest::of_bytes(&bytes) })
+    }
+
+    pub fn digest(&self) -> &Digest {
+        &self.digest
+    }
+
+    /// As `sha256sum` writes it.
+    fn digits(&self) -> &str {
+        self.digest.as_str().trim_start_matches("sha256:")
     }
 
     /// Where it lies over there, for a script: quoted.
     pub fn there(&self, endpoint: &Endpoint) -> String {
-        quoted(&format!("{}/bin/mig-{}", endpoint.workdir, self.digest.get(..16).unwrap_or(&self.digest)))
+        quoted(&format!("{}/bin/mig-{}", endpoint.workdir, self.digits().get(..16).unwrap_or_default()))
     }
 }
 
@@ -72,7 +80,7 @@ pub async fn install(shell: &dyn Shell, endpoint: &Endpoint, program: &Program) 
     let folder = quoted(&format!("{}/bin", endpoint.workdir));
     let there = program.there(endpoint);
     let look = format!("test -x {there} && sha256sum {there} | cut -d' ' -f1");
-    if shell.run(&look, b"").await?.text() != program.digest {
+    if shell.run(&look, b"").await?.text() != program.digits() {
         let bytes = std::fs::read(&program.path).map_err(|error| {
             refused(format!("this side cannot read {}: {error}", program.path.display()), "Look at the file.")
         })?;
@@ -86,7 +94,7 @@ pub async fn install(shell: &dyn Shell, endpoint: &Endpoint, program: &Program) 
             return Err(refused(copied.stderr, "Look at the folder `workdir` over there, and at its room."));
         }
         let digest = shell.run(&look, b"").await?.text();
-        if digest != program.digest {
+        if digest != program.digits() {
             return Err(refused("the copy has another digest".into(), "Run the command again."));
         }
     }
