@@ -74,21 +74,10 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
     if let Some(plan) = &file {
         check_file(&session, plan, state.as_ref())?;
     }
-    let world = match mode {
-        Mode::Apply => {
-            let seen = remote::observe(&session, &servers, state, &replace, true).await?;
-            state = match seen.state {
-                // What workers did while nobody listened is on record before anything is planned over it.
-                Some(ahead) if seen.ahead => Some(recovery::absorb(&*session.store, ahead)?),
-                state => state,
-            };
-            for (migration, bytes) in &seen.certificates {
-                keep_certificate(&session.state_path, migration, bytes, args.json, style)?;
-            }
-            seen.world
-        }
-        Mode::Destroy => World::default(),
-    };
+    let mut world = World::default();
+    if mode == Mode::Apply {
+        (state, world) = observed(&session, &servers, state, &replace, args.json, style).await?;
+    }
     let plan = match file {
         Some(plan) => {
             if mode == Mode::Apply {
@@ -96,13 +85,7 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
             }
             plan
         }
-        None => {
-            let plan = session.plan(state.as_ref(), &world, Mode::Apply, &replace, false, &args.target)?;
-            if !args.json {
-                print(&screen::plan::text(&plan, style));
-            }
-            plan
-        }
+        None => shown_plan(&session, state.as_ref(), &world, &replace, args, style)?,
     };
     let what = Approval { asked: args.plan.is_some() || args.auto_approve, confirm: args.confirm.as_deref() };
     if !approved(&session, &plan, state.as_ref(), &what)? {
@@ -112,16 +95,7 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
         return Ok(ExitKind::Success);
     }
     let pending = plan.body.pending.clone();
-    let order = Order {
-        plan,
-        state,
-        world,
-        servers,
-        parallelism: args.parallelism,
-        json: args.json,
-        show_keys: args.show_keys,
-        stop_worker: args.stop_worker,
-    };
+    let order = Order::of(plan, state, world, servers, args);
     let again = args.r#continue.then(|| session.with_spec(session.spec.clone()));
     let exit = execute(session, order, style).await?;
     if pending.is_empty() || exit != ExitKind::Success {
@@ -156,31 +130,55 @@ fn keep_certificate(state: &Path, migration: &str, bytes: &[u8], json: bool, sty
     Ok(())
 }
 
+/// Looks at the world. What workers did while nobody listened is on record before anything is planned over it.
+async fn observed(
+    session: &Session,
+    servers: &BTreeMap<StepAddr, Arc<dyn Server>>,
+    state: Option<State>,
+    replace: &BTreeSet<StepAddr>,
+    json: bool,
+    style: Style,
+) -> Outcome<(Option<State>, World)> {
+    let seen = remote::observe(session, servers, state, replace, true).await?;
+    let state = match seen.state {
+        Some(ahead) if seen.ahead => Some(recovery::absorb(&*session.store, ahead)?),
+        state => state,
+    };
+    for (migration, bytes) in &seen.certificates {
+        keep_certificate(&session.state_path, migration, bytes, json, style)?;
+    }
+    Ok((state, seen.world))
+}
+
+/// Plans, and shows the plan to people.
+fn shown_plan(
+    session: &Session,
+    state: Option<&State>,
+    world: &World,
+    replace: &BTreeSet<StepAddr>,
+    args: &Apply,
+    style: Style,
+) -> Outcome<PlanFile> {
+    let plan = session.plan(state, world, Mode::Apply, replace, false, &args.target)?;
+    if !args.json {
+        print(&screen::plan::text(&plan, style));
+    }
+    Ok(plan)
+}
+
 /// `-continue`: plans what is known now and applies it, under the same lock.
 async fn second(session: Session, args: &Apply, style: Style) -> Outcome<ExitKind> {
     let state = recovery::look(&*session.store)?.state;
     let servers = session.servers()?;
-    let seen = remote::observe(&session, &servers, state, &BTreeSet::new(), true).await?;
-    let plan = session.plan(seen.state.as_ref(), &seen.world, Mode::Apply, &BTreeSet::new(), false, &args.target)?;
-    if !args.json {
-        print(&screen::plan::text(&plan, style));
-    }
+    let nothing = BTreeSet::new();
+    let (state, world) = observed(&session, &servers, state, &nothing, args.json, style).await?;
+    let plan = shown_plan(&session, state.as_ref(), &world, &nothing, args, style)?;
     let what = Approval { asked: true, confirm: args.confirm.as_deref() };
-    if !approved(&session, &plan, seen.state.as_ref(), &what)? {
+    if !approved(&session, &plan, state.as_ref(), &what)? {
         return Ok(ExitKind::Success);
     }
     let pending = !plan.body.pending.is_empty();
-    let order = Order {
-        plan,
-        state: seen.state,
-        world: seen.world,
-        servers,
-        parallelism: args.parallelism,
-        json: args.json,
-        show_keys: args.show_keys,
-        stop_worker: args.stop_worker,
-    };
-    let exit = execute(session, order, style).await?;
+    let exit = execute(session, Order::of(plan, state, world, servers, args), style).await?;
     Ok(if pending && exit == ExitKind::Success { ExitKind::Changes } else { exit })
 }
 
@@ -437,6 +435,19 @@ pub struct Order {
     pub show_keys: bool,
     /// A stop of the run stops workers on runners, too.
     pub stop_worker: bool,
+}
+
+impl Order {
+    fn of(
+        plan: PlanFile,
+        state: Option<State>,
+        world: World,
+        servers: BTreeMap<StepAddr, Arc<dyn Server>>,
+        args: &Apply,
+    ) -> Self {
+        let Apply { parallelism, json, show_keys, stop_worker, .. } = *args;
+        Self { plan, state, world, servers, parallelism, json, show_keys, stop_worker }
+    }
 }
 
 /// Runs the plan's graph and shows how it goes.

@@ -150,21 +150,17 @@ async fn look(
 }
 
 /// The spec without these migrations, and without the servers that only they name.
-pub fn without(spec: &Spec, away: &[Away]) -> Spec {
-    let mut rest = spec.clone();
-    rest.migrations.retain(|name, _| !away.iter().any(|one| one.migration == *name));
-    // A server that a migration here names, too, is looked at from here as well.
-    let here = rest.migrations.clone();
-    let there = |of: fn(&Migration) -> &String, name: &String| {
-        let names = |migration: &Migration| of(migration) == name;
-        spec.migrations.values().any(names) && !here.values().any(names)
+fn without(spec: &Spec, away: &[Away]) -> Spec {
+    let is_away = |migration: &Migration| away.iter().any(|one| one.migration == migration.name);
+    // A server that a migration here names, too, is looked at from here as well; so is one that none names.
+    let stays = |of: fn(&Migration) -> &String, name: &String| {
+        let mut users = spec.migrations.values().filter(|migration| of(migration) == name).peekable();
+        users.peek().is_none() || users.any(|migration| !is_away(migration))
     };
-    let (sources, targets): (Vec<String>, Vec<String>) = (
-        spec.sources.keys().filter(|name| there(|m| &m.source, name)).cloned().collect(),
-        spec.targets.keys().filter(|name| there(|m| &m.target, name)).cloned().collect(),
-    );
-    rest.sources.retain(|name, _| !sources.contains(name));
-    rest.targets.retain(|name, _| !targets.contains(name));
+    let mut rest = spec.clone();
+    rest.migrations.retain(|_, migration| !is_away(migration));
+    rest.sources.retain(|name, _| stays(|m| &m.source, name));
+    rest.targets.retain(|name, _| stays(|m| &m.target, name));
     rest
 }
 

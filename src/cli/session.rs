@@ -41,6 +41,7 @@ use super::args::{Global, Variables};
 use super::cloud::Account;
 
 /// A spec that is sound, with the state beside it.
+#[derive(Clone)]
 pub struct Session {
     pub dir: PathBuf,
     pub spec: Spec,
@@ -178,22 +179,7 @@ impl Session {
 
     /// The same over other blocks.
     pub fn with_spec(&self, spec: Spec) -> Self {
-        Self { spec, texts: self.texts.clone(), import: self.import.clone(), ..self.shallow() }
-    }
-
-    fn shallow(&self) -> Self {
-        Self {
-            dir: self.dir.clone(),
-            spec: Spec::default(),
-            texts: SpecTexts::default(),
-            warnings: Vec::new(),
-            state_path: self.state_path.clone(),
-            store: self.store.clone(),
-            clock: self.clock.clone(),
-            shells: self.shells.clone(),
-            account: self.account.clone(),
-            import: None,
-        }
+        Self { spec, warnings: Vec::new(), ..self.clone() }
     }
 
     /// The state with the journal of a broken-off run played over it; `None` before the first apply.

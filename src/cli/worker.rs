@@ -55,7 +55,7 @@ const WAITING_MESSAGES: usize = 8192;
 pub async fn run(args: &Worker) -> Outcome<ExitKind> {
     let done = match &args.command {
         WorkerCommand::Ask => answer().await,
-        WorkerCommand::Status { dir } => standing(dir).await.and_then(|standing| tell(&standing)),
+        WorkerCommand::Status { dir } => standing(dir).and_then(|standing| tell(&standing)),
         WorkerCommand::Attach { dir } => return attach(dir).await,
         WorkerCommand::Run { dir } => return work(dir).await,
     };
@@ -92,7 +92,7 @@ async fn answer() -> Outcome<()> {
         Ask::Look { spec, migration, workdir, state, replace } => {
             let (mut session, _authorities) = session(&spec, &migration, &workdir)?;
             session.fetch_secrets().await?;
-            let standing = standing(&folder(&workdir, &migration)).await?;
+            let standing = standing(&folder(&workdir, &migration))?;
             let mut state = state.map(|state| *state);
             if let Some(state) = &mut state {
                 standing.overlay(state);
@@ -187,10 +187,9 @@ fn session(texts: &SpecTexts, migration: &str, workdir: &str) -> Outcome<(Sessio
 }
 
 /// Changes nothing.
-async fn standing(dir: &Path) -> Outcome<Standing> {
+fn standing(dir: &Path) -> Outcome<Standing> {
     let state = recovery::look(&FileStore::new(dir.join(STATE)))?.state;
-    let alive = UnixStream::connect(dir.join(SOCKET)).await.is_ok();
-    let mut standing = Standing { fence: Here::at(dir).fence()?, alive, ..Standing::default() };
+    let mut standing = Standing { fence: Here::at(dir).fence()?, ..Standing::default() };
     if let Some(state) = state {
         standing.lineage = Some(state.lineage);
         standing.open_run = state.open_run;

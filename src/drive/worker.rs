@@ -17,7 +17,7 @@ use crate::formats::state::{State, Status, StepRecord};
 use crate::formats::worker::{End, FromWorker, ToWorker, Work, covers, line};
 use crate::think::run::Interrupt;
 use crate::words::addr::{StepAddr, StepKind};
-use crate::words::error::{ExitKind, Failure, Outcome};
+use crate::words::error::{Failure, Outcome};
 
 /// What a worker needs of its machine.
 pub trait Place: Send {
@@ -76,12 +76,12 @@ pub async fn serve(
     let mut worker = Worker { place, log, lines: BTreeMap::new(), controller: None, run: None, waiting: None };
     loop {
         let idle = worker.idle();
-        let over = worker.run.as_ref().is_some_and(|run| run.ended.is_some());
+        let over = worker.run.as_ref().is_some_and(|run| run.ended);
         if over && worker.controller.is_none() && worker.waiting.is_none() {
             return;
         }
         let woken = {
-            let run = worker.run.as_mut().filter(|run| run.ended.is_none());
+            let run = worker.run.as_mut().filter(|run| !run.ended);
             tokio::select! {
                 biased;
                 from = lines.recv() => match from {
@@ -114,30 +114,18 @@ enum Woken {
 async fn next(run: Option<&mut Running>) -> Woken {
     let Some(run) = run else { return std::future::pending().await };
     loop {
-        if run.over && run.begun.records.is_empty() && run.begun.events.is_empty() {
-            return Woken::Ended(run.end.take().unwrap_or_else(|| Box::new(nothing())));
+        let all_told = run.begun.records.is_empty() && run.begun.events.is_empty();
+        if let Some(end) = run.end.take_if(|_| all_told) {
+            return Woken::Ended(end);
         }
         tokio::select! {
             // What is durable goes first; how a step ended may be told before that is durable.
             biased;
             Some(records) = run.begun.records.recv() => return Woken::Records(records),
             Some(event) = run.begun.events.recv() => return Woken::Event(event),
-            end = &mut run.begun.end, if !run.over => {
-                run.over = true;
-                run.end = Some(Box::new(end));
-            }
+            end = &mut run.begun.end, if run.end.is_none() => run.end = Some(Box::new(end)),
             else => {}
         }
-    }
-}
-
-fn nothing() -> RunEnd {
-    RunEnd {
-        state: State::new(String::new()),
-        ends: BTreeMap::new(),
-        exit: ExitKind::Error,
-        failures: Vec::new(),
-        counts: Default::default(),
     }
 }
 
@@ -159,15 +147,15 @@ struct Running {
     /// Its first record has come: what it does again is known from then on.
     opened: bool,
     ends: Vec<End>,
-    over: bool,
+    /// What it came to; what it told before that may still be on its way.
     end: Option<Box<RunEnd>>,
-    ended: Option<ExitKind>,
+    ended: bool,
     settled: BTreeSet<StepAddr>,
 }
 
 impl Worker<'_> {
     fn idle(&self) -> bool {
-        self.run.as_ref().is_none_or(|run| run.ended.is_some())
+        self.run.as_ref().is_none_or(|run| run.ended)
     }
 
     fn heard(&mut self, from: FromLine) {
@@ -179,6 +167,7 @@ impl Worker<'_> {
             FromLine::Said(id, said) => match *said {
                 ToWorker::Attach { fence, work } => self.attach(id, fence, work),
                 _ if self.controller != Some(id) => {}
+                // It still works on what it was told: the time to leave begins anew with every message.
                 ToWorker::Ack { .. } => {}
                 ToWorker::Stop => self.stop(),
                 ToWorker::Bye => self.gone(id),
@@ -190,7 +179,7 @@ impl Worker<'_> {
         self.lines.remove(&id);
         if self.controller == Some(id) {
             self.controller = None;
-            let at_work = self.run.as_ref().is_some_and(|run| run.ended.is_none());
+            let at_work = self.run.as_ref().is_some_and(|run| !run.ended);
             (self.log)(if at_work { "the controller has left; the work goes on" } else { "the controller has left" });
         }
     }
@@ -216,11 +205,11 @@ impl Worker<'_> {
         self.controller = Some(id);
         (self.log)(&format!("a controller has attached with number {fence}"));
         match &mut self.run {
-            Some(run) if run.ended.is_none() && covers(&run.begun.graph, &work.graph) => {
+            Some(run) if !run.ended && covers(&run.begun.graph, &work.graph) => {
                 (self.log)("it goes on with the work that is under way");
                 self.snapshot();
             }
-            Some(run) if run.ended.is_none() => {
+            Some(run) if !run.ended => {
                 (self.log)("other work is wanted: what is under way is stopped first");
                 run.begun.signals.send_replace(Some(Interrupt::Graceful));
                 self.waiting = Some(work);
@@ -239,9 +228,8 @@ impl Worker<'_> {
                     seq: 0,
                     opened: false,
                     ends: Vec::new(),
-                    over: false,
                     end: None,
-                    ended: None,
+                    ended: false,
                     settled: BTreeSet::new(),
                 });
             }
@@ -313,8 +301,8 @@ impl Worker<'_> {
         for failure in &end.failures {
             (self.log)(&failure.to_string());
         }
-        run.ended = Some(end.exit);
-        let (seq, exit, opened) = (run.seq, end.exit, run.opened);
+        run.ended = true;
+        let (seq, opened) = (run.seq, run.opened);
         if let Some(work) = self.waiting.take() {
             self.begin(work);
             return;
@@ -328,13 +316,13 @@ impl Worker<'_> {
             self.certificate();
             self.snapshot();
         }
-        self.tell(&FromWorker::Ended { seq, exit });
+        self.tell(&FromWorker::Ended { seq });
     }
 
     /// What this run has done so far. Records of earlier runs that it does again count only once it has begun with them.
     fn snapshot(&mut self) {
         let Some(run) = &self.run else { return };
-        if !run.opened && run.ended.is_none() {
+        if !run.opened && !run.ended {
             return;
         }
         let again = run.state.open_run.as_ref().map(|open| open.again.clone()).unwrap_or_default();
@@ -361,8 +349,8 @@ impl Worker<'_> {
             self.certificate();
         }
         self.tell(&FromWorker::Snapshot { seq, steps, ends });
-        if let Some(exit) = ended {
-            self.tell(&FromWorker::Ended { seq, exit });
+        if ended {
+            self.tell(&FromWorker::Ended { seq });
         }
     }
 

@@ -3,6 +3,8 @@
 //! into the worker's memory, and into no file.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -14,7 +16,7 @@ use super::spec::SourceFile;
 use super::state::{OpenRun, State, Status, StepRecord};
 use crate::words::addr::StepAddr;
 use crate::words::digest::Digest;
-use crate::words::error::{ExitKind, Failure};
+use crate::words::error::Failure;
 
 /// Where a runner's shell answers, and as whom.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,14 @@ pub struct Endpoint {
 impl std::fmt::Display for Endpoint {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}@{}:{}", self.user, self.host, self.port)
+    }
+}
+
+/// The file of a private key as SSH reads its name: `~/` is the home, else it is relative to the spec's folder.
+pub fn identity_path(dir: &Path, file: &str, home: Option<OsString>) -> PathBuf {
+    match file.strip_prefix("~/").zip(home) {
+        Some((rest, home)) => PathBuf::from(home).join(rest),
+        None => dir.join(file),
     }
 }
 
@@ -81,8 +91,6 @@ pub struct Looked {
 pub struct Standing {
     /// The highest fence number that was ever accepted.
     pub fence: u64,
-    /// Whether a process is there.
-    pub alive: bool,
     /// The state it works over; `None`: it never worked.
     pub lineage: Option<String>,
     /// The run that it has not finished.
@@ -184,7 +192,6 @@ pub enum FromWorker {
     /// The run is over, and all of it is durable there.
     Ended {
         seq: u64,
-        exit: ExitKind,
     },
 }
 

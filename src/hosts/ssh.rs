@@ -13,7 +13,7 @@ use futures::future::BoxFuture;
 use openssh::{KnownHosts, Session, SessionBuilder, Stdio};
 use tokio::io::AsyncWriteExt;
 
-use crate::formats::worker::Endpoint;
+use crate::formats::worker::{Endpoint, identity_path};
 use crate::seams::shell::{Channel, Output, Shell, Shells};
 use crate::words::error::{Failure, Outcome};
 
@@ -70,10 +70,7 @@ impl Ssh {
             text.push_str("  GlobalKnownHostsFile /dev/null\n");
         }
         if let Some(file) = &to.identity_file {
-            let path = match file.strip_prefix("~/").zip(std::env::var_os("HOME")) {
-                Some((rest, home)) => PathBuf::from(home).join(rest),
-                None => absolute(&self.dir.join(file)),
-            };
+            let path = absolute(&identity_path(&self.dir, file, std::env::var_os("HOME")));
             text.push_str(&format!("  IdentityFile {}\n  IdentitiesOnly yes\n", quoted(&path)));
         }
         // What stands first counts: the user's own configuration adds, and takes nothing back.

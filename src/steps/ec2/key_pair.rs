@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 use crate::formats::cloud::KeyPair;
 use crate::formats::cloud_inputs::{KeyPairInputs, KeyPairOutputs, Origin, names};
 use crate::formats::plan::{Action, Node};
+use crate::formats::worker::identity_path;
 use crate::steps::cloud::{Call, Done, Hand, Remains};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::runner::fault;
@@ -85,11 +86,7 @@ fn identity_file(context: &Context, inputs: &KeyPairInputs) -> Outcome<PathBuf> 
         let hint = "Make the plan again with this version of mig.";
         Failure::new("MIG5102", "make a key pair", "the plan names no identity_file", hint)
     })?;
-    // As SSH reads it.
-    Ok(match file.strip_prefix("~/").zip(std::env::var_os("HOME")) {
-        Some((rest, home)) => PathBuf::from(home).join(rest),
-        None => context.dir.join(file),
-    })
+    Ok(identity_path(&context.dir, file, std::env::var_os("HOME")))
 }
 
 /// The key at the path, made there where there is none: synced, 0600, whole or absent.

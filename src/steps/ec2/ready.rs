@@ -12,7 +12,7 @@ use crate::formats::worker::Endpoint;
 use crate::seams::shell::{Output, Shell};
 use crate::steps::cloud::Hand;
 use crate::steps::context::{Context, read_inputs};
-use crate::steps::remote::install::{Program, install};
+use crate::steps::remote::install::{Program, install, quoted};
 use crate::steps::step::StepCtx;
 use crate::words::error::{Failure, Outcome, Retry};
 
@@ -241,11 +241,6 @@ fn as_root(command: &str) -> String {
     format!("if [ \"$(id -u)\" = 0 ]; then {command}; else sudo -n {command}; fi")
 }
 
-/// One word of `sh`.
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "'\\''"))
-}
-
 /// The disk among those that lsblk lists.
 fn device(list: &str, volume: &str, attached_as: &str, hypervisor: &str) -> Option<String> {
     let serial = volume.replace('-', "");
@@ -330,10 +325,5 @@ mod tests {
             };
             assert_eq!(found.as_deref(), other, "{export}");
         }
-    }
-
-    #[test]
-    fn a_word_stays_one_word_whatever_stands_in_it() {
-        assert_eq!(quoted("/mnt/it's $x"), "'/mnt/it'\\''s $x'");
     }
 }

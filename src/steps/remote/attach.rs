@@ -33,13 +33,17 @@ enum Left {
 
 /// Runs until the worker's run is over or the worker is out of reach.
 pub(super) async fn attach(remote: Weak<Remote>, endpoint: Endpoint, records: BTreeMap<StepAddr, StepRecord>) {
+    let program = Program::this();
     let mut fence = None;
     let mut pause = FIRST_PAUSE;
     let mut lost_since = None;
     loop {
         let Some(this) = remote.upgrade() else { return };
         let mut reached = false;
-        let left = once(&this, &endpoint, &records, &mut fence, &mut reached).await;
+        let left = match &program {
+            Ok(program) => once(&this, &endpoint, program, &records, &mut fence, &mut reached).await,
+            Err(failure) => Err(failure.clone()),
+        };
         let now = this.delegation.clock.millis();
         if reached {
             (pause, lost_since) = (FIRST_PAUSE, None);
@@ -68,18 +72,18 @@ pub(super) async fn attach(remote: Weak<Remote>, endpoint: Endpoint, records: BT
 async fn once(
     remote: &Arc<Remote>,
     endpoint: &Endpoint,
+    program: &Program,
     records: &BTreeMap<StepAddr, StepRecord>,
     fence: &mut Option<u64>,
     reached: &mut bool,
 ) -> Outcome<Left> {
     let delegation = &remote.delegation;
-    let program = Program::this()?;
     let shell = delegation.shells.connect(endpoint).await?;
-    install(shell.as_ref(), endpoint, &program).await?;
+    install(shell.as_ref(), endpoint, program).await?;
     let number = match *fence {
         Some(last) => last + 1,
         // The first one of this run goes above whatever was there; after that, a number that was refused stays so.
-        None => standing(shell.as_ref(), endpoint, &program, &delegation.migration).await?.fence + 1,
+        None => standing(shell.as_ref(), endpoint, program, &delegation.migration).await?.fence + 1,
     };
     *fence = Some(number);
     let dir = worker_dir(endpoint, &delegation.migration);
@@ -173,9 +177,8 @@ fn hand_on(remote: &Arc<Remote>, message: FromWorker) -> Outcome<Option<u64>> {
             let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             write_file(folder, &name, &bytes)?;
         }
-        FromWorker::Ended { seq, exit } => {
+        FromWorker::Ended { seq } => {
             // What has not ended by now does not end any more.
-            let _ = exit;
             remote.tell_all(&News::End(Ended::Interrupted, None));
             return Ok(Some(seq));
         }

@@ -155,3 +155,13 @@ pub fn unexpected(endpoint: &Endpoint, cause: &str) -> Failure {
     let hint = "`mig logs` shows what the worker wrote; run the command again.";
     Failure::new("MIG3111", format!("talk to mig on {endpoint}"), cause, hint)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_stays_one_word_whatever_stands_in_it() {
+        assert_eq!(quoted("/mnt/it's $x"), "'/mnt/it'\\''s $x'");
+    }
+}

@@ -2,6 +2,7 @@
 //! and kept in the state; whatever is chosen comes with the reason that the plan shows.
 
 use crate::formats::cloud::{Image, Subnet};
+use crate::think::gates::disk::size;
 use crate::words::diag::Diagnostic;
 
 /// A volume is at least this large, in GiB: the file system, the program and the files of a few parts.
@@ -146,21 +147,6 @@ pub fn tight(gib: u32, source: SourceBytes) -> Option<Diagnostic> {
 
 fn times_1_3(bytes: u64) -> u64 {
     bytes.saturating_add(bytes / 10 * 3).saturating_add(bytes % 10 * 3 / 10)
-}
-
-/// `1.2 GiB`.
-pub fn size(bytes: u64) -> String {
-    const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let mut value = bytes as f64 / 1024.0;
-    let mut unit = 0;
-    while value >= 1024.0 && unit + 1 < UNITS.len() {
-        value /= 1024.0;
-        unit += 1;
-    }
-    format!("{value:.1} {}", UNITS[unit])
 }
 
 /// What a declared tier says of the article's minimum, `T1.standard`. It is declared, not observed: no session can ask

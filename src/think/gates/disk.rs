@@ -80,7 +80,7 @@ fn tenth_more(bytes: u64) -> u64 {
 }
 
 /// `1.2 GiB`.
-fn size(bytes: u64) -> String {
+pub fn size(bytes: u64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
     if bytes < 1024 {
         return format!("{bytes} B");

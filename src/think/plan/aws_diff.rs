@@ -13,8 +13,8 @@ use crate::formats::cloud_inputs::{
 };
 use crate::formats::plan::Action;
 use crate::formats::state::{State, Status, StepRecord};
-use crate::think::cloud::choice::size;
 use crate::think::cloud::reach::{Way, way};
+use crate::think::gates::disk::size;
 use crate::words::addr::StepAddr;
 
 /// Action and reason.

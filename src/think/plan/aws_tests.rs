@@ -2,6 +2,8 @@
 //! what a second plan says, what a destroy removes.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod removal;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -565,76 +567,6 @@ fn a_changed_setting_is_mended_in_place_where_that_can_be() {
         let body = planned(&spec_of(&[change]), &cloud, Some(&state));
         assert_eq!(told(&body), expected, "{change:?}");
     }
-}
-
-#[test]
-fn prevent_destroy_is_kept_in_the_state_and_refuses() {
-    let guarded = spec_of(&[("\"t2.large\"\n", "\"t2.large\"\n  prevent_destroy = true\n")]);
-    let (state, cloud) = applied(&planned(&guarded, &account(), None), &account());
-    let smaller =
-        [("\"t2.large\"\n", "\"t2.large\"\n  prevent_destroy = true\n  volume {\n    encrypted = false\n  }\n")];
-    let body = planned(&spec_of(&smaller), &cloud, Some(&state));
-    assert_eq!(codes(&body), ["MIG3225"], "{:?}", body.diagnostics);
-    assert!(body.blocked);
-    // The block is gone from the spec, and the protection is not.
-    let gone = [
-        ("  runner = runner.ec2.mover\n", "  runner = null\n"),
-        ("  connection_id", "  route_tables = [\"rtb-main\"]\n  connection_id"),
-    ];
-    let body = planned(&spec_of(&gone), &cloud, Some(&state));
-    assert_eq!(codes(&body), ["MIG3225", "MIG3225"], "{:?}", body.diagnostics);
-    let (graph, _) = destroy::destroy(&state, false).unwrap();
-    assert!(graph.nodes.iter().any(|n| n.action == Action::Destroy));
-    assert_eq!(destroy::prevented(&state).len(), 2);
-}
-
-/// The order in which objects are removed, by part.
-fn removed(nodes: &[Node]) -> Vec<String> {
-    let gone = nodes.iter().filter(|n| n.action == Action::Destroy);
-    gone.map(|n| n.addr.words().last().unwrap().clone()).collect()
-}
-
-#[test]
-fn what_was_made_is_removed_in_reverse_and_what_was_found_stays() {
-    let spec = spec_of(NOTHING);
-    let (state, cloud) = applied(&planned(&spec, &account(), None), &account());
-    let (graph, changes) = destroy::destroy(&state, false).unwrap();
-    assert_eq!(removed(&graph.nodes), ["route", "ready", "instance", "key_pair", "security_group", "volume"]);
-    let kept: Vec<String> =
-        changes.iter().filter(|c| c.action == Action::Forget).map(|c| c.addr.words().last().unwrap().clone()).collect();
-    assert_eq!(kept, ["dns", "connection"]);
-    let from = |part: &str| {
-        let node = graph.nodes.iter().find(|n| n.addr.words().last().unwrap() == part).unwrap();
-        node.inputs["from"].clone()
-    };
-    assert_eq!(from("instance")["instance_id"], "i-1");
-    // A spec without the runner removes the same.
-    let gone = [
-        ("  runner = runner.ec2.mover\n", "  runner = null\n"),
-        ("  connection_id", "  route_tables = [\"rtb-main\"]\n  connection_id"),
-    ];
-    let body = planned(&spec_of(&gone), &cloud, Some(&state));
-    assert_eq!(removed(&body.graph.nodes), ["ready", "instance", "key_pair", "security_group", "volume"]);
-    // A look at the account that fails is no reason to remove anything.
-    let mut blind = cloud.clone();
-    blind.clusters.get_mut("shop").unwrap().cluster = None;
-    assert_eq!(removed(&planned(&spec, &blind, Some(&state)).graph.nodes), Vec::<String>::new());
-}
-
-#[test]
-fn objects_that_others_made_are_left_when_the_runner_goes() {
-    let named = [
-        ("\"t2.large\"\n", "\"t2.large\"\n  key_pair = \"team\"\n  security_group = \"sg-team\"\n"),
-        ("  connection {\n    allow_from = [\"203.0.113.7/32\"]\n  }\n", ""),
-    ];
-    let (mut state, _) = applied(&planned(&spec_of(&named), &account(), None), &account());
-    for part in ["key_pair", "security_group"] {
-        let record = state.steps.get_mut(&aws::part_of_runner("mover", part)).unwrap();
-        record.outputs["owned"] = Value::Bool(false);
-        record.outputs["owns_source_rule"] = Value::Bool(false);
-    }
-    let (graph, _) = destroy::destroy(&state, false).unwrap();
-    assert_eq!(removed(&graph.nodes), ["route", "ready", "instance", "volume"]);
 }
 
 #[test]
