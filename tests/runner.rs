@@ -1,4 +1,5 @@
-//! A migration whose runner is another machine: a real sshd on loopback stands for it. What is looked at here: that a plan
+//! A migration whose runner is another machine: a real sshd stands for it, on loopback or, for what happens to a network, in
+//! a network namespace of its own. What is looked at here: that a plan
 //! leaves nothing there, that the worker outlives the line, its controller and its sshd, that it obeys one controller,
 //! and that no password lies there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -22,16 +23,32 @@ struct Machine {
     dir: PathBuf,
 }
 
+/// Where the machine stands.
+#[derive(Clone, Copy, PartialEq)]
+enum At {
+    Loopback,
+    /// In a network namespace, with a cable for SSH and another for the databases. Needs root.
+    OwnHost,
+}
+
 impl Machine {
-    fn new(dir: PathBuf) -> Self {
+    fn new(dir: PathBuf, at: At) -> Self {
         let machine = Self { dir };
-        machine.script("start");
+        machine.script_at("start", at);
         machine
     }
 
     fn script(&self, verb: &str) {
+        self.script_at(verb, At::Loopback);
+    }
+
+    fn script_at(&self, verb: &str, at: At) {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/testbed/sshd");
-        let output = Command::new(script).arg(verb).arg(&self.dir).output().unwrap();
+        let mut command = Command::new(script);
+        if at == At::OwnHost {
+            command.env("SSHD_HOST", "1");
+        }
+        let output = command.arg(verb).arg(&self.dir).output().unwrap();
         assert!(output.status.success(), "sshd {verb}: {}", program::said(&output));
     }
 
@@ -55,9 +72,12 @@ impl Drop for Machine {
 
 /// One migration over one machine.
 struct Journey {
-    dir: tempfile::TempDir,
+    /// Ends before its folder does.
     machine: Machine,
+    dir: tempfile::TempDir,
     line: Proxy,
+    /// Where the machine finds the source and the target.
+    servers: [Proxy; 2],
     source: Bed,
     target: Bed,
     schema: String,
@@ -67,6 +87,10 @@ struct Journey {
 impl Journey {
     /// `rate`: the dump's, so that there is time for something to happen.
     async fn new(name: &str, rate: &str) -> Self {
+        Self::over(name, rate, At::Loopback).await
+    }
+
+    async fn over(name: &str, rate: &str, at: At) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let (source, target) = (Bed::mysql(), Bed::tidb());
         let numbers = format!(
@@ -96,9 +120,11 @@ impl Journey {
                 &format!("GRANT ALL ON *.* TO {mover}"),
             ])
             .await;
-        let machine = Machine::new(dir.path().join("machine"));
+        let machine = Machine::new(dir.path().join("machine"), at);
         let line = Proxy::to(machine.port());
-        let journey = Self { dir, machine, line, source, target, schema, ledger };
+        let lan = machine.value("LAN");
+        let servers = [&source, &target].map(|bed| Proxy::at(&lan, bed.config().port));
+        let journey = Self { dir, machine, line, servers, source, target, schema, ledger };
         let spec = journey.spec(&user[..user.len().min(32)], rate);
         std::fs::create_dir(journey.here()).unwrap();
         std::fs::write(journey.here().join("trial.mig.hcl"), spec).unwrap();
@@ -106,8 +132,10 @@ impl Journey {
     }
 
     fn spec(&self, user: &str, rate: &str) -> String {
-        let (port, schema, ledger) = (self.line.port, &self.schema, &self.ledger);
-        let (to_source, to_target) = (self.source.config().port, self.target.config().port);
+        let (schema, ledger) = (&self.schema, &self.ledger);
+        let (host, lan) = (self.machine.value("HOST"), self.machine.value("LAN"));
+        let port = if host == "127.0.0.1" { self.line.port } else { self.machine.port() };
+        let [to_source, to_target] = self.servers.each_ref().map(|server| server.port);
         let (login, key, host_key) =
             (self.machine.value("USER_NAME"), self.machine.value("IDENTITY"), self.machine.value("HOST_KEY"));
         let there = self.there().display().to_string();
@@ -118,7 +146,7 @@ variable "password" {{
   sensitive = true
 }}
 source "mysql" "from" {{
-  host     = "127.0.0.1"
+  host     = "{lan}"
   port     = {to_source}
   username = "{user}"
   password = var.password
@@ -127,7 +155,7 @@ source "mysql" "from" {{
   }}
 }}
 target "tidb" "to" {{
-  host          = "127.0.0.1"
+  host          = "{lan}"
   port          = {to_target}
   username      = "root"
   ledger_schema = "{ledger}"
@@ -136,7 +164,7 @@ target "tidb" "to" {{
   }}
 }}
 runner "ssh" "mover" {{
-  host          = "127.0.0.1"
+  host          = "{host}"
   port          = {port}
   user          = "{login}"
   identity_file = "{key}"
@@ -344,6 +372,24 @@ async fn a_line_that_is_cut_and_an_sshd_that_is_restarted_are_waited_out() {
     journey.every_row_once(1).await;
     let attached = journey.log().matches("a controller has attached").count();
     assert!(attached >= 3, "{}", journey.log());
+    journey.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cable_that_is_pulled_out_stops_nobody_and_is_waited_out() {
+    let journey = Journey::over("cable", "\"128KiB\"", At::OwnHost).await;
+    journey.prepare();
+    let child = journey.start(&["apply", "-auto-approve"]);
+    journey.until_batches(0).await;
+    journey.machine.script("cut");
+    // Nobody tells either end. The worker has its databases, and goes on.
+    let seen = journey.until_batches(journey.batches().await + 4).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
+    assert!(journey.batches().await > seen, "{}", journey.log());
+    journey.machine.script("mend");
+    // Long enough for a question of SSH to have gone unanswered: the old line, or a new one, brings the end.
+    program::judge(&ended(child), &["apply"], 0, &["Certificate of migration.m"]);
+    journey.every_row_once(1).await;
     journey.end().await;
 }
 

@@ -3,7 +3,7 @@
 //! with both sockets open, or takes the answer to a COMMIT with it. Lines are not encrypted, so that COMMIT is seen.
 
 use std::io::{Read, Write};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
@@ -52,6 +52,7 @@ impl Fault {
 /// Forwards to one server until it is dropped.
 pub struct Proxy {
     pub port: u16,
+    at: SocketAddr,
     inner: Arc<Inner>,
 }
 
@@ -90,7 +91,12 @@ enum Strike {
 impl Proxy {
     /// To the server on `port` of this machine.
     pub fn to(port: u16) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at("127.0.0.1", port)
+    }
+
+    /// The same at another address of this machine.
+    pub fn at(address: &str, port: u16) -> Self {
+        let listener = TcpListener::bind((address, 0)).unwrap();
         let inner = Arc::new(Inner {
             to: AtomicU64::new(u64::from(port)),
             armed: Mutex::default(),
@@ -98,7 +104,8 @@ impl Proxy {
             fired: Mutex::default(),
             ended: AtomicBool::new(false),
         });
-        let proxy = Self { port: listener.local_addr().unwrap().port(), inner: inner.clone() };
+        let at = listener.local_addr().unwrap();
+        let proxy = Self { port: at.port(), at, inner: inner.clone() };
         std::thread::spawn(move || inner.accept(&listener));
         proxy
     }
@@ -127,7 +134,7 @@ impl Drop for Proxy {
             line.end();
         }
         // Wakes the thread that waits for a connection.
-        let _ = TcpStream::connect(("127.0.0.1", self.port));
+        let _ = TcpStream::connect(self.at);
     }
 }
 
