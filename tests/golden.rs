@@ -165,10 +165,10 @@ async fn the_recording_of_the_quickstart_is_whole() {
     let spec = quickstart("");
     let mut servers = BTreeMap::new();
     for server in spec.sources.values() {
-        servers.insert(source_addr(server).to_string(), mig::hosts::mysql::server(server, root()).unwrap());
+        servers.insert(source_addr(server).to_string(), mig::hosts::mysql::server(server, root(), None).unwrap());
     }
     for server in spec.targets.values() {
-        servers.insert(target_addr(server).to_string(), mig::hosts::mysql::server(server, root()).unwrap());
+        servers.insert(target_addr(server).to_string(), mig::hosts::mysql::server(server, root(), None).unwrap());
     }
     let look = mig::steps::observe::world::Look {
         spec: &spec,

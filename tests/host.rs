@@ -6,13 +6,18 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant, SystemTime};
 
+use base64::Engine;
+use futures::future::BoxFuture;
 use mig::formats::dumpfile::Piece;
 use mig::formats::spec::model::TlsMode;
 use mig::hosts::mysql;
-use mig::seams::sql::Role;
-use mig::words::error::Retry;
+use mig::seams::sql::{Role, Tokens};
+use mig::words::error::{Outcome, Retry};
+use mig::words::secret::Secret;
 use support::proxy::Fault::Silence;
 use support::proxy::{Proxy, Toward};
 use support::{Bed, write_role};
@@ -114,7 +119,7 @@ async fn each_way_that_a_log_in_fails_has_its_code_and_its_hint_and_shows_no_sec
     for (what, edit, code) in cases {
         let mut config = bed.config();
         edit(&mut config);
-        let failure = match mysql::server(&config, &bed.dir) {
+        let failure = match mysql::server(&config, &bed.dir, None) {
             Ok(server) => server.connect(&Role::Look).await.map(drop).unwrap_err(),
             Err(failure) => failure,
         };
@@ -124,7 +129,7 @@ async fn each_way_that_a_log_in_fails_has_its_code_and_its_hint_and_shows_no_sec
     }
     let mut config = bed.config();
     user("host_few", "right", TlsMode::Required)(&mut config);
-    let server = mysql::server(&config, &bed.dir).unwrap();
+    let server = mysql::server(&config, &bed.dir, None).unwrap();
     let _first = server.connect(&Role::Look).await.unwrap();
     let failure = server.connect(&Role::Look).await.map(drop).unwrap_err();
     assert_eq!((failure.code.as_str(), failure.retry), ("MIG3008", Retry::Later));
@@ -136,7 +141,7 @@ async fn a_server_that_says_nothing_is_given_up_after_ten_seconds() {
     let mut config = Bed::mysql().config();
     config.port = socket.local_addr().unwrap().port();
     let begun = Instant::now();
-    let failure = mysql::server(&config, ".".as_ref()).unwrap().connect(&Role::Look).await.map(drop).unwrap_err();
+    let failure = mysql::server(&config, ".".as_ref(), None).unwrap().connect(&Role::Look).await.map(drop).unwrap_err();
     assert_eq!(failure.code, "MIG3003", "{failure}");
     assert!(begun.elapsed() < Duration::from_secs(12));
 }
@@ -152,7 +157,7 @@ async fn what_is_no_database_is_told_apart_from_a_closed_port() {
             let _ = stream.write_all(b"SSH-2.0-OpenSSH_9.2\r\n").await;
         }
     });
-    let failure = mysql::server(&config, ".".as_ref()).unwrap().connect(&Role::Look).await.map(drop).unwrap_err();
+    let failure = mysql::server(&config, ".".as_ref(), None).unwrap().connect(&Role::Look).await.map(drop).unwrap_err();
     assert_eq!(failure.code, "MIG3005", "{failure}");
 }
 
@@ -167,7 +172,7 @@ async fn tls_encrypts_in_every_mode_but_disabled() {
         let mut config = bed.config();
         config.tls.mode = mode;
         config.tls.ca_file = ca_file.map(str::to_owned);
-        let server = mysql::server(&config, &bed.dir).unwrap();
+        let server = mysql::server(&config, &bed.dir, None).unwrap();
         for role in [Role::Look, Role::Read, Role::Look] {
             let mut conn = server.connect(&role).await.unwrap_or_else(|failure| panic!("{mode:?}: {failure}"));
             let rows = conn.query("SHOW STATUS LIKE 'Ssl_cipher'").await.unwrap();
@@ -181,8 +186,74 @@ async fn tls_encrypts_in_every_mode_but_disabled() {
     }
     let mut config = Bed::tidb().config();
     config.tls.mode = TlsMode::Required;
-    let server = mysql::server(&config, &bed.dir).unwrap();
+    let server = mysql::server(&config, &bed.dir, None).unwrap();
     server.connect(&Role::Look).await.map(drop).unwrap();
+}
+
+/// Tokens of TiDB's own kind, signed with the testbed's key: the server lets a user in by them as RDS does by its own,
+/// asking for the password as it is.
+struct Signed {
+    user: String,
+    made: AtomicU32,
+}
+
+impl Tokens for Signed {
+    fn token(&self) -> BoxFuture<'_, Outcome<Secret>> {
+        self.made.fetch_add(1, Ordering::Relaxed);
+        let base64 = |bytes: &[u8]| base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes);
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        let head = base64(br#"{"alg":"HS256","kid":"testbed","typ":"JWT"}"#);
+        let claims =
+            format!(r#"{{"sub":"{}","email":"a@b.example","iss":"mig","iat":{now},"exp":{}}}"#, self.user, now + 900);
+        let signed = format!("{head}.{}", base64(claims.as_bytes()));
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, b"testbed");
+        let token = format!("{signed}.{}", base64(ring::hmac::sign(&key, signed.as_bytes()).as_ref()));
+        Box::pin(async move { Ok(Secret::new(token)) })
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_made_for_each_log_in_and_goes_over_tls_alone() {
+    let bed = Bed::tidb();
+    let mut root = bed.server().connect(&write_role()).await.unwrap();
+    for sql in [
+        "DROP USER IF EXISTS host_token",
+        "CREATE USER host_token IDENTIFIED WITH tidb_auth_token REQUIRE TOKEN_ISSUER 'mig' ATTRIBUTE '{\"email\": \"a@b.example\"}'",
+    ] {
+        root.execute(sql).await.unwrap();
+    }
+    let tokens = |user: &str| Arc::new(Signed { user: user.to_owned(), made: AtomicU32::new(0) });
+    let mut config = bed.config();
+    config.username = "host_token".into();
+    config.tls.mode = TlsMode::Required;
+    let own = tokens("host_token");
+    let server = mysql::server(&config, &bed.dir, Some(own.clone())).unwrap();
+    for (role, read) in [(Role::Look, false), (Role::Read, true), (Role::Read, true)] {
+        let mut conn = server.connect(&role).await.unwrap();
+        let rows = conn.query("SELECT CURRENT_USER()").await.unwrap();
+        assert_eq!(support::texts(&rows), [["host_token@%"]]);
+        let refused = conn.load_data("LOAD DATA", Vec::new()).await.unwrap_err();
+        assert_eq!(refused.message == "this session reads only", read, "rows are read by a session of their own");
+    }
+    assert_eq!(own.made.load(Ordering::Relaxed), 3);
+
+    let another = mysql::server(&config, &bed.dir, Some(tokens("somebody"))).unwrap();
+    let failure = another.connect(&Role::Look).await.map(drop).unwrap_err();
+    assert_eq!(failure.code, "MIG3006", "{failure}");
+    assert!(failure.hint.contains("AWSAuthenticationPlugin"), "{failure}");
+
+    config.tls.mode = TlsMode::Disabled;
+    let open = mysql::server(&config, &bed.dir, Some(tokens("host_token"))).unwrap();
+    for role in [Role::Look, Role::Read] {
+        let failure = open.connect(&role).await.map(drop).unwrap_err();
+        assert_eq!(failure.code, "MIG3013", "{failure}");
+    }
+    // A password of a block is never sent so.
+    config.tls.mode = TlsMode::Required;
+    config.password = Some(Secret::new("of a block".into()));
+    let failure = mysql::server(&config, &bed.dir, None).unwrap().connect(&Role::Look).await.map(drop).unwrap_err();
+    assert_eq!(failure.code, "MIG3013", "{failure}");
+    root.execute("DROP USER host_token").await.unwrap();
 }
 
 #[tokio::test]
@@ -192,12 +263,12 @@ async fn an_authority_that_did_not_sign_is_refused_where_only_the_name_is_left_u
     config.tls.mode = TlsMode::VerifyCa;
     // A certificate, but of the server itself and no authority's.
     config.tls.ca_file = Some("data/client-cert.pem".into());
-    let failure = mysql::server(&config, &bed.dir).unwrap().connect(&Role::Look).await.map(drop).unwrap_err();
+    let failure = mysql::server(&config, &bed.dir, None).unwrap().connect(&Role::Look).await.map(drop).unwrap_err();
     assert_eq!(failure.code, "MIG3030", "{failure}");
     config.tls.ca_file = Some("data/nothing.pem".into());
-    assert_eq!(mysql::server(&config, &bed.dir).map(drop).unwrap_err().code, "MIG3010");
+    assert_eq!(mysql::server(&config, &bed.dir, None).map(drop).unwrap_err().code, "MIG3010");
     config.tls.ca_file = Some("data/server-key.pem".into());
-    assert_eq!(mysql::server(&config, &bed.dir).map(drop).unwrap_err().code, "MIG3010");
+    assert_eq!(mysql::server(&config, &bed.dir, None).map(drop).unwrap_err().code, "MIG3010");
 }
 
 #[tokio::test]
@@ -366,7 +437,7 @@ async fn silent(bed: Bed, asked: Asked) {
     let proxy = Proxy::to(bed.config().port);
     let mut config = bed.config();
     config.port = proxy.port;
-    let mut conn = mysql::server(&config, &bed.dir).unwrap().connect(&Role::Read).await.unwrap();
+    let mut conn = mysql::server(&config, &bed.dir, None).unwrap().connect(&Role::Read).await.unwrap();
     let (sql, fault) = match asked {
         Asked::Long => ("SELECT SLEEP(20), 'done'", None),
         Asked::Unheard => ("SELECT 1, 'done'", Some(Silence { toward: Toward::Server, after: 0 })),

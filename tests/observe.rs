@@ -261,7 +261,7 @@ async fn a_privilege_that_is_missing_is_told_in_the_facts() {
     config.username = "observe_few".into();
     config.password = Some(Secret::new("pw".into()));
     config.tls.mode = model::TlsMode::Required;
-    let server = mysql::server(&config, &bed.dir).unwrap();
+    let server = mysql::server(&config, &bed.dir, None).unwrap();
     let mut conn = server.connect(&Role::Look).await.unwrap();
     let facts = server::server_facts(conn.as_mut(), None).await.unwrap();
     assert!(facts.binlog.enabled && facts.binlog.position.is_none());
@@ -402,7 +402,7 @@ async fn a_user_that_may_not_read_the_binlog_proves_nothing() {
     config.username = "observe_client".into();
     config.password = Some(Secret::new("pw".into()));
     config.tls.mode = model::TlsMode::Required;
-    let server = mysql::server(&config, &bed.dir).unwrap();
+    let server = mysql::server(&config, &bed.dir, None).unwrap();
     let mut conn = server.connect(&Role::Look).await.unwrap();
     let binlog = server::server_facts(conn.as_mut(), None).await.unwrap().binlog;
     let to = binlog.position.clone().unwrap();
@@ -473,8 +473,8 @@ async fn the_world_is_seen_whole_and_a_server_that_is_away_does_not_hide_the_oth
     let begun = BTreeMap::new();
     let workdir_of = |_: &model::Migration| PathBuf::from("no/such/folder");
     let mut servers = BTreeMap::from([
-        ("source.mysql.test".to_owned(), mysql::server(&configs.0, &source.dir).unwrap()),
-        ("target.tidb.test".to_owned(), mysql::server(&configs.1, &target.dir).unwrap()),
+        ("source.mysql.test".to_owned(), mysql::server(&configs.0, &source.dir, None).unwrap()),
+        ("target.tidb.test".to_owned(), mysql::server(&configs.1, &target.dir, None).unwrap()),
     ]);
     let seen = world::world(world::Look {
         spec: &spec,
@@ -496,7 +496,7 @@ async fn the_world_is_seen_whole_and_a_server_that_is_away_does_not_hide_the_oth
 
     let mut away = configs.0.clone();
     away.port = 1;
-    servers.insert("source.mysql.test".into(), mysql::server(&away, &source.dir).unwrap());
+    servers.insert("source.mysql.test".into(), mysql::server(&away, &source.dir, None).unwrap());
     let seen = world::world(world::Look {
         spec: &spec,
         servers: &servers,

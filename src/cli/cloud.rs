@@ -50,14 +50,16 @@ impl Session {
         self.account = Some(Account { cloud, secrets });
     }
 
-    /// On a runner: fetches the password by the machine's own role, so that it does not travel.
+    /// On a runner: fetches passwords by the machine's own role, and signs tokens by it, so that neither travels.
     ///
     /// # Errors
     /// No credentials, no right to read the secret, a secret without a password.
     pub async fn fetch_secrets(&mut self) -> Outcome<()> {
         let Some(provider) = &self.spec.aws else { return Ok(()) };
-        let wanted = |server: &Server| server.aurora.as_ref().is_some_and(|a| a.password_secret.is_some());
-        if !self.spec.sources.values().any(wanted) {
+        let by_iam = |server: &Server| {
+            server.aurora.as_ref().is_some_and(|aurora| aurora.password_secret.is_some() || aurora.iam_auth)
+        };
+        if !self.spec.sources.values().any(by_iam) {
             return Ok(());
         }
         // Profiles are the other machine's.
@@ -68,7 +70,13 @@ impl Session {
                 server.password = Some(secret);
             }
         }
+        self.signer = Some(Ok(cloud));
         Ok(())
+    }
+
+    /// Who signs log-ins by IAM.
+    pub fn signer(&self) -> Option<&Outcome<Arc<dyn Cloud>>> {
+        self.signer.as_ref().or(self.account.as_ref().map(|account| &account.cloud))
     }
 
     /// What the account holds; `None`: the spec has none.

@@ -22,12 +22,14 @@ use crate::hosts::file::FileStore;
 use crate::hosts::mysql;
 use crate::hosts::ssh::Ssh;
 use crate::seams::clock::Clock;
+use crate::seams::cloud::Cloud;
 use crate::seams::shell::Shells;
 use crate::seams::sql;
 use crate::seams::store::Store;
 use crate::steps::context::dump_dir;
 use crate::steps::dump::manifest_path;
 use crate::steps::import;
+use crate::steps::login::LoginTokens;
 use crate::steps::observe::dump_folder::{self, DumpFolder, Import};
 use crate::steps::observe::{self, world::Look};
 use crate::think::plan::desired::{source_addr, target_addr};
@@ -54,6 +56,8 @@ pub struct Session {
     pub shells: Arc<dyn Shells>,
     /// The account of `provider "aws"`, once it was looked up.
     pub account: Option<Account>,
+    /// On a runner: the machine's own role, where a log-in needs it.
+    pub signer: Option<Outcome<Arc<dyn Cloud>>>,
     /// `mig import-dump`: the migration, and the dump that is taken in.
     pub import: Option<(String, DumpFolder)>,
 }
@@ -169,7 +173,19 @@ impl Session {
         let store: Arc<dyn Store> = Arc::new(FileStore::new(&state_path));
         let clock = Arc::new(SystemClock::new());
         let shells: Arc<dyn Shells> = Arc::new(Ssh::new(&dir, &state_path, false));
-        Ok(Self { dir, spec, texts, warnings: found, state_path, store, clock, shells, account: None, import: None })
+        Ok(Self {
+            dir,
+            spec,
+            texts,
+            warnings: found,
+            state_path,
+            store,
+            clock,
+            shells,
+            account: None,
+            signer: None,
+            import: None,
+        })
     }
 
     /// `-accept-host-key`.
@@ -192,7 +208,10 @@ impl Session {
         let sources = self.spec.sources.values().map(|s| (source_addr(s), s));
         let targets = self.spec.targets.values().map(|s| (target_addr(s), s));
         let open = |(addr, config): (StepAddr, &Server)| -> Outcome<(StepAddr, Arc<dyn sql::Server>)> {
-            Ok((addr, if config.is_dump() { Arc::new(NoServer) } else { mysql::server(config, &self.dir)? }))
+            if config.is_dump() {
+                return Ok((addr, Arc::new(NoServer)));
+            }
+            Ok((addr, mysql::server(config, &self.dir, LoginTokens::of(config, self.signer()))?))
         };
         sources.chain(targets).map(open).collect()
     }

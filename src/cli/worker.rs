@@ -178,6 +178,7 @@ fn session(texts: &SpecTexts, migration: &str, workdir: &str) -> Outcome<(Sessio
         texts: SpecTexts::default(),
         warnings: Vec::new(),
         account: None,
+        signer: None,
         import: None,
         dir,
         spec,

@@ -68,6 +68,8 @@ pub async fn cloud(provider: &ProviderSettings) -> Outcome<Arc<dyn Cloud>> {
 /// One account and region.
 struct Aws {
     place: String,
+    /// Credentials and region.
+    config: SdkConfig,
     /// Reads, and calls with a client token.
     ec2: aws_sdk_ec2::Client,
     /// Calls that must not be repeated unseen.
@@ -83,6 +85,7 @@ impl Aws {
         let once = aws_sdk_ec2::config::Builder::from(config).retry_config(RetryConfig::disabled()).build();
         Self {
             place,
+            config: config.clone(),
             ec2: aws_sdk_ec2::Client::new(config),
             once: aws_sdk_ec2::Client::from_conf(once),
             rds: aws_sdk_rds::Client::new(config),
@@ -112,6 +115,10 @@ impl Cloud for Aws {
 
     fn secret<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Answer<Secret>> {
         Box::pin(source::secret(&self.secrets, id))
+    }
+
+    fn login_token<'a>(&'a self, host: &'a str, port: u16, username: &'a str) -> BoxFuture<'a, Answer<Secret>> {
+        Box::pin(source::login_token(&self.config, host, port, username))
     }
 
     fn vpc<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Answer<Option<Vpc>>> {

@@ -3,6 +3,7 @@
 
 mod binlog;
 mod faults;
+mod login;
 mod reader;
 mod session;
 mod statement;
@@ -13,24 +14,24 @@ use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt, stream};
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts, OptsBuilder, QueryResult, Row, TextProtocol, Value};
+use mysql_async::{Conn, QueryResult, Row, TextProtocol, Value};
 use tokio::sync::OnceCell;
 use tokio::time::timeout;
 
 use crate::formats::dumpfile::Piece;
 use crate::formats::facts::Position;
 use crate::formats::spec::model;
-use crate::seams::sql::{Cell, Connection, Done, Fault, OnChange, OnRow, Role, Rows, Server};
+use crate::seams::sql::{Cell, Connection, Done, Fault, OnChange, OnRow, Role, Rows, Server, Tokens};
 use crate::words::error::Outcome;
 
-use faults::{Place, fault_of};
+use faults::fault_of;
+use login::Login;
 use reader::Reader;
 use watch::{Moves, Watch};
 
@@ -44,103 +45,49 @@ const PACKET_BYTES: usize = 1 << 30;
 /// How much of a LOAD DATA's content goes into one packet: below every server's `max_allowed_packet`.
 const INFILE_CHUNK: usize = 256 << 10;
 
-/// The server that a block of the spec names. Opens no connection yet.
+/// The server that a block of the spec names. Opens no connection yet. `tokens`: what it is logged in with, in the place
+/// of the block's password.
 ///
 /// # Errors
 /// Where the block's `ca_file` cannot be read or holds no certificate.
-pub fn server(config: &model::Server, spec_dir: &Path) -> Outcome<Arc<dyn Server>> {
-    let place = Place::of(config);
-    let ssl = tls::options(&config.tls, spec_dir, &place)?;
-    let builder = OptsBuilder::default()
-        .ip_or_hostname(config.host.clone())
-        .tcp_port(config.port)
-        .user(Some(config.username.clone()))
-        .pass(config.password.as_ref().map(|secret| secret.reveal().to_owned()))
-        .tcp_keepalive(Some(KEEPALIVE))
-        .tcp_nodelay(true)
-        .prefer_socket(false)
-        .stmt_cache_size(0)
-        .enable_cleartext_plugin(false)
-        // Both are set so that the driver does not ask the server for them at each connection.
-        .max_allowed_packet(Some(PACKET_BYTES))
-        .wait_timeout(Some(0));
-    let strict = Opts::from(builder.clone().ssl_opts(ssl.clone()));
-    let way = reader::way(config, tls::Client::of(&config.tls, spec_dir, &place)?);
-    let any_name = tls::any_name(&config.tls, ssl).map(|ssl| Opts::from(builder.ssl_opts(Some(ssl))));
-    Ok(Arc::new(MysqlServer {
-        place,
-        strict,
-        any_name,
-        way,
-        name_differs: AtomicBool::new(false),
-        variables: OnceCell::new(),
-    }))
+pub fn server(config: &model::Server, spec_dir: &Path, tokens: Option<Arc<dyn Tokens>>) -> Outcome<Arc<dyn Server>> {
+    let login = Login::of(config, spec_dir, tokens)?;
+    let way = reader::way(config, tls::Client::of(&config.tls, spec_dir, &login.place)?);
+    Ok(Arc::new(MysqlServer { login: Arc::new(login), way, variables: OnceCell::new() }))
 }
 
 struct MysqlServer {
-    place: Place,
-    strict: Opts,
-    /// For `verify_ca`: the same, with the name that the certificate was made for left unchecked.
-    any_name: Option<Opts>,
+    login: Arc<Login>,
     /// For sessions that read rows.
     way: reader::Way,
-    /// Whether `strict` was seen to fail by the name alone.
-    name_differs: AtomicBool,
     /// Those session variables, of the ones that a session may want to set, that this server has.
     variables: OnceCell<BTreeSet<String>>,
 }
 
 impl MysqlServer {
-    /// A connection that is logged in and not set up yet.
-    async fn log_in(&self) -> Outcome<Conn> {
-        match Conn::new(self.opts().clone()).await {
-            Ok(conn) => Ok(conn),
-            Err(error) => match &self.any_name {
-                Some(any_name) if tls::fails_by_name(&error) => {
-                    let conn = Conn::new(any_name.clone()).await;
-                    match conn {
-                        Ok(conn) => {
-                            self.name_differs.store(true, Ordering::Relaxed);
-                            Ok(conn)
-                        }
-                        Err(error) => Err(self.place.connect_failure(error).await),
-                    }
-                }
-                _ => Err(self.place.connect_failure(error).await),
-            },
-        }
-    }
-
-    fn opts(&self) -> &Opts {
-        match &self.any_name {
-            Some(any_name) if self.name_differs.load(Ordering::Relaxed) => any_name,
-            _ => &self.strict,
-        }
-    }
-
     /// A session for rows; `None`: the driver is to open it, and to say what is wrong where that fails as well.
     async fn open_reader(&self, role: &Role) -> Option<Reader> {
         // The driver was here before: it has the server know the password's hash.
         let known = self.variables.get()?;
-        let mut reader = Reader::open(&self.way, self.opts()).await?;
-        for setting in session::settings(role, known, &self.place).ok()? {
+        let mut reader = Reader::open(&self.way, &self.login).await?;
+        for setting in session::settings(role, known, &self.login.place).ok()? {
             reader.execute(&setting.sql).await.ok()?;
         }
         Some(reader)
     }
 
     async fn open(&self, role: &Role) -> Outcome<MysqlConnection> {
-        let conn = self.log_in().await?;
-        let watch = Arc::new(Watch::over(&conn));
+        let conn = self.login.conn().await?;
+        let watch = Arc::new(Watch::of(self.login.clone(), conn.id()));
         let mut connection = MysqlConnection { conn: Some(conn), watch, mid_answer: false };
         let known = self
             .variables
             .get_or_try_init(|| session::known_variables(&mut connection))
             .await
-            .map_err(|fault| self.place.setup_failure(&fault))?;
-        for setting in session::settings(role, known, &self.place)? {
+            .map_err(|fault| self.login.place.setup_failure(&fault))?;
+        for setting in session::settings(role, known, &self.login.place)? {
             if let Err(fault) = connection.execute(&setting.sql).await {
-                return Err(setting.failure(&fault, &self.place));
+                return Err(setting.failure(&fault, &self.login.place));
             }
         }
         Ok(connection)
@@ -160,7 +107,7 @@ impl Server for MysqlServer {
             };
             match timeout(CONNECT_TIME, opened).await {
                 Ok(connection) => connection,
-                Err(_) => Err(self.place.timed_out(CONNECT_TIME)),
+                Err(_) => Err(self.login.place.timed_out(CONNECT_TIME)),
             }
         }
         .boxed()
@@ -173,17 +120,17 @@ impl Server for MysqlServer {
         on_change: &'a mut OnChange<'_>,
     ) -> BoxFuture<'a, Outcome<bool>> {
         async move {
-            let conn = match timeout(CONNECT_TIME, self.log_in()).await {
+            let conn = match timeout(CONNECT_TIME, self.login.conn()).await {
                 Ok(conn) => conn?,
-                Err(_) => return Err(self.place.timed_out(CONNECT_TIME)),
+                Err(_) => return Err(self.login.place.timed_out(CONNECT_TIME)),
             };
-            binlog::read(conn, from, to, on_change).await.map_err(|fault| self.place.binlog_failure(&fault))
+            binlog::read(conn, from, to, on_change).await.map_err(|fault| self.login.place.binlog_failure(&fault))
         }
         .boxed()
     }
 
     fn place(&self) -> String {
-        self.place.to_string()
+        self.login.place.to_string()
     }
 }
 

@@ -12,6 +12,7 @@ use crate::formats::cloud::{
     Cluster, DnsAttribute, Identity, Image, Instance, InstanceType, KeyPair, NewInstance, NewVolume, PeeringConnection,
     RouteTable, Rule, SecurityGroup, Subnet, Volume, Vpc,
 };
+use crate::words::secret::Secret;
 
 /// What the control plane answered instead of doing what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,7 +88,10 @@ pub trait Cloud: Send + Sync {
     fn peerings(&self) -> BoxFuture<'_, Answer<Vec<PeeringConnection>>>;
     fn route_tables<'a>(&'a self, vpc: &'a str) -> BoxFuture<'a, Answer<Vec<RouteTable>>>;
     /// The text of a secret of Secrets Manager.
-    fn secret<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Answer<crate::words::secret::Secret>>;
+    fn secret<'a>(&'a self, id: &'a str) -> BoxFuture<'a, Answer<Secret>>;
+
+    /// A password for a database that lets users in by IAM: signed here, of use at one log-in within 15 minutes.
+    fn login_token<'a>(&'a self, host: &'a str, port: u16, username: &'a str) -> BoxFuture<'a, Answer<Secret>>;
 
     // -- effects; each is idempotent by a token, a name, or the nature of the thing
 

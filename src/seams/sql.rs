@@ -8,6 +8,7 @@ use futures::future::BoxFuture;
 use crate::formats::dumpfile::Piece;
 use crate::formats::facts::Position;
 use crate::words::error::{Failure, Outcome};
+use crate::words::secret::Secret;
 
 /// One value of a row as the text protocol gives it; `None` is NULL.
 pub type Cell = Option<Vec<u8>>;
@@ -26,6 +27,13 @@ pub enum Role {
         /// Further session variables out of `load.session`.
         session: BTreeMap<String, String>,
     },
+}
+
+/// What is logged in with where no password stands: made anew for each log-in, since it expires.
+pub trait Tokens: Send + Sync {
+    /// # Errors
+    /// No credentials to sign with, or expired ones.
+    fn token(&self) -> BoxFuture<'_, Outcome<Secret>>;
 }
 
 /// Opens connections to one server. Cheap to clone behind an `Arc`.

@@ -14,6 +14,7 @@ pub mod gate;
 pub mod import;
 pub mod ledger;
 pub mod load;
+pub mod login;
 pub mod objects;
 pub mod observe;
 pub mod pair;

@@ -51,6 +51,21 @@ async fn the_cluster_tells_its_endpoint_network_writer_and_size() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_log_in_is_signed_for_its_endpoint_and_user_without_a_call() {
+    let cloud = provider("http://127.0.0.1:9").await;
+    let token = cloud.login_token("database-1.cluster-x.rds.amazonaws.com", 3306, "mover").await.unwrap();
+    let token = token.reveal();
+    assert!(token.starts_with("database-1.cluster-x.rds.amazonaws.com:3306/?Action=connect&DBUser=mover&"), "{token}");
+    for part in ["X-Amz-Signature=", "X-Amz-Expires=900", "us-west-2%2Frds-db%2Faws4_request"] {
+        assert!(token.contains(part), "{part} in {token}");
+    }
+    for (host, user) in [("a b", "mover"), ("db.example", "a b&c"), ("", "mover"), ("::1", "mover")] {
+        let fault = cloud.login_token(host, 3306, user).await.map(drop).unwrap_err();
+        assert!(fault.message.contains("no token"), "{fault:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_newest_image_of_an_owner_and_a_name_is_found_with_its_root_device() {
     let moto = Moto::new();
     let proxy = moto.proxy();

@@ -97,7 +97,7 @@ impl Bed {
     }
 
     pub fn server(&self) -> Arc<dyn Server> {
-        mysql::server(&self.config(), &self.dir).unwrap()
+        mysql::server(&self.config(), &self.dir, None).unwrap()
     }
 
     /// Runs statements as root.

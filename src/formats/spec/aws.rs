@@ -10,7 +10,7 @@ use super::expression::Evaluator;
 use super::faults::{Faulted, Read};
 use super::fields::{Fields, Nested, Schema};
 use super::model::aws::{Aurora, Connection, Ec2, FoundBy, Peering, Provider, Volume};
-use super::model::{Runner, RunnerKind, Spec};
+use super::model::{Runner, RunnerKind, Spec, Tls, TlsMode};
 use super::servers::{is_host_key, labels};
 use crate::formats::cloud_inputs::{MOUNT, network};
 use crate::words::diag::Diagnostic;
@@ -118,20 +118,38 @@ pub(super) fn aurora(evaluator: &Evaluator, fields: &Fields) -> Read<Aurora> {
     let host = fields.word("host");
     let port = fields.number("port", 1..=u64::from(u16::MAX));
     let secret = fields.word("password_secret");
-    let secret_place =
-        fields.attribute("password_secret").map(|_| evaluator.faults.place(&fields.value_at("password_secret")));
-    if fields.attribute("password").is_some() && fields.attribute("password_secret").is_some() {
-        let help = "Keep one of the two.";
-        let summary = "both `password` and `password_secret` are set";
-        return Err(fields.wrong("password_secret", "MIG1235", summary, help));
+    let iam_auth = fields.flag("iam_auth").map(Option::unwrap_or_default);
+    let by_iam = matches!(iam_auth, Ok(true));
+    let place = |name| fields.attribute(name).map(|_| evaluator.faults.place(&fields.value_at(name)));
+    let secret_place = place("password_secret").or_else(|| place("iam_auth").filter(|_| by_iam));
+    let set = |name: &&str| fields.attribute(name).is_some() && (*name != "iam_auth" || by_iam);
+    let ways: Vec<&str> = ["password", "password_secret", "iam_auth"].into_iter().filter(set).collect();
+    if let [first, .., last] = ways.as_slice() {
+        let summary = format!("both `{first}` and `{last}` are set");
+        return Err(fields.wrong(last, "MIG1235", summary, "Keep one of them."));
     }
     Ok(Aurora {
         cluster_identifier: cluster?,
         host: host?,
         port: port?.and_then(|p| u16::try_from(p).ok()),
         password_secret: secret?,
+        iam_auth: iam_auth?,
         secret_place,
     })
+}
+
+/// A token opens the database to whoever reads it, and goes over the line as it is: to a server that has shown who it is.
+pub(super) fn fit_for_tokens(fields: &Fields, tls: Tls) -> Read<Tls> {
+    if matches!(tls.mode, TlsMode::VerifyIdentity | TlsMode::VerifyCa) {
+        return Ok(tls);
+    }
+    Err(fields.wrong(
+        "iam_auth",
+        "MIG1237",
+        "`iam_auth` needs a server whose certificate is verified",
+        "Write tls { mode = \"verify_identity\", ca_file = \"rds\" }: the token is sent as it is, and whoever gets it \
+         is in.",
+    ))
 }
 
 pub(super) fn peering(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Peering> {
@@ -458,7 +476,7 @@ pub(super) fn together(evaluator: &Evaluator, spec: &Spec) {
             }
         }
         if let Some(aurora) = source.and_then(|s| s.aurora.as_ref())
-            && aurora.password_secret.is_some()
+            && (aurora.password_secret.is_some() || aurora.iam_auth)
             && let Some(runner) = runner.filter(|r| r.is_remote())
         {
             let profile = matches!(&runner.kind, RunnerKind::Ec2(ec2) if ec2.iam_instance_profile.is_some());
@@ -466,13 +484,15 @@ pub(super) fn together(evaluator: &Evaluator, spec: &Spec) {
                 let mut diagnostic = Diagnostic::error(
                     "MIG1236",
                     format!(
-                        "the secret is read on runner.{}.{}, which has no role to do so",
-                        runner.label, runner.name
+                        "{} on runner.{}.{}, which has no role to do so",
+                        if aurora.iam_auth { "tokens are signed" } else { "the secret is read" },
+                        runner.label,
+                        runner.name
                     ),
                 );
                 diagnostic.place = aurora.secret_place.clone();
                 faults.push(diagnostic.help(
-                    "Set `iam_instance_profile` of a runner \"ec2\" to a profile whose role may read this secret, or \
+                    "Set `iam_instance_profile` of a runner \"ec2\" to a profile whose role may do that, or \
                      take `password` from a sensitive variable.",
                 ));
             }

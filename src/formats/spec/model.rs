@@ -300,6 +300,9 @@ impl Spec {
                 form["port"] = serde_json::json!(aurora.port);
                 form["cluster_identifier"] = serde_json::json!(aurora.cluster_identifier);
                 form["password_secret"] = serde_json::json!(aurora.password_secret);
+                if aurora.iam_auth {
+                    form["iam_auth"] = serde_json::json!(true);
+                }
                 form["password_set"] = serde_json::json!(s.password.is_some() || aurora.password_secret.is_some());
             }
             form

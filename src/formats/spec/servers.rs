@@ -21,9 +21,18 @@ const SOURCE: Schema = Schema {
 
 /// A cluster that is looked up: `host` and `port` override what that tells.
 const AURORA: Schema = Schema {
-    attributes: &["cluster_identifier", "host", "port", "username", "password", "password_secret", "max_threads"],
+    attributes: &[
+        "cluster_identifier",
+        "host",
+        "port",
+        "username",
+        "password",
+        "password_secret",
+        "iam_auth",
+        "max_threads",
+    ],
     blocks: &[Nested::one("tls")],
-    later: &["iam_auth"],
+    later: &[],
 };
 
 const TIDB: Schema = Schema {
@@ -106,6 +115,10 @@ fn server(evaluator: &Evaluator, text: usize, block: &Block, schema: &Schema, po
     let tls = match fields.block("tls") {
         Some(block) => tls(evaluator, text, block),
         None => Ok(Tls { mode: TlsMode::VerifyIdentity, ca_file: None }),
+    };
+    let tls = match (tls, &aurora) {
+        (Ok(tls), Ok(Some(aurora))) if aurora.iam_auth => aws::fit_for_tokens(&fields, tls),
+        (tls, _) => tls,
     };
     // An attribute that the schema does not have is not set.
     let max_threads = fields.threads("max_threads", 1024);

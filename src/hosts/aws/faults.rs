@@ -59,6 +59,11 @@ where
 }
 
 fn none_came(error: &(dyn Error + 'static), request_id: Option<String>, unknown: bool) -> CloudFault {
+    CloudFault { code: String::new(), message: told(error), request_id, unknown }
+}
+
+/// An error with what it came from, nothing said twice.
+pub(super) fn told(error: &(dyn Error + 'static)) -> String {
     let mut message = String::new();
     for cause in chain(error) {
         let text = cause.to_string();
@@ -66,7 +71,7 @@ fn none_came(error: &(dyn Error + 'static), request_id: Option<String>, unknown:
             message = if message.is_empty() { text } else { format!("{message}: {text}") };
         }
     }
-    CloudFault { code: String::new(), message, request_id, unknown }
+    message
 }
 
 fn chain<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {

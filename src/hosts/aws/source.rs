@@ -2,9 +2,11 @@
 
 use std::time::{Duration, SystemTime};
 
+use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::types::{Dimension, Statistic};
+use aws_sdk_rds::auth_token::{AuthTokenGenerator, Config};
 
-use super::faults::{fault, gone_as_none};
+use super::faults::{fault, gone_as_none, told};
 use crate::formats::cloud::{Cluster, Identity};
 use crate::seams::cloud::{Answer, CloudFault};
 use crate::words::secret::Secret;
@@ -87,4 +89,23 @@ pub(super) async fn secret(secrets: &aws_sdk_secretsmanager::Client, id: &str) -
         request_id: None,
         unknown: false,
     })
+}
+
+/// Signed with the credentials of now, which the SDK refreshes before they expire.
+pub(super) async fn login_token(config: &SdkConfig, host: &str, port: u16, username: &str) -> Answer<Secret> {
+    let unsigned = |message: String| CloudFault { code: String::new(), message, request_id: None, unknown: false };
+    // The SDK puts both into an address as they are, and panics over what is none.
+    let plain = |text: &str| text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if let Some(odd) = [host, username].into_iter().find(|text| text.is_empty() || !plain(text)) {
+        return Err(unsigned(format!("no token can be made out for {odd:?}")));
+    }
+    let login = Config::builder().hostname(host).port(u64::from(port)).username(username).build();
+    let token = match login {
+        Ok(login) => AuthTokenGenerator::new(login).auth_token(config).await,
+        Err(error) => Err(error),
+    };
+    match token {
+        Ok(token) => Ok(Secret::new(token.as_str().to_owned())),
+        Err(error) => Err(unsigned(told(error.as_ref()))),
+    }
 }

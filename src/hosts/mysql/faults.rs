@@ -40,6 +40,7 @@ pub(super) struct Place {
     username: String,
     block: String,
     has_password: bool,
+    by_token: bool,
     tls: TlsMode,
 }
 
@@ -54,13 +55,14 @@ impl fmt::Display for Place {
 }
 
 impl Place {
-    pub(super) fn of(config: &model::Server) -> Self {
+    pub(super) fn of(config: &model::Server, by_token: bool) -> Self {
         Self {
             host: config.host.clone(),
             port: config.port,
             username: config.username.clone(),
             block: format!("{}.{}", config.label, config.name),
             has_password: config.password.is_some(),
+            by_token,
             tls: config.tls.mode,
         }
     }
@@ -73,6 +75,7 @@ impl Place {
             username: "mover".into(),
             block: "mysql.shop".into(),
             has_password: true,
+            by_token: false,
             tls: TlsMode::VerifyIdentity,
         }
     }
@@ -160,7 +163,14 @@ impl Place {
             1045 | 1698 => self.failure(
                 "MIG3006",
                 cause,
-                if !self.has_password {
+                if self.by_token {
+                    format!(
+                        "Let {} log in by IAM: a user IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS', the right \
+                         rds-db:connect for the credentials of this machine (`mig explain iam-policy`), and {} the \
+                         cluster's own endpoint.",
+                        self.username, self.host
+                    )
+                } else if !self.has_password {
                     format!("{} has no password: give it one by a sensitive variable.", self.block)
                 } else if self.tls == TlsMode::Disabled {
                     format!(

@@ -12,9 +12,9 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use mysql_async::Opts;
 
 use super::faults::LAST_WORDS;
+use super::login::Login;
 use super::watch::{Moves, Watch};
 use super::{statement, tls};
 use crate::formats::dumpfile::Piece;
@@ -39,9 +39,9 @@ enum Answer {
 
 impl Reader {
     /// A session that is logged in and not set up yet; `None`: the driver is to try.
-    pub(super) async fn open(way: &Way, opts: &Opts) -> Option<Self> {
-        let (wire, id) = login::log_in(way, opts).await?;
-        let watch = Arc::new(Watch::of(opts.clone(), id));
+    pub(super) async fn open(way: &Way, by: &Arc<Login>) -> Option<Self> {
+        let (wire, id) = login::log_in(way, &by.opts().await.ok()?).await?;
+        let watch = Arc::new(Watch::of(by.clone(), id));
         Some(Self { wire, watch, mid_answer: false })
     }
 

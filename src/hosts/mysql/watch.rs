@@ -4,16 +4,18 @@
 //! waited for; one that waits for a statement has answered into the void, and is ended, so that its locks go. Knows
 //! nothing of what a statement does.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use mysql_async::Conn;
 use mysql_async::prelude::Queryable;
-use mysql_async::{Conn, Opts};
 use tokio::time::{sleep, timeout};
 
 use crate::seams::sql::Fault;
 
 use super::CONNECT_TIME;
+use super::login::Login;
 
 /// How long a line may be silent before the server is asked about it.
 const QUIET: Duration = Duration::from_secs(10);
@@ -40,7 +42,7 @@ pub(super) enum Moves {
 
 /// The watch over one connection.
 pub(super) struct Watch {
-    opts: Opts,
+    login: Arc<Login>,
     /// The server's number of the connection that is watched over.
     id: u32,
     moved: AtomicU64,
@@ -60,13 +62,9 @@ enum Seen {
 }
 
 impl Watch {
-    pub(super) fn over(conn: &Conn) -> Self {
-        Self::of(conn.opts().clone(), conn.id())
-    }
-
-    /// Of a session that is not the driver's: how others come to its server, and its number there.
-    pub(super) fn of(opts: Opts, id: u32) -> Self {
-        Self { opts, id, moved: AtomicU64::new(0) }
+    /// How others come to the session's server, and its number there.
+    pub(super) fn of(login: Arc<Login>, id: u32) -> Self {
+        Self { login, id, moved: AtomicU64::new(0) }
     }
 
     /// A row came, or bytes were sent. Cheap: called for each row.
@@ -119,7 +117,7 @@ impl Watch {
     }
 
     async fn ask(&self) -> Seen {
-        let Ok(Ok(mut other)) = timeout(CONNECT_TIME, Conn::new(self.opts.clone())).await else {
+        let Ok(Ok(mut other)) = timeout(CONNECT_TIME, self.login.conn()).await else {
             return Seen::Unreachable;
         };
         let seen = timeout(CONNECT_TIME, self.look(&mut other)).await.unwrap_or(Seen::Unreachable);
@@ -160,9 +158,9 @@ impl Watch {
     /// Ends the session on the server: what it holds would block the next one. A session may always end its user's own.
     async fn end(&self) {
         let _ = timeout(CONNECT_TIME, async {
-            let mut other = Conn::new(self.opts.clone()).await?;
-            other.query_drop(format!("KILL {}", self.id)).await?;
-            other.disconnect().await
+            let Ok(mut other) = self.login.conn().await else { return };
+            let _ = other.query_drop(format!("KILL {}", self.id)).await;
+            let _ = other.disconnect().await;
         })
         .await;
     }

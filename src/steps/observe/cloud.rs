@@ -111,7 +111,11 @@ fn password_of(secret: &Secret) -> Outcome<Secret> {
 }
 
 /// One look, within its time.
-async fn ask<T>(cloud: &dyn Cloud, doing: &str, look: impl Future<Output = Answer<T>>) -> Outcome<T> {
+pub(in crate::steps) async fn ask<T>(
+    cloud: &dyn Cloud,
+    doing: &str,
+    look: impl Future<Output = Answer<T>>,
+) -> Outcome<T> {
     let doing = || format!("{doing} ({})", cloud.place());
     match timeout(TIME, look).await {
         Ok(Ok(answer)) => Ok(answer),

@@ -5,8 +5,8 @@
 use serde_json::{Value, json};
 
 use crate::formats::cloud_inputs::names::LINEAGE;
-use crate::formats::spec::model::aws::{Ec2, FoundBy, Peering};
-use crate::formats::spec::model::{RunnerKind, Spec};
+use crate::formats::spec::model::aws::{Aurora, Ec2, FoundBy, Peering};
+use crate::formats::spec::model::{Runner, RunnerKind, Server, Spec};
 
 /// The policy. `account`: where it is known; else every account, which a policy attached in one does not widen.
 pub fn policy(spec: &Spec, account: Option<&str>) -> Value {
@@ -48,6 +48,7 @@ pub fn policy(spec: &Spec, account: Option<&str>) -> Value {
         statements.push(json!({"Sid": "Look", "Effect": "Allow", "Action": looks, "Resource": "*"}));
     }
     secrets(spec, &at, &mut statements);
+    log_ins(spec, &at, &mut statements);
     runners(&ec2, &at, &mut statements);
     for peering in spec.peerings.values() {
         accepts(peering, &at, &mut statements);
@@ -67,13 +68,40 @@ impl Place<'_> {
     }
 }
 
-/// Secrets that are read on this machine; on a runner its own role reads them.
+/// Clusters that are logged in to from this machine; on a runner its own role does that.
+fn read_here(spec: &Spec) -> impl Iterator<Item = (&Server, &Aurora)> {
+    let here = spec.migrations.values().filter(|migration| {
+        !migration.runner.as_ref().and_then(|r| spec.runners.get(r)).is_some_and(Runner::is_remote)
+    });
+    here.filter_map(|migration| {
+        let server = spec.sources.get(&migration.source)?;
+        Some((server, server.aurora.as_ref()?))
+    })
+}
+
+/// Tokens are signed without a call; the database asks IAM whether the signer may log in. The cluster's own number is not
+/// known here.
+fn log_ins(spec: &Spec, at: &Place<'_>, statements: &mut Vec<Value>) {
+    let by_iam = read_here(spec).filter(|(_, aurora)| aurora.iam_auth);
+    let mut users: Vec<String> = by_iam
+        .map(|(server, _)| {
+            format!("arn:{}:rds-db:{}:{}:dbuser:*/{}", at.partition, at.region, at.account, server.username)
+        })
+        .collect();
+    users.sort();
+    users.dedup();
+    if !users.is_empty() {
+        statements.push(json!({
+            "Sid": "LogIn", "Effect": "Allow", "Action": ["rds-db:connect"], "Resource": users,
+        }));
+    }
+}
+
+/// Secrets that are read on this machine.
 fn secrets(spec: &Spec, at: &Place<'_>, statements: &mut Vec<Value>) {
     let mut read: Vec<String> = Vec::new();
-    for migration in spec.migrations.values() {
-        let remote = migration.runner.as_ref().and_then(|r| spec.runners.get(r)).is_some_and(|r| r.is_remote());
-        let secret = spec.sources.get(&migration.source).and_then(|s| s.aurora.as_ref()?.password_secret.as_ref());
-        if let Some(secret) = secret.filter(|_| !remote) {
+    for (_, aurora) in read_here(spec) {
+        if let Some(secret) = &aurora.password_secret {
             let arn = match secret.starts_with("arn:") {
                 true => secret.clone(),
                 // AWS adds six characters to the name of a secret.
@@ -271,6 +299,8 @@ migration "shop" {
         assert!(actions(&profile).iter().any(|a| a == "iam:PassRole"));
         let secret = of(&[("\"admin\"\n", "\"admin\"\n  password_secret = \"shop\"\n"), RUNNER[0]]);
         assert!(secret.to_string().contains("arn:aws:secretsmanager:us-west-2:123456789012:secret:shop-??????"));
+        let token = of(&[("\"admin\"\n", "\"admin\"\n  iam_auth = true\n"), RUNNER[0]]);
+        assert!(token.to_string().contains("arn:aws:rds-db:us-west-2:123456789012:dbuser:*/admin"), "{token}");
     }
 
     #[test]

@@ -119,5 +119,15 @@ pub(super) fn cluster_findings(server: &Server, seen: Option<&ClusterFacts>, clo
     if !cluster.status.is_empty() && cluster.status != "available" && cluster.status != "backing-up" {
         return no(format!("the cluster {id} is {}", cluster.status), "Start it, or wait until it is available.");
     }
+    if aurora.iam_auth && !cluster.iam_auth {
+        return vec![
+            Diagnostic::error("MIG3226", format!("the cluster {id} lets nobody in by IAM"))
+                .detail("`iam_auth` is set, and IAM database authentication is off there.")
+                .help(format!(
+                    "Switch it on: aws rds modify-db-cluster --db-cluster-identifier {id} \
+                     --enable-iam-database-authentication --apply-immediately; or take `password` or `password_secret`."
+                )),
+        ];
+    }
     Vec::new()
 }

@@ -286,6 +286,12 @@ fn applied(body: &Body, cloud: &CloudFacts) -> (State, CloudFacts) {
 
 const NOTHING: &[(&str, &str)] = &[];
 
+/// Logs in by a token that the runner's own role signs.
+const BY_IAM: &[(&str, &str)] = &[
+    ("  username           = \"admin\"\n", "  username = \"a\"\n  iam_auth = true\n"),
+    ("\"t2.large\"\n", "\"t2.large\"\n  iam_instance_profile = \"mover\"\n"),
+];
+
 #[test]
 fn the_article_is_planned_with_what_was_chosen_and_in_its_order() {
     let body = planned(&spec_of(NOTHING), &account(), None);
@@ -390,6 +396,16 @@ fn what_stands_in_the_way_is_told_by_its_own_code_and_blocks() {
             |c| c.clusters.get_mut("shop").unwrap().cluster.as_mut().unwrap().engine = "aurora-postgresql".into(),
             &["MIG3221"],
             "aurora-postgresql",
+        ),
+        (BY_IAM, |_| {}, &["MIG3226"], "enable-iam-database-authentication"),
+        (
+            BY_IAM,
+            |c| {
+                c.clusters.get_mut("shop").unwrap().cluster.as_mut().unwrap().iam_auth = true;
+                runner(c).images.clear();
+            },
+            &["MIG3222"],
+            "no image named",
         ),
     ];
     for (n, (changes, change, expected, words)) in rows.into_iter().enumerate() {

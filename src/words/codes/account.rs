@@ -80,6 +80,14 @@ pub(super) const ROWS: &[CodeRow] = &[
          and then do what you were about to do.",
     ),
     row(
+        "MIG3226",
+        ExitKind::Error,
+        "the cluster lets nobody in by IAM",
+        "`iam_auth` logs in with a token that AWS credentials sign. The cluster must have IAM database authentication \
+         switched on, the user must be made with IDENTIFIED WITH AWSAuthenticationPlugin AS 'RDS', and the credentials \
+         need the right rds-db:connect for that user.",
+    ),
+    row(
         "MIG3230",
         ExitKind::Error,
         "the size of the volume is not known",

@@ -326,9 +326,19 @@ pub(super) const ROWS: &[CodeRow] = &[
     row(
         "MIG1236",
         ExitKind::Error,
-        "a secret that the runner may not read",
-        "The work is done on another machine, and the password is fetched from Secrets Manager there, so that it does \
-         not travel. That machine needs a role that may read the secret: `iam_instance_profile` of a runner \"ec2\".",
+        "a runner without the role that its log-in needs",
+        "The work is done on another machine. There the password is fetched from Secrets Manager, or the token of \
+         `iam_auth` is signed, so that neither travels. That machine needs a role that may do it: \
+         `iam_instance_profile` of a runner \"ec2\".",
+    ),
+    row(
+        "MIG1237",
+        ExitKind::Error,
+        "a token over a line that anybody may listen on",
+        "With `iam_auth` mig logs in with a token that its credentials sign (15 minutes, asked for anew at each log-in). \
+         MySQL's protocol sends it as it is, so it goes only to a server that has shown who it is: `tls` with mode \
+         \"verify_identity\" or \"verify_ca\". The authorities of RDS are in the bundle that AWS offers for download; \
+         ca_file = \"rds\" means the file rds-global-bundle.pem beside the spec.",
     ),
     row(
         "MIG1200",

@@ -27,6 +27,9 @@ pub struct Aurora {
     pub port: Option<u16>,
     /// The secret of Secrets Manager that holds the password.
     pub password_secret: Option<String>,
+    /// Logs in with a token that the credentials sign.
+    pub iam_auth: bool,
+    /// Of `password_secret` or `iam_auth`.
     pub secret_place: Option<Place>,
 }
 

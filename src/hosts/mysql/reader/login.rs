@@ -1,5 +1,5 @@
-//! Logging in: greeting, TLS, the password by caching_sha2_password or mysql_native_password. What else a server may ask
-//! for is left to the driver, and every refusal too: it has the texts and codes for them.
+//! Logging in: greeting, TLS, the password by caching_sha2_password or mysql_native_password, a token as it is. What else
+//! a server may ask for is left to the driver, and every refusal too: it has the texts and codes for them.
 
 use mysql_async::Opts;
 use mysql_common::constants::CapabilityFlags;
@@ -80,22 +80,32 @@ pub(super) async fn log_in(way: &Way, opts: &Opts) -> Option<(Wire, u32)> {
             [0xfe, _, ..] => {
                 let switch = ParseBuf(&answer).parse::<AuthSwitchRequest<'_>>(()).ok()?;
                 nonce = switch.plugin_data().to_vec();
-                plugin = spoken(switch.auth_plugin())?;
-                plugin.gen_data(opts.pass(), &nonce).map(|data| data.to_vec()).unwrap_or_default()
+                plugin = match switch.auth_plugin() {
+                    AuthPlugin::MysqlClearPassword if opts.enable_cleartext_plugin() => AuthPlugin::MysqlClearPassword,
+                    other => spoken(other)?,
+                };
+                match plugin {
+                    AuthPlugin::MysqlClearPassword if way.tls.is_some() => as_it_is(opts.pass()),
+                    AuthPlugin::MysqlClearPassword => return None,
+                    _ => plugin.gen_data(opts.pass(), &nonce).map(|data| data.to_vec()).unwrap_or_default(),
+                }
             }
             // The password's hash was known to the server: it goes on.
             [1, 3] => continue,
             // The password itself goes over an encrypted line only.
-            [1, 4] if way.tls.is_some() => {
-                let mut password = opts.pass().unwrap_or_default().as_bytes().to_vec();
-                password.push(0);
-                password
-            }
+            [1, 4] if way.tls.is_some() => as_it_is(opts.pass()),
             _ => return None,
         };
         wire.send(&reply).await.ok()?;
     }
     None
+}
+
+/// A password for the server to read.
+fn as_it_is(password: Option<&str>) -> Vec<u8> {
+    let mut bytes = password.unwrap_or_default().as_bytes().to_vec();
+    bytes.push(0);
+    bytes
 }
 
 /// A plugin that is spoken here.
