@@ -1,0 +1,360 @@
+//! The gate of compatibility: its rules row by row, on TiDB and on InnoDB.
+
+use super::*;
+
+fn program(kind: &str) -> Program {
+    Program { schema: "shop".into(), name: "p".into(), kind: kind.into(), table: None }
+}
+
+/// A change to a sound case, the code of the rule it meets, and what is named.
+type Row = (&'static str, &'static str, fn(&mut Case));
+
+const ROWS: &[Row] = &[
+    (rules::SPATIAL, "shop.orders.g point", |c| add(c, column("g", "point"))),
+    (rules::SPATIAL, "shop.orders.s index", |c| {
+        key(c, |t| t.indexes.push(crate::formats::structure::Index { kind: "SPATIAL".into(), ..index("s", &["id"]) }))
+    }),
+    (rules::TYPE, "shop.orders.g uuid", |c| add(c, column("g", "uuid"))),
+    (rules::TRIGGER, "shop.p on orders", |c| {
+        c.facts.source.triggers.push(Program { table: Some("orders".into()), ..program("TRIGGER") })
+    }),
+    (rules::ROUTINE, "shop.p (procedure)", |c| c.facts.source.routines.push(program("PROCEDURE"))),
+    (rules::EVENT, "shop.p", |c| c.facts.source.events.push(program("EVENT"))),
+    (rules::CHECK, "shop.orders.k CHECK (`id` > 0)", |c| {
+        key(c, |t| t.checks.push(Check { name: "k".into(), clause: "(`id` > 0)".into(), enforced: true }))
+    }),
+    (rules::FULLTEXT, "shop.orders.f", |c| {
+        key(c, |t| {
+            t.indexes.push(crate::formats::structure::Index { kind: "FULLTEXT".into(), ..index("f", &["name"]) })
+        })
+    }),
+    (rules::INVISIBLE, "shop.orders.name", |c| key(c, |t| t.columns[1].invisible = true)),
+    (rules::INVISIBLE_KEY, "shop.orders.my_row_id", |c| {
+        key(c, |t| {
+            t.generated_invisible_key = true;
+            t.columns[0].name = "my_row_id".into();
+            t.columns[0].invisible = true;
+        })
+    }),
+    (rules::COLLIDING_NAMES, "shop.Orders and shop.orders", |c| c.facts.source.tables.push(table("shop", "Orders"))),
+    (rules::COLLIDING_NAMES, "Shop and shop", |c| c.facts.source.tables.push(table("Shop", "x"))),
+    (rules::ROW_TOO_LONG, "shop.orders: up to 168 bytes a row, the limit is 100", |c| c.target.row_limit = 100),
+    (rules::COLUMNS, "shop.orders: 1018 columns", |c| {
+        key(c, |t| (0..1016).for_each(|n| t.columns.push(column(&format!("c{n}"), "int"))))
+    }),
+    (rules::INDEXES, "shop.orders: 65 indexes", |c| {
+        key(c, |t| (0..64).for_each(|n| t.indexes.push(index(&format!("i{n}"), &["id"]))))
+    }),
+    (rules::INDEX_WIDTH, "shop.orders.w: 4000 bytes once created", |c| {
+        key(c, |t| {
+            t.columns.push(column("w", "varchar(1000)"));
+            t.indexes.push(index("w", &["w"]));
+        })
+    }),
+    (rules::FOREIGN_KEY, "shop.orders.fk", |c| {
+        key(c, |t| {
+            t.partitioning = "PARTITION BY HASH (`id`) PARTITIONS 2".into();
+            t.foreign_keys.push(foreign(&["id"], "orders"));
+        })
+    }),
+    (rules::FOREIGN_KEY, "shop.orders.fk", |c| {
+        key(c, |t| {
+            t.columns.push(column("v", "bigint").generated_as("`id`", false));
+            t.foreign_keys.push(foreign(&["v"], "orders"));
+        })
+    }),
+    (rules::OUTSIDE_REFERENCE, "shop.orders.fk references shop.customers", |c| {
+        key(c, |t| t.foreign_keys.push(foreign(&["id"], "customers")))
+    }),
+    (rules::SUBPARTITION, "shop.orders", |c| {
+        key(c, |t| {
+            t.partitioning = "PARTITION BY RANGE (`id`) SUBPARTITION BY HASH (`id`) SUBPARTITIONS 2 (PARTITION p0 VALUES LESS THAN (1))".into()
+        })
+    }),
+    (rules::PARTITION, "shop.orders PARTITION BY LINEAR HASH (`id`) PARTITIONS 2", |c| {
+        key(c, |t| t.partitioning = "PARTITION BY LINEAR HASH (`id`) PARTITIONS 2".into())
+    }),
+    (rules::PARTITION, "shop.orders PARTITION BY SYSTEM_TIME", |c| {
+        key(c, |t| t.partitioning = "PARTITION BY SYSTEM_TIME (PARTITION p0 HISTORY, PARTITION p1 CURRENT)".into())
+    }),
+    (rules::DEFAULT_EXPRESSION, "shop.orders.d DEFAULT (1 + 2)", |c| {
+        add(c, column("d", "int").defaulting_to_expression("(1 + 2)"))
+    }),
+    (rules::CHARSET, "shop.orders.b big5", |c| add(c, column("b", "varchar(5)").collated("big5", "big5_chinese_ci"))),
+    (rules::ZERO_DATE, "shop.orders.d", |c| c.facts.zero_dates.push("shop.orders.d".into())),
+    (rules::ZERO_DATE, "shop.orders.d (its default)", |c| {
+        add(c, column("d", "datetime").defaulting("0000-00-00 00:00:00"))
+    }),
+];
+
+const WARNING_ROWS: &[Row] = &[
+    (rules::ROW_MAY_BE_TOO_LONG, "shop.orders.t longtext", |c| add(c, column("t", "longtext"))),
+    (rules::ROW_MAY_BE_TOO_LONG, "shop.orders.j json", |c| add(c, column("j", "json"))),
+    (rules::DESCENDING, "shop.orders.d", |c| {
+        key(c, |t| {
+            t.indexes.push(crate::formats::structure::Index {
+                parts: vec![IndexPart { descending: true, ..part("id") }],
+                ..index("d", &[])
+            })
+        })
+    }),
+    (rules::INDEX_EXPRESSION, "shop.orders.e (length(`name`))", |c| {
+        key(c, |t| {
+            t.indexes.push(crate::formats::structure::Index {
+                parts: vec![IndexPart { column: None, expression: Some("length(`name`)".into()), ..part("") }],
+                ..index("e", &[])
+            })
+        })
+    }),
+    (rules::ZEROFILL, "shop.orders.z int(5) unsigned zerofill", |c| add(c, column("z", "int(5) unsigned zerofill"))),
+    (rules::ENGINE, "shop.orders MyISAM", |c| key(c, |t| t.engine = "MyISAM".into())),
+];
+
+fn add(case: &mut Case, column: crate::formats::structure::Column) {
+    case.facts.source.tables[0].columns.push(column);
+}
+
+fn key(case: &mut Case, change: fn(&mut Table)) {
+    change(&mut case.facts.source.tables[0]);
+}
+
+#[test]
+fn each_rule_names_what_it_meets_and_stops_unless_told_otherwise() {
+    for (code, named, change) in ROWS {
+        let case = Case::sound().changed(*change);
+        let seen = check("compatibility", &case, &format!("No {code}"));
+        assert!(seen.lines().any(|line| line == *named), "{code}: {named}\n{seen}");
+        if *code == rules::ZERO_DATE {
+            let kept = case.changed(|c| c.migration.gates.zero_dates = ZeroDates::Keep);
+            check("compatibility", &kept, &format!("Warned {code}"));
+            continue;
+        }
+        let warned = case.clone().changed(|c| c.migration.gates = ruled(code, RuleAction::Warn));
+        check("compatibility", &warned, &format!("Warned {code}"));
+        let all = case.clone().changed(|c| c.migration.gates.compatibility = RuleAction::Warn);
+        check("compatibility", &all, &format!("Warned {code}"));
+        let rewritten = case.changed(|c| c.migration.gates = ruled(code, RuleAction::Rewrite));
+        let known = rules::find(code).is_some_and(|rule| rule.rewrite.is_some());
+        let expected = if known { format!("Warned {code}") } else { format!("No {code} MIG2031") };
+        check("compatibility", &rewritten, &expected);
+    }
+}
+
+#[test]
+fn some_rules_warn_unless_told_to_stop() {
+    for (code, named, change) in WARNING_ROWS {
+        let case = Case::sound().changed(*change);
+        let seen = check("compatibility", &case, &format!("Warned {code}"));
+        assert!(seen.lines().any(|line| line == *named), "{code}: {named}\n{seen}");
+        let stopped = case.changed(|c| c.migration.gates = ruled(code, RuleAction::Stop));
+        check("compatibility", &stopped, &format!("No {code}"));
+    }
+}
+
+/// A source's trait, its name in the finding, and what it comes to on MySQL 9.7, MySQL 5.7 and MariaDB 10.11.
+type OnInnodb = (&'static str, fn(&mut Case), [&'static str; 3]);
+
+fn first(case: &mut Case) -> &mut Table {
+    &mut case.facts.source.tables[0]
+}
+
+const ON_INNODB: &[OnInnodb] = &[
+    (
+        "shop.orders.f",
+        |c| first(c).indexes.push(Index { kind: "FULLTEXT".into(), ..index("f", &["name"]) }),
+        ["", "", ""],
+    ),
+    ("shop.orders.g point", |c| first(c).columns.push(column("g", "point")), ["", "", ""]),
+    ("shop.orders.c int(5) zerofill", |c| first(c).columns.push(column("c", "int(5) zerofill")), ["", "", ""]),
+    ("shop.orders.v vector(3)", |c| first(c).columns.push(column("v", "vector(3)")), ["", "No MIG2124", "No MIG2124"]),
+    ("shop.orders.u uuid", |c| first(c).columns.push(column("u", "uuid")), ["No MIG2124", "No MIG2124", ""]),
+    ("shop.orders.j", |c| first(c).columns.push(column("j", "json")), ["", "", "Warned MIG2140"]),
+    (
+        "shop.orders.i",
+        |c| first(c).columns.push(Column { invisible: true, ..column("i", "int").not_null() }),
+        ["", "No MIG2108", "No MIG2108"],
+    ),
+    (
+        "shop.orders.i",
+        |c| first(c).columns.push(Column { invisible: true, ..column("i", "int") }),
+        ["", "No MIG2108", ""],
+    ),
+    (
+        "shop.orders.g",
+        |c| first(c).columns.push(column("g", "int").not_null().generated_as("`id` + 1", true)),
+        ["", "", "Warned MIG2141"],
+    ),
+    (
+        "shop.orders.g: uuid_to_bin",
+        |c| first(c).columns.push(column("g", "int").generated_as("uuid_to_bin(`name`)", true)),
+        ["", "", "No MIG2147"],
+    ),
+    (
+        "shop.orders.t DEFAULT 'x'",
+        |c| first(c).columns.push(column("t", "text").defaulting_to_expression("'x'")),
+        ["", "No MIG2120", ""],
+    ),
+    (
+        "shop.orders.g SRID 4326",
+        |c| first(c).columns.push(Column { srid: Some(4326), ..column("g", "point") }),
+        ["", "Warned MIG2149", "Warned MIG2149"],
+    ),
+    (
+        "shop.orders.f WITH PARSER ngram",
+        |c| first(c).indexes.push(Index { kind: "FULLTEXT".into(), parser: "ngram".into(), ..index("f", &["name"]) }),
+        ["", "", "No MIG2150"],
+    ),
+    (
+        "shop.orders.d",
+        |c| {
+            first(c)
+                .indexes
+                .push(Index { parts: vec![IndexPart { descending: true, ..part("name") }], ..index("d", &[]) })
+        },
+        ["", "Warned MIG2119", ""],
+    ),
+    (
+        "shop.orders.e (lower(`name`))",
+        |c| {
+            let part = IndexPart { column: None, expression: Some("lower(`name`)".into()), ..part("") };
+            first(c).indexes.push(Index { parts: vec![part], ..index("e", &[]) });
+        },
+        ["", "No MIG2121", "No MIG2121"],
+    ),
+    (
+        "shop.orders.k CHECK 1",
+        |c| first(c).checks.push(Check { name: "k".into(), clause: "1".into(), enforced: false }),
+        ["", "", "No MIG2142"],
+    ),
+    (
+        "shop.orders.name",
+        |c| first(c).checks.push(Check { name: "name".into(), clause: "1".into(), enforced: true }),
+        ["Warned MIG2143", "", ""],
+    ),
+    (
+        "shop.orders.k and shop.other.k",
+        |c| {
+            first(c).checks.push(Check { name: "k".into(), clause: "1".into(), enforced: true });
+            let mut other = first(c).clone();
+            other.name.name = "other".into();
+            c.facts.source.tables.push(other);
+        },
+        ["No MIG2144", "", ""],
+    ),
+    (
+        "shop.orders.n",
+        |c| first(c).columns.push(Column { auto_increment: true, ..column("n", "int").not_null() }),
+        ["No MIG2145"; 3],
+    ),
+    (
+        "shop.orders: sql_require_primary_key is ON",
+        |c| {
+            first(c).indexes.clear();
+            c.target.restrictions = vec!["sql_require_primary_key".into()];
+        },
+        ["No MIG2146"; 3],
+    ),
+    (
+        "shop.orders.f to shop.orders (name)",
+        |c| {
+            c.target.restrictions = vec!["restrict_fk_on_non_standard_key".into()];
+            let key = ForeignKey {
+                referenced_columns: vec!["name".into()],
+                name: "f".into(),
+                ..foreign(&["name"], "orders")
+            };
+            first(c).foreign_keys.push(key);
+        },
+        ["No MIG2148"; 3],
+    ),
+    ("shop.orders: ENCRYPTION='Y'", |c| first(c).options = "ENCRYPTION='Y'".into(), ["Warned MIG2151"; 3]),
+    ("shop.orders", |c| first(c).system_versioned = true, ["No MIG2152"; 3]),
+    ("shop.orders MyISAM", |c| first(c).engine = "MyISAM".into(), ["Warned MIG2123"; 3]),
+    (
+        "shop.orders SYSTEM_TIME",
+        |c| first(c).partitioning = "PARTITION BY SYSTEM_TIME (PARTITION p0 HISTORY, PARTITION p1 CURRENT)".into(),
+        ["No MIG2118"; 3],
+    ),
+    (
+        "shop.orders",
+        |c| first(c).partitioning = "PARTITION BY LINEAR HASH (`id`) SUBPARTITION BY KEY (`id`) PARTITIONS 4".into(),
+        ["", "", ""],
+    ),
+];
+
+#[test]
+fn mysql_and_mariadb_as_targets_have_rules_of_their_own() {
+    for (named, change, expected) in ON_INNODB {
+        for (server, expected) in [
+            innodb(Flavor::Mysql, "9.7.4"),
+            innodb(Flavor::Mysql, "5.7.44"),
+            innodb(Flavor::Mariadb, "10.11.18-MariaDB"),
+        ]
+        .into_iter()
+        .zip(expected)
+        {
+            let mut case = Case { target_kind: "mysql", ..Case::sound() };
+            case.target = ServerFacts { check_constraints: server.version != "5.7.44", ..server };
+            change(&mut case);
+            if case.target.version == "5.7.44" && !first(&mut case).checks.is_empty() {
+                // There they are dropped: the rule of that says so.
+                check("compatibility", &case, "No MIG2106");
+                continue;
+            }
+            let expected = if expected.is_empty() { "Passed" } else { expected };
+            let seen = check("compatibility", &case, expected);
+            assert!(!seen.contains("TiDB") && !seen.contains("tidb"), "{seen}");
+            assert!(expected == "Passed" || seen.lines().any(|line| line == *named), "{named}\n{seen}");
+        }
+    }
+}
+
+#[test]
+fn rules_follow_what_the_target_can() {
+    let enforced = Case::sound().changed(ROWS[6].2).changed(|c| c.target.check_constraints = true);
+    check("compatibility", &enforced, "Passed");
+    let case_sensitive = Case::sound().changed(ROWS[10].2).changed(|c| c.target.lower_case_table_names = 0);
+    check("compatibility", &case_sensitive, "Passed");
+    let unlimited = Case::sound().changed(WARNING_ROWS[0].2).changed(|c| c.target.row_limit = 0);
+    check("compatibility", &unlimited, "Passed");
+    let known = Case::sound().changed(ROWS[18].2).changed(|c| c.facts.target.tables.push(table("shop", "customers")));
+    check("compatibility", &known, "Passed");
+    // Converted, the charset is there; widened, the index is not.
+    let latin = |length: &str| {
+        Case::sound().changed(|c| {
+            let column = column("w", &format!("varchar({length})")).collated("latin1", "latin1_swedish_ci");
+            c.facts.source.tables[0].columns.push(column);
+            c.facts.source.tables[0].indexes.push(index("w", &["w"]));
+            c.migration.gates = converting(&[("latin1_swedish_ci", "utf8mb4_general_ci")]);
+        })
+    };
+    check("compatibility", &latin("768"), "Passed");
+    check("compatibility", &latin("769"), "No MIG2115");
+    check(
+        "compatibility",
+        &Case::sound().changed(|c| c.migration.gates = ruled("MIG2199", RuleAction::Warn)),
+        "No MIG2030",
+    );
+}
+
+#[test]
+fn defaults_on_the_targets_list_pass() {
+    for (kind, default, allowed) in [
+        ("char(36)", "uuid()", true),
+        ("binary(16)", "uuid_to_bin(uuid())", true),
+        ("binary(16)", "uuid_to_bin(uuid(),1)", true),
+        ("date", "curdate()", true),
+        ("datetime(6)", "now(6)", true),
+        ("datetime", "CURRENT_TIMESTAMP", true),
+        ("json", r"json_object(_utf8mb4\'a\',1)", true),
+        ("varchar(9)", r"date_format(now(),_utf8mb4\'%Y-%m\')", true),
+        ("varchar(9)", r"date_format(now(),_utf8mb4\'%Y\')", false),
+        ("text", r"_utf8mb4\'abc\'", false),
+        ("varchar(9)", "lower('A')", false),
+        ("datetime", "(now() + interval 1 day)", false),
+    ] {
+        let column = column("a", kind).defaulting_to_expression(default);
+        assert_eq!(compatibility::default_allowed(&column), allowed, "{default}");
+    }
+    assert!(compatibility::default_allowed(&column("a", "varchar(9)").defaulting("lower(x)")));
+}
