@@ -121,7 +121,7 @@ async fn take_parts(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: bo
         form: if takes_load_data { Form::LoadData } else { Form::Insert },
         raw_bytes,
         statement,
-        batch_bytes: usize::try_from(migration.load.batch_bytes.unwrap_or(AUTO_BATCH_BYTES)).unwrap_or(8 << 20),
+        batch_bytes: usize::try_from(migration.load.batch_bytes.unwrap_or(AUTO_BATCH_BYTES)).unwrap_or(usize::MAX),
         keep: migration.dump.keep || import.is_some(),
         resumed,
     });
