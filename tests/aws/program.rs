@@ -109,3 +109,34 @@ async fn the_program_killed_at_any_instant_makes_nothing_twice_and_finishes() {
     println!("{kills} kills");
     assert!(kills > 0);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_plan_from_before_the_peering_changed_elsewhere_applies_or_is_refused_whole() {
+    let (mysql, tidb) = (Bed::mysql().config().port, Bed::tidb().config().port);
+    for (state, applies) in [("active", true), ("rejected", false)] {
+        let mut journey = Journey::new().await;
+        journey.source_port = mysql;
+        journey.moto.cluster(&journey.site, "database-1");
+        std::fs::write(journey.dir.path().join("shop.mig.hcl"), spec(&journey, mysql, tidb)).unwrap();
+        let targets: Vec<&str> = APPLY.iter().copied().filter(|word| word.starts_with("-target")).collect();
+        let plan = [&["plan", "-out=a.migplan"], targets.as_slice()].concat();
+        let output = go(&journey, &plan, None);
+        assert_eq!(output.status.code(), Some(0), "{}", said(&output));
+        match applies {
+            true => drop(
+                journey.moto.ec2("AcceptVpcPeeringConnection", &[("VpcPeeringConnectionId", &journey.site.peering)]),
+            ),
+            false => journey.proxy.peering(&journey.site.peering, state, "by the other side"),
+        }
+        let before = journey.proxy.done();
+        let output = go(&journey, &["apply", "a.migplan"], None);
+        if applies {
+            assert!(matches!(output.status.code(), Some(0 | 2)), "{}", said(&output));
+            journey.one_of_each();
+        } else {
+            assert!(matches!(output.status.code(), Some(3 | 5)), "{}", said(&output));
+            assert!(said(&output).contains(state), "{}", said(&output));
+            assert_eq!(journey.proxy.done(), before, "nothing was made");
+        }
+    }
+}
