@@ -9,7 +9,7 @@ use crate::formats::cloud::ProviderSettings;
 use crate::formats::cloud_facts::CloudFacts;
 use crate::formats::facts::World;
 use crate::formats::spec::model::Server;
-use crate::formats::spec::model::aws::Provider;
+use crate::formats::spec::model::aws::{Aurora, Provider};
 use crate::formats::state::State;
 use crate::hosts::aws;
 use crate::seams::cloud::Cloud;
@@ -56,9 +56,7 @@ impl Session {
     /// No credentials, no right to read the secret, a secret without a password.
     pub async fn fetch_secrets(&mut self) -> Outcome<()> {
         let Some(provider) = &self.spec.aws else { return Ok(()) };
-        let by_iam = |server: &Server| {
-            server.aurora.as_ref().is_some_and(|aurora| aurora.password_secret.is_some() || aurora.iam_auth)
-        };
+        let by_iam = |server: &Server| server.aurora.as_ref().is_some_and(Aurora::asks_iam);
         if !self.spec.sources.values().any(by_iam) {
             return Ok(());
         }

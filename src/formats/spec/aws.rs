@@ -476,7 +476,7 @@ pub(super) fn together(evaluator: &Evaluator, spec: &Spec) {
             }
         }
         if let Some(aurora) = source.and_then(|s| s.aurora.as_ref())
-            && (aurora.password_secret.is_some() || aurora.iam_auth)
+            && aurora.asks_iam()
             && let Some(runner) = runner.filter(|r| r.is_remote())
         {
             let profile = matches!(&runner.kind, RunnerKind::Ec2(ec2) if ec2.iam_instance_profile.is_some());

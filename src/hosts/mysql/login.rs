@@ -52,20 +52,21 @@ impl Login {
 
     /// A connection that is logged in and not set up yet.
     pub async fn conn(&self) -> Outcome<Conn> {
-        match Conn::new(self.opts().await?).await {
-            Ok(conn) => Ok(conn),
-            Err(error) if self.any_name.is_some() && tls::fails_by_name(&error) => {
-                self.name_differs.store(true, Ordering::Relaxed);
-                match Conn::new(self.opts().await?).await {
-                    Ok(conn) => Ok(conn),
-                    Err(error) => {
-                        self.name_differs.store(false, Ordering::Relaxed);
-                        Err(self.place.connect_failure(error).await)
-                    }
+        let error = match Conn::new(self.opts().await?).await {
+            Ok(conn) => return Ok(conn),
+            Err(error) => error,
+        };
+        let error = match &self.any_name {
+            Some(any_name) if tls::fails_by_name(&error) => match Conn::new(self.with_token(any_name).await?).await {
+                Ok(conn) => {
+                    self.name_differs.store(true, Ordering::Relaxed);
+                    return Ok(conn);
                 }
-            }
-            Err(error) => Err(self.place.connect_failure(error).await),
-        }
+                Err(error) => error,
+            },
+            _ => error,
+        };
+        Err(self.place.connect_failure(error).await)
     }
 
     /// The driver's options for the next log-in.
@@ -73,16 +74,15 @@ impl Login {
     /// # Errors
     /// Where no token can be made.
     pub async fn opts(&self) -> Outcome<Opts> {
-        let opts = match &self.any_name {
-            Some(any_name) if self.name_differs.load(Ordering::Relaxed) => any_name,
-            _ => &self.strict,
-        };
-        match &self.tokens {
-            None => Ok(opts.clone()),
-            Some(tokens) => {
-                let token = tokens.token().await?;
-                Ok(OptsBuilder::from_opts(opts.clone()).pass(Some(token.reveal())).into())
-            }
+        match &self.any_name {
+            Some(any_name) if self.name_differs.load(Ordering::Relaxed) => self.with_token(any_name).await,
+            _ => self.with_token(&self.strict).await,
         }
+    }
+
+    async fn with_token(&self, opts: &Opts) -> Outcome<Opts> {
+        let Some(tokens) = &self.tokens else { return Ok(opts.clone()) };
+        let token = tokens.token().await?;
+        Ok(OptsBuilder::from_opts(opts.clone()).pass(Some(token.reveal())).into())
     }
 }

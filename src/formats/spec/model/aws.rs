@@ -33,6 +33,13 @@ pub struct Aurora {
     pub secret_place: Option<Place>,
 }
 
+impl Aurora {
+    /// Credentials are needed to log in: for a secret, or for tokens.
+    pub fn asks_iam(&self) -> bool {
+        self.password_secret.is_some() || self.iam_auth
+    }
+}
+
 /// `peering "tidb_cloud"`: TiDB Cloud requests, this side accepts.
 #[derive(Clone, Debug)]
 pub struct Peering {

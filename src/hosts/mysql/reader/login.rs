@@ -80,14 +80,14 @@ pub(super) async fn log_in(way: &Way, opts: &Opts) -> Option<(Wire, u32)> {
             [0xfe, _, ..] => {
                 let switch = ParseBuf(&answer).parse::<AuthSwitchRequest<'_>>(()).ok()?;
                 nonce = switch.plugin_data().to_vec();
-                plugin = match switch.auth_plugin() {
-                    AuthPlugin::MysqlClearPassword if opts.enable_cleartext_plugin() => AuthPlugin::MysqlClearPassword,
-                    other => spoken(other)?,
-                };
-                match plugin {
-                    AuthPlugin::MysqlClearPassword if way.tls.is_some() => as_it_is(opts.pass()),
-                    AuthPlugin::MysqlClearPassword => return None,
-                    _ => plugin.gen_data(opts.pass(), &nonce).map(|data| data.to_vec()).unwrap_or_default(),
+                match switch.auth_plugin() {
+                    AuthPlugin::MysqlClearPassword if opts.enable_cleartext_plugin() && way.tls.is_some() => {
+                        as_it_is(opts.pass())
+                    }
+                    other => {
+                        plugin = spoken(other)?;
+                        plugin.gen_data(opts.pass(), &nonce).map(|data| data.to_vec()).unwrap_or_default()
+                    }
                 }
             }
             // The password's hash was known to the server: it goes on.
