@@ -499,7 +499,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         store,
         clock,
         steps: Arc::new(Everywhere { here: Steps(context), remotes }),
-        limits: Limits::of(parallelism.max(1)),
+        limits: Limits::of_run(parallelism),
         tap: None,
         events: EventSink::new(tell),
         signals,

@@ -432,7 +432,7 @@ impl Place for Here {
             store: session.store,
             clock: session.clock,
             steps: Arc::new(Steps(Arc::new(Context::new(parts, &graph)))),
-            limits: Limits::of(work.parallelism.max(1)),
+            limits: Limits::of_run(work.parallelism),
             events: EventSink::new(tell),
             signals: listened,
             tap: Some(tap),

@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::dump::leftovers::Leftovers;
+use super::ledger::Object;
 use super::room::Room;
-use crate::formats::facts::{MigrationFacts, ServerFacts, World};
+use crate::formats::facts::{Flavor, MigrationFacts, ServerFacts, World};
 use crate::formats::inputs::TableInputs;
 use crate::formats::plan::{Graph, Node};
 use crate::formats::spec::model::{self, Migration, Spec, ZeroDates};
@@ -19,6 +21,7 @@ use crate::seams::cloud::Cloud;
 use crate::seams::shell::Shells;
 use crate::seams::sql::{Connection, Role, Server};
 use crate::think::plan::desired::{runner_addr, source_addr, target_addr, workdir};
+use crate::think::ready::TABLES_AT_ONCE;
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::digest::Digest;
 use crate::words::error::{Failure, Outcome};
@@ -76,14 +79,35 @@ pub struct Parts {
 pub struct Lines {
     /// Reads rows of the source; its ceiling is the smaller of `dump.threads` and the source's `max_threads`.
     pub read: Pool,
+    /// Creates tables on the target.
+    pub create: Pool,
     /// Loads into the target.
     pub write: Pool,
     /// Hashes rows on the target.
     pub look: Pool,
+    /// What the ledger says of tables whose step has run.
+    pub ready: Ready,
     /// `dump.rate_limit`.
     pub pace: Pace,
     /// `dump.disk_limit`.
     pub room: Arc<Room>,
+    /// Files of earlier runs in the folder of the dump.
+    pub leftovers: Leftovers,
+}
+
+/// Rows of the ledger that a table's step has just written or read: its load need not ask again.
+#[derive(Default)]
+pub struct Ready(Mutex<BTreeMap<TableName, Object>>);
+
+impl Ready {
+    pub fn put(&self, table: TableName, object: Object) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(table, object);
+    }
+
+    /// Once: whoever comes again has met a fault, and asks the ledger.
+    pub fn take(&self, table: &TableName) -> Option<Object> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(table)
+    }
 }
 
 /// Bytes a second over all readers of a migration.
@@ -131,11 +155,19 @@ impl Context {
                 keep_zero_dates: migration.gates.zero_dates == ZeroDates::Keep,
                 session: migration.load.session.clone(),
             };
+            // A TiDB gains by many at once ([`TABLES_AT_ONCE`]); another server may have few connections to give.
+            let creates = match parts.world.servers.get(&at_target.to_string()).map(|facts| facts.flavor) {
+                Some(Flavor::Tidb) => TABLES_AT_ONCE,
+                _ => load_threads as usize,
+            };
             let lines = Lines {
+                create: Pool::new(to.clone(), write.clone(), creates as u32),
                 read: Pool::new(from.clone(), Role::Read, migration.dump.threads.min(source.max_threads).max(1)),
                 write: Pool::new(to.clone(), write, load_threads),
                 look: Pool::new(to.clone(), Role::Look, migration.verify_threads.max(1)),
+                ready: Ready::default(),
                 pace: Pace::new(migration.dump.rate_limit),
+                leftovers: Leftovers::default(),
                 room: Room::new(migration.dump.room(), &dump_dir(&parts.spec, &parts.dir, migration)),
             };
             migrations.insert(migration.name.clone(), Arc::new(lines));

@@ -68,7 +68,7 @@ async fn by_range(
         let mut walk = Walk::within(larger, Some(keys), range.clone(), pair.source.statement_rows());
         while let Some(smaller) = walk.next().await? {
             stop_if_asked(pair)?;
-            let (part, _) = pair.compare(Some(&smaller)).await?;
+            let (part, _) = pair.compare(Some(&smaller), false).await?;
             if part.source != part.target {
                 open.push((part, cuts + 1));
             }

@@ -3,6 +3,7 @@
 
 mod job;
 mod keyed;
+pub mod leftovers;
 mod reader;
 mod sink;
 mod slicer;
@@ -32,6 +33,7 @@ use crate::think::plan::estimate::AUTO_CHUNK_BYTES;
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::error::{Failure, Outcome};
 use job::{Job, Measured};
+use leftovers::{Leftovers, is_torn};
 
 /// A part is not cut smaller for the sake of a small `disk_limit`.
 const LEAST_CHUNK: u64 = 64 << 10;
@@ -77,7 +79,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         ctx.note(&note, json!(true)).await?;
     }
     let recorded = if anew || void { Progress::default() } else { (*ctx.resume).clone() };
-    remove_files(&job.dir, &name, !recorded.parts.is_empty())?;
+    remove_files(&job.lines.leftovers, &job.dir, &name, !recorded.parts.is_empty())?;
     // The folder is synced with the first part's file.
     let target = context.target_of(migration)?;
     let seen = context.seen(&target).cloned().unwrap_or_default();
@@ -117,7 +119,9 @@ pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
         return Ok(json!({ "left": "the migration is no longer in the spec: its files stay" }));
     };
     let dir = context.dump_dir(migration);
-    remove_files(&dir, &name, false)?;
+    // A server that is not to be had keeps no file from being removed.
+    let (lines, fresh) = (context.lines(&node.addr).ok(), Leftovers::default());
+    remove_files(lines.as_deref().map_or(&fresh, |lines| &lines.leftovers), &dir, &name, false)?;
     let _ = std::fs::remove_file(dir.join(DumpFile::Schema(name.schema.clone()).name()));
     for file in [manifest::FILE, dumpfile::METADATA] {
         let _ = std::fs::remove_file(dir.join(file));
@@ -132,23 +136,15 @@ pub fn manifest_path(table: &TableName) -> PathBuf {
 }
 
 /// Removes the files of a table, or of those only the ones that are not whole.
-fn remove_files(dir: &Path, name: &TableName, torn: bool) -> Outcome<()> {
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(()),
-        Err(e) => return Err(file_fault("read the folder of the dump", dir, &e)),
-    };
-    let name_there = dumpfile::on_disk(name);
-    for entry in entries.flatten() {
-        let Some(text) = entry.file_name().to_str().map(str::to_owned) else { continue };
-        let (whole, part) = text.strip_suffix(".part").map_or((text.as_str(), false), |whole| (whole, true));
-        let ours = (part || !torn)
-            && match DumpFile::parse(whole) {
-                Some(DumpFile::Data(table, _) | DumpFile::Table(table) | DumpFile::View(table)) => table == name_there,
-                _ => false,
-            };
-        if ours {
-            std::fs::remove_file(entry.path()).map_err(|e| file_fault("remove", &entry.path(), &e))?;
+fn remove_files(leftovers: &Leftovers, dir: &Path, name: &TableName, torn: bool) -> Outcome<()> {
+    for file in leftovers.take(dir, name)? {
+        if torn && !is_torn(&file) {
+            continue;
+        }
+        let path = dir.join(file);
+        match std::fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(file_fault("remove", &path, &e)),
+            _ => {}
         }
     }
     if torn {

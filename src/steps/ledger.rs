@@ -100,6 +100,13 @@ pub struct Object {
     pub epoch: u64,
 }
 
+impl Object {
+    /// A reset was begun, and its end is not recorded.
+    pub fn is_reset(&self) -> bool {
+        self.state.starts_with("reset")
+    }
+}
+
 /// Names one object: this lineage's `kind` (`schema`, `table`, `view`) and key.
 #[derive(Clone, Copy, Debug)]
 pub struct Named<'a> {
@@ -135,24 +142,39 @@ impl Named<'_> {
 
     /// Writes the row, `intended`, at epoch 1.
     pub async fn intend(&self, connection: &mut dyn Connection) -> Outcome<()> {
+        match self.claim(connection, "intended").await? {
+            None => Ok(()),
+            Some(_) => Err(self.taken()),
+        }
+    }
+
+    /// Writes the row in this state at epoch 1; what stands there, if this lineage was there before.
+    pub async fn claim(&self, connection: &mut dyn Connection, state: &str) -> Outcome<Option<Object>> {
         let sql = format!(
-            "INSERT INTO {} (lineage, kind, name, state, epoch) VALUES ({}, {}, {}, 'intended', 1)",
+            "INSERT INTO {} (lineage, kind, name, state, epoch) VALUES ({}, {}, {}, {}, 1)",
             self.table(),
             literal(self.lineage),
             literal(self.kind),
-            literal(self.name)
+            literal(self.name),
+            literal(state)
         );
         match connection.execute(&sql).await {
-            Ok(_) => Ok(()),
-            Err(f) if f.number == Some(DUPLICATE) => Err(Failure::new(
-                "MIG2061",
-                format!("take {} {} into the ledger", self.kind, self.name),
-                "another lineage has it: two specs, or two copies of one state, lead to the same target table",
-                "Let one of them do it: exclude the table by the filter, or destroy the other lineage first.",
-            )
-            .exit(ExitKind::Gate)),
+            Ok(_) => Ok(None),
+            Err(f) if f.number == Some(DUPLICATE) => {
+                self.read(connection).await?.map_or_else(|| Err(self.taken()), |known| Ok(Some(known)))
+            }
             Err(f) => Err(fault("record what is about to be created")(f)),
         }
+    }
+
+    fn taken(&self) -> Failure {
+        Failure::new(
+            "MIG2061",
+            format!("take {} {} into the ledger", self.kind, self.name),
+            "another lineage has it: two specs, or two copies of one state, lead to the same target table",
+            "Let one of them do it: exclude the table by the filter, or destroy the other lineage first.",
+        )
+        .exit(ExitKind::Gate)
     }
 
     pub async fn set(&self, connection: &mut dyn Connection, state: &str, epoch: u64) -> Outcome<()> {

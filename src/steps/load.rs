@@ -175,13 +175,15 @@ async fn take_parts(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: bo
         return Err(failure);
     }
     let hash = entries.values().fold(PartHash::default(), |sum, part| sum.merged(&part.hash));
-    again(context, ctx, || async {
-        let mut line = job.lines.write.take().await?;
-        job.batches().forget_former(&mut *line.connection).await?;
-        line.give_back();
-        Ok(())
-    })
-    .await?;
+    if epoch > 1 {
+        again(context, ctx, || async {
+            let mut line = job.lines.write.take().await?;
+            job.batches().forget_former(&mut *line.connection).await?;
+            line.give_back();
+            Ok(())
+        })
+        .await?;
+    }
     Ok(Some(json!({
         "rows": hash.rows,
         "hash": hash.sum.to_string(),
@@ -211,7 +213,7 @@ async fn begin(
     if recorded.is_none() {
         job.ctx.border(number, json!({ "range": entry.range })).await?;
     }
-    work.spawn(job.clone().part(entry));
+    work.spawn(job.clone().part(entry, recorded.is_some()));
     Ok(())
 }
 
@@ -222,8 +224,17 @@ async fn ready(context: &Context, node: &Node, ctx: &StepCtx, name: &TableName, 
     let key = name.key();
     let key = key.as_str();
     let named = Named { schema: ledger, lineage: &context.lineage, kind: "table", name: key };
+    let known = lines.ready.take(name);
+    if let Some(object) = known.as_ref().filter(|object| node.action != Action::Replace && !object.is_reset() && !anew)
+    {
+        return Ok(object.epoch);
+    }
     let mut line = lines.write.take().await?;
-    let Some(object) = named.read(&mut *line.connection).await? else {
+    let known = match known {
+        None => named.read(&mut *line.connection).await?,
+        known => known,
+    };
+    let Some(object) = known else {
         return Err(Failure::new(
             "MIG5140",
             "begin the load",
@@ -233,7 +244,7 @@ async fn ready(context: &Context, node: &Node, ctx: &StepCtx, name: &TableName, 
     };
     let note = reset_note(context);
     let mut epoch = object.epoch;
-    let mut due = object.state.starts_with("reset");
+    let mut due = object.is_reset();
     if node.action == Action::Replace {
         let recorded = ctx.resume.notes.get(&note).and_then(Value::as_u64);
         let wanted = recorded.unwrap_or(object.epoch + 1);
@@ -296,6 +307,9 @@ struct Course {
     attempt: u32,
     /// The file was compared with the manifest.
     checked: bool,
+    /// Nothing of the part has been sent, as far as the journal knows: the ledger is not asked first. Should it have
+    /// rows all the same, its first one collides with ours.
+    new: bool,
 }
 
 impl Job {
@@ -324,20 +338,25 @@ impl Job {
         }
     }
 
-    async fn part(self: Arc<Self>, entry: PartEntry) -> Outcome<PartEntry> {
+    /// Loads one part. `begun`: its border was recorded before.
+    async fn part(self: Arc<Self>, entry: PartEntry, begun: bool) -> Outcome<PartEntry> {
+        let new = !begun;
         let mut course =
-            Course { form: self.form, limit: BATCH_ROWS, eased: 0, reached: 0, attempt: 0, checked: false };
+            Course { form: self.form, limit: BATCH_ROWS, eased: 0, reached: 0, attempt: 0, checked: false, new };
         // Since when, and at which row.
         let mut held: Option<(Instant, u64)> = None;
         loop {
             if self.ctx.stopping() {
                 return Err(Failure::interrupted("load the table"));
             }
-            match self.part_once(&entry, &mut course).await {
+            let (done, unasked) = (self.part_once(&entry, &mut course).await, std::mem::take(&mut course.new));
+            match done {
                 Ok(()) => {
                     self.ctx.waits_for("");
                     return Ok(entry);
                 }
+                // Where keys are compared at COMMIT, the rows of a batch that is in already collide before it does.
+                Err(Stop::Refused(..)) if unasked => {}
                 Err(Stop::Again(failure)) if course.attempt < TRIES => {
                     self.ctx.waits_for(&format!("the target: {}", failure.cause));
                     wait(&self.context, &mut course.attempt).await;
@@ -380,7 +399,12 @@ impl Job {
     /// From where the ledger stands to the end of the file.
     async fn part_once(&self, entry: &PartEntry, course: &mut Course) -> Result<(), Stop> {
         let mut line = self.line().await?;
-        let known = self.batches().read(&mut *line.connection, Some(entry.part)).await.map_err(|f| self.stop(&f, 0))?;
+        let known = match course.new {
+            true => Vec::new(),
+            false => {
+                self.batches().read(&mut *line.connection, Some(entry.part)).await.map_err(|f| self.stop(&f, 0))?
+            }
+        };
         let mut hash = PartHash::default();
         let mut row = 0;
         for batch in &known {

@@ -48,13 +48,16 @@ pub async fn database(context: &Context, node: &Node) -> Outcome<Value> {
 pub async fn table(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
     let inputs: TableInputs = read_inputs(node)?;
     let name = inputs.source.name.clone();
-    let mut line = context.lines(&node.addr)?.write.take().await?;
+    let lines = context.lines(&node.addr)?;
+    let mut line = lines.create.take().await?;
     let owner = Owner::of(context, node, "table")?;
-    let known = owner.named().read(&mut *line.connection).await?;
+    // The target_tables gate has found it of the same structure and empty: it is filled, never owned.
+    let found = context.facts(&node.addr)?.target.table(&name).is_some();
+    let known = owner.named().claim(&mut *line.connection, if found { "adopted" } else { "intended" }).await?;
     // A replace is done once in a run: resumed after its DROP, it goes on with the CREATE.
     let note = format!("dropped by {}", context.plan_digest.short());
     let dropped = ctx.resume.notes.contains_key(&note);
-    let state = match known {
+    let object = match known {
         Some(object) if node.action == Action::Replace && !dropped => {
             ctx.note(&note, json!(true)).await?;
             owner.drop_ours(context, &mut line, &name, &object).await?;
@@ -63,29 +66,21 @@ pub async fn table(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Val
         }
         Some(object) if object.state == "intended" => create(&owner, &mut line, &inputs, object.epoch, true).await?,
         Some(object) => match look(&mut line, &name).await? {
-            Some(_) => object.state,
+            Some(_) => object,
             None => create(&owner, &mut line, &inputs, object.epoch, false).await?,
         },
-        None => match context.facts(&node.addr)?.target.table(&name) {
-            // The target_tables gate has found it of the same structure and empty: it is filled, never owned.
-            Some(_) => {
-                owner.named().intend(&mut *line.connection).await?;
-                owner.named().set(&mut *line.connection, "adopted", 1).await?;
-                "adopted".to_owned()
-            }
-            None => {
-                owner.named().intend(&mut *line.connection).await?;
-                create(&owner, &mut line, &inputs, 1, false).await?
-            }
-        },
+        None if found => Object { state: "adopted".to_owned(), epoch: 1 },
+        None => create(&owner, &mut line, &inputs, 1, false).await?,
     };
     line.give_back();
-    Ok(json!({ "owned": state == "created" }))
+    let owned = object.state == "created";
+    lines.ready.put(name, object);
+    Ok(json!({ "owned": owned }))
 }
 
 /// CREATE, then `created`. `adopt`: an earlier run may have died between the two; its table is taken if it is empty
 /// and of the same structure.
-async fn create(owner: &Owner, line: &mut Line, inputs: &TableInputs, epoch: u64, adopt: bool) -> Outcome<String> {
+async fn create(owner: &Owner, line: &mut Line, inputs: &TableInputs, epoch: u64, adopt: bool) -> Outcome<Object> {
     let name = &inputs.source.name;
     let use_schema = format!("USE {}", sql_ident(&name.schema));
     let failed = |f: Fault| f.failure("MIG5122", format!("create the table {name}"), RIGHTS);
@@ -106,7 +101,7 @@ async fn create(owner: &Owner, line: &mut Line, inputs: &TableInputs, epoch: u64
         Err(f) => return Err(failed(f)),
     }
     owner.named().set(&mut *line.connection, "created", epoch).await?;
-    Ok("created".to_owned())
+    Ok(Object { state: "created".to_owned(), epoch })
 }
 
 /// Changes a table that a foreign key ties to another: where both are changed at once, MariaDB refuses one of the two

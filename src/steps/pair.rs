@@ -71,15 +71,15 @@ impl Pair {
         Ok(Some(Self { source: from, target: to, shared, count_only }))
     }
 
-    /// Both sides of one condition, side by side.
-    pub async fn compare(&self, range: Option<&Range>) -> Outcome<(Piece, How)> {
+    /// Both sides of one condition, side by side. `few`: its rows are so few that reading them costs less.
+    pub async fn compare(&self, range: Option<&Range>, few: bool) -> Outcome<(Piece, How)> {
         let predicate = match (range, &self.shared) {
             (Some(range), Some(keys)) => condition(range, keys)?,
             _ => String::new(),
         };
         let (source, target) = futures::future::try_join(
-            look(&self.source, &predicate, self.count_only),
-            look(&self.target, &predicate, self.count_only),
+            look(&self.source, &predicate, self.count_only, few),
+            look(&self.target, &predicate, self.count_only, few),
         )
         .await?;
         let piece = Piece { range: range.cloned(), source: source.0, target: target.0 };
@@ -118,7 +118,7 @@ impl Pair {
                     break;
                 };
                 let pair = self.clone();
-                work.spawn(async move { pair.compare(Some(&range)).await });
+                work.spawn(async move { pair.compare(Some(&range), false).await });
             }
             let Some(joined) = work.join_next().await else { break };
             let (piece, how) = joined.unwrap_or_else(|e| Err(broken(&e.to_string())))?;

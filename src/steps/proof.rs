@@ -226,6 +226,11 @@ impl Side {
                 return Ok((hash, How::OnServer));
             }
         }
+        self.hash_here(predicate).await
+    }
+
+    /// The same, over rows that are read.
+    pub async fn hash_here(&self, predicate: &str) -> Outcome<(PartHash, How)> {
         let hash = self.fold(predicate, None, |hash: &mut PartHash, _, entry| {
             hash.add(entry.row);
             ControlFlow::Continue(())

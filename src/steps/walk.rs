@@ -133,7 +133,7 @@ async fn slice_sum(side: Arc<Side>, number: u32, range: Range, count_only: bool)
         Some(keys) => condition(&range, keys)?,
         None => String::new(),
     };
-    let (hash, how) = look(&side, &predicate, count_only).await?;
+    let (hash, how) = look(&side, &predicate, count_only, false).await?;
     Ok((number, Sum { hash, in_client: how == How::InClient }))
 }
 
@@ -148,12 +148,13 @@ fn earlier(log: &Log<'_>, place: Place) -> Vec<(u32, Slice, Option<Sum>)> {
     if log.resumed { parts.iter().filter_map(of).collect() } else { Vec::new() }
 }
 
-/// Count and hash of a condition's rows, or the count alone.
-pub async fn look(side: &Side, predicate: &str, count_only: bool) -> Outcome<(PartHash, How)> {
-    if count_only {
-        return Ok((PartHash { sum: 0, rows: side.count(predicate).await? }, How::OnServer));
+/// Count and hash of a condition's rows, or the count alone. `few`: they are read whatever the server can do.
+pub async fn look(side: &Side, predicate: &str, count_only: bool, few: bool) -> Outcome<(PartHash, How)> {
+    match (count_only, few) {
+        (true, _) => Ok((PartHash { sum: 0, rows: side.count(predicate).await? }, How::OnServer)),
+        (false, true) => side.hash_here(predicate).await,
+        (false, false) => side.hash(predicate).await,
     }
-    side.hash(predicate).await
 }
 
 pub fn condition(range: &Range, keys: &[KeyColumn]) -> Outcome<String> {

@@ -48,6 +48,9 @@ pub fn scene(seed: u64, calm: bool) -> Scene {
         if rng.random_bool(0.3) {
             scene.limits.per_kind.insert(kind, rng.random_range(1..3));
         }
+        if rng.random_bool(0.2) {
+            scene.limits.apart.insert(kind);
+        }
     }
     let density = rng.random_range(0.05..0.5);
     for no in 0..count {

@@ -159,7 +159,7 @@ impl Machine {
                     let after = ticket(to, fed);
                     self.slots.enqueue(after);
                 }
-                Phase::Intending | Phase::Running => self.slots.takes_over(),
+                Phase::Intending | Phase::Running => self.slots.takes_over(fed.kind),
                 _ => {}
             }
         }
