@@ -127,6 +127,15 @@ migration "m" {{
         bed.rows(&sql).await[0].join(",")
     }
 
+    /// The batches that the ledger has, with their sums.
+    async fn ledger_batches(&self) -> Vec<Vec<String>> {
+        let sql = format!(
+            "SELECT tbl, epoch, chunk, from_row, to_row, `rows`, hash FROM {}.batches ORDER BY 1, 2, 3, 4",
+            self.ledger
+        );
+        self.target.rows(&sql).await
+    }
+
     /// Forgets everything that was moved.
     async fn anew(&self) {
         self.target.drop_schema(&self.schema).await;
@@ -619,6 +628,21 @@ async fn a_state_copied_to_another_folder_moves_no_row_twice() {
     let told = program::said(&output);
     assert!(matches!(output.status.code(), Some(0 | 1 | 5 | 6)), "{told}");
     trial.assert_equal().await;
+    trial.end().await;
+}
+
+#[tokio::test]
+async fn a_state_from_before_the_load_meets_the_ledgers_rows_and_sends_none_again() {
+    let trial = Trial::new("before").await;
+    let dumps = ["keyed", "keyless", "texts"].map(|t| format!("-target=migration.m.dump[\"{}.{t}\"]", trial.schema));
+    trial.run(&["apply", "-auto-approve", &dumps[0], &dumps[1], &dumps[2]], 0, "");
+    let before = std::fs::read(trial.path("mig.migstate")).unwrap();
+    trial.run(&["apply", "-auto-approve"], 0, "");
+    let batches = trial.ledger_batches().await;
+    std::fs::write(trial.path("mig.migstate"), before).unwrap();
+    trial.run(&["apply", "-auto-approve"], 0, "");
+    trial.assert_equal().await;
+    assert_eq!(trial.ledger_batches().await, batches);
     trial.end().await;
 }
 

@@ -88,6 +88,8 @@ migration "m" {{
         for table in certificate["tables"].as_array().unwrap() {
             assert_eq!(table["equal"], true, "{}: {table:#}", self.source.kind);
         }
+        // Apply reads the rows of so small tables; here the servers hash them, where a type lets them.
+        self.run(&["verify"], 0);
         certificate
     }
 
