@@ -115,7 +115,7 @@ pub struct Plan {
     /// Only this step, or all under this address, and what they need.
     #[arg(long, value_name = "ADDR")]
     pub target: Vec<String>,
-    /// Steps that run at once (apply's; a plan takes and ignores it).
+    /// Steps that run at once, beside them tables that are created or compared (apply's; a plan takes and ignores it).
     #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
     pub parallelism: usize,
     /// Never ask.
@@ -147,7 +147,7 @@ pub struct Apply {
     /// Only this step, or all under this address, and what they need.
     #[arg(long, value_name = "ADDR")]
     pub target: Vec<String>,
-    /// Steps that run at once.
+    /// Steps that run at once; beside each, up to four tables are created and four are compared.
     #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
     pub parallelism: usize,
     /// Whether a question may be asked.
@@ -260,7 +260,7 @@ pub struct ImportDump {
     /// Do a step again although nothing changed.
     #[arg(long, value_name = "ADDR")]
     pub replace: Vec<String>,
-    /// Steps that run at once.
+    /// Steps that run at once; beside each, up to four tables are created and four are compared.
     #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
     pub parallelism: usize,
     /// Whether a question may be asked.

@@ -165,7 +165,7 @@ async fn look(session: Session, args: &Verify, names: &BTreeSet<String>, style: 
         store: Arc::new(MemoryStore::new()),
         clock: clock.clone(),
         steps: steps.clone(),
-        limits: Limits::of_run(args.parallelism),
+        limits: Limits::of(args.parallelism.max(1)),
         tap: None,
         events: EventSink::new(tell),
         signals,
