@@ -149,19 +149,20 @@ impl Context {
             let (Some(from), Some(to)) = (parts.servers.get(&at_source), parts.servers.get(&at_target)) else {
                 continue;
             };
-            let cores = parts.world.servers.get(&at_target.to_string()).and_then(|facts| facts.cores);
+            let seen = parts.world.servers.get(&at_target.to_string());
+            let cores = seen.and_then(|facts| facts.cores);
             let load_threads = migration.load.threads.or(cores).unwrap_or(AUTO_LOAD_THREADS).max(1);
             let write = Role::Write {
                 keep_zero_dates: migration.gates.zero_dates == ZeroDates::Keep,
                 session: migration.load.session.clone(),
             };
             // A TiDB gains by many at once ([`TABLES_AT_ONCE`]); another server may have few connections to give.
-            let creates = match parts.world.servers.get(&at_target.to_string()).map(|facts| facts.flavor) {
-                Some(Flavor::Tidb) => TABLES_AT_ONCE,
-                _ => load_threads as usize,
+            let creates = match seen.map(|facts| facts.flavor) {
+                Some(Flavor::Tidb) => TABLES_AT_ONCE as u32,
+                _ => load_threads,
             };
             let lines = Lines {
-                create: Pool::new(to.clone(), write.clone(), creates as u32),
+                create: Pool::new(to.clone(), write.clone(), creates),
                 read: Pool::new(from.clone(), Role::Read, migration.dump.threads.min(source.max_threads).max(1)),
                 write: Pool::new(to.clone(), write, load_threads),
                 look: Pool::new(to.clone(), Role::Look, migration.verify_threads.max(1)),

@@ -20,6 +20,9 @@ const GZIP_LEVEL: u32 = 1;
 /// zstd's own default is 3; 1 takes two thirds of its time.
 const ZSTD_LEVEL: i32 = 1;
 
+/// What a file's name ends with until it is whole.
+pub const TORN: &str = ".part";
+
 pub struct PartFile {
     out: Packed,
     name: String,
@@ -102,7 +105,7 @@ impl PartFile {
     /// Begins `dir/name`, with the packing's suffix; what an earlier try left is overwritten.
     pub fn create(dir: &Path, name: &str, compress: Compress) -> Outcome<Self> {
         let name = format!("{name}{}", compress.packing().suffix());
-        let path = dir.join(format!("{name}.part"));
+        let path = dir.join(format!("{name}{TORN}"));
         let out = File::create(&path)
             .and_then(|file| Packed::begin(Raw::new(file), compress))
             .map_err(|e| fault("begin the file", &path, &e))?;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use super::super::part_file::TORN;
 use super::super::runner::fault as file_fault;
 use crate::formats::dumpfile::{self, DumpFile};
 use crate::words::addr::TableName;
@@ -54,6 +55,3 @@ fn whole(name: &str) -> &str {
 pub fn is_torn(name: &str) -> bool {
     name.ends_with(TORN)
 }
-
-/// What a file's name ends with until it is whole.
-const TORN: &str = ".part";
