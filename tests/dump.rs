@@ -143,7 +143,7 @@ async fn a_packed_dump_loads_and_verifies_and_another_packing_dumps_anew() {
     moving.end().await;
 }
 
-const CHUNK: u64 = 64 << 10;
+const CHUNK: u64 = 16 << 10;
 
 /// Rows and bytes of each part are as they should be: none is empty, none far larger than a part or one row of it.
 fn check_parts(parts: &[serde_json::Value], rows: u64, least: usize, largest_row: u64, what: &str) {
@@ -164,7 +164,7 @@ fn check_parts(parts: &[serde_json::Value], rows: u64, least: usize, largest_row
     assert_eq!(at, serde_json::Value::Null, "{what}");
 }
 
-/// Moves tables of every kind of key out of `source`, in parts of 64 KiB.
+/// Moves tables of every kind of key out of `source`, in parts of 16 KiB.
 async fn every_key(name: &str, source: Bed) {
     let text = "CONCAT(REPEAT('x', 60), n)";
     // Name, columns of the key, definition behind them, values of the key, rows, parts at least, bytes of the largest row.
@@ -238,13 +238,16 @@ async fn every_key(name: &str, source: Bed) {
         "CREATE TABLE hashed (a INT NOT NULL PRIMARY KEY, v VARCHAR(200)) PARTITION BY HASH (a) PARTITIONS 7".into(),
         numbered(4000, &format!("INSERT INTO hashed SELECT n, {text} FROM SEQ")),
         "CREATE TABLE nothing (a INT PRIMARY KEY)".into(),
+        "CREATE TABLE short (a INT PRIMARY KEY, v VARCHAR(200))".into(),
+        numbered(900, &format!("INSERT INTO short SELECT n, {text} FROM SEQ")),
+        "ANALYZE TABLE short".into(),
         "CREATE TABLE filtered (a INT PRIMARY KEY, v VARCHAR(200))".into(),
         numbered(4000, &format!("INSERT INTO filtered SELECT n, {text} FROM SEQ")),
     ]);
     let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
     let moving = Move::new(name, source, &statements, "").await;
     let filter = format!("where = {{ \"{}.filtered\" = \"a % 4 = 0 OR a > 3900\" }}", moving.schema);
-    moving.spec(&format!("    chunk_bytes = \"64KiB\"\n    {filter}"));
+    moving.spec(&format!("    chunk_bytes = \"16KiB\"\n    {filter}"));
     moving.run(&["apply", "-auto-approve"], 0, "Certificate of migration.m");
     let sums = "SELECT COUNT(*), SUM(CRC32(v)) FROM DB.";
     for (table, _, _, _, rows, least, largest) in tables {
@@ -260,6 +263,13 @@ async fn every_key(name: &str, source: Bed) {
     let kept = moving.ask(&moving.source, "SELECT COUNT(*) FROM DB.filtered WHERE a % 4 = 0 OR a > 3900").await;
     assert_eq!(moving.ask(&moving.target, "SELECT COUNT(*) FROM DB.filtered").await, kept);
     check_parts(&moving.parts("filtered"), kept.parse().unwrap(), 1, 200, "filtered");
+    // One reader passes all of it: each part is full but for the last.
+    moving.assert_equal(&format!("{sums}short")).await;
+    let short = moving.parts("short");
+    check_parts(&short, 900, 4, 200, "short");
+    let bytes: Vec<u64> = short.iter().map(|part| part["bytes"].as_u64().unwrap()).collect();
+    let full = |bytes: &u64| (CHUNK - 200..=CHUNK).contains(bytes);
+    assert!(bytes[..bytes.len() - 1].iter().all(full) && bytes[bytes.len() - 1] <= CHUNK, "{bytes:?}");
     let empty = moving.parts("nothing");
     assert_eq!((empty.len(), empty[0]["rows"].as_u64()), (1, Some(0)));
     moving.end().await;

@@ -61,6 +61,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         statement_size: usize::try_from(migration.dump.statement_size).unwrap_or(1 << 20),
         chunk_bytes,
         file_size,
+        guess: (estimate.data_bytes, estimate.rows),
         compress: Compress::of_word(&inputs.compress).ok_or_else(|| broken("an unknown compression"))?,
         dir,
         seen: Measured::default(),
@@ -87,7 +88,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     let ddl = ddl::create_table_whole(&structure.target, options);
     write_in(&job.dir, &DumpFile::Table(name.clone()).name(), dumpfile::schema_text(&ddl).as_bytes())?;
     let parts = match key {
-        Some(key) => keyed::dump(&job, key, (estimate.data_bytes, estimate.rows), &recorded).await?,
+        Some(key) => keyed::dump(&job, key, &recorded).await?,
         None => whole::dump(&job).await?,
     };
     let manifest = TableManifest {

@@ -32,6 +32,8 @@ pub struct Job {
     pub chunk_bytes: u64,
     /// Bytes of text after which a file ends, whatever is behind.
     pub file_size: u64,
+    /// Bytes that the server says the table has, and rows: a guess.
+    pub guess: (u64, u64),
     pub compress: Compress,
     pub dir: PathBuf,
     pub seen: Measured,
@@ -70,7 +72,37 @@ impl Measured {
     }
 }
 
+/// A slice of rows may have so many times the bytes of a part before it is cut: parts are even where the guess was good.
+const SLACK: u64 = 2;
+
+/// Up to so many parts are left to one reader: a scan without a condition costs MySQL a quarter less than that of ranges,
+/// whose condition it evaluates for every row, and one reader is through with them in a second or two.
+const SHARED_FROM: u64 = 8;
+
+/// Whether a table is worth cutting for many readers: `guess` bytes by the server's own count, `read` so far.
+fn is_shared(guess: u64, read: u64, chunk_bytes: u64) -> bool {
+    let few = chunk_bytes.saturating_mul(SHARED_FROM);
+    match guess.checked_sub(read) {
+        Some(left) => left > few,
+        // More came than the server guessed: how much is left, nobody knows.
+        None => read > few,
+    }
+}
+
 impl Job {
+    /// Whether what is left of the table is worth cutting, so that others help to read it.
+    pub fn is_shared(&self) -> bool {
+        is_shared(self.guess.0, self.seen.text(), self.chunk_bytes)
+    }
+
+    /// Bytes of text that a part is to have at most.
+    pub fn part_limit(&self) -> u64 {
+        let slack = self.chunk_bytes.saturating_mul(SLACK);
+        // What nobody cuts beforehand is to give parts as large as what is cut.
+        let whole = !is_shared(self.guess.0, 0, self.chunk_bytes) && self.guess.0 > slack;
+        self.file_size.min(if whole { self.chunk_bytes } else { slack }).max(1)
+    }
+
     /// Begins the file of a part; what an earlier try left of it is overwritten.
     pub fn begin(&self, number: u32) -> Outcome<Sink> {
         let name = DumpFile::Data(self.table.name.clone(), u64::from(number)).name();
@@ -134,5 +166,33 @@ impl Job {
         let hint =
             "Look whether the source is up and the table is still there; then run `mig apply` again: it goes on.";
         fault.failure("MIG5130", format!("read {} from {}", self.table.name, self.lines.read.place()), hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_shared;
+
+    fn check(guess: u64, read: u64, expected: bool) {
+        assert_eq!(is_shared(guess, read, 10), expected, "{read} of {guess} read");
+    }
+
+    #[test]
+    fn a_table_of_a_few_parts_is_left_to_one_reader_and_one_that_the_server_guessed_too_small_is_not() {
+        for (guess, read, expected) in [
+            (0, 0, false),
+            (80, 0, false),
+            (81, 0, true),
+            (1000, 500, true),
+            (1000, 920, false),
+            (1000, 1000, false),
+            // The guess was wrong.
+            (16, 17, false),
+            (16, 80, false),
+            (16, 81, true),
+            (1000, 1001, true),
+        ] {
+            check(guess, read, expected);
+        }
     }
 }

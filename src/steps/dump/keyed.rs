@@ -25,7 +25,7 @@ enum Ended {
 }
 
 /// Reads what is not recorded yet; gives all parts, in the order of their numbers.
-pub async fn dump(job: &Arc<Job>, key: ReadKey, guess: (u64, u64), recorded: &Progress) -> Outcome<Vec<PartEntry>> {
+pub async fn dump(job: &Arc<Job>, key: ReadKey, recorded: &Progress) -> Outcome<Vec<PartEntry>> {
     let key = Arc::new(key);
     let (done, mut durable) = unbounded_channel();
     let hungry = Arc::new(AtomicBool::new(false));
@@ -65,7 +65,7 @@ pub async fn dump(job: &Arc<Job>, key: ReadKey, guess: (u64, u64), recorded: &Pr
         .map(|(_, v)| read(v))
         .collect::<Result<_, _>>()?;
     let left = cut::left(&ranges, &notes).ok_or_else(|| broken("the recorded borders do not fit together"))?;
-    let mut slicer = Slicer::new(job.clone(), key.clone(), guess, notes.len());
+    let mut slicer = Slicer::new(job.clone(), key.clone(), notes.len());
     left.slices.into_iter().for_each(|range| slicer.slice(range));
     left.uncut.into_iter().for_each(|range| slicer.cut(range, false));
 

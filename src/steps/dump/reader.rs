@@ -23,9 +23,6 @@ use crate::words::error::{Failure, Outcome};
 /// Files of one reader on their way into their place; the reader goes on meanwhile.
 const CLOSING: usize = 2;
 
-/// A slice of rows may have so many times the bytes of a part before it is cut: parts are even where the guess was good.
-const SLACK: u64 = 2;
-
 pub struct Reader {
     pub job: Arc<Job>,
     pub key: Arc<ReadKey>,
@@ -55,6 +52,8 @@ struct Cutter<'a> {
     number: Option<u32>,
     room: Option<Place>,
     open: Option<Sink>,
+    /// Bytes of text of the longest row so far.
+    longest: u64,
     /// The key of the last row, where it filled its part.
     full: Option<Vec<KeyValue>>,
     /// The part's border is recorded: it is not to be cut.
@@ -63,11 +62,6 @@ struct Cutter<'a> {
 }
 
 impl Reader {
-    /// Bytes of text at which a part ends.
-    fn limit(&self) -> u64 {
-        self.job.file_size.min(self.job.chunk_bytes.saturating_mul(SLACK)).max(1)
-    }
-
     /// Reads a slice; gives back what is to be cut anew. `number`: its border is recorded already, as one part.
     pub async fn slice(self, range: Range, number: Option<u32>) -> Outcome<Option<Range>> {
         let job = self.job.clone();
@@ -79,6 +73,7 @@ impl Reader {
             number,
             room: None,
             open: None,
+            longest: 0,
             full: None,
             fixed: number.is_some(),
             stop: None,
@@ -116,11 +111,11 @@ impl Reader {
 
     async fn enter(&self) -> Outcome<Option<Place>> {
         let Job { ctx, room: Some(room), .. } = &*self.job else { return Ok(None) };
-        if let Some(place) = room.try_enter(self.limit()) {
+        if let Some(place) = room.try_enter(self.job.part_limit()) {
             return Ok(Some(place));
         }
         ctx.waits_for("room on the disk (disk_limit)");
-        let place = ctx.or_stopped(room.enter(self.limit())).await;
+        let place = ctx.or_stopped(room.enter(self.job.part_limit())).await;
         ctx.waits_for("");
         place.map(Some)
     }
@@ -160,11 +155,11 @@ impl Cutter<'_> {
             if job.ctx.stopping() {
                 return Ok(Some(Stop::For(Failure::interrupted("dump the table"))));
             }
-            if self.reader.hungry.load(Ordering::Relaxed) && job.lines.read.is_idle() {
+            if self.reader.hungry.load(Ordering::Relaxed) && job.is_shared() && job.lines.read.is_idle() {
                 return Ok(Some(Stop::Share));
             }
             if let Some(room) = &job.room {
-                self.room = room.try_enter(self.reader.limit());
+                self.room = room.try_enter(job.part_limit());
                 if self.room.is_none() {
                     return Ok(Some(Stop::Full));
                 }
@@ -172,8 +167,12 @@ impl Cutter<'_> {
         }
         let width = cells.len() - self.reader.key.beside.len().min(cells.len());
         let sink = self.sink()?;
+        let before = sink.text();
         sink.push(&cells[..width], &job.ctx, &job.lines.pace)?;
-        let filled = sink.text() >= self.reader.limit();
+        let text = sink.text();
+        self.longest = self.longest.max(text - before);
+        // Full where another such row would not fit: the room for a file is what it takes at most.
+        let filled = text + self.longest >= job.part_limit();
         if filled && !self.fixed {
             self.full = Some(self.reader.key.of_row(cells).ok_or_else(|| broken("a row without a key"))?);
         }

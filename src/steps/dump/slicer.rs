@@ -21,8 +21,6 @@ pub struct Slicer {
     key: Arc<ReadKey>,
     ready: VecDeque<Range>,
     uncut: VecDeque<Uncut>,
-    /// Bytes that the server says the table has, and rows.
-    guess: (u64, u64),
     /// For the names of the notes.
     notes: usize,
 }
@@ -47,8 +45,8 @@ enum How {
 }
 
 impl Slicer {
-    pub fn new(job: Arc<Job>, key: Arc<ReadKey>, guess: (u64, u64), notes: usize) -> Self {
-        Self { job, key, ready: VecDeque::new(), uncut: VecDeque::new(), guess, notes }
+    pub fn new(job: Arc<Job>, key: Arc<ReadKey>, notes: usize) -> Self {
+        Self { job, key, ready: VecDeque::new(), uncut: VecDeque::new(), notes }
     }
 
     /// A slice of an earlier run.
@@ -88,12 +86,12 @@ impl Slicer {
 
     /// How to cut a range; `None`: not at all.
     async fn look(&mut self, range: &Range) -> Outcome<Option<How>> {
-        let bytes = self.guess.0.saturating_sub(self.job.seen.text());
-        let parts = bytes.div_ceil(self.job.chunk_bytes.max(1));
-        // A range that is larger than the server says is cut while it is read, and handed back.
-        if parts <= 1 {
+        // What is not cut here is cut into parts while it is read; handed back, if it is larger than the server says.
+        if !self.job.is_shared() {
             return Ok(None);
         }
+        let bytes = self.job.guess.0.saturating_sub(self.job.seen.text());
+        let parts = bytes.div_ceil(self.job.chunk_bytes.max(1)).max(1);
         if !self.key.integer || self.job.where_.is_some() {
             return Ok(Some(How::Walk));
         }
@@ -104,9 +102,10 @@ impl Slicer {
             return Ok(None);
         };
         let (Some(first), Some(last)) = (number(first), number(end)) else { return Ok(Some(How::Walk)) };
-        let step = (last - first) / i128::from(parts);
-        let grid = How::Grid { at: first, last, step, end: end.clone() };
-        Ok(Some(if step < 1 { How::Walk } else { grid }))
+        let (width, parts) = (last - first, i128::from(parts));
+        // Rounded up: behind the last whole step there would be a part of a few rows.
+        let grid = How::Grid { at: first, last, step: (width + parts - 1) / parts, end: end.clone() };
+        Ok(Some(if width < parts { How::Walk } else { grid }))
     }
 
     /// Some steps of the grid.
@@ -133,7 +132,7 @@ impl Slicer {
 
     /// One step of the walk.
     async fn walk(&mut self, range: Range) -> Outcome<()> {
-        let (bytes, rows) = self.guess;
+        let (bytes, rows) = self.job.guess;
         let row = self.job.seen.row().or(bytes.checked_div(rows)).unwrap_or(200).max(1);
         let rows = (self.job.chunk_bytes / row).max(1);
         let filter = self.job.where_.as_deref();
