@@ -75,7 +75,8 @@ pub fn select_expression(column: &Column) -> String {
 pub fn pushdown_expression<'a>(columns: impl IntoIterator<Item = &'a Column>) -> Option<String> {
     let fields: Option<Vec<String>> = columns.into_iter().map(pushdown_field).collect();
     let fields = fields.filter(|fields| !fields.is_empty())?;
-    Some(format!("CAST(CONV(LEFT(SHA2(CONCAT({}),256),16),16,10) AS UNSIGNED)", fields.join(",")))
+    // LEFT of bytes: of characters TiDB first makes an array, which is a twelfth of its time for the whole.
+    Some(format!("CAST(CONV(LEFT(CAST(SHA2(CONCAT({}),256) AS BINARY),16),16,10) AS UNSIGNED)", fields.join(",")))
 }
 
 fn pushdown_field(column: &Column) -> Option<String> {
@@ -401,10 +402,10 @@ pub(super) mod tests {
         columns[2].charset = Some("latin1".into());
         assert_eq!(
             pushdown_expression(&columns).unwrap(),
-            "CAST(CONV(LEFT(SHA2(CONCAT('V',LENGTH(`i`),':',`i`,\
+            "CAST(CONV(LEFT(CAST(SHA2(CONCAT('V',LENGTH(`i`),':',`i`,\
              IF(`v` IS NULL,'N',CONCAT('V',LENGTH(`v`)*2,':',HEX(`v`))),\
              IF(`s` IS NULL,'N',CONCAT('V',LENGTH(CAST(CONVERT(`s` USING utf8mb4) AS BINARY)),':',\
-             CAST(CONVERT(`s` USING utf8mb4) AS BINARY)))),256),16),16,10) AS UNSIGNED)"
+             CAST(CONVERT(`s` USING utf8mb4) AS BINARY)))),256) AS BINARY),16),16,10) AS UNSIGNED)"
         );
     }
 
