@@ -240,7 +240,9 @@ async fn every_key(name: &str, source: Bed) {
         "CREATE TABLE nothing (a INT PRIMARY KEY)".into(),
         "CREATE TABLE short (a INT PRIMARY KEY, v VARCHAR(200))".into(),
         numbered(900, &format!("INSERT INTO short SELECT n, {text} FROM SEQ")),
-        "ANALYZE TABLE short".into(),
+        "CREATE TABLE early (a INT PRIMARY KEY, v TEXT)".into(),
+        numbered(500, &format!("INSERT INTO early SELECT n, IF(n = 1, REPEAT('y', 40000), {text}) FROM SEQ")),
+        "ANALYZE TABLE short, early".into(),
         "CREATE TABLE filtered (a INT PRIMARY KEY, v VARCHAR(200))".into(),
         numbered(4000, &format!("INSERT INTO filtered SELECT n, {text} FROM SEQ")),
     ]);
@@ -260,6 +262,10 @@ async fn every_key(name: &str, source: Bed) {
         moving.assert_equal(&format!("{sums}{table}")).await;
         check_parts(&moving.parts(table), rows, least, largest, table);
     }
+    // A long row at the begin does not make parts of the short ones behind it.
+    moving.assert_equal(&format!("{sums}early")).await;
+    check_parts(&moving.parts("early"), 500, 3, 40_000, "early");
+    assert!(moving.parts("early").len() < 10, "{} parts", moving.parts("early").len());
     let kept = moving.ask(&moving.source, "SELECT COUNT(*) FROM DB.filtered WHERE a % 4 = 0 OR a > 3900").await;
     assert_eq!(moving.ask(&moving.target, "SELECT COUNT(*) FROM DB.filtered").await, kept);
     check_parts(&moving.parts("filtered"), kept.parse().unwrap(), 1, 200, "filtered");

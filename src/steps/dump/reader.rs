@@ -52,7 +52,7 @@ struct Cutter<'a> {
     number: Option<u32>,
     room: Option<Place>,
     open: Option<Sink>,
-    /// Bytes of text of the longest row so far.
+    /// Bytes of text of its longest row.
     longest: u64,
     /// The key of the last row, where it filled its part.
     full: Option<Vec<KeyValue>>,
@@ -185,6 +185,7 @@ impl Cutter<'_> {
         if self.open.is_none() {
             let number = *self.number.get_or_insert_with(|| self.reader.next.fetch_add(1, Ordering::Relaxed));
             self.open = Some(self.reader.job.begin(number)?);
+            self.longest = 0;
         }
         self.open.as_mut().ok_or_else(|| broken("no file is open"))
     }
