@@ -42,6 +42,8 @@ struct Journey {
     runs: u32,
     /// Where the target is this journey's own, it is killed in every second run: how often it was.
     target_kills: Option<u32>,
+    /// The killed target lost a part of a transaction, and the run told so.
+    torn: bool,
     /// Dump files stay when their rows are loaded.
     keeps: bool,
     /// How the rows of the table without a key went in.
@@ -130,6 +132,7 @@ migration "m" {{
             strikes: 0,
             runs: 0,
             target_kills: None,
+            torn: false,
             keeps: !dump.contains("keep = false"),
             form: String::new(),
         };
@@ -228,8 +231,15 @@ migration "m" {{
         let code = status.code();
         println!("  run {}, {:.1} s: {} -> {code:?}", self.runs, began.elapsed().as_secs_f64(), happened.join("; "));
         self.strikes += happened.len() as u32;
+        // TiDB's embedded storage holds what is prewritten in memory alone (pkg/store/mockstore/unistore/tikv/write.go):
+        // killed between the commit of a transaction's first key, which is the ledger's, and that of the others, it
+        // loses these. TiKV does not. Then the verification has to tell, and nothing else.
+        self.torn = code == Some(6) && self.target.kind == "tidb" && self.target_kills.is_some_and(|kills| kills > 0);
+        if self.torn {
+            assert!(self.said().contains("rows missing on the target"), "{}", self.said());
+        }
         // A fault is either lived with or ends the run in order; 5 where a gate could not look.
-        assert!(matches!(code, None | Some(0 | 1 | 5)), "{}", self.said());
+        assert!(self.torn || matches!(code, None | Some(0 | 1 | 5)), "{}", self.said());
         assert!(!happened.is_empty() || code == Some(0), "{}", self.said());
         code == Some(0)
     }
@@ -259,8 +269,11 @@ migration "m" {{
         let aim = self.strikes + strikes;
         let mut journeys = 1;
         while self.strikes < aim || self.target_kills == Some(0) {
-            if self.struck(&[]) && self.strikes < aim {
-                self.assert_every_row_once().await;
+            let ended = self.struck(&[]);
+            if self.torn || ended && self.strikes < aim {
+                if ended {
+                    self.assert_every_row_once().await;
+                }
                 self.forget().await;
                 journeys += 1;
             }
