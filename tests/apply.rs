@@ -121,6 +121,24 @@ migration "m" {{
         program::run(self.dir.path(), arguments, expected, &[told])
     }
 
+    /// Runs the program to its end and leaves the state as a kill between its last record and the fold would.
+    fn run_that_never_folds(&self, arguments: &[&str]) {
+        let (state, journal, kept) = (self.path("mig.migstate"), self.path("mig.migstate.journal"), self.path("kept"));
+        let base = std::fs::read(&state).ok();
+        let mut child = self.command(arguments).stdout(Stdio::null()).spawn().unwrap();
+        while std::fs::hard_link(&journal, &kept).is_err() {
+            assert!(child.try_wait().unwrap().is_none(), "it ended before its journal was seen");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        assert!(child.wait().unwrap().success());
+        assert!(!journal.exists());
+        std::fs::rename(kept, journal).unwrap();
+        match base {
+            Some(base) => std::fs::write(state, base).unwrap(),
+            None => std::fs::remove_file(state).unwrap(),
+        }
+    }
+
     /// One value of a server.
     async fn ask(&self, bed: &Bed, sql: &str) -> String {
         let sql = sql.replace("DB", &self.schema);
@@ -210,6 +228,20 @@ async fn an_apply_killed_again_and_again_ends_with_every_row_once() {
     trial.run(&["apply", "-auto-approve"], 0, "");
     trial.assert_equal().await;
     trial.run(&["plan", "-detailed-exitcode"], 0, "No changes");
+    trial.end().await;
+}
+
+#[tokio::test]
+async fn what_a_run_killed_behind_its_last_record_left_is_folded_by_the_next_command_that_finds_nothing_to_do() {
+    let trial = Trial::new("unfolded").await;
+    trial.run_that_never_folds(&["apply", "-auto-approve"]);
+    trial.run(&["apply", "-auto-approve"], 0, "No changes");
+    assert!(!trial.path("mig.migstate.journal").exists());
+    trial.run(&["plan", "-detailed-exitcode"], 0, "No changes");
+    trial.run_that_never_folds(&["destroy", "-auto-approve"]);
+    trial.run(&["destroy", "-auto-approve"], 0, "Nothing to destroy");
+    assert!(!trial.path("mig.migstate.journal").exists());
+    trial.assert_equal().await;
     trial.end().await;
 }
 

@@ -89,6 +89,7 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
     };
     let what = Approval { asked: args.plan.is_some() || args.auto_approve, confirm: args.confirm.as_deref() };
     if !approved(&session, &plan, state.as_ref(), &what)? {
+        recovery::fold(&*session.store)?;
         if args.plan.is_some() && !args.json {
             print("No changes: nothing is to be done.\n");
         }

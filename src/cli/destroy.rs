@@ -17,6 +17,7 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
     let _lock = take_lock(&session, &args.locking, "mig destroy").await?;
     let state = recovery::look(&*session.store)?.state;
     let Some(state) = state.filter(|s| !s.steps.is_empty() || s.open_run.is_some()) else {
+        recovery::fold(&*session.store)?;
         print("Nothing to destroy: the state is empty.\n");
         return Ok(ExitKind::Success);
     };

@@ -1,12 +1,12 @@
-//! What is recorded, read from a store: the state with the journal of an unfinished run played over it in memory.
-//! Changes nothing.
+//! What is recorded, read from a store: the state with the journal of an unfinished run played over it in memory; and
+//! made one file again where no run follows that would do it.
 
-use crate::formats::journal::{Recovered, recover};
+use crate::formats::journal::{Leftover, Recovered, recover};
 use crate::formats::state::State;
 use crate::seams::store::Store;
 use crate::words::error::Outcome;
 
-/// Reads state and journal. Blocks, as a store does.
+/// Reads state and journal. Changes nothing. Blocks, as a store does.
 ///
 /// # Errors
 /// What the store cannot read; a newer, damaged or foreign state or journal.
@@ -26,4 +26,18 @@ pub fn absorb(store: &dyn Store, mut state: State) -> Outcome<State> {
     store.replace_state(&state.write()?)?;
     store.remove_journal()?;
     Ok(state)
+}
+
+/// Folds what is left of a run that was killed behind its last record. For a command that holds the lock and begins no
+/// run: a run's writer does it by itself.
+///
+/// # Errors
+/// What the store cannot read or write.
+pub fn fold(store: &dyn Store) -> Outcome<()> {
+    let Recovered { state, leftover, .. } = look(store)?;
+    match (leftover, state) {
+        (Leftover::Live, Some(state)) => absorb(store, state).map(drop),
+        (Leftover::Spent, _) => store.remove_journal(),
+        _ => Ok(()),
+    }
 }
