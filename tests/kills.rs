@@ -26,6 +26,11 @@ const BYTES: u64 = 3 << 20;
 /// No run may take longer: a line that has gone silent is found out long before.
 const LONGEST_RUN: Duration = Duration::from_secs(300);
 
+/// By then TiDB has committed or dropped what it was told before its lines ended. Its embedded storage holds what is
+/// prewritten in memory alone (pkg/store/mockstore/unistore/tikv/write.go) and, killed between the first key of a
+/// transaction and the others, loses a part of it. TiKV does not, and this test is not about it.
+const SETTLED: Duration = Duration::from_millis(300);
+
 /// One migration: its folder, its two servers, and the lines to them.
 struct Journey {
     dir: tempfile::TempDir,
@@ -42,8 +47,6 @@ struct Journey {
     runs: u32,
     /// Where the target is this journey's own, it is killed in every second run: how often it was.
     target_kills: Option<u32>,
-    /// The killed target lost a part of a transaction, and the run told so.
-    torn: bool,
     /// Dump files stay when their rows are loaded.
     keeps: bool,
     /// How the rows of the table without a key went in.
@@ -51,8 +54,8 @@ struct Journey {
 }
 
 impl Journey {
-    /// `dump` and `load` are lines of the spec's blocks of that name.
-    async fn new(name: &str, target: Bed, dump: &str, load: &str) -> Self {
+    /// `dump` is lines of the spec's block of that name.
+    async fn new(name: &str, target: Bed, dump: &str) -> Self {
         let seed = number("MIG_SEED").unwrap_or(20_260_101);
         println!("{name}: MIG_SEED={seed} MIG_KILLS={}", number("MIG_KILLS").unwrap_or(DEFAULT_KILLS));
         let numbers = format!(
@@ -110,7 +113,6 @@ migration "m" {{
   }}
   load {{
     batch_bytes = "32KiB"
-    {load}
   }}
 }}
 "#,
@@ -132,7 +134,6 @@ migration "m" {{
             strikes: 0,
             runs: 0,
             target_kills: None,
-            torn: false,
             keeps: !dump.contains("keep = false"),
             form: String::new(),
         };
@@ -212,9 +213,14 @@ migration "m" {{
         if let Some(kills) = self.target_kills.filter(|_| self.runs % 2 == 1) {
             self.target_kills = Some(kills + 1);
             std::thread::sleep(within.mul_f64(self.random.random::<f64>() * 0.8));
+            if self.target.kind == "tidb" {
+                self.to_target.down();
+                std::thread::sleep(SETTLED);
+            }
             self.target.server_script("kill");
             happened.push(format!("target killed in {}", self.phase()));
             self.target.server_script("restart");
+            self.to_target.up(self.target.config().port);
         } else if let Some(after) = killed {
             std::thread::sleep(after);
             if child.try_wait().unwrap().is_none() {
@@ -231,15 +237,8 @@ migration "m" {{
         let code = status.code();
         println!("  run {}, {:.1} s: {} -> {code:?}", self.runs, began.elapsed().as_secs_f64(), happened.join("; "));
         self.strikes += happened.len() as u32;
-        // TiDB's embedded storage holds what is prewritten in memory alone (pkg/store/mockstore/unistore/tikv/write.go):
-        // killed between the commit of a transaction's first key, which is the ledger's, and that of the others, it
-        // loses these. TiKV does not. Then the verification has to tell, and nothing else.
-        self.torn = code == Some(6) && self.target.kind == "tidb" && self.target_kills.is_some_and(|kills| kills > 0);
-        if self.torn {
-            assert!(self.said().contains("rows missing on the target"), "{}", self.said());
-        }
         // A fault is either lived with or ends the run in order; 5 where a gate could not look.
-        assert!(self.torn || matches!(code, None | Some(0 | 1 | 5)), "{}", self.said());
+        assert!(matches!(code, None | Some(0 | 1 | 5)), "{}", self.said());
         assert!(!happened.is_empty() || code == Some(0), "{}", self.said());
         code == Some(0)
     }
@@ -270,10 +269,8 @@ migration "m" {{
         let mut journeys = 1;
         while self.strikes < aim || self.target_kills == Some(0) {
             let ended = self.struck(&[]);
-            if self.torn || ended && self.strikes < aim {
-                if ended {
-                    self.assert_every_row_once().await;
-                }
+            if ended && self.strikes < aim {
+                self.assert_every_row_once().await;
                 self.forget().await;
                 journeys += 1;
             }
@@ -367,7 +364,7 @@ fn walk(dir: &Path) -> Vec<PathBuf> {
 
 #[tokio::test]
 async fn kills_and_bad_lines_lose_no_row_and_double_none() {
-    let mut journey = Journey::new("files", Bed::tidb(), "", "").await;
+    let mut journey = Journey::new("files", Bed::tidb(), "").await;
     journey.under_fire(kills(35)).await;
     journey.end().await;
 }
@@ -376,7 +373,7 @@ async fn kills_and_bad_lines_lose_no_row_and_double_none() {
 async fn so_it_is_with_packed_files_that_are_removed_once_they_are_loaded() {
     // The dump is slow enough to be met by kills as often as the load.
     let dump = "keep = false\n    compress = \"zstd\"\n    rate_limit = \"400KiB\"";
-    let mut journey = Journey::new("removed", Bed::tidb(), dump, "").await;
+    let mut journey = Journey::new("removed", Bed::tidb(), dump).await;
     journey.under_fire(kills(20)).await;
     journey.end().await;
 }
@@ -386,7 +383,7 @@ async fn so_it_is_where_rows_go_in_by_insert_and_the_target_is_killed_too() {
     let folder = tempfile::tempdir().unwrap();
     let target = Bed::private("tidb", folder.path().join("tidb"));
     target.run(&["SET GLOBAL local_infile = 0"]).await;
-    let mut journey = Journey::new("inserts", target, "", "").await;
+    let mut journey = Journey::new("inserts", target, "").await;
     assert_eq!(journey.form, "insert");
     journey.target_kills = Some(0);
     journey.under_fire(kills(15)).await;
@@ -398,7 +395,7 @@ async fn so_it_is_where_rows_go_in_by_insert_and_the_target_is_killed_too() {
 async fn so_it_is_with_a_mysql_that_is_killed_as_the_target() {
     let folder = tempfile::tempdir().unwrap();
     let target = Bed::private("mysql", folder.path().join("mysql"));
-    let mut journey = Journey::new("mysql", target, "", "").await;
+    let mut journey = Journey::new("mysql", target, "").await;
     journey.target_kills = Some(0);
     journey.under_fire(kills(15)).await;
     journey.target.server_script("kill");
@@ -407,7 +404,7 @@ async fn so_it_is_with_a_mysql_that_is_killed_as_the_target() {
 
 #[tokio::test]
 async fn a_table_that_is_loaded_or_dumped_anew_under_fire_has_every_row_once() {
-    let mut journey = Journey::new("anew", Bed::tidb(), "", "").await;
+    let mut journey = Journey::new("anew", Bed::tidb(), "").await;
     journey.ends(&[]);
     let aim = kills(15);
     while journey.strikes < aim {

@@ -56,6 +56,9 @@ pub struct Proxy {
     inner: Arc<Inner>,
 }
 
+/// The port of no server.
+const NOWHERE: u64 = 0;
+
 struct Inner {
     to: AtomicU64,
     armed: Mutex<Vec<Fault>>,
@@ -121,6 +124,19 @@ impl Proxy {
         }
     }
 
+    /// Its server is gone: every line ends, and none is taken until [`Proxy::up`].
+    pub fn down(&self) {
+        self.inner.to.store(NOWHERE, Ordering::SeqCst);
+        for line in self.inner.lines.lock().unwrap().iter() {
+            line.end();
+        }
+    }
+
+    /// Forwards again.
+    pub fn up(&self, port: u16) {
+        self.inner.to.store(u64::from(port), Ordering::SeqCst);
+    }
+
     /// What has happened since it was asked last.
     pub fn fired(&self) -> Vec<String> {
         std::mem::take(&mut self.inner.fired.lock().unwrap())
@@ -144,13 +160,19 @@ impl Inner {
             if self.ended.load(Ordering::Relaxed) {
                 return;
             }
-            let Ok(server) = TcpStream::connect(("127.0.0.1", self.to.load(Ordering::Relaxed) as u16)) else {
+            let to = self.to.load(Ordering::SeqCst);
+            let server = (to != NOWHERE).then(|| TcpStream::connect(("127.0.0.1", to as u16)));
+            let Some(Ok(server)) = server else {
                 // The client sees its connection end, as behind a load balancer without a living server.
                 continue;
             };
             let _ = (client.set_nodelay(true), server.set_nodelay(true));
             let line = Arc::new(Line { client, server, silent: AtomicBool::new(false), deaf: AtomicBool::new(false) });
             self.lines.lock().unwrap().push(line.clone());
+            if self.to.load(Ordering::SeqCst) != to {
+                // It went down in between.
+                line.end();
+            }
             for toward in [Toward::Server, Toward::Client] {
                 let (inner, line) = (self.clone(), line.clone());
                 std::thread::spawn(move || {
