@@ -155,13 +155,28 @@ fn check_parts(parts: &[serde_json::Value], rows: u64, least: usize, largest_row
         "{what}: {sizes:?}"
     );
     assert!(sizes.len() >= least, "{what}: {sizes:?}");
-    // One range behind the other, from the table's begin to its end.
-    let mut at = serde_json::Value::Null;
-    for _ in parts {
-        let part = parts.iter().find(|part| part["range"]["after"] == at);
-        at = part.unwrap_or_else(|| panic!("{what}: no part begins at {at}"))["range"]["up_to"].clone();
+    // One range behind the other, from the begin to the end of the table or of each group of partitions.
+    for partitions in groups(parts) {
+        let parts: Vec<_> = parts.iter().filter(|part| part["range"]["partitions"] == partitions).collect();
+        let mut at = serde_json::Value::Null;
+        for _ in &parts {
+            let part = parts.iter().find(|part| part["range"]["after"] == at);
+            at = part.unwrap_or_else(|| panic!("{what}: no part begins at {at}"))["range"]["up_to"].clone();
+        }
+        assert_eq!(at, serde_json::Value::Null, "{what}");
     }
-    assert_eq!(at, serde_json::Value::Null, "{what}");
+}
+
+/// The groups of partitions that the parts are of; null: the whole table.
+fn groups(parts: &[serde_json::Value]) -> Vec<serde_json::Value> {
+    let mut groups: Vec<serde_json::Value> = Vec::new();
+    for part in parts {
+        let partitions = &part["range"]["partitions"];
+        if !groups.contains(partitions) {
+            groups.push(partitions.clone());
+        }
+    }
+    groups
 }
 
 /// Moves tables of every kind of key out of `source`, in parts of 16 KiB.
@@ -291,6 +306,101 @@ async fn a_table_is_cut_evenly_along_every_key_of_mysql() {
 async fn a_table_is_cut_evenly_along_every_key_of_mariadb() {
     let Some(mariadb) = Bed::all().find(|bed| bed.kind == "mariadb") else { return };
     every_key("mkeys", mariadb).await;
+}
+
+/// Moves partitioned tables out of `source`, in parts of 16 KiB.
+async fn every_partitioning(name: &str, source: Bed) {
+    let deep = if source.kind == "mysql" { DEEP } else { "SET SESSION max_recursive_iterations = 10000000" };
+    let rows = "REPEAT(CHAR(97 + n % 26), 150) FROM SEQ";
+    let statements = [
+        deep.to_owned(),
+        "ALTER DATABASE COLLATE utf8mb4_bin".to_owned(),
+        // One large, one small, an empty one and a small one behind it, names that need quotes.
+        "CREATE TABLE days (a INT NOT NULL, b INT NOT NULL, v VARCHAR(200), PRIMARY KEY (b, a)) PARTITION BY RANGE (a) \
+         (PARTITION `p``0` VALUES LESS THAN (7000), PARTITION `größer 1` VALUES LESS THAN (7500), PARTITION p2 VALUES LESS \
+         THAN (7501), PARTITION none VALUES LESS THAN (7502), PARTITION P3 VALUES LESS THAN MAXVALUE)"
+            .into(),
+        numbered(9000, &format!("INSERT INTO days SELECT IF(n = 7501, 7499, n), n % 13 + 1000 * (n = 7501), {rows}")),
+        "CREATE TABLE places (place VARCHAR(20) NOT NULL, id INT NOT NULL, v VARCHAR(200), PRIMARY KEY (id, place)) \
+         PARTITION BY LIST COLUMNS (place) (PARTITION north VALUES IN ('Å', 'b'), PARTITION south VALUES IN ('c'), \
+         PARTITION east VALUES IN ('d', 'e'))"
+            .into(),
+        numbered(6000, &format!("INSERT INTO places SELECT ELT(1 + n % 5, 'Å', 'b', 'c', 'd', 'e'), n, {rows}")),
+        // Each server puts rows into these in its own way.
+        "CREATE TABLE hashed (a INT NOT NULL PRIMARY KEY, v VARCHAR(200)) PARTITION BY KEY (a) PARTITIONS 4".into(),
+        numbered(4000, &format!("INSERT INTO hashed SELECT n, {rows}")),
+        "ANALYZE TABLE days, places, hashed".into(),
+    ];
+    let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
+    let moving = Move::new(name, source, &statements, "    chunk_bytes = \"16KiB\"").await;
+    moving.run(&["apply", "-auto-approve"], 0, "Certificate of migration.m");
+    for (table, rows, expected) in [
+        ("days", 9000, r#"[["p`0"],["größer 1"],["p2","none","P3"]]"#),
+        ("places", 6000, r#"[["north"],["south"],["east"]]"#),
+        ("hashed", 4000, "[null]"),
+    ] {
+        moving.assert_equal(&format!("SELECT COUNT(*), SUM(CRC32(v)) FROM DB.{table}")).await;
+        let parts = moving.parts(table);
+        check_parts(&parts, rows, 20, 200, table);
+        let mut found = groups(&parts);
+        let expected: Vec<serde_json::Value> = serde_json::from_str(expected).unwrap();
+        found.sort_by_key(|group| expected.iter().position(|known| known == group));
+        assert_eq!(found, expected, "{table}");
+    }
+    moving.run(&["verify"], 0, "");
+    moving.end().await;
+}
+
+#[tokio::test]
+async fn partitions_of_mysql_are_read_side_by_side_where_the_target_has_the_same() {
+    every_partitioning("parted", Bed::mysql()).await;
+}
+
+#[tokio::test]
+async fn partitions_of_mariadb_are_read_side_by_side_where_the_target_has_the_same() {
+    let Some(mariadb) = Bed::all().find(|bed| bed.kind == "mariadb") else { return };
+    every_partitioning("mparted", mariadb).await;
+}
+
+#[tokio::test]
+async fn rows_that_differ_in_a_partition_or_stand_in_one_that_was_added_are_found() {
+    let rows = numbered(9000, "INSERT INTO days SELECT n, REPEAT(CHAR(97 + n % 26), 150) FROM SEQ");
+    let statements = [
+        DEEP,
+        "CREATE TABLE days (a INT NOT NULL PRIMARY KEY, v VARCHAR(200)) PARTITION BY RANGE (a) \
+         (PARTITION p0 VALUES LESS THAN (4000), PARTITION p1 VALUES LESS THAN (9500))",
+        &rows,
+        "ANALYZE TABLE days",
+    ];
+    let moving = Move::new("padded", Bed::mysql(), &statements, "    chunk_bytes = \"16KiB\"").await;
+    let on_target = async |sql: &str| moving.target.run(&[&sql.replace("DB", &moving.schema)]).await;
+    let load = format!("-target=migration.m.load[\"{}.days\"]", moving.schema);
+    moving.run(&["apply", "-auto-approve", &load], 0, "");
+    on_target("UPDATE DB.days SET v = 'x' WHERE a = 8000").await;
+    on_target("DELETE FROM DB.days WHERE a = 70").await;
+    moving.run(&["apply", "-auto-approve", "-show-keys"], 6, "keys: missing a=70 | changed a=8000");
+
+    // Slow enough for something to happen meanwhile.
+    moving.spec("    chunk_bytes = \"16KiB\"\n    rate_limit = \"400KiB\"");
+    let replace = format!("-replace=migration.m.dump[\"{}.days\"]", moving.schema);
+    let file = moving.dump_dir().join(format!("{}.days.000000001.sql", moving.schema));
+    std::fs::remove_file(&file).unwrap();
+    let child = program::command(moving.dir.path(), &["apply", "-auto-approve", "-show-keys", &replace])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    while !file.exists() {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
+    on_target("ALTER TABLE DB.days ADD PARTITION (PARTITION p2 VALUES LESS THAN (9999))").await;
+    on_target("INSERT INTO DB.days VALUES (9600, 'y')").await;
+    let output = child.wait_with_output().unwrap();
+    let said = program::said(&output);
+    assert_eq!(output.status.code(), Some(6), "{said}");
+    assert!(said.contains("1 row unexpected on the target; keys: unexpected a=9600"), "{said}");
+    assert_eq!(groups(&moving.parts("days")).len(), 2);
+    moving.end().await;
 }
 
 #[tokio::test]

@@ -23,6 +23,9 @@ use support::{Bed, program, texts};
 const ROWS: u64 = 12_000;
 /// About what a whole journey sends over a line.
 const BYTES: u64 = 3 << 20;
+/// One is cut beforehand, one is read in one go, with an empty one behind it.
+const PARTITIONS: &str = "PARTITION BY RANGE (id) (PARTITION a VALUES LESS THAN (9000), PARTITION b VALUES LESS THAN (12001), \
+                          PARTITION c VALUES LESS THAN MAXVALUE)";
 /// No run may take longer: a line that has gone silent is found out long before.
 const LONGEST_RUN: Duration = Duration::from_secs(300);
 
@@ -54,8 +57,8 @@ struct Journey {
 }
 
 impl Journey {
-    /// `dump` is lines of the spec's block of that name.
-    async fn new(name: &str, target: Bed, dump: &str) -> Self {
+    /// `dump` is lines of the spec's block of that name; `partitions` of the table with a key.
+    async fn new(name: &str, target: Bed, dump: &str, partitions: &str) -> Self {
         let seed = number("MIG_SEED").unwrap_or(20_260_101);
         println!("{name}: MIG_SEED={seed} MIG_KILLS={}", number("MIG_KILLS").unwrap_or(DEFAULT_KILLS));
         let numbers = format!(
@@ -67,10 +70,14 @@ impl Journey {
                 &format!("kills_{name}"),
                 &[
                     "SET SESSION cte_max_recursion_depth = 1000000",
-                    "CREATE TABLE keyed (id INT PRIMARY KEY, v VARCHAR(200), d DECIMAL(20,6)) COLLATE utf8mb4_bin",
+                    &format!(
+                        "CREATE TABLE keyed (id INT PRIMARY KEY, v VARCHAR(200), d DECIMAL(20,6)) COLLATE utf8mb4_bin \
+                         {partitions}"
+                    ),
                     &format!("INSERT INTO keyed SELECT n, CONCAT('é\\t', SHA2(n, 256), n), n / 7 FROM {numbers}"),
                     "CREATE TABLE keyless (n INT, b VARCHAR(200)) COLLATE utf8mb4_general_ci",
                     &format!("INSERT INTO keyless SELECT n, CONCAT('tab\\t', SHA2(n % 70, 256)) FROM {numbers}"),
+                    "ANALYZE TABLE keyed",
                 ],
             )
             .await;
@@ -142,6 +149,9 @@ migration "m" {{
         journey.calm = began.elapsed();
         println!("{name}: nothing struck, a run took {:.1} s", journey.calm.as_secs_f64());
         journey.assert_every_row_once().await;
+        let manifest = format!(".mig/work/m/dump/manifest/{}.keyed.json", journey.schema);
+        let manifest = std::fs::read_to_string(journey.path(&manifest)).unwrap();
+        assert_eq!(manifest.contains("\"partitions\""), !partitions.is_empty(), "{manifest}");
         let state = std::fs::read(journey.path("mig.migstate")).unwrap();
         let state: serde_json::Value = serde_json::from_slice(&state).unwrap();
         let load = format!("migration.m.load[\"{}.keyless\"]", journey.schema);
@@ -364,7 +374,7 @@ fn walk(dir: &Path) -> Vec<PathBuf> {
 
 #[tokio::test]
 async fn kills_and_bad_lines_lose_no_row_and_double_none() {
-    let mut journey = Journey::new("files", Bed::tidb(), "").await;
+    let mut journey = Journey::new("files", Bed::tidb(), "", "").await;
     journey.under_fire(kills(35)).await;
     journey.end().await;
 }
@@ -373,7 +383,7 @@ async fn kills_and_bad_lines_lose_no_row_and_double_none() {
 async fn so_it_is_with_packed_files_that_are_removed_once_they_are_loaded() {
     // The dump is slow enough to be met by kills as often as the load.
     let dump = "keep = false\n    compress = \"zstd\"\n    rate_limit = \"400KiB\"";
-    let mut journey = Journey::new("removed", Bed::tidb(), dump).await;
+    let mut journey = Journey::new("removed", Bed::tidb(), dump, PARTITIONS).await;
     journey.under_fire(kills(20)).await;
     journey.end().await;
 }
@@ -383,7 +393,7 @@ async fn so_it_is_where_rows_go_in_by_insert_and_the_target_is_killed_too() {
     let folder = tempfile::tempdir().unwrap();
     let target = Bed::private("tidb", folder.path().join("tidb"));
     target.run(&["SET GLOBAL local_infile = 0"]).await;
-    let mut journey = Journey::new("inserts", target, "").await;
+    let mut journey = Journey::new("inserts", target, "", "").await;
     assert_eq!(journey.form, "insert");
     journey.target_kills = Some(0);
     journey.under_fire(kills(15)).await;
@@ -395,7 +405,7 @@ async fn so_it_is_where_rows_go_in_by_insert_and_the_target_is_killed_too() {
 async fn so_it_is_with_a_mysql_that_is_killed_as_the_target() {
     let folder = tempfile::tempdir().unwrap();
     let target = Bed::private("mysql", folder.path().join("mysql"));
-    let mut journey = Journey::new("mysql", target, "").await;
+    let mut journey = Journey::new("mysql", target, "", PARTITIONS).await;
     journey.target_kills = Some(0);
     journey.under_fire(kills(15)).await;
     journey.target.server_script("kill");
@@ -404,7 +414,7 @@ async fn so_it_is_with_a_mysql_that_is_killed_as_the_target() {
 
 #[tokio::test]
 async fn a_table_that_is_loaded_or_dumped_anew_under_fire_has_every_row_once() {
-    let mut journey = Journey::new("anew", Bed::tidb(), "").await;
+    let mut journey = Journey::new("anew", Bed::tidb(), "", "").await;
     journey.ends(&[]);
     let aim = kills(15);
     while journey.strikes < aim {

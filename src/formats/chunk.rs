@@ -59,15 +59,32 @@ impl fmt::Debug for KeyValue {
     }
 }
 
-/// The rows of one chunk: behind one border, up to and with another. Both open: the whole table.
+/// The rows of one chunk: behind one border, up to and with another. Both open: the whole table, or all of the named
+/// partitions.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Range {
+    /// Only the rows of these partitions; none named: of all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<String>,
     /// Exclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Vec<KeyValue>>,
     /// Inclusive.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub up_to: Option<Vec<KeyValue>>,
+}
+
+impl Range {
+    /// All rows of some partitions; none named: of the table.
+    pub fn of_partitions(partitions: &[String]) -> Self {
+        Self { partitions: partitions.to_vec(), ..Self::default() }
+    }
+
+    /// What stands behind the table's name in a FROM: ` PARTITION (…)`, or nothing.
+    pub fn partition_clause(&self) -> String {
+        let names: Vec<String> = self.partitions.iter().map(|name| sql_ident(name)).collect();
+        if names.is_empty() { String::new() } else { format!(" PARTITION ({})", names.join(",")) }
+    }
 }
 
 /// A border that does not fit its key: it was damaged, or the key has changed.
@@ -167,7 +184,38 @@ fn sorts_alike(column: &Column, kinship: Kinship) -> bool {
     }
 }
 
-/// What selects the rows of a range, to stand in a WHERE: in parentheses where it needs them.
+/// Which rows of a table a statement reads, as SQL; all, where nothing is said.
+#[derive(Clone, Debug, Default)]
+pub struct Selection {
+    /// See [`Range::partition_clause`].
+    pub partitions: String,
+    /// For the WHERE; may be empty.
+    pub predicate: String,
+}
+
+impl Selection {
+    /// Of a range.
+    pub fn of(range: &Range, keys: &[KeyColumn]) -> Result<Self, BorderFault> {
+        Ok(Self { partitions: range.partition_clause(), predicate: predicate(range, keys)? })
+    }
+
+    /// The same rows, as far as a condition holds for them.
+    pub fn and(&self, condition: &str) -> Self {
+        let conditions = [self.predicate.as_str(), condition];
+        let predicate: Vec<String> =
+            conditions.iter().filter(|text| !text.is_empty()).map(|text| format!("({text})")).collect();
+        Self { partitions: self.partitions.clone(), predicate: predicate.join(" AND ") }
+    }
+
+    /// `FROM … WHERE …`, with the index to walk along where one is named.
+    pub fn from(&self, table: &TableName, hint: &str) -> String {
+        let rows = if self.predicate.is_empty() { String::new() } else { format!(" WHERE {}", self.predicate) };
+        format!("FROM {}{}{hint}{rows}", table.sql(), self.partitions)
+    }
+}
+
+/// What selects the rows of a range, to stand in a WHERE: in parentheses where it needs them. Its partitions stand in
+/// the FROM: see [`Range::partition_clause`].
 pub fn predicate(range: &Range, keys: &[KeyColumn]) -> Result<String, BorderFault> {
     let after = range.after.as_deref().map(|border| comparison(border, keys, Side::After)).transpose()?;
     let up_to = range.up_to.as_deref().map(|border| comparison(border, keys, Side::UpTo)).transpose()?;
@@ -187,7 +235,7 @@ pub fn next_border_sql(
     filter: Option<&str>,
     offset: u64,
 ) -> Result<String, BorderFault> {
-    let range = Range { after: after.map(<[KeyValue]>::to_vec), up_to: None };
+    let range = Range { after: after.map(<[KeyValue]>::to_vec), ..Range::default() };
     let rows = predicate(&range, keys)?;
     let rows = filter.map_or(rows.clone(), |filter| format!("{rows} AND ({filter})"));
     let columns: Vec<String> = keys.iter().map(border_expression).collect();
@@ -361,7 +409,8 @@ mod tests {
     }
 
     fn check(forms: &[LiteralForm], after: Option<Vec<KeyValue>>, up_to: Option<Vec<KeyValue>>, expected: &str) {
-        assert_eq!(predicate(&Range { after, up_to }, &keys(forms)).as_deref(), Ok(expected));
+        let range = Range { after, up_to, ..Range::default() };
+        assert_eq!(predicate(&range, &keys(forms)).as_deref(), Ok(expected));
     }
 
     #[test]
@@ -417,8 +466,9 @@ mod tests {
         for a in 0..4 {
             for b in 0..4 {
                 let edge = border(&[&a.to_string(), &b.to_string()]);
-                let before = predicate(&Range { after: None, up_to: edge.clone() }, &keys).unwrap();
-                let behind = predicate(&Range { after: edge, up_to: None }, &keys).unwrap();
+                let before = Range { up_to: edge.clone(), ..Range::default() };
+                let behind = Range { after: edge, ..Range::default() };
+                let [before, behind] = [before, behind].map(|range| predicate(&range, &keys).unwrap());
                 for row in (0..4).flat_map(|x| (0..4).map(move |y| [x, y])) {
                     assert_eq!((holds(&before, row), holds(&behind, row)), (row <= [a, b], row > [a, b]), "{row:?}");
                 }
@@ -467,10 +517,10 @@ mod tests {
             (Character, "zz"),
             (Binary, "00'"),
         ] {
-            let range = Range { after: border(&[value]), up_to: None };
+            let range = Range { after: border(&[value]), ..Range::default() };
             assert_eq!(predicate(&range, &keys(&[form])), Err(BorderFault::Value { column: 0 }), "{form:?} {value}");
         }
-        let range = Range { after: border(&["1"]), up_to: None };
+        let range = Range { after: border(&["1"]), ..Range::default() };
         assert_eq!(predicate(&range, &keys(&[Number; 2])), Err(BorderFault::Width { expected: 2, found: 1 }));
         assert_eq!(predicate(&range, &[]), Err(BorderFault::Width { expected: 0, found: 1 }));
     }
@@ -539,10 +589,17 @@ mod tests {
 
     #[test]
     fn a_range_is_kept_as_text_and_told_to_nobody() {
-        let range = Range { after: border(&["5", "C3A9"]), up_to: None };
+        let range = Range { after: border(&["5", "C3A9"]), ..Range::default() };
         let text = serde_json::to_string(&range).unwrap();
         assert_eq!(text, r#"{"after":["5","C3A9"]}"#);
         assert_eq!(serde_json::from_str::<Range>(&text).unwrap(), range);
-        assert_eq!(format!("{range:?}"), "Range { after: Some([KeyValue(…), KeyValue(…)]), up_to: None }");
+        assert_eq!(
+            format!("{range:?}"),
+            "Range { partitions: [], after: Some([KeyValue(…), KeyValue(…)]), up_to: None }"
+        );
+        let range = Range::of_partitions(&["p`0".into(), "p1".into()]);
+        assert_eq!(serde_json::to_string(&range).unwrap(), r#"{"partitions":["p`0","p1"]}"#);
+        assert_eq!(range.partition_clause(), " PARTITION (`p``0`,`p1`)");
+        assert_eq!(Range::default().partition_clause(), "");
     }
 }

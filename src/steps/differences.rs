@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::pair::{Pair, Piece};
 use super::proof::{Buckets, Entry, Side};
-use super::walk::{Walk, condition};
-use crate::formats::chunk::KeyColumn;
+use super::walk::{Walk, selection};
+use crate::formats::chunk::{KeyColumn, Selection};
 use crate::formats::rowhash::PartHash;
 use crate::formats::verification::{DifferingKey, DifferingRows, Wrong};
 use crate::words::error::{Failure, Outcome};
@@ -49,13 +49,13 @@ async fn by_range(
         stop_if_asked(pair)?;
         let Some(range) = &piece.range else { continue };
         if piece.source.rows.max(piece.target.rows) <= pair.source.statement_rows() {
-            let condition = condition(range, keys)?;
+            let rows = selection(range, keys)?;
             let mut balance = Balance::default();
-            balance.add(pair.source.entries(&condition, None).await?, 1);
-            balance.add(pair.target.entries(&condition, None).await?, -1);
+            balance.add(pair.source.entries(&rows, None).await?, 1);
+            balance.add(pair.target.entries(&rows, None).await?, -1);
             let wrong = balance.settle(found);
             if show_keys {
-                name(pair, std::slice::from_ref(&condition), std::slice::from_ref(&condition), &wrong, found).await?;
+                name(pair, std::slice::from_ref(&rows), std::slice::from_ref(&rows), &wrong, found).await?;
             }
             continue;
         }
@@ -78,7 +78,7 @@ async fn by_range(
 }
 
 async fn by_buckets(pair: &Pair, whole: &Piece, show_keys: bool, found: &mut DifferingRows) -> Outcome<()> {
-    let conditions = (own_conditions(&pair.source).await?, own_conditions(&pair.target).await?);
+    let selections = (own_selections(&pair.source).await?, own_selections(&pair.target).await?);
     let rows = whole.source.rows.max(whole.target.rows);
     let held = pair.source.rows_in_memory();
     let of = match rows {
@@ -90,12 +90,12 @@ async fn by_buckets(pair: &Pair, whole: &Piece, show_keys: bool, found: &mut Dif
         groups.push(Buckets { of, chosen: vec![0] });
     } else {
         let mut sums = (vec![PartHash::default(); of as usize], vec![PartHash::default(); of as usize]);
-        for (side, conditions, sums) in
-            [(&pair.source, &conditions.0, &mut sums.0), (&pair.target, &conditions.1, &mut sums.1)]
+        for (side, selections, sums) in
+            [(&pair.source, &selections.0, &mut sums.0), (&pair.target, &selections.1, &mut sums.1)]
         {
-            for condition in conditions {
+            for rows in selections {
                 stop_if_asked(pair)?;
-                side.buckets(condition, sums).await?;
+                side.buckets(rows, sums).await?;
             }
         }
         let mut room = 0;
@@ -114,15 +114,15 @@ async fn by_buckets(pair: &Pair, whole: &Piece, show_keys: bool, found: &mut Dif
     found.more |= groups.len() > READINGS;
     for group in groups.iter().take(READINGS) {
         let mut balance = Balance::default();
-        for (side, conditions, step) in [(&pair.source, &conditions.0, 1), (&pair.target, &conditions.1, -1)] {
-            for condition in conditions {
+        for (side, selections, step) in [(&pair.source, &selections.0, 1), (&pair.target, &selections.1, -1)] {
+            for rows in selections {
                 stop_if_asked(pair)?;
-                balance.add(side.entries(condition, Some(group)).await?, step);
+                balance.add(side.entries(rows, Some(group)).await?, step);
             }
         }
         let wrong = balance.settle(found);
         if show_keys {
-            name(pair, &conditions.0, &conditions.1, &wrong, found).await?;
+            name(pair, &selections.0, &selections.1, &wrong, found).await?;
         }
     }
     Ok(())
@@ -132,15 +132,15 @@ fn stop_if_asked(pair: &Pair) -> Outcome<()> {
     if pair.source.stopping() { Err(Failure::interrupted("search the rows that differ")) } else { Ok(()) }
 }
 
-/// The conditions of the statements that read a side once.
-async fn own_conditions(side: &Side) -> Outcome<Vec<String>> {
-    let Some(keys) = side.own_keys() else { return Ok(vec![String::new()]) };
+/// The rows of each of the statements that read a side once.
+async fn own_selections(side: &Side) -> Outcome<Vec<Selection>> {
+    let Some(keys) = side.own_keys() else { return Ok(vec![Selection::default()]) };
     let mut walk = Walk::own(side);
-    let mut conditions = Vec::new();
+    let mut selections = Vec::new();
     while let Some(range) = walk.next().await? {
-        conditions.push(condition(&range, keys)?);
+        selections.push(selection(&range, keys)?);
     }
-    Ok(conditions)
+    Ok(selections)
 }
 
 /// How much more often a row is on the source than on the target.
@@ -189,8 +189,8 @@ impl Balance {
 /// Reads the keys of the first rows that differ.
 async fn name(
     pair: &Pair,
-    on_source: &[String],
-    on_target: &[String],
+    on_source: &[Selection],
+    on_target: &[Selection],
     wrong: &BTreeMap<u64, Wrong>,
     found: &mut DifferingRows,
 ) -> Outcome<()> {
@@ -202,14 +202,14 @@ async fn name(
     let of = |on_target: bool| -> HashSet<u64> {
         chosen.iter().filter(|(_, what)| (**what == Wrong::Unexpected) == on_target).map(|(key, _)| *key).collect()
     };
-    for (side, conditions, wanted) in [(&pair.source, on_source, of(false)), (&pair.target, on_target, of(true))] {
+    for (side, selections, wanted) in [(&pair.source, on_source, of(false)), (&pair.target, on_target, of(true))] {
         let mut wanted = wanted;
-        for condition in conditions {
+        for rows in selections {
             if wanted.is_empty() {
                 break;
             }
             stop_if_asked(pair)?;
-            for (key, text) in side.keys(condition, &wanted).await? {
+            for (key, text) in side.keys(rows, &wanted).await? {
                 wanted.remove(&key);
                 if let Some(what) = chosen.get(&key) {
                     found.keys.push(DifferingKey { wrong: *what, key: text });

@@ -18,9 +18,9 @@ use super::context::{Context, read_inputs};
 use super::part_file::{PartFile, sync_folder};
 use super::runner::fault as file_fault;
 use super::step::StepCtx;
-use crate::formats::chunk;
 use crate::formats::chunk::cut::ReadKey;
-use crate::formats::ddl::{self, DdlOptions};
+use crate::formats::chunk::{self, Selection};
+use crate::formats::ddl::{self, DdlOptions, partitioning};
 use crate::formats::dumpfile::{self, DumpFile};
 use crate::formats::inputs::DumpInputs;
 use crate::formats::manifest::{self, TableManifest};
@@ -62,6 +62,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         chunk_bytes,
         file_size,
         guess: (estimate.data_bytes, estimate.rows),
+        by_partition: partitioning::names_the_same_rows(&structure.source.partitioning, &structure.target.partitioning),
         compress: Compress::of_word(&inputs.compress).ok_or_else(|| broken("an unknown compression"))?,
         dir,
         seen: Measured::default(),
@@ -158,30 +159,17 @@ fn remove_files(leftovers: &Leftovers, dir: &Path, name: &TableName, torn: bool)
 }
 
 /// The SELECT of a table's rows: the text of each column is what the row hash wants and what the file takes.
-pub fn select(table: &Table, name: &TableName, predicate: &str, where_: Option<&str>) -> String {
+pub fn select(table: &Table, rows: &Selection) -> String {
     let columns: Vec<String> = table.data_columns().map(rowhash::select_expression).collect();
-    format!("SELECT {} FROM {}{}", columns.join(", "), name.sql(), conditions(predicate, where_))
+    format!("SELECT {} {}", columns.join(", "), rows.from(&table.name, ""))
 }
 
-/// ` WHERE …` of a range and a condition of the spec, or nothing.
-pub fn conditions(predicate: &str, where_: Option<&str>) -> String {
-    let parts: Vec<String> =
-        [predicate, where_.unwrap_or_default()].iter().filter(|t| !t.is_empty()).map(|t| format!("({t})")).collect();
-    if parts.is_empty() { String::new() } else { format!(" WHERE {}", parts.join(" AND ")) }
-}
-
-/// [`select`] of a range of the key, in its order, with the key's own columns behind the table's where they are needed.
-pub fn select_along(table: &Table, key: &ReadKey, predicate: &str, where_: Option<&str>) -> String {
+/// [`select`] along the key, in its order, with the key's own columns behind the table's where they are needed.
+fn select_along(table: &Table, key: &ReadKey, rows: &Selection) -> String {
     let columns = table.data_columns().map(rowhash::select_expression).chain(key.beside.iter().cloned());
     let columns: Vec<String> = columns.collect();
-    format!(
-        "SELECT {} FROM {}{}{} ORDER BY {}",
-        columns.join(", "),
-        table.name.sql(),
-        key.hint(),
-        conditions(predicate, where_),
-        chunk::order_by(&key.columns)
-    )
+    let (rows, order) = (rows.from(&table.name, &key.hint()), chunk::order_by(&key.columns));
+    format!("SELECT {} {rows} ORDER BY {order}", columns.join(", "))
 }
 
 /// Writes a small file whole and durably.

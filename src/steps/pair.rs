@@ -1,5 +1,6 @@
 //! The two sides of a table beside each other: which statements compare them, and what these came to.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
@@ -7,8 +8,8 @@ use tokio::task::JoinSet;
 use super::context::Context;
 use super::proof::{How, Place, Side, broken};
 use super::step::StepCtx;
-use super::walk::{Log, Walk, condition, look, total};
-use crate::formats::chunk::{self, KeyColumn, Kinship, Range};
+use super::walk::{Log, Walk, look, selection, total};
+use crate::formats::chunk::{self, KeyColumn, Kinship, Range, Selection};
 use crate::formats::rowhash::PartHash;
 use crate::formats::structure::Table;
 use crate::words::addr::StepAddr;
@@ -73,17 +74,24 @@ impl Pair {
 
     /// Both sides of one condition, side by side. `few`: its rows are so few that reading them costs less.
     pub async fn compare(&self, range: Option<&Range>, few: bool) -> Outcome<(Piece, How)> {
-        let predicate = match (range, &self.shared) {
-            (Some(range), Some(keys)) => condition(range, keys)?,
-            _ => String::new(),
+        let rows = match (range, &self.shared) {
+            (Some(range), Some(keys)) => selection(range, keys)?,
+            _ => Selection::default(),
         };
         let (source, target) = futures::future::try_join(
-            look(&self.source, &predicate, self.count_only, few),
-            look(&self.target, &predicate, self.count_only, few),
+            look(&self.source, &rows, self.count_only, few),
+            look(&self.target, &rows, self.count_only, few),
         )
         .await?;
         let piece = Piece { range: range.cloned(), source: source.0, target: target.0 };
         Ok((piece, source.1.and(target.1)))
+    }
+
+    /// Whether ranges of all these partitions are all rows, on both sides: others may have been added meanwhile. Only then
+    /// do the sums of such ranges prove anything of the table.
+    pub async fn has_just(&self, partitions: &BTreeSet<String>) -> Outcome<bool> {
+        let (source, target) = futures::future::try_join(self.source.partitions(), self.target.partitions()).await?;
+        Ok(source == *partitions && target == *partitions)
     }
 
     /// The whole table: range by range where ranges mean the same on both sides, else each side along its own key.

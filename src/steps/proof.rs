@@ -3,17 +3,18 @@
 //! rows by hashes of key and content. Every statement is asked again after a passing fault, on a line of its own.
 //! Knows one side only: nothing here compares.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::context::{Context, Line, Lines, Pool};
-use super::dump::{conditions, select};
+use super::dump::select;
 use super::ledger::Batches;
 use super::step::StepCtx;
 use super::walk;
-use crate::formats::chunk::{self, KeyColumn, KeyValue, Range};
+use crate::formats::chunk::{self, KeyColumn, KeyValue, Range, Selection};
+use crate::formats::ddl::partitioning;
 use crate::formats::rowhash::{self, Canon, PartHash, RowHasher};
 use crate::formats::structure::{Column, Table, TableEstimate};
 use crate::seams::clock::Clock;
@@ -213,40 +214,45 @@ impl Side {
         }
     }
 
-    /// Count and hash of the rows that a condition selects; an empty one: of all.
-    pub async fn hash(&self, predicate: &str) -> Outcome<(PartHash, How)> {
+    /// `FROM … WHERE …` of rows, as far as the spec wants them.
+    fn from(&self, rows: &Selection) -> String {
+        rows.and(self.where_.as_deref().unwrap_or_default()).from(&self.table.name, "")
+    }
+
+    /// The names of the table's partitions as they are now, in lower case: names of partitions have no case.
+    pub async fn partitions(&self) -> Outcome<BTreeSet<String>> {
+        let rows = self.ask(Ask::Border(&partitioning::sizes_sql(&self.table.name))).await?.unwrap_or_default();
+        Ok(rows.into_iter().filter_map(|row| Some(row.into_iter().next()??.to_lowercase())).collect())
+    }
+
+    /// Count and hash of some rows.
+    pub async fn hash(&self, rows: &Selection) -> Outcome<(PartHash, How)> {
         if let Some(expression) = &self.expression {
-            let sql = format!(
-                "SELECT COUNT(*), {} FROM {}{}",
-                sum_of(expression),
-                self.table.name.sql(),
-                conditions(predicate, self.where_.as_deref())
-            );
+            let sql = format!("SELECT COUNT(*), {} {}", sum_of(expression), self.from(rows));
             if let Some(hash) = self.ask(Ask::Query(&sql)).await?.and_then(|rows| part_hash(rows.first()?)) {
                 return Ok((hash, How::OnServer));
             }
         }
-        self.hash_here(predicate).await
+        self.hash_here(rows).await
     }
 
     /// The same, over rows that are read.
-    pub async fn hash_here(&self, predicate: &str) -> Outcome<(PartHash, How)> {
-        let hash = self.fold(predicate, None, |hash: &mut PartHash, _, entry| {
+    pub async fn hash_here(&self, rows: &Selection) -> Outcome<(PartHash, How)> {
+        let hash = self.fold(rows, None, |hash: &mut PartHash, _, entry| {
             hash.add(entry.row);
             ControlFlow::Continue(())
         });
         Ok((hash.await?, How::InClient))
     }
 
-    pub async fn count(&self, predicate: &str) -> Outcome<u64> {
-        let sql =
-            format!("SELECT COUNT(*) FROM {}{}", self.table.name.sql(), conditions(predicate, self.where_.as_deref()));
+    pub async fn count(&self, rows: &Selection) -> Outcome<u64> {
+        let sql = format!("SELECT COUNT(*) {}", self.from(rows));
         let rows = self.ask(Ask::Query(&sql)).await?.unwrap_or_default();
         Ok(rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok()).unwrap_or(0))
     }
 
     /// Adds the rows to the sums of their buckets: one reading of them, whatever the number of buckets.
-    pub async fn buckets(&self, predicate: &str, sums: &mut [PartHash]) -> Outcome<()> {
+    pub async fn buckets(&self, rows: &Selection, sums: &mut [PartHash]) -> Outcome<()> {
         let of = sums.len() as u64;
         let by = match &self.key {
             Some(key) => key.expression.as_ref(),
@@ -254,17 +260,16 @@ impl Side {
         };
         if let (Some(expression), Some(by)) = (&self.expression, by) {
             let sql = format!(
-                "SELECT COUNT(*), {}, {by} MOD {of} AS bucket FROM {}{} GROUP BY bucket",
+                "SELECT COUNT(*), {}, {by} MOD {of} AS bucket {} GROUP BY bucket",
                 sum_of(expression),
-                self.table.name.sql(),
-                conditions(predicate, self.where_.as_deref())
+                self.from(rows)
             );
             let whole = |row: &Vec<Option<String>>| {
                 let bucket: usize = row.get(2)?.as_deref()?.parse().ok()?;
                 Some((bucket, part_hash(row)?))
             };
-            let rows = self.ask(Ask::Query(&sql)).await?;
-            if let Some(found) = rows.and_then(|rows| rows.iter().map(whole).collect::<Option<Vec<_>>>()) {
+            let sums_of = self.ask(Ask::Query(&sql)).await?;
+            if let Some(found) = sums_of.and_then(|rows| rows.iter().map(whole).collect::<Option<Vec<_>>>()) {
                 for (bucket, hash) in found {
                     if let Some(sum) = sums.get_mut(bucket) {
                         sum.merge(&hash);
@@ -273,7 +278,7 @@ impl Side {
                 return Ok(());
             }
         }
-        let counted = self.fold(predicate, None, |counted: &mut HashMap<u64, PartHash>, _, entry| {
+        let counted = self.fold(rows, None, |counted: &mut HashMap<u64, PartHash>, _, entry| {
             counted.entry(entry.key % of).or_default().add(entry.row);
             ControlFlow::Continue(())
         });
@@ -285,9 +290,9 @@ impl Side {
         Ok(())
     }
 
-    /// How often each row is there that a condition selects, hashed here: memory for as many different ones.
-    pub async fn entries(&self, predicate: &str, buckets: Option<&Buckets>) -> Outcome<HashMap<Entry, u64>> {
-        self.fold(predicate, buckets, |entries: &mut HashMap<Entry, u64>, _, entry| {
+    /// How often each of some rows is there, hashed here: memory for as many different ones.
+    pub async fn entries(&self, rows: &Selection, buckets: Option<&Buckets>) -> Outcome<HashMap<Entry, u64>> {
+        self.fold(rows, buckets, |entries: &mut HashMap<Entry, u64>, _, entry| {
             *entries.entry(entry).or_default() += 1;
             ControlFlow::Continue(())
         })
@@ -295,9 +300,9 @@ impl Side {
     }
 
     /// The keys of rows whose key's hash is wanted, as `column=value` texts beside it.
-    pub async fn keys(&self, predicate: &str, wanted: &HashSet<u64>) -> Outcome<Vec<(u64, String)>> {
+    pub async fn keys(&self, rows: &Selection, wanted: &HashSet<u64>) -> Outcome<Vec<(u64, String)>> {
         let Some(key) = &self.key else { return Ok(Vec::new()) };
-        self.fold(predicate, None, |found: &mut Vec<(u64, String)>, cells, entry| {
+        self.fold(rows, None, |found: &mut Vec<(u64, String)>, cells, entry| {
             if wanted.contains(&entry.key) {
                 found.push((entry.key, self.key_text(key, cells)));
             }
@@ -321,7 +326,7 @@ impl Side {
 
     /// The key of the row that stands `offset` rows behind the beginning of a range; `None`: the range ends before.
     pub async fn border(&self, keys: &[KeyColumn], within: &Range, offset: u64) -> Outcome<Option<Vec<KeyValue>>> {
-        let end = Range { after: None, up_to: within.up_to.clone() };
+        let end = Range { up_to: within.up_to.clone(), ..Range::default() };
         let end = chunk::predicate(&end, keys).map_err(|e| broken(&e.to_string()))?;
         let filter = self.where_.as_deref().map_or(end.clone(), |filter| format!("{end} AND ({filter})"));
         let sql = chunk::next_border_sql(&self.table.name, keys, within.after.as_deref(), Some(&filter), offset)
@@ -357,14 +362,14 @@ impl Side {
     /// Streams rows into something, which begins anew after a passing fault.
     async fn fold<T: Default + Send>(
         &self,
-        predicate: &str,
+        rows: &Selection,
         buckets: Option<&Buckets>,
         mut add: impl FnMut(&mut T, &[Option<&[u8]>], Entry) -> ControlFlow<()> + Send,
     ) -> Outcome<T> {
         let mut attempt = 0;
         loop {
             let mut found = T::default();
-            match self.stream(predicate, buckets, &mut |cells, entry| add(&mut found, cells, entry)).await {
+            match self.stream(rows, buckets, &mut |cells, entry| add(&mut found, cells, entry)).await {
                 Ok(()) => return Ok(found),
                 Err(failure) => self.again(failure, &mut attempt).await?,
             }
@@ -374,18 +379,14 @@ impl Side {
     /// Streams rows once and hashes them.
     async fn stream(
         &self,
-        predicate: &str,
+        rows: &Selection,
         buckets: Option<&Buckets>,
         on_row: &mut (dyn FnMut(&[Option<&[u8]>], Entry) -> ControlFlow<()> + Send),
     ) -> Outcome<()> {
         let mut hasher = RowHasher::new(self.canons.clone());
         let mut key_hasher = self.key.as_ref().map(|key| RowHasher::new(key.canons.clone()));
-        let predicate = match buckets.and_then(|buckets| self.bucket_condition(buckets)) {
-            Some(chosen) if predicate.is_empty() => chosen,
-            Some(chosen) => format!("({predicate}) AND {chosen}"),
-            None => predicate.to_owned(),
-        };
-        let sql = select(&self.table, &self.table.name, &predicate, self.where_.as_deref());
+        let chosen = buckets.and_then(|buckets| self.bucket_condition(buckets)).unwrap_or_default();
+        let sql = select(&self.table, &rows.and(&chosen).and(self.where_.as_deref().unwrap_or_default()));
         let mut fault = None;
         let mut ended = false;
         let mut each = |cells: &[Option<&[u8]>]| {

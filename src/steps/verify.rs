@@ -134,7 +134,7 @@ impl Job<'_> {
                 return Err(Failure::interrupted("verify the table"));
             }
         }
-        if taken.dumped == whole && taken.sums.pieces > 0 {
+        if taken.dumped == whole && taken.sums.pieces > 0 && self.is_all(&taken).await? {
             return Ok((taken.sums, whole));
         }
         let log = Log { ctx: self.ctx, resumed: self.resumed };
@@ -146,9 +146,19 @@ impl Job<'_> {
         Ok((sums, whole))
     }
 
+    /// Whether the parts that came by are the table as it is. Where they are of partitions, those have to be all there
+    /// are, and what differs may only stand in another partition: then the table is compared without them.
+    async fn is_all(&self, taken: &Taken) -> Outcome<bool> {
+        if taken.partitions.is_empty() {
+            return Ok(true);
+        }
+        Ok(taken.sums.differ.is_empty() && self.pair.has_just(&taken.partitions).await?)
+    }
+
     /// Starts comparing a part, once, if it is not recorded as equal.
     async fn take(&self, number: u32, entry: PartEntry, taken: &mut Taken) -> Outcome<()> {
         let Some(range) = entry.range.clone().filter(|_| taken.numbers.insert(number)) else { return Ok(()) };
+        taken.partitions.extend(range.partitions.iter().map(|name| name.to_lowercase()));
         let known = if self.resumed { self.ctx.resume.parts.get(&number) } else { None };
         if let Some(done) = known.and_then(|part| part.done.as_ref()) {
             let before: Compared = serde_json::from_value(done.clone()).map_err(|e| broken(&e.to_string()))?;
@@ -238,6 +248,8 @@ fn keys_words(differing: &DifferingRows, shown: bool) -> String {
 #[derive(Default)]
 struct Taken {
     numbers: std::collections::BTreeSet<u32>,
+    /// Of which the parts are; none: they are of the whole table.
+    partitions: std::collections::BTreeSet<String>,
     work: JoinSet<Outcome<(u32, Piece, Compared)>>,
     sums: Sums,
     dumped: PartHash,

@@ -11,11 +11,11 @@ use tokio::task::JoinSet;
 
 use super::proof::{How, Place, Side, broken};
 use super::step::StepCtx;
-use crate::formats::chunk::{self, KeyColumn, Range};
+use crate::formats::chunk::{KeyColumn, Range, Selection};
 use crate::formats::rowhash::PartHash;
 use crate::words::error::{Failure, Outcome};
 
-/// Ranges along a key, one behind the other, until the table ends.
+/// Ranges along a key, one behind the other, until the table ends. Of all partitions.
 pub struct Walk<'a> {
     side: &'a Side,
     keys: Option<&'a [KeyColumn]>,
@@ -56,7 +56,7 @@ impl<'a> Walk<'a> {
         }
         self.ended = border.is_none();
         let up_to = border.or_else(|| self.within.up_to.clone());
-        let range = Range { after: self.within.after.clone(), up_to: up_to.clone() };
+        let range = Range { after: self.within.after.clone(), up_to: up_to.clone(), ..Range::default() };
         self.within.after = up_to;
         Ok(Some(range))
     }
@@ -129,11 +129,11 @@ pub async fn total(side: &Arc<Side>, count_only: bool, log: Option<&Log<'_>>) ->
 }
 
 async fn slice_sum(side: Arc<Side>, number: u32, range: Range, count_only: bool) -> Outcome<(u32, Sum)> {
-    let predicate = match side.own_keys() {
-        Some(keys) => condition(&range, keys)?,
-        None => String::new(),
+    let rows = match side.own_keys() {
+        Some(keys) => selection(&range, keys)?,
+        None => Selection::default(),
     };
-    let (hash, how) = look(&side, &predicate, count_only, false).await?;
+    let (hash, how) = look(&side, &rows, count_only, false).await?;
     Ok((number, Sum { hash, in_client: how == How::InClient }))
 }
 
@@ -148,15 +148,15 @@ fn earlier(log: &Log<'_>, place: Place) -> Vec<(u32, Slice, Option<Sum>)> {
     if log.resumed { parts.iter().filter_map(of).collect() } else { Vec::new() }
 }
 
-/// Count and hash of a condition's rows, or the count alone. `few`: they are read whatever the server can do.
-pub async fn look(side: &Side, predicate: &str, count_only: bool, few: bool) -> Outcome<(PartHash, How)> {
+/// Count and hash of some rows, or the count alone. `few`: they are read whatever the server can do.
+pub async fn look(side: &Side, rows: &Selection, count_only: bool, few: bool) -> Outcome<(PartHash, How)> {
     match (count_only, few) {
-        (true, _) => Ok((PartHash { sum: 0, rows: side.count(predicate).await? }, How::OnServer)),
-        (false, true) => side.hash_here(predicate).await,
-        (false, false) => side.hash(predicate).await,
+        (true, _) => Ok((PartHash { sum: 0, rows: side.count(rows).await? }, How::OnServer)),
+        (false, true) => side.hash_here(rows).await,
+        (false, false) => side.hash(rows).await,
     }
 }
 
-pub fn condition(range: &Range, keys: &[KeyColumn]) -> Outcome<String> {
-    chunk::predicate(range, keys).map_err(|e| broken(&e.to_string()))
+pub fn selection(range: &Range, keys: &[KeyColumn]) -> Outcome<Selection> {
+    Selection::of(range, keys).map_err(|e| broken(&e.to_string()))
 }

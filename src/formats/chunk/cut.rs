@@ -86,15 +86,15 @@ impl ReadKey {
     ) -> Result<String, BorderFault> {
         let condition = predicate(range, &self.columns)?;
         let condition = filter.map_or(condition.clone(), |filter| format!("{condition} AND ({filter})"));
-        let offset = rows.saturating_sub(1);
-        Ok(format!("{} WHERE {condition} ORDER BY {} LIMIT 2 OFFSET {offset}", self.keys_of(table), self.order("")))
+        let (keys, order, offset) = (self.keys_of(table, range), self.order(""), rows.saturating_sub(1));
+        Ok(format!("{keys} WHERE {condition} ORDER BY {order} LIMIT 2 OFFSET {offset}"))
     }
 
     /// SQL for the first and the last key of a range.
     pub fn ends_sql(&self, table: &TableName, range: &Range) -> Result<String, BorderFault> {
         let condition = predicate(range, &self.columns)?;
-        let one =
-            |order: &str| format!("({} WHERE {condition} ORDER BY {} LIMIT 1)", self.keys_of(table), self.order(order));
+        let keys = self.keys_of(table, range);
+        let one = |order: &str| format!("({keys} WHERE {condition} ORDER BY {} LIMIT 1)", self.order(order));
         Ok(format!("{} UNION ALL {}", one(""), one(" DESC")))
     }
 
@@ -102,19 +102,14 @@ impl ReadKey {
     pub fn dives_sql(&self, table: &TableName, range: &Range, numbers: &[i128]) -> Result<String, BorderFault> {
         let within = predicate(range, &self.columns)?;
         let first = self.columns.first().map_or(String::new(), |key| sql_ident(&key.name));
-        let one = |number: &i128| {
-            format!(
-                "({} WHERE {first} >= {number} AND {within} ORDER BY {} LIMIT 1)",
-                self.keys_of(table),
-                self.order("")
-            )
-        };
+        let (keys, order) = (self.keys_of(table, range), self.order(""));
+        let one = |number: &i128| format!("({keys} WHERE {first} >= {number} AND {within} ORDER BY {order} LIMIT 1)");
         Ok(numbers.iter().map(one).collect::<Vec<_>>().join(" UNION ALL "))
     }
 
-    fn keys_of(&self, table: &TableName) -> String {
+    fn keys_of(&self, table: &TableName, range: &Range) -> String {
         let columns: Vec<String> = self.columns.iter().map(border_expression).collect();
-        format!("SELECT {} FROM {}{}", columns.join(","), table.sql(), self.hint())
+        format!("SELECT {} FROM {}{}{}", columns.join(","), table.sql(), range.partition_clause(), self.hint())
     }
 
     fn order(&self, direction: &str) -> String {
@@ -128,11 +123,14 @@ impl ReadKey {
 /// Slices that were decided on, one behind the other; recorded before any part of them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Slices {
+    /// Of these partitions; none named: of the table.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub partitions: Vec<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after: Option<Vec<KeyValue>>,
     /// The end of each slice.
     pub ends: Vec<Vec<KeyValue>>,
-    /// Up to where the slices behind them go; `None`: to the table's end.
+    /// Up to where the slices behind them go; `None`: to the end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub within: Option<Vec<KeyValue>>,
 }
@@ -146,12 +144,62 @@ pub struct Left {
     pub uncut: Vec<Range>,
 }
 
-/// Goes along the table from its begin, over recorded parts and slices. Their order by the key is known by their borders
+/// Partitions that are read beside the others, along the key; their names are recorded before any part of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Group {
+    /// None: the whole table.
+    pub partitions: Vec<String>,
+    /// Bytes by the server's own count: a guess.
+    pub bytes: u64,
+}
+
+/// What the server says an empty partition has: a page.
+const EMPTY: u64 = 16 << 10;
+
+/// Partitions in the server's order, small ones together until they have `bytes`, and what is empty at the end, as where
+/// partitions are made ahead of their rows, with the last that is not.
+pub fn grouped(partitions: Vec<(String, u64)>, bytes: u64) -> Vec<Group> {
+    let filled = partitions.iter().rposition(|(_, size)| *size > EMPTY).unwrap_or(0);
+    let mut groups: Vec<Group> = Vec::new();
+    for (at, (name, size)) in partitions.into_iter().enumerate() {
+        let size = size.saturating_sub(EMPTY);
+        match groups.last_mut().filter(|group| group.bytes < bytes || at > filled) {
+            Some(group) => {
+                group.partitions.push(name);
+                group.bytes = group.bytes.saturating_add(size);
+            }
+            None => groups.push(Group { partitions: vec![name], bytes: size }),
+        }
+    }
+    groups
+}
+
+/// Bytes of the group that a range is of.
+pub fn guess_of(groups: &[Group], range: &Range) -> u64 {
+    groups.iter().find(|group| group.partitions == range.partitions).map_or(0, |group| group.bytes)
+}
+
+/// [`left_of`] each group. `None`: what is recorded does not fit together, or is of no group.
+pub fn left(groups: &[Group], parts: &[Range], slices: &[Slices]) -> Option<Left> {
+    let mut left = Left::default();
+    let mut known = (0, 0);
+    for Group { partitions, .. } in groups {
+        let parts: Vec<&Range> = parts.iter().filter(|part| part.partitions == *partitions).collect();
+        let slices: Vec<&Slices> = slices.iter().filter(|slices| slices.partitions == *partitions).collect();
+        known = (known.0 + parts.len(), known.1 + slices.len());
+        let of = left_of(partitions, &parts, &slices)?;
+        left.slices.extend(of.slices);
+        left.uncut.extend(of.uncut);
+    }
+    (known == (parts.len(), slices.len())).then_some(left)
+}
+
+/// Goes along a group from its begin, over recorded parts and slices. Their order by the key is known by their borders
 /// alone: each begins where another ends. `None`: they do not fit together.
-pub fn left<'a>(parts: impl IntoIterator<Item = &'a Range>, slices: &[Slices]) -> Option<Left> {
+fn left_of(partitions: &[String], parts: &[&Range], slices: &[&Slices]) -> Option<Left> {
     type Border<'b> = Option<&'b [KeyValue]>;
     let texts = |border: Border<'_>| border.map(|b| b.iter().map(|value| value.0.clone()).collect::<Vec<_>>());
-    let parts: BTreeMap<_, &Range> = parts.into_iter().map(|range| (texts(range.after.as_deref()), range)).collect();
+    let parts: BTreeMap<_, &Range> = parts.iter().map(|range| (texts(range.after.as_deref()), *range)).collect();
     // By its begin: a slice's end, and the end of what it was cut from.
     let mut cut: BTreeMap<_, (Border<'_>, Border<'_>)> = BTreeMap::new();
     for slices in slices {
@@ -162,12 +210,13 @@ pub fn left<'a>(parts: impl IntoIterator<Item = &'a Range>, slices: &[Slices]) -
         }
     }
     let range = |after: Border<'_>, up_to: Border<'_>| Range {
+        partitions: partitions.to_vec(),
         after: after.map(<[KeyValue]>::to_vec),
         up_to: up_to.map(<[KeyValue]>::to_vec),
     };
     let mut left = Left::default();
     let mut at: Border<'_> = None;
-    // The ends that lie ahead, the nearest last, and whether a slice ends there; the table's own is `None`.
+    // The ends that lie ahead, the nearest last, and whether a slice ends there; the group's own is `None`.
     let mut ahead: Vec<(Border<'_>, bool)> = vec![(None, false)];
     // Each step passes a part or the end of a slice, and each of those is passed once.
     for _ in 0..=2 * (parts.len() + cut.len()) {
@@ -203,28 +252,43 @@ mod tests {
         (text != "-").then(|| vec![KeyValue(text.into())])
     }
 
+    /// `after..up_to`, with `p|` in front where it is of a partition.
     fn range(text: &str) -> Range {
+        let (partitions, text) = partitions(text);
         let (after, up_to) = text.split_once("..").unwrap();
-        Range { after: border(after), up_to: border(up_to) }
+        Range { partitions, after: border(after), up_to: border(up_to) }
     }
 
-    /// Slices as `begin:end,end/within`.
+    fn partitions(text: &str) -> (Vec<String>, &str) {
+        text.split_once('|').map_or((Vec::new(), text), |(name, text)| (vec![name.to_owned()], text))
+    }
+
     fn check(parts: &str, slices: &[&str], expected_slices: &str, expected_uncut: &str) {
+        check_groups("", parts, slices, expected_slices, expected_uncut);
+    }
+
+    /// Slices as `begin:end,end/within`. `groups`: a partition each; without any the whole table.
+    fn check_groups(groups: &str, parts: &str, slices: &[&str], expected_slices: &str, expected_uncut: &str) {
+        let groups: Vec<Group> = match groups {
+            "" => vec![Group { partitions: Vec::new(), bytes: 9 }],
+            names => names.split(' ').map(|name| Group { partitions: vec![name.into()], bytes: 9 }).collect(),
+        };
         let parts: Vec<Range> = parts.split_whitespace().map(range).collect();
         let slices: Vec<Slices> = slices
             .iter()
             .map(|text| {
+                let (partitions, text) = partitions(text);
                 let (after, rest) = text.split_once(':').unwrap();
                 let (ends, within) = rest.split_once('/').unwrap();
                 let ends = ends.split(',').filter_map(border).collect();
-                Slices { after: border(after), ends, within: border(within) }
+                Slices { partitions, after: border(after), ends, within: border(within) }
             })
             .collect();
         let expected = Left {
             slices: expected_slices.split_whitespace().map(range).collect(),
             uncut: expected_uncut.split_whitespace().map(range).collect(),
         };
-        assert_eq!(left(&parts, &slices), Some(expected), "{parts:?} {slices:?}");
+        assert_eq!(left(&groups, &parts, &slices), Some(expected), "{parts:?} {slices:?}");
     }
 
     #[test]
@@ -248,8 +312,64 @@ mod tests {
     }
 
     #[test]
-    fn borders_that_go_in_circles_are_told() {
-        let parts = [range("-..3"), range("3..5"), range("5..3")];
-        assert_eq!(left(&parts, &[]), None);
+    fn each_group_of_partitions_is_gone_along_by_itself() {
+        check_groups("p q", "", &[], "", "p|-..- q|-..-");
+        check_groups("p q", "p|-..- q|-..5", &[], "", "q|5..-");
+        check_groups("p q", "p|-..5", &["q|-:5,9/-"], "q|-..5 q|5..9", "p|5..- q|9..-");
+        check_groups("p q", "p|-..5 q|-..5 p|5..9 q|5..9", &["p|-:5,9/-"], "", "p|9..- q|9..-");
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_told() {
+        let group = |names: &[&str]| Group { partitions: names.iter().map(|name| (*name).into()).collect(), bytes: 0 };
+        let circle = [range("-..3"), range("3..5"), range("5..3")];
+        assert_eq!(left(&[group(&[])], &circle, &[]), None);
+        assert_eq!(left(&[group(&["p"])], &[range("q|-..3")], &[]), None);
+        assert_eq!(left(&[group(&["p", "q"])], &[range("p|-..3")], &[]), None);
+        assert_eq!(left(&[group(&["p"])], &[range("-..3")], &[]), None);
+    }
+
+    #[test]
+    fn small_partitions_are_read_together() {
+        let check = |sizes: &[u64], expected: &str| {
+            let partitions = sizes.iter().enumerate().map(|(at, size)| (at.to_string(), EMPTY + size)).collect();
+            let groups = grouped(partitions, 10);
+            let told: Vec<String> = groups.iter().map(|g| format!("{}={}", g.partitions.join("+"), g.bytes)).collect();
+            assert_eq!(told.join(" "), expected, "{sizes:?}");
+        };
+        check(&[], "");
+        check(&[50, 10, 99], "0=50 1=10 2=99");
+        check(&[1, 2, 3, 4, 5], "0+1+2+3=10 4=5");
+        check(&[0, 50, 0, 0, 12], "0+1=50 2+3+4=12");
+        check(&[12, 12, 0, 0], "0=12 1+2+3=12");
+        check(&[0, 0], "0+1=0");
+        assert_eq!(grouped(vec![("p".into(), u64::MAX), ("q".into(), 0)], 1).len(), 1);
+        assert_eq!(grouped(vec![("p".into(), 0), ("q".into(), 1)], 1).len(), 1);
+    }
+
+    #[test]
+    fn only_the_named_partitions_are_asked() {
+        let key = ReadKey {
+            columns: vec![KeyColumn { name: "a".into(), literal: LiteralForm::Number }],
+            index: "PRIMARY".into(),
+            places: Vec::new(),
+            beside: Vec::new(),
+            integer: true,
+        };
+        let table = TableName::new("s", "t");
+        let rows = "SELECT `a` FROM `s`.`t` PARTITION (`p`) FORCE INDEX (`PRIMARY`) WHERE";
+        let some = range("p|1..9");
+        assert_eq!(
+            key.walk_sql(&table, &some, None, 5).unwrap(),
+            format!("{rows} `a` > 1 AND `a` <= 9 ORDER BY `a` LIMIT 2 OFFSET 4")
+        );
+        assert_eq!(
+            key.ends_sql(&table, &range("p|-..-")).unwrap(),
+            format!("({rows} TRUE ORDER BY `a` LIMIT 1) UNION ALL ({rows} TRUE ORDER BY `a` DESC LIMIT 1)")
+        );
+        assert_eq!(
+            key.dives_sql(&table, &some, &[4]).unwrap(),
+            format!("({rows} `a` >= 4 AND `a` > 1 AND `a` <= 9 ORDER BY `a` LIMIT 1)")
+        );
     }
 }

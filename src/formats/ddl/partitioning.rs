@@ -3,7 +3,7 @@
 
 use super::expression::{Token, tokens, without_doubled_parentheses};
 use super::sql_string;
-use crate::words::addr::sql_ident;
+use crate::words::addr::{TableName, sql_ident};
 
 /// What kind of partitioning a clause describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +52,23 @@ pub fn rendered(clause: &str, keep_linear: bool, keep_subpartitions: bool) -> St
         }
     }
     written(&kept)
+}
+
+/// Whether the rows of one partition are those of the partition of that name on the other side: named by ranges or lists
+/// of values, the same on both. HASH and KEY are each server's own; so are subpartitions, which make no difference here.
+pub fn names_the_same_rows(one: &str, other: &str) -> bool {
+    let outer = |clause: &str| normal(&rendered(clause, true, false));
+    kind(one).is_some_and(|kind| matches!(kind.method.as_str(), "RANGE" | "LIST")) && outer(one) == outer(other)
+}
+
+/// SQL for the names of a table's partitions with the bytes that the server says they have, in their order.
+pub fn sizes_sql(table: &TableName) -> String {
+    format!(
+        "SELECT PARTITION_NAME, SUM(DATA_LENGTH) FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = {} AND \
+         TABLE_NAME = {} AND PARTITION_NAME IS NOT NULL GROUP BY PARTITION_NAME ORDER BY MIN(PARTITION_ORDINAL_POSITION)",
+        sql_string(&table.schema),
+        sql_string(&table.name)
+    )
 }
 
 /// One spelling for comparing two clauses.
@@ -170,6 +187,27 @@ mod tests {
             let seen = kind(clause);
             let seen = seen.as_ref().map(|k| (k.method.as_str(), k.linear, k.subpartitioned));
             assert_eq!(seen, expected, "{clause}");
+        }
+    }
+
+    #[test]
+    fn partitions_by_the_same_ranges_or_lists_name_the_same_rows() {
+        let list = "PARTITION BY LIST (a) (PARTITION p0 VALUES IN (1,2))";
+        for (one, other, expected) in [
+            (list, list, true),
+            (list, "/*!50100 PARTITION BY LIST (`a`)\n(PARTITION p0 VALUES IN (1,2) ENGINE = InnoDB) */", true),
+            (list, "PARTITION BY LIST (a) (PARTITION p0 VALUES IN (1,3))", false),
+            (list, "", false),
+            ("", "", false),
+            (
+                NESTED,
+                "PARTITION BY RANGE (`id`) (PARTITION p0 VALUES LESS THAN (10) COMMENT='x,(', PARTITION p1 VALUES LESS THAN (MAXVALUE))",
+                true,
+            ),
+            ("PARTITION BY HASH (`id`) PARTITIONS 2", "PARTITION BY HASH (`id`) PARTITIONS 2", false),
+            ("PARTITION BY KEY (`id`) PARTITIONS 2", "PARTITION BY KEY (`id`) PARTITIONS 2", false),
+        ] {
+            assert_eq!(names_the_same_rows(one, other), expected, "{one} {other}");
         }
     }
 

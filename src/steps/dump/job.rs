@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::broken;
 use super::sink::{Filled, Sink};
-use crate::formats::chunk::Range;
+use crate::formats::chunk::{Range, Selection};
 use crate::formats::dumpfile::DumpFile;
 use crate::formats::manifest::PartEntry;
 use crate::formats::spec::model::Compress;
@@ -34,6 +34,8 @@ pub struct Job {
     pub file_size: u64,
     /// Bytes that the server says the table has, and rows: a guess.
     pub guess: (u64, u64),
+    /// A partition holds the same rows on source and target.
+    pub by_partition: bool,
     pub compress: Compress,
     pub dir: PathBuf,
     pub seen: Measured,
@@ -95,12 +97,22 @@ impl Job {
         is_shared(self.guess.0, self.seen.text(), self.chunk_bytes)
     }
 
-    /// Bytes of text that a part is to have at most.
-    pub fn part_limit(&self) -> u64 {
+    /// Whether so many bytes are worth cutting beforehand.
+    pub fn is_cut(&self, guess: u64) -> bool {
+        is_shared(guess, 0, self.chunk_bytes)
+    }
+
+    /// Bytes of text that a part is to have at most: one of the table, or of a group of partitions, of `guess` bytes.
+    pub fn part_limit(&self, guess: u64) -> u64 {
         let slack = self.chunk_bytes.saturating_mul(SLACK);
         // What nobody cuts beforehand is to give parts as large as what is cut.
-        let whole = !is_shared(self.guess.0, 0, self.chunk_bytes) && self.guess.0 > slack;
+        let whole = !self.is_cut(guess) && guess > slack;
         self.file_size.min(if whole { self.chunk_bytes } else { slack }).max(1)
+    }
+
+    /// As far as the spec wants them.
+    pub fn rows(&self, rows: &Selection) -> Selection {
+        rows.and(self.where_.as_deref().unwrap_or_default())
     }
 
     /// Begins the file of a part; what an earlier try left of it is overwritten.

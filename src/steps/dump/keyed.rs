@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
+use serde_json::json;
 use tokio::sync::mpsc::{UnboundedReceiver, unbounded_channel};
 use tokio::task::JoinSet;
 
@@ -11,10 +12,14 @@ use super::reader::Reader;
 use super::slicer::Slicer;
 use super::{broken, read};
 use crate::formats::chunk::Range;
-use crate::formats::chunk::cut::{self, ReadKey, Slices};
+use crate::formats::chunk::cut::{self, Group, ReadKey, Slices};
+use crate::formats::ddl::partitioning;
 use crate::formats::manifest::PartEntry;
 use crate::formats::state::Progress;
 use crate::words::error::{Failure, Outcome};
+
+/// The note that names the groups of partitions.
+const PARTITIONS: &str = "partitions";
 
 /// What has come to an end.
 enum Ended {
@@ -31,9 +36,21 @@ pub async fn dump(job: &Arc<Job>, key: ReadKey, recorded: &Progress) -> Outcome<
     let hungry = Arc::new(AtomicBool::new(false));
     let next = recorded.parts.keys().next_back().map_or(1, |number| number + 1);
     let next = Arc::new(AtomicU32::new(next));
+    let notes: Vec<Slices> = recorded
+        .notes
+        .iter()
+        .filter(|(name, _)| name.starts_with("slices "))
+        .map(|(_, v)| read(v))
+        .collect::<Result<_, _>>()?;
+    let groups: Arc<[Group]> = match recorded.notes.get(PARTITIONS) {
+        Some(groups) => read::<Vec<Group>>(groups)?.into(),
+        None if recorded.parts.is_empty() && notes.is_empty() => grouped(job).await?.into(),
+        None => [whole(job)].into(),
+    };
     let reader = || Reader {
         job: job.clone(),
         key: key.clone(),
+        groups: groups.clone(),
         next: next.clone(),
         done: done.clone(),
         hungry: hungry.clone(),
@@ -58,14 +75,8 @@ pub async fn dump(job: &Arc<Job>, key: ReadKey, recorded: &Progress) -> Outcome<
         }
         ranges.push(range);
     }
-    let notes: Vec<Slices> = recorded
-        .notes
-        .iter()
-        .filter(|(name, _)| name.starts_with("slices "))
-        .map(|(_, v)| read(v))
-        .collect::<Result<_, _>>()?;
-    let left = cut::left(&ranges, &notes).ok_or_else(|| broken("the recorded borders do not fit together"))?;
-    let mut slicer = Slicer::new(job.clone(), key.clone(), notes.len());
+    let left = cut::left(&groups, &ranges, &notes).ok_or_else(|| broken("the recorded borders do not fit together"))?;
+    let mut slicer = Slicer::new(job.clone(), key.clone(), groups.clone(), notes.len());
     left.slices.into_iter().for_each(|range| slicer.slice(range));
     left.uncut.into_iter().for_each(|range| slicer.cut(range, false));
 
@@ -122,6 +133,29 @@ pub async fn dump(job: &Arc<Job>, key: ReadKey, recorded: &Progress) -> Outcome<
     }
     entries.sort_by_key(|entry| entry.part);
     Ok(entries)
+}
+
+/// The table as one group.
+fn whole(job: &Job) -> Group {
+    Group { partitions: Vec::new(), bytes: job.guess.0 }
+}
+
+/// What is read side by side from the first: groups of partitions, recorded, where there are several; a reader of its own
+/// partitions has no others to merge into the key's order, and none of a range's conditions. Else the table.
+async fn grouped(job: &Job) -> Outcome<Vec<Group>> {
+    if !job.by_partition || !job.is_shared() {
+        return Ok(vec![whole(job)]);
+    }
+    let rows = job.ask(&partitioning::sizes_sql(&job.table.name)).await?.rows;
+    let text = |cell: Option<&Option<Vec<u8>>>| String::from_utf8(cell?.clone()?).ok();
+    let partition = |row: &Vec<_>| Some((text(row.first())?, text(row.get(1))?.parse().ok()?));
+    let partitions = rows.iter().map(partition).collect::<Option<_>>().ok_or_else(|| broken("a partition no size"))?;
+    let groups = cut::grouped(partitions, job.chunk_bytes);
+    if groups.len() < 2 {
+        return Ok(vec![whole(job)]);
+    }
+    job.ctx.note(PARTITIONS, json!(groups)).await?;
+    Ok(groups)
 }
 
 fn collect(durable: &mut UnboundedReceiver<PartEntry>, entries: &mut Vec<PartEntry>) {

@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 use super::job::Job;
 use super::sink::Sink;
 use super::{broken, select_along};
-use crate::formats::chunk::cut::ReadKey;
-use crate::formats::chunk::{self, KeyValue, Range};
+use crate::formats::chunk::cut::{Group, ReadKey, guess_of};
+use crate::formats::chunk::{KeyValue, Range, Selection};
 use crate::formats::manifest::PartEntry;
 use crate::steps::again::wait;
 use crate::steps::room::Place;
@@ -30,6 +30,8 @@ pub struct Reader {
     pub next: Arc<AtomicU32>,
     /// Parts that are durable and recorded.
     pub done: UnboundedSender<PartEntry>,
+    /// What each slice is of.
+    pub groups: Arc<[Group]>,
     /// Whether the rest of a slice is better cut anew, for others to read: nothing else is left for them.
     pub hungry: Arc<std::sync::atomic::AtomicBool>,
 }
@@ -48,6 +50,8 @@ struct Cutter<'a> {
     reader: &'a Reader,
     closing: &'a mut JoinSet<Outcome<()>>,
     range: Range,
+    /// Bytes of text that a part is to have at most.
+    limit: u64,
     /// The part's number, kept while a part is tried again; `None`: to be taken.
     number: Option<u32>,
     room: Option<Place>,
@@ -66,10 +70,12 @@ impl Reader {
     pub async fn slice(self, range: Range, number: Option<u32>) -> Outcome<Option<Range>> {
         let job = self.job.clone();
         let mut closing = JoinSet::new();
+        let limit = job.part_limit(guess_of(&self.groups, &range));
         let mut cutter = Cutter {
             reader: &self,
             closing: &mut closing,
             range,
+            limit,
             number,
             room: None,
             open: None,
@@ -81,7 +87,7 @@ impl Reader {
         let (mut attempt, mut before) = (0, cutter.range.after.clone());
         let rest = loop {
             if cutter.room.is_none() {
-                cutter.room = self.enter().await?;
+                cutter.room = self.enter(limit).await?;
             }
             match cutter.read().await {
                 Ok(()) => break None,
@@ -109,13 +115,13 @@ impl Reader {
         Ok(rest)
     }
 
-    async fn enter(&self) -> Outcome<Option<Place>> {
+    async fn enter(&self, limit: u64) -> Outcome<Option<Place>> {
         let Job { ctx, room: Some(room), .. } = &*self.job else { return Ok(None) };
-        if let Some(place) = room.try_enter(self.job.part_limit()) {
+        if let Some(place) = room.try_enter(limit) {
             return Ok(Some(place));
         }
         ctx.waits_for("room on the disk (disk_limit)");
-        let place = ctx.or_stopped(room.enter(self.job.part_limit())).await;
+        let place = ctx.or_stopped(room.enter(limit)).await;
         ctx.waits_for("");
         place.map(Some)
     }
@@ -128,8 +134,8 @@ impl Cutter<'_> {
         self.open = None;
         self.full = None;
         let key = &self.reader.key;
-        let predicate = chunk::predicate(&self.range, &key.columns).map_err(|e| Stop::For(broken(&e.to_string())))?;
-        let sql = select_along(&job.table, key, &predicate, job.where_.as_deref());
+        let rows = Selection::of(&self.range, &key.columns).map_err(|e| Stop::For(broken(&e.to_string())))?;
+        let sql = select_along(&job.table, key, &job.rows(&rows));
         let streamed = job.stream(&sql, &mut |cells| self.row(cells)).await;
         if let Some(stop) = self.stop.take() {
             return Err(stop);
@@ -159,7 +165,7 @@ impl Cutter<'_> {
                 return Ok(Some(Stop::Share));
             }
             if let Some(room) = &job.room {
-                self.room = room.try_enter(job.part_limit());
+                self.room = room.try_enter(self.limit);
                 if self.room.is_none() {
                     return Ok(Some(Stop::Full));
                 }
@@ -172,7 +178,7 @@ impl Cutter<'_> {
         let text = sink.text();
         self.longest = self.longest.max(text - before);
         // Full where another such row would not fit: the room for a file is what it takes at most.
-        let filled = text + self.longest >= job.part_limit();
+        let filled = text + self.longest >= self.limit;
         if filled && !self.fixed {
             self.full = Some(self.reader.key.of_row(cells).ok_or_else(|| broken("a row without a key"))?);
         }
@@ -198,7 +204,8 @@ impl Cutter<'_> {
             return Err(broken("no file is open"));
         };
         let filled = sink.finish(&job.ctx, &job.lines.pace)?;
-        let range = Range { after: self.range.after.take(), up_to: up_to.clone() };
+        let partitions = self.range.partitions.clone();
+        let range = Range { partitions, after: self.range.after.take(), up_to: up_to.clone() };
         self.range.after = up_to;
         let (recorded, room, done) = (std::mem::take(&mut self.fixed), self.room.take(), self.reader.done.clone());
         while self.closing.len() >= CLOSING {

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::broken;
 use super::job::Job;
-use crate::formats::chunk::cut::{ReadKey, Slices};
+use crate::formats::chunk::cut::{Group, ReadKey, Slices, guess_of};
 use crate::formats::chunk::{self, KeyValue, Range};
 use crate::words::error::Outcome;
 
@@ -21,6 +21,7 @@ pub struct Slicer {
     key: Arc<ReadKey>,
     ready: VecDeque<Range>,
     uncut: VecDeque<Uncut>,
+    groups: Arc<[Group]>,
     /// For the names of the notes.
     notes: usize,
 }
@@ -45,8 +46,8 @@ enum How {
 }
 
 impl Slicer {
-    pub fn new(job: Arc<Job>, key: Arc<ReadKey>, notes: usize) -> Self {
-        Self { job, key, ready: VecDeque::new(), uncut: VecDeque::new(), notes }
+    pub fn new(job: Arc<Job>, key: Arc<ReadKey>, groups: Arc<[Group]>, notes: usize) -> Self {
+        Self { job, key, ready: VecDeque::new(), uncut: VecDeque::new(), groups, notes }
     }
 
     /// A slice of an earlier run.
@@ -90,7 +91,12 @@ impl Slicer {
         if !self.job.is_shared() {
             return Ok(None);
         }
-        let bytes = self.job.guess.0.saturating_sub(self.job.seen.text());
+        let bytes = match guess_of(&self.groups, range) {
+            // Others have partitions of their own to read.
+            bytes if self.groups.len() > 1 && !self.job.is_cut(bytes) => return Ok(None),
+            bytes if self.groups.len() > 1 => bytes,
+            bytes => bytes.saturating_sub(self.job.seen.text()),
+        };
         let parts = bytes.div_ceil(self.job.chunk_bytes.max(1)).max(1);
         if !self.key.integer || self.job.where_.is_some() {
             return Ok(Some(How::Walk));
@@ -160,14 +166,16 @@ impl Slicer {
             return Ok(range);
         }
         self.notes += 1;
-        let slices = Slices { after: range.after.clone(), ends: borders, within: range.up_to.clone() };
+        let Range { partitions, after, up_to } = range;
+        let slices =
+            Slices { partitions: partitions.clone(), after: after.clone(), ends: borders, within: up_to.clone() };
         self.job.ctx.note(&format!("slices {:06}", self.notes), json!(slices)).await?;
-        let mut after = range.after;
+        let mut after = after;
         for end in slices.ends {
-            self.ready.push_back(Range { after, up_to: Some(end.clone()) });
+            self.ready.push_back(Range { partitions: partitions.clone(), after, up_to: Some(end.clone()) });
             after = Some(end);
         }
-        Ok(Range { after, up_to: range.up_to })
+        Ok(Range { partitions, after, up_to })
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use super::job::Job;
 use super::sink::Sink;
 use super::{broken, select};
+use crate::formats::chunk::Selection;
 use crate::formats::manifest::PartEntry;
 use crate::steps::again::again;
 use crate::words::error::{Failure, Outcome};
@@ -52,7 +53,7 @@ async fn once(job: &Arc<Job>) -> Outcome<Vec<PartEntry>> {
             };
             ControlFlow::Break(())
         };
-        job.stream(&select(&job.table, &job.table.name, "", job.where_.as_deref()), &mut on_row).await
+        job.stream(&select(&job.table, &job.rows(&Selection::default())), &mut on_row).await
     };
     if let Some(failure) = failed {
         return Err(failure);
