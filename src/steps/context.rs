@@ -83,6 +83,8 @@ pub struct Lines {
     pub create: Pool,
     /// Loads into the target.
     pub write: Pool,
+    /// A turn for each part that is being loaded, and one for the part that is made ready meanwhile.
+    pub loading: Semaphore,
     /// Hashes rows on the target.
     pub look: Pool,
     /// What the ledger says of tables whose step has run.
@@ -166,6 +168,7 @@ impl Context {
                 read: Pool::new(from.clone(), Role::Read, migration.dump.threads.min(source.max_threads).max(1)),
                 write: Pool::new(to.clone(), write, load_threads),
                 look: Pool::new(to.clone(), Role::Look, migration.verify_threads.max(1)),
+                loading: Semaphore::new(load_threads as usize + 1),
                 ready: Ready::default(),
                 pace: Pace::new(migration.dump.rate_limit),
                 leftovers: Leftovers::default(),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 
 use super::again::{TRIES, again, wait};
 use super::batch::{self, Batch, BatchReader, Form};
@@ -36,6 +36,8 @@ const BATCH_ROWS: u64 = manifest::MARK_ROWS;
 /// How long one batch waits for an earlier connection to let go of its row: more than the longest that a target keeps
 /// a session which says nothing.
 const HELD_AT_MOST: Duration = Duration::from_secs(10 * 60);
+/// Bytes of a part's rows up to which a batch of them is read while another is on its way; larger ones are held once.
+const SHORT_ROW: u64 = 64 << 10;
 /// Batches that have to get through before halved ones grow again.
 const EASED: u32 = 8;
 /// A server's count of warnings goes no further.
@@ -340,6 +342,7 @@ impl Job {
 
     /// Loads one part. `begun`: its border was recorded before.
     async fn part(self: Arc<Self>, entry: PartEntry, begun: bool) -> Outcome<PartEntry> {
+        let _turn = self.lines.loading.acquire().await.map_err(|error| broken(&error.to_string()))?;
         let new = !begun;
         let mut course =
             Course { form: self.form, limit: BATCH_ROWS, eased: 0, reached: 0, attempt: 0, checked: false, new };
@@ -396,8 +399,28 @@ impl Job {
         })
     }
 
+    /// Compares the file with the manifest, once, and begins to read it behind so many rows.
+    async fn open(&self, entry: &PartEntry, course: &mut Course, row: u64) -> Result<Ahead, Stop> {
+        if !course.checked {
+            let (dir, entry) = (self.dir.clone(), entry.clone());
+            let check = tokio::task::spawn_blocking(move || batch::check_file(&dir, &entry));
+            check.await.map_err(|e| Stop::For(broken(&e.to_string())))?.map_err(Stop::For)?;
+            course.checked = true;
+        }
+        let first = || {
+            let mut reader = BatchReader::open(&self.dir, entry, &self.table, self.raw_bytes, self.tool)?;
+            reader.skip_to(row)?;
+            let batch = reader.next(course.form, course.limit, self.batch_bytes)?;
+            Ok((reader, batch))
+        };
+        first().map_err(Stop::For)
+    }
+
     /// From where the ledger stands to the end of the file.
     async fn part_once(&self, entry: &PartEntry, course: &mut Course) -> Result<(), Stop> {
+        let short = entry.bytes <= entry.rows.saturating_mul(SHORT_ROW);
+        // Where nothing can be in the ledger, no connection waits for the file.
+        let mut ahead = if course.new && short { Some(self.open(entry, course, 0).await?) } else { None };
         let mut line = self.line().await?;
         let known = match course.new {
             true => Vec::new(),
@@ -419,32 +442,27 @@ impl Job {
             course.reached = row;
         }
         if row < entry.rows {
-            if !course.checked {
-                let (dir, entry) = (self.dir.clone(), entry.clone());
-                let check = tokio::task::spawn_blocking(move || batch::check_file(&dir, &entry));
-                check.await.map_err(|e| Stop::For(broken(&e.to_string())))?.map_err(Stop::For)?;
-                course.checked = true;
-            }
-            let mut reader =
-                BatchReader::open(&self.dir, entry, &self.table, self.raw_bytes, self.tool).map_err(Stop::For)?;
-            reader.skip_to(row).map_err(Stop::For)?;
-            while let Some(batch) = reader.next(course.form, course.limit, self.batch_bytes).map_err(Stop::For)? {
-                let (to, sum) = (batch.to, batch.hash);
+            let (mut reader, mut batch) = match ahead.take() {
+                Some(ahead) => ahead,
+                None => self.open(entry, course, row).await?,
+            };
+            while let Some(sent) = batch {
                 if line.is_old() {
                     drop(line);
                     line = self.line().await?;
                 }
-                self.commit(&mut line, entry, course.form, batch).await?;
-                hash = hash.merged(&sum);
-                course.attempt = 0;
-                course.eased += 1;
-                if course.eased >= EASED {
-                    (course.limit, course.eased) = ((course.limit * 2).min(BATCH_ROWS), 0);
-                }
-                self.ctx.progress(to - course.reached, share(entry, to) - share(entry, course.reached));
-                course.reached = to;
-                if self.ctx.stopping() && to < entry.rows {
-                    return Err(Stop::For(Failure::interrupted("load the table")));
+                hash = hash.merged(&sent.hash);
+                let (form, limit, bytes) = (course.form, course.limit, self.batch_bytes);
+                if short {
+                    let next = tokio::task::spawn_blocking(move || {
+                        let batch = reader.next(form, limit, bytes)?;
+                        Ok((reader, batch))
+                    });
+                    self.send(&mut line, entry, course, sent).await?;
+                    (reader, batch) = joined(next).await?;
+                } else {
+                    self.send(&mut line, entry, course, sent).await?;
+                    batch = reader.next(course.form, course.limit, bytes).map_err(Stop::For)?;
                 }
             }
         }
@@ -455,6 +473,23 @@ impl Job {
             return Err(Stop::For(batch::damaged(&path, &cause)));
         }
         Ok(())
+    }
+
+    /// A batch on its way, and what is known once it is in.
+    async fn send(&self, line: &mut Line, entry: &PartEntry, course: &mut Course, batch: Batch) -> Result<(), Stop> {
+        let to = batch.to;
+        self.commit(line, entry, course.form, batch).await?;
+        course.attempt = 0;
+        course.eased += 1;
+        if course.eased >= EASED {
+            (course.limit, course.eased) = ((course.limit * 2).min(BATCH_ROWS), 0);
+        }
+        self.ctx.progress(to - course.reached, share(entry, to) - share(entry, course.reached));
+        course.reached = to;
+        match self.ctx.stopping() && to < entry.rows {
+            true => Err(Stop::For(Failure::interrupted("load the table"))),
+            false => Ok(()),
+        }
     }
 
     /// One batch and its ledger row, in one transaction.
@@ -555,6 +590,13 @@ impl Job {
         )
         .exit(ExitKind::Mismatch)
     }
+}
+
+/// A file as it is read, with the batch that was read last; none: it ends there.
+type Ahead = (BatchReader, Option<Batch>);
+
+async fn joined(reading: JoinHandle<Outcome<Ahead>>) -> Result<Ahead, Stop> {
+    reading.await.unwrap_or_else(|error| Err(broken(&error.to_string()))).map_err(Stop::For)
 }
 
 /// Bytes of a part that `rows` of it stand for.
