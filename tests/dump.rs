@@ -308,6 +308,80 @@ async fn a_table_is_cut_evenly_along_every_key_of_mariadb() {
     every_key("mkeys", mariadb).await;
 }
 
+/// Asks each server for the plan of the program's own statements over ranges, as the server has them on record.
+#[tokio::test]
+async fn every_statement_over_a_range_is_a_range_of_the_keys_index() {
+    let hashed = "LEFT(SHA2(n, 256), 32)";
+    let tables = [
+        ("number", "a INT", "PRIMARY KEY (a)", "n".to_owned()),
+        ("pair", "a INT, t DATETIME(6)", "PRIMARY KEY (a, t)", "n % 20, '2024-01-01' + INTERVAL n SECOND".into()),
+        (
+            "triple",
+            "w VARCHAR(9), d DECIMAL(9,2), t DATE",
+            "PRIMARY KEY (w, d, t)",
+            format!("LEFT({hashed}, 1), n / 7, '2024-02-29'"),
+        ),
+        ("folded", "w VARCHAR(60) COLLATE utf8mb4_general_ci", "PRIMARY KEY (w)", hashed.into()),
+        (
+            "latin",
+            "w VARCHAR(60) CHARACTER SET latin1 COLLATE latin1_bin",
+            "PRIMARY KEY (w)",
+            format!("CONCAT('É', {hashed})"),
+        ),
+        ("bytes", "w VARBINARY(20)", "PRIMARY KEY (w)", format!("UNHEX({hashed})")),
+        ("bits", "a BIT(30)", "PRIMARY KEY (a)", "n * 1000".into()),
+        (
+            "second",
+            "e ENUM('x','y'), b INT, c INT",
+            "PRIMARY KEY (e, b), UNIQUE KEY nice (c)",
+            "1 + n % 2, n, -n".into(),
+        ),
+    ];
+    let mut statements = vec![DEEP.to_owned(), "ALTER DATABASE COLLATE utf8mb4_0900_bin".to_owned()];
+    for (table, columns, keys, values) in &tables {
+        let columns: Vec<String> = columns.split(", ").map(|column| format!("{column} NOT NULL")).collect();
+        statements.push(format!("CREATE TABLE {table} ({}, v VARCHAR(200), {keys})", columns.join(", ")));
+        statements.push(numbered(4000, &format!("INSERT INTO {table} SELECT {values}, REPEAT('x', 150) FROM SEQ")));
+        statements.push(format!("ANALYZE TABLE {table}"));
+    }
+    let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
+    let moving = Move::new("explained", Bed::mysql(), &statements, "    chunk_bytes = \"16KiB\"").await;
+    moving.run(&["apply", "-auto-approve"], 0, "Certificate of migration.m");
+    let on_source = "performance_schema.events_statements_summary_by_digest WHERE LENGTH(QUERY_SAMPLE_TEXT) < 1024";
+    let on_target = "information_schema.statements_summary WHERE TRUE";
+    for (table, ..) in tables {
+        for (bed, on_record, ways, explain, expected) in [
+            (
+                &moving.source,
+                on_source,
+                vec!["SELECT%FORCE INDEX%WHERE%ORDER BY%", "SELECT COUNT(*), SUM%WHERE%"],
+                "EXPLAIN FORMAT=TREE",
+                "ndex range scan on",
+            ),
+            (&moving.target, on_target, vec!["SELECT COUNT(*), SUM%WHERE%"], "EXPLAIN", "RangeScan"),
+        ] {
+            for way in ways {
+                let rows = format!("SELECT QUERY_SAMPLE_TEXT FROM {on_record} AND QUERY_SAMPLE_TEXT LIKE '{way}'");
+                let of = format!("`{}`.`{table}`", moving.schema);
+                let rows = bed.rows(&format!("{rows} AND LOCATE('{of}', QUERY_SAMPLE_TEXT) > 0")).await;
+                let asked: Vec<&String> = rows.iter().map(|row| &row[0]).filter(|sql| !sql.contains("TRUE")).collect();
+                assert!(!asked.is_empty(), "{table}: {way} is not on record");
+                for sql in asked {
+                    let plan: Vec<String> =
+                        bed.rows(&format!("{explain} {sql}")).await.iter().map(|row| row.join(" ")).collect();
+                    let plan = plan.join("\n");
+                    assert!(plan.contains(expected), "{sql}\n{plan}");
+                    assert!(
+                        !plan.contains("Table scan") && !plan.contains("Sort") && !plan.contains("FullScan"),
+                        "{sql}\n{plan}"
+                    );
+                }
+            }
+        }
+    }
+    moving.end().await;
+}
+
 /// Moves partitioned tables out of `source`, in parts of 16 KiB.
 async fn every_partitioning(name: &str, source: Bed) {
     let deep = if source.kind == "mysql" { DEEP } else { "SET SESSION max_recursive_iterations = 10000000" };

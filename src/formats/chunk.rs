@@ -191,12 +191,16 @@ pub struct Selection {
     pub partitions: String,
     /// For the WHERE; may be empty.
     pub predicate: String,
+    /// The key's columns, where the predicate is a range of it.
+    along: Vec<String>,
 }
 
 impl Selection {
     /// Of a range.
     pub fn of(range: &Range, keys: &[KeyColumn]) -> Result<Self, BorderFault> {
-        Ok(Self { partitions: range.partition_clause(), predicate: predicate(range, keys)? })
+        let ranged = range.after.is_some() || range.up_to.is_some();
+        let along = if ranged { keys.iter().map(|key| key.name.clone()).collect() } else { Vec::new() };
+        Ok(Self { partitions: range.partition_clause(), predicate: predicate(range, keys)?, along })
     }
 
     /// The same rows, as far as a condition holds for them.
@@ -204,14 +208,30 @@ impl Selection {
         let conditions = [self.predicate.as_str(), condition];
         let predicate: Vec<String> =
             conditions.iter().filter(|text| !text.is_empty()).map(|text| format!("({text})")).collect();
-        Self { partitions: self.partitions.clone(), predicate: predicate.join(" AND ") }
+        Self { partitions: self.partitions.clone(), predicate: predicate.join(" AND "), along: self.along.clone() }
     }
 
-    /// `FROM … WHERE …`, with the index to walk along where one is named.
-    pub fn from(&self, table: &TableName, hint: &str) -> String {
+    /// `FROM … WHERE …`, along the index of the range's key: left to itself, a TiDB that has no statistics of a table
+    /// takes a range with one open end for a third of it, and reads all of it.
+    pub fn from(&self, table: &Table) -> String {
+        self.from_along(&table.name, &index_hint(table, &self.along))
+    }
+
+    /// The same, with the index to walk along, or nothing.
+    pub fn from_along(&self, table: &TableName, hint: &str) -> String {
         let rows = if self.predicate.is_empty() { String::new() } else { format!(" WHERE {}", self.predicate) };
         format!("FROM {}{}{hint}{rows}", table.sql(), self.partitions)
     }
+}
+
+/// ` FORCE INDEX (…)` of the table's index over just these columns, or nothing where it has none.
+pub fn index_hint(table: &Table, columns: &[String]) -> String {
+    let over = |index: &&Index| {
+        let parts = index.parts.iter().map(|part| part.column.as_deref().filter(|_| part.prefix.is_none()));
+        index.visible && index.kind == "BTREE" && parts.eq(columns.iter().map(|name| Some(name.as_str())))
+    };
+    let found = if columns.is_empty() { None } else { table.indexes.iter().find(over) };
+    found.map_or(String::new(), |index| format!(" FORCE INDEX ({})", sql_ident(&index.name)))
 }
 
 /// What selects the rows of a range, to stand in a WHERE: in parentheses where it needs them. Its partitions stand in
@@ -229,7 +249,7 @@ pub fn predicate(range: &Range, keys: &[KeyColumn]) -> Result<String, BorderFaul
 /// SQL that reads the key which stands `offset` rows behind the row next to a border: no row, if the table ends before.
 /// It walks the index, whatever the key's types are, and no estimate is asked. `filter` is the spec's `where`.
 pub fn next_border_sql(
-    table: &TableName,
+    table: &Table,
     keys: &[KeyColumn],
     after: Option<&[KeyValue]>,
     filter: Option<&str>,
@@ -239,10 +259,12 @@ pub fn next_border_sql(
     let rows = predicate(&range, keys)?;
     let rows = filter.map_or(rows.clone(), |filter| format!("{rows} AND ({filter})"));
     let columns: Vec<String> = keys.iter().map(border_expression).collect();
+    let names: Vec<String> = keys.iter().map(|key| key.name.clone()).collect();
     Ok(format!(
-        "SELECT {} FROM {} WHERE {rows} ORDER BY {} LIMIT 1 OFFSET {offset}",
+        "SELECT {} FROM {}{} WHERE {rows} ORDER BY {} LIMIT 1 OFFSET {offset}",
         columns.join(","),
-        table.sql(),
+        table.name.sql(),
+        index_hint(table, &names),
         order_by(keys)
     ))
 }
@@ -479,24 +501,48 @@ mod tests {
     #[test]
     fn the_next_border_is_found_by_walking_the_key() {
         use LiteralForm::{Binary, Character, Number, Ordinal};
-        let name = TableName::new("shop", "or`ders");
+        let columns = ["a varchar(9) utf8mb4_bin", "b varbinary(9)", "c bit(4)"];
+        let named = |key: &[&str]| Table { name: TableName::new("shop", "or`ders"), ..table(&columns, key) };
         assert_eq!(
-            next_border_sql(&name, &keys(&[Number]), None, None, 9999).unwrap(),
+            next_border_sql(&named(&["b"]), &keys(&[Number]), None, None, 9999).unwrap(),
             "SELECT `a` FROM `shop`.`or``ders` WHERE TRUE ORDER BY `a` LIMIT 1 OFFSET 9999"
         );
         assert_eq!(
             next_border_sql(
-                &name,
+                &named(&["a", "b", "c"]),
                 &keys(&[Character, Binary, Ordinal]),
                 border(&["61", "00", "1"]).as_deref(),
                 Some("x = 1 OR y = 2"),
                 4
             )
             .unwrap(),
-            "SELECT HEX(CONVERT(`a` USING utf8mb4)),HEX(`b`),`c`+0 FROM `shop`.`or``ders` WHERE \
+            "SELECT HEX(CONVERT(`a` USING utf8mb4)),HEX(`b`),`c`+0 FROM `shop`.`or``ders` FORCE INDEX (`PRIMARY`) WHERE \
              (`a` > _utf8mb4 x'61' OR (`a` = _utf8mb4 x'61' AND `b` > x'00') OR \
              (`a` = _utf8mb4 x'61' AND `b` = x'00' AND `c` > 1)) AND (x = 1 OR y = 2) ORDER BY `a`,`b`,`c` LIMIT 1 OFFSET 4"
         );
+    }
+
+    #[test]
+    fn a_range_is_read_along_the_index_of_its_key_and_what_is_no_range_in_any_way() {
+        let table = table(&["a int", "b int"], &["a", "b"]);
+        let keys = usable_for_ranges(&table).unwrap();
+        let check = |range: &Range, keys: &[KeyColumn], expected: &str| {
+            assert_eq!(Selection::of(range, keys).unwrap().and("x = 1").from(&table), expected);
+        };
+        let some =
+            |names: &[&str]| Range { partitions: names.iter().map(|n| (*n).into()).collect(), ..Range::default() };
+        check(&Range::default(), &keys, "FROM `shop`.`t` WHERE (TRUE) AND (x = 1)");
+        check(&some(&["p"]), &keys, "FROM `shop`.`t` PARTITION (`p`) WHERE (TRUE) AND (x = 1)");
+        let range = Range { up_to: border(&["1", "2"]), ..some(&["p", "q"]) };
+        check(
+            &range,
+            &keys,
+            "FROM `shop`.`t` PARTITION (`p`,`q`) FORCE INDEX (`PRIMARY`) WHERE ((`a` < 1 OR (`a` = 1 AND `b` <= 2))) AND (x = 1)",
+        );
+        // The table has no index of just this column.
+        let range = Range { up_to: border(&["1"]), ..Range::default() };
+        check(&range, &keys[..1], "FROM `shop`.`t` WHERE (`a` <= 1) AND (x = 1)");
+        assert_eq!(Selection::default().from(&table), "FROM `shop`.`t`");
     }
 
     #[test]

@@ -161,14 +161,14 @@ fn remove_files(leftovers: &Leftovers, dir: &Path, name: &TableName, torn: bool)
 /// The SELECT of a table's rows: the text of each column is what the row hash wants and what the file takes.
 pub fn select(table: &Table, rows: &Selection) -> String {
     let columns: Vec<String> = table.data_columns().map(rowhash::select_expression).collect();
-    format!("SELECT {} {}", columns.join(", "), rows.from(&table.name, ""))
+    format!("SELECT {} {}", columns.join(", "), rows.from(table))
 }
 
 /// [`select`] along the key, in its order, with the key's own columns behind the table's where they are needed.
 fn select_along(table: &Table, key: &ReadKey, rows: &Selection) -> String {
     let columns = table.data_columns().map(rowhash::select_expression).chain(key.beside.iter().cloned());
     let columns: Vec<String> = columns.collect();
-    let (rows, order) = (rows.from(&table.name, &key.hint()), chunk::order_by(&key.columns));
+    let (rows, order) = (rows.from_along(&table.name, &key.hint()), chunk::order_by(&key.columns));
     format!("SELECT {} {rows} ORDER BY {order}", columns.join(", "))
 }
 

@@ -216,7 +216,7 @@ impl Side {
 
     /// `FROM … WHERE …` of rows, as far as the spec wants them.
     fn from(&self, rows: &Selection) -> String {
-        rows.and(self.where_.as_deref().unwrap_or_default()).from(&self.table.name, "")
+        rows.and(self.where_.as_deref().unwrap_or_default()).from(&self.table)
     }
 
     /// The names of the table's partitions as they are now, in lower case: names of partitions have no case.
@@ -329,7 +329,7 @@ impl Side {
         let end = Range { up_to: within.up_to.clone(), ..Range::default() };
         let end = chunk::predicate(&end, keys).map_err(|e| broken(&e.to_string()))?;
         let filter = self.where_.as_deref().map_or(end.clone(), |filter| format!("{end} AND ({filter})"));
-        let sql = chunk::next_border_sql(&self.table.name, keys, within.after.as_deref(), Some(&filter), offset)
+        let sql = chunk::next_border_sql(&self.table, keys, within.after.as_deref(), Some(&filter), offset)
             .map_err(|e| broken(&e.to_string()))?;
         let Some(row) = self.ask(Ask::Border(&sql)).await?.and_then(|rows| rows.into_iter().next()) else {
             return Ok(None);

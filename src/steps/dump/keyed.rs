@@ -149,7 +149,8 @@ async fn grouped(job: &Job) -> Outcome<Vec<Group>> {
     let rows = job.ask(&partitioning::sizes_sql(&job.table.name)).await?.rows;
     let text = |cell: Option<&Option<Vec<u8>>>| String::from_utf8(cell?.clone()?).ok();
     let partition = |row: &Vec<_>| Some((text(row.first())?, text(row.get(1))?.parse().ok()?));
-    let partitions = rows.iter().map(partition).collect::<Option<_>>().ok_or_else(|| broken("a partition without a size"))?;
+    let partitions =
+        rows.iter().map(partition).collect::<Option<_>>().ok_or_else(|| broken("a partition without a size"))?;
     let groups = cut::grouped(partitions, job.chunk_bytes);
     if groups.len() < 2 {
         return Ok(vec![whole(job)]);

@@ -268,7 +268,7 @@ async fn has_rows(conn: &mut dyn Connection, tables: &[Table]) -> Outcome<BTreeM
     let mut seen = BTreeMap::new();
     for some in tables.chunks(TABLES) {
         let query = |tables: &[Table]| {
-            let looks = tables.iter().map(|table| format!("EXISTS (SELECT 1 FROM {} LIMIT 1)", table.name.sql()));
+            let looks = tables.iter().map(|table| format!("EXISTS (SELECT * FROM {} LIMIT 1)", table.name.sql()));
             format!("SELECT {}", looks.collect::<Vec<_>>().join(", "))
         };
         match conn.query(&query(some)).await {
