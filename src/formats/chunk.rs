@@ -75,11 +75,6 @@ pub struct Range {
 }
 
 impl Range {
-    /// All rows of some partitions; none named: of the table.
-    pub fn of_partitions(partitions: &[String]) -> Self {
-        Self { partitions: partitions.to_vec(), ..Self::default() }
-    }
-
     /// What stands behind the table's name in a FROM: ` PARTITION (…)`, or nothing.
     pub fn partition_clause(&self) -> String {
         let names: Vec<String> = self.partitions.iter().map(|name| sql_ident(name)).collect();
@@ -231,7 +226,11 @@ pub fn index_hint(table: &Table, columns: &[String]) -> String {
         index.visible && index.kind == "BTREE" && parts.eq(columns.iter().map(|name| Some(name.as_str())))
     };
     let found = if columns.is_empty() { None } else { table.indexes.iter().find(over) };
-    found.map_or(String::new(), |index| format!(" FORCE INDEX ({})", sql_ident(&index.name)))
+    found.map_or(String::new(), |index| force_index(&index.name))
+}
+
+fn force_index(name: &str) -> String {
+    format!(" FORCE INDEX ({})", sql_ident(name))
 }
 
 /// What selects the rows of a range, to stand in a WHERE: in parentheses where it needs them. Its partitions stand in
@@ -643,7 +642,7 @@ mod tests {
             format!("{range:?}"),
             "Range { partitions: [], after: Some([KeyValue(…), KeyValue(…)]), up_to: None }"
         );
-        let range = Range::of_partitions(&["p`0".into(), "p1".into()]);
+        let range = Range { partitions: vec!["p`0".into(), "p1".into()], ..Range::default() };
         assert_eq!(serde_json::to_string(&range).unwrap(), r#"{"partitions":["p`0","p1"]}"#);
         assert_eq!(range.partition_clause(), " PARTITION (`p``0`,`p1`)");
         assert_eq!(Range::default().partition_clause(), "");

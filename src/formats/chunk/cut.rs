@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BorderFault, KeyColumn, KeyValue, LiteralForm, Range, border_expression, order_by, predicate, range_key};
+use super::{
+    BorderFault, KeyColumn, KeyValue, LiteralForm, Range, border_expression, force_index, order_by, predicate,
+    range_key,
+};
 use crate::formats::rowhash;
 use crate::formats::structure::Table;
 use crate::words::addr::{TableName, sql_ident};
@@ -72,7 +75,7 @@ impl ReadKey {
 
     /// ` FORCE INDEX (…)`: what reads in the key's order must never come to sort the rest of a table.
     pub fn hint(&self) -> String {
-        format!(" FORCE INDEX ({})", sql_ident(&self.index))
+        force_index(&self.index)
     }
 
     /// SQL for the border of the next slice: the keys that stand `rows` and `rows + 1` places behind the range's begin.
