@@ -218,6 +218,7 @@ fn left_of(partitions: &[String], parts: &[&Range], slices: &[&Slices]) -> Optio
         up_to: up_to.map(<[KeyValue]>::to_vec),
     };
     let mut left = Left::default();
+    let mut passed = 0;
     let mut at: Border<'_> = None;
     // The ends that lie ahead, the nearest last, and whether a slice ends there; the group's own is `None`.
     let mut ahead: Vec<(Border<'_>, bool)> = vec![(None, false)];
@@ -233,14 +234,18 @@ fn left_of(partitions: &[String], parts: &[&Range], slices: &[&Slices]) -> Optio
             ahead.push((*end, true));
         }
         at = match (parts.get(&texts(at)), ahead.last()?) {
-            (Some(part), _) => part.up_to.as_deref(),
+            (Some(part), _) => {
+                passed += 1;
+                part.up_to.as_deref()
+            }
             (None, (end, sliced)) => {
                 if *sliced { &mut left.slices } else { &mut left.uncut }.push(range(at, *end));
                 *end
             }
         };
         if at.is_none() {
-            return Some(left);
+            // A part that no border leads to lies in what was taken for unread.
+            return (passed == parts.len()).then_some(left);
         }
     }
     None
@@ -327,6 +332,8 @@ mod tests {
         let group = |names: &[&str]| Group { partitions: names.iter().map(|name| (*name).into()).collect(), bytes: 0 };
         let circle = [range("-..3"), range("3..5"), range("5..3")];
         assert_eq!(left(&[group(&[])], &circle, &[]), None);
+        // Nobody knows where between the begin and the end this part is.
+        assert_eq!(left(&[group(&[])], &[range("3..5")], &[]), None);
         assert_eq!(left(&[group(&["p"])], &[range("q|-..3")], &[]), None);
         assert_eq!(left(&[group(&["p", "q"])], &[range("p|-..3")], &[]), None);
         assert_eq!(left(&[group(&["p"])], &[range("-..3")], &[]), None);

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use serde_json::json;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc::UnboundedSender;
+use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
 use super::job::Job;
@@ -50,6 +51,8 @@ struct Cutter<'a> {
     reader: &'a Reader,
     closing: &'a mut JoinSet<Outcome<()>>,
     range: Range,
+    /// Tells when the border before is recorded.
+    bordered: Option<oneshot::Receiver<()>>,
     /// Bytes of text that a part is to have at most.
     limit: u64,
     /// The part's number, kept while a part is tried again; `None`: to be taken.
@@ -75,6 +78,7 @@ impl Reader {
             reader: &self,
             closing: &mut closing,
             range,
+            bordered: None,
             limit,
             number,
             room: None,
@@ -214,10 +218,18 @@ impl Cutter<'_> {
                 closed.unwrap_or_else(|error| Err(broken(&error.to_string())))?;
             }
         }
+        let (told, bordered) = oneshot::channel();
+        let before = self.bordered.replace(bordered);
         self.closing.spawn(async move {
             if !recorded {
+                // What an interrupt left is gone along from border to border: none is recorded before the one it begins at.
+                if let Some(before) = before {
+                    before.await.map_err(|_| Failure::interrupted("dump the table"))?;
+                }
                 job.ctx.border(number, json!(range)).await?;
             }
+            // Nobody waits behind the last one.
+            let _ = told.send(());
             let entry = job.commit(number, Some(range), filled).await?;
             if let Some(room) = room {
                 room.filled(&job.table.name, entry.bytes);
