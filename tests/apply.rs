@@ -274,7 +274,7 @@ async fn a_target_is_done_with_what_it_needs_and_the_rest_is_left_for_later() {
     assert!(state.contains("dump[") && !state.contains("load["), "{state}");
     trial.run(&["plan", &dump, "-detailed-exitcode"], 0, "No changes");
     trial.run(&["plan", "-target=migration.other"], 1, "names no step of this spec");
-    trial.run(&["plan", "-destroy", &dump], 1, "does not go with -destroy");
+    trial.run(&["plan", "-destroy", &dump], 1, "do not go with -destroy");
     // A plan file keeps its own -target: what is applied is what was reviewed.
     let table = format!("-target=migration.m.table[\"{}.keyless\"]", trial.schema);
     trial.run(&["plan", &table, "-out=p"], 0, "Saved");

@@ -454,8 +454,8 @@ async fn rows_that_differ_in_a_partition_or_stand_in_one_that_was_added_are_foun
     on_target("DELETE FROM DB.days WHERE a = 70").await;
     moving.run(&["apply", "-auto-approve", "-show-keys"], 6, "keys: missing a=70 | changed a=8000");
 
-    // Slow enough for something to happen meanwhile.
-    moving.spec("    chunk_bytes = \"16KiB\"\n    rate_limit = \"400KiB\"");
+    // Slow enough for TiDB to add a partition meanwhile, which waits for the load's open transactions.
+    moving.spec("    chunk_bytes = \"16KiB\"\n    rate_limit = \"150KiB\"");
     let replace = format!("-replace=migration.m.dump[\"{}.days\"]", moving.schema);
     let file = moving.dump_dir().join(format!("{}.days.000000001.sql", moving.schema));
     std::fs::remove_file(&file).unwrap();

@@ -477,7 +477,7 @@ async fn structure_read_from_a_create_is_what_information_schema_tells() {
         let mut conn = bed.server().connect(&support::write_role()).await.unwrap();
         let all = |_: &str, _: &str| true;
         let (told, _) =
-            mig::steps::observe::inventory::inventory(&mut *conn, Some(std::slice::from_ref(&schema)), &all)
+            mig::steps::observe::inventory::inventory(&mut *conn, None, Some(std::slice::from_ref(&schema)), &all)
                 .await
                 .unwrap();
         assert_eq!(told.tables.len(), statements.len());
@@ -485,8 +485,9 @@ async fn structure_read_from_a_create_is_what_information_schema_tells() {
             expected.estimate = Default::default();
             let rows = conn.query(&format!("SHOW CREATE TABLE {}", expected.name.sql())).await.unwrap();
             let text = texts(&rows)[0][1].clone();
-            let read = mig::formats::ddl::create_reader::read_table(&expected.name, &text)
-                .unwrap_or_else(|fault| panic!("{}: {fault} in\n{text}", bed.kind));
+            let read =
+                mig::formats::ddl::create_reader::read_table(&expected.name, &text, mig::formats::facts::Flavor::Mysql)
+                    .unwrap_or_else(|fault| panic!("{}: {fault} in\n{text}", bed.kind));
             let differences = mig::think::compare::structure_differences(&expected, &read);
             assert!(differences.is_empty(), "{}: {differences:#?}\n{text}", bed.kind);
             for (told, read) in expected.columns.iter().zip(&read.columns) {

@@ -20,7 +20,7 @@ use support::{Bed, write_role};
 async fn look(bed: &Bed, schema: &str) -> Inventory {
     let mut conn = bed.server().connect(&Role::Look).await.unwrap();
     let schemas = [schema.to_owned()];
-    inventory::inventory(conn.as_mut(), Some(&schemas), &|_, _| true).await.unwrap().0
+    inventory::inventory(conn.as_mut(), None, Some(&schemas), &|_, _| true).await.unwrap().0
 }
 
 fn without_estimates(mut inventory: Inventory) -> Inventory {
@@ -78,6 +78,7 @@ async fn the_same_tables_look_the_same_on_every_server() {
             view.select.clear();
             view.collation.clear();
             view.definer.clear();
+            view.shape.clear();
         }
         for table in inventory.tables.iter_mut().filter(|table| table.name.name == "par") {
             assert!(table.partitioning.starts_with("PARTITION BY RANGE"), "{}", table.partitioning);
@@ -187,13 +188,14 @@ async fn a_filter_narrows_everything_and_a_name_that_is_asked_for_is_there_thoug
             bed.schema("narrow", &["CREATE TABLE a (i INT PRIMARY KEY)", "CREATE TABLE b (i INT PRIMARY KEY)"]).await;
         let mut conn = bed.server().connect(&Role::Look).await.unwrap();
         let (inventory, names) =
-            inventory::inventory(conn.as_mut(), None, &|s, n| s == schema && n == "b").await.unwrap();
+            inventory::inventory(conn.as_mut(), None, None, &|s, n| s == schema && n == "b").await.unwrap();
         assert_eq!(inventory.tables.iter().map(|t| t.name.name.as_str()).collect::<Vec<_>>(), ["b"], "{}", bed.kind);
         assert_eq!(inventory.schemas.iter().map(|s| s.name.as_str()).collect::<Vec<_>>(), [schema.as_str()]);
         assert!(names.contains(&TableName::new(&schema, "a")));
         assert!(!names.iter().any(|name| name.schema.eq_ignore_ascii_case("mysql")));
         for (asked, there) in [(schema.clone(), 1), ("no_such_schema".to_owned(), 0)] {
-            let (inventory, _) = inventory::inventory(conn.as_mut(), Some(&[asked]), &|_, _| false).await.unwrap();
+            let (inventory, _) =
+                inventory::inventory(conn.as_mut(), None, Some(&[asked]), &|_, _| false).await.unwrap();
             assert_eq!((inventory.schemas.len(), inventory.tables.len()), (there, 0), "{}", bed.kind);
         }
         bed.drop_schema(&schema).await;
@@ -324,7 +326,7 @@ async fn the_ledger_is_read_and_an_absent_one_is_no_error() {
 }
 
 #[tokio::test]
-async fn zero_dates_are_seen_by_column_and_good_dates_are_not_taken_for_them() {
+async fn zero_and_impossible_dates_are_seen_by_column_and_good_dates_are_not_taken_for_them() {
     for bed in Bed::all() {
         let schema = bed
             .schema(
@@ -334,14 +336,18 @@ async fn zero_dates_are_seen_by_column_and_good_dates_are_not_taken_for_them() {
                     "INSERT INTO a VALUES (1, '2020-02-29', '2020-01-01', '2020-01-01', '2020-01-01', NULL), \
                      (2, '0001-01-01', '0000-00-00', '2020-00-05 10:00:00', '0000-00-00', NULL)",
                     "CREATE TABLE b (d DATE)",
+                    "CREATE TABLE c (good DATE, none DATE, leap DATETIME(6), mixed DATE, KEY (none))",
+                    "INSERT INTO c VALUES ('2024-02-29', '2023-02-31', '1900-02-29 23:59:59.5', '2023-11-31'), \
+                     ('2023-12-31', '2023-01-31', NULL, '2023-00-10'), ('1600-02-29', NULL, '2000-02-29', NULL)",
                 ],
             )
             .await;
         let inventory = look(&bed, &schema).await;
         let mut conn = bed.server().connect(&Role::Look).await.unwrap();
-        let found = zero_dates::zero_dates(conn.as_mut(), &inventory.tables).await.unwrap();
-        let expected: Vec<String> = ["part", "ts", "zero"].iter().map(|name| format!("{schema}.a.{name}")).collect();
-        assert_eq!(found, expected, "{}", bed.kind);
+        let found = zero_dates::odd_dates(conn.as_mut(), &inventory.tables).await.unwrap();
+        let names = |names: &[&str]| names.iter().map(|name| format!("{schema}.{name}")).collect::<Vec<_>>();
+        assert_eq!(found.zero, names(&["a.part", "a.ts", "a.zero", "c.mixed"]), "{}", bed.kind);
+        assert_eq!(found.impossible, names(&["c.leap", "c.mixed", "c.none"]), "{}", bed.kind);
         bed.drop_schema(&schema).await;
     }
 }
@@ -357,7 +363,8 @@ async fn the_binlog_tells_which_selected_tables_were_written() {
             .await;
         let server = bed.server();
         let mut conn = server.connect(&Role::Look).await.unwrap();
-        let selected = |s: &str, name: &str| s == schema && name != "c";
+        let tables = ["a", "b"].map(|name| TableName::new(&schema, name));
+        let scope = binlog::Scope { tables: tables.into(), ..Default::default() };
         let insert_c = format!("INSERT INTO {schema}.c (i) VALUES (1)");
         let insert_a = format!("INSERT INTO {schema}.a VALUES (1)");
         let update_b = format!("UPDATE {schema}.b SET i = 2");
@@ -372,13 +379,14 @@ async fn the_binlog_tells_which_selected_tables_were_written() {
             (vec![insert_c.as_str(), &update_b, &alter_c, "FLUSH PRIVILEGES"], vec![], 0),
             (vec![insert_c.as_str(), &insert_a, "FLUSH BINARY LOGS", &insert_c], vec!["a"], 0),
             (vec![truncate_b.as_str()], vec!["b"], 0),
-            (vec![drop_schema.as_str()], vec![], 1),
+            (vec![drop_schema.as_str()], vec!["a", "b"], 1),
         ] {
             let before = server::server_facts(conn.as_mut(), None).await.unwrap().binlog;
             bed.run(&statements).await;
             let after = server::server_facts(conn.as_mut(), None).await.unwrap().binlog;
-            let (from, to) = (before.position.unwrap(), after.position.clone().unwrap());
-            let facts = binlog::writes_between(server.as_ref(), &after, &from, &to, &selected).await;
+            let (mut from, to) = (before.position.unwrap(), after.position.clone().unwrap());
+            from.begun = server.log_begun(&from).await.unwrap();
+            let facts = binlog::writes_between(server.as_ref(), &after, &from, &to, &scope).await;
             let changed: Vec<String> = changed.iter().map(|name| format!("{schema}.{name}")).collect();
             assert_eq!(facts.unproven, "", "{} {statements:?}", bed.kind);
             assert_eq!(facts.changed_tables, changed, "{} {statements:?}", bed.kind);
@@ -407,10 +415,10 @@ async fn a_user_that_may_not_read_the_binlog_proves_nothing() {
     let binlog = server::server_facts(conn.as_mut(), None).await.unwrap().binlog;
     let to = binlog.position.clone().unwrap();
     let from = mig::formats::facts::Position { offset: 4, ..to.clone() };
-    let facts = binlog::writes_between(server.as_ref(), &binlog, &from, &to, &|_, _| true).await;
+    let facts = binlog::writes_between(server.as_ref(), &binlog, &from, &to, &binlog::Scope::default()).await;
     assert!(facts.unproven.contains("Access denied"), "{facts:?}");
     let gone = mig::formats::facts::Position { file: "binlog.999999".into(), ..from };
-    let facts = binlog::writes_between(server.as_ref(), &binlog, &gone, &to, &|_, _| true).await;
+    let facts = binlog::writes_between(server.as_ref(), &binlog, &gone, &to, &binlog::Scope::default()).await;
     assert!(facts.unproven.contains("no longer"), "{facts:?}");
 }
 

@@ -250,6 +250,12 @@ migration "m" {{
         }
     }
 
+    /// Rows of the larger table that have come.
+    async fn rows_there(&self) -> u32 {
+        let sql = format!("SELECT COUNT(*) FROM {}.keyed", self.schema);
+        self.target.rows(&sql).await[0][0].parse().unwrap()
+    }
+
     async fn until_log(&self, words: &str) {
         let began = Instant::now();
         while !self.log().contains(words) {
@@ -440,14 +446,62 @@ async fn an_interrupt_leaves_the_worker_at_work_unless_it_is_asked_to_stop_it() 
     journey.until_log("it goes on with the work").await;
     interrupt(&child);
     program::judge(&ended(child), &["apply"], 130, &[]);
-    tokio::time::sleep(Duration::from_millis(300)).await;
-    let still = journey.batches().await;
-    tokio::time::sleep(Duration::from_millis(1000)).await;
-    assert_eq!(journey.batches().await, still, "{}", journey.log());
-    assert!(journey.log().contains("told to stop"), "{}", journey.log());
+    journey.until_log("told to stop").await;
+    // Parts that were running end first.
+    let (mut still, began) = (journey.batches().await, Instant::now());
+    loop {
+        tokio::time::sleep(Duration::from_millis(1500)).await;
+        let now = journey.batches().await;
+        if now == still {
+            break;
+        }
+        still = now;
+        assert!(began.elapsed() < PATIENCE, "it does not stop:\n{}", journey.log());
+    }
+    assert!(journey.rows_there().await < ROWS, "it ended instead of stopping:\n{}", journey.log());
     journey.run(&["apply", "-auto-approve"], 0, &["Certificate of migration.m"]);
     journey.every_row_once(2).await;
     journey.end().await;
+}
+
+/// What the record of the apply says is no word about the destroy.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destroy_reports_what_the_worker_did_and_nothing_else() {
+    let journey = Journey::new("destroy", "null").await;
+    journey.prepare();
+    journey.run(&["apply", "-auto-approve"], 0, &["Certificate of migration.m"]);
+    let on_target = async |sql: &str| journey.target.run(&[&sql.replace("S.", &format!("{}.", journey.schema))]).await;
+    let tables = async || {
+        let sql = format!(
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{}' ORDER BY 1",
+            journey.schema
+        );
+        journey.target.rows(&sql).await.concat()
+    };
+    let confirm = format!("-confirm={}", journey.machine.value("LAN"));
+    let destroy = ["destroy", "-drop-target-data", "-auto-approve", &confirm];
+    // Somebody's row: the table stays, and the exit code says so.
+    on_target("INSERT INTO S.keyed VALUES (99999999, 'not ours')").await;
+    let told = journey.run(&destroy, 5, &["MIG2062"]);
+    let kept = format!("complete  migration.m.table[\"{}.keyed\"]", journey.schema);
+    assert!(!told.contains(&kept), "{told}");
+    assert!(tables().await.contains(&"keyed".to_owned()));
+    on_target("DELETE FROM S.keyed WHERE id = 99999999").await;
+    // The target is not there: nothing is done, nothing is forgotten, and it is the same the next time.
+    journey.servers[1].down();
+    for _ in 0..2 {
+        let told = journey.run(&destroy, 1, &["target.tidb.to"]);
+        assert!(!told.contains("complete  target.tidb.to"), "{told}");
+        journey.run(&["state", "list"], 0, &["target.tidb.to", "runner.ssh.mover"]);
+    }
+    journey.servers[1].up(journey.target.config().port);
+    journey.run(&destroy, 0, &[]);
+    assert!(tables().await.is_empty(), "{:?}", tables().await);
+    assert!(files(&journey.there()).is_empty());
+    let user = format!("u_{}", journey.schema);
+    journey.source.run(&[&format!("DROP USER '{}'@'%'", &user[..user.len().min(32)])]).await;
+    journey.source.drop_schema(&journey.schema).await;
+    journey.target.drop_schema(&journey.schema).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -470,6 +524,33 @@ async fn a_worker_obeys_the_controller_that_attached_last() {
     // What the first one had not heard of, it takes over when it comes back.
     journey.run(&["apply", "-auto-approve"], 0, &[]);
     journey.run(&["plan", "-detailed-exitcode"], 0, &["No changes"]);
+    journey.end().await;
+}
+
+/// Two clones of one spec, each with a state of its own: the second does not take the first one's work for its own.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_worker_at_work_refuses_the_controller_of_another_lineage() {
+    let journey = Journey::new("lineage", "\"128KiB\"").await;
+    journey.prepare();
+    let other = journey.dir.path().join("other");
+    std::fs::create_dir(&other).unwrap();
+    std::fs::copy(journey.here().join("trial.mig.hcl"), other.join("trial.mig.hcl")).unwrap();
+    let there = |arguments: &[&str]| {
+        let mut second = program::command(&other, arguments);
+        second.env("MIG_VAR_password", PASSWORD).output().unwrap()
+    };
+    program::judge(&there(&["apply", "-auto-approve"]), &["apply"], 2, &["Stopped for review"]);
+    program::judge(&there(&["plan", "-out", "p"]), &["plan"], 0, &[]);
+    let child = journey.start(&["apply", "-auto-approve"]);
+    journey.until_batches(2).await;
+    // The target has met the other one meanwhile; where it has not, the worker says no (MIG3113).
+    for arguments in [&["apply", "p"][..], &["apply", "-auto-approve"]] {
+        let output = there(arguments);
+        let told = program::said(&output);
+        assert!(matches!(output.status.code(), Some(1 | 3 | 5)) && !told.contains("Certificate"), "{told}");
+    }
+    program::judge(&ended(child), &["apply"], 0, &["Certificate of migration.m"]);
+    journey.every_row_once(1).await;
     journey.end().await;
 }
 

@@ -381,20 +381,19 @@ async fn an_apply_killed_while_it_verifies_goes_on_behind_the_statements_it_reco
     };
     for _ in 0..6_000 {
         tokio::time::sleep(Duration::from_millis(5)).await;
-        if verified() >= 15 || child.try_wait().unwrap().is_some() {
+        if verified() >= 6 || child.try_wait().unwrap().is_some() {
             break;
         }
     }
     assert!(child.try_wait().unwrap().is_none(), "it ended before it could be killed");
     child.kill().unwrap();
     child.wait().unwrap();
-    // Not seen by the binlog, in what the first statement has read: who reads it again finds a difference.
+    // Not seen by the binlog, in what the first statement has read: it is found all the same.
     let hidden = format!("UPDATE {}.texts SET b = 'x' WHERE k = 'k 1'", trial.schema);
     trial.source.run(&["SET SESSION sql_log_bin = 0", &hidden]).await;
-    let told = trial.run(&["apply", "-auto-approve"], 0, &["equal"]);
+    let told = trial.run(&["apply", "-auto-approve"], 6, &["MIG6002", "1 row changed"]);
     let verify = format!("started   migration.m.verify[\"{}.texts\"] (goes on after ", trial.schema);
     assert!(told.contains(&verify), "{told}");
-    trial.run(&["report", "-json"], 0, &["row hashes computed on both servers"]);
     trial.run(&["verify", "-show-keys"], 6, &["1 row changed", "changed k=k 1"]);
     trial.end().await;
 }

@@ -2,7 +2,7 @@
 //! before anything else. Without one it plans, shows, asks, and applies that very plan.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::{BufRead, IsTerminal};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use tokio::sync::{mpsc, watch};
 
 use super::args::{Apply, Global, Locking};
 use super::remote::{self, Handover};
-use super::session::{Session, addresses, duration, print, read_plan};
+use super::session::{Session, addresses, duration, print, read_plan, say};
 use super::signals;
 use crate::drive::lock::{self, Locked};
 use crate::drive::recovery;
 use crate::drive::run::{EventSink, Run, RunEnd, run as drive};
 use crate::formats::certificate::Certificate;
 use crate::formats::facts::World;
-use crate::formats::plan::{Action, Body, Mode, PlanFile};
+use crate::formats::plan::{Action, Body, Mode, Node, PlanFile};
 use crate::formats::plan_seal;
 use crate::formats::state::{OpenRun, State};
 use crate::hosts::file;
@@ -32,7 +32,7 @@ use crate::steps::Steps;
 use crate::steps::context::{Context, Parts};
 use crate::steps::remote::Everywhere;
 use crate::steps::report::certificate_path;
-use crate::think::plan::diff::ASKED;
+use crate::think::plan::diff::{ASKED, recorded_server};
 use crate::think::ready::Limits;
 use crate::think::run::{Interrupt, StepEnd};
 use crate::words::addr::{StepAddr, StepKind};
@@ -61,6 +61,13 @@ pub async fn run(global: &Global, args: &Apply, style: Style) -> Outcome<ExitKin
 pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: Style) -> Outcome<ExitKind> {
     if file.is_none() {
         may_ask(args.auto_approve, args.input)?;
+    } else if !(args.target.is_empty() && args.replace.is_empty()) {
+        return Err(Failure::new(
+            "MIG1002",
+            "read the arguments",
+            "-target and -replace do not go with a saved plan: it is applied as it was reviewed, or not at all",
+            "Make the plan with them, `mig plan -target=… -replace=… -out=FILE`, and apply that.",
+        ));
     }
     let command = if session.import.is_some() { "mig import-dump" } else { "mig apply" };
     let _lock = take_lock(&session, &args.locking, command).await?;
@@ -87,6 +94,9 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
         }
         None => shown_plan(&session, state.as_ref(), &world, &replace, args, style)?,
     };
+    if let Some(state) = state.as_ref().filter(|_| mode == Mode::Destroy) {
+        super::destroy::same_targets(&session, &plan, state).await?;
+    }
     let what = Approval { asked: args.plan.is_some() || args.auto_approve, confirm: args.confirm.as_deref() };
     if !approved(&session, &plan, state.as_ref(), &what)? {
         recovery::fold(&*session.store)?;
@@ -108,10 +118,10 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
         None => {
             if !args.json {
                 let list: Vec<String> = pending.iter().map(|p| p.addr.to_string()).collect();
-                eprintln!(
-                    "\nStopped for review: {} can be seen now. Run `mig plan` (and review it), then `mig apply`.",
+                say(&format!(
+                    "\nStopped for review: {} can be seen now. Run `mig plan` (and review it), then `mig apply`.\n",
                     list.join(", ")
-                );
+                ));
             }
             Ok(ExitKind::Changes)
         }
@@ -199,7 +209,7 @@ pub fn may_ask(auto_approve: bool, input: bool) -> Outcome<()> {
 /// Takes the state's lock, telling whom it waits for.
 pub async fn take_lock(session: &Session, args: &Locking, command: &str) -> Outcome<Option<Locked>> {
     if !args.lock {
-        eprintln!("The state is not locked: make sure that nobody else applies.");
+        say("The state is not locked: make sure that nobody else applies.\n");
         return Ok(None);
     }
     let holder = Holder {
@@ -213,11 +223,11 @@ pub async fn take_lock(session: &Session, args: &Locking, command: &str) -> Outc
     let timeout = duration(&args.lock_timeout)?;
     let waits = |living: Option<&Holder>| {
         let who = living.map_or_else(|| "another process".to_owned(), ToString::to_string);
-        eprintln!("Waiting for the lock of the state: {who} has it.");
+        say(&format!("Waiting for the lock of the state: {who} has it.\n"));
     };
     let locked = lock::take(session.store.clone(), &*session.clock, holder, timeout, waits).await?;
     if let Some(dead) = &locked.dead {
-        eprintln!("The lock of a run that died was taken over: {dead}.");
+        say(&format!("The lock of a run that died was taken over: {dead}.\n"));
     }
     Ok(Some(locked))
 }
@@ -273,9 +283,9 @@ fn blocked(body: &Body) -> Failure {
     let gates: Vec<String> =
         body.observed.verdicts.iter().filter(|(_, v)| v.outcome.refuses()).map(|(addr, _)| addr.to_string()).collect();
     let cause = if gates.is_empty() {
-        "its diagnostics are errors".to_owned()
+        "it is blocked, its diagnostics are errors".to_owned()
     } else {
-        format!("no from {}", gates.join(", "))
+        format!("it is blocked, these gates say no: {}", gates.join(", "))
     };
     Failure::new("MIG4110", "apply the plan", cause, "Mend what the plan names, then plan again. Nothing was started.")
 }
@@ -300,7 +310,11 @@ fn check_world(
         let was = then.servers.get(address).map_or("", String::as_str);
         // A plan made before first contact knows no id of the target; its own run may have minted it since.
         let minted = resumes && was.ends_with("none");
-        if was != facts.identity && !minted {
+        let known = state.and_then(|state| recorded_server(state, address));
+        if let Some(known) = known.filter(|known| *known != facts.server_id) {
+            let is = if facts.server_id.is_empty() { "one that mig has not met" } else { facts.server_id.as_str() };
+            servers.push(format!("{address} was {known}, is {is}"));
+        } else if was != facts.identity && !minted {
             servers.push(format!("{address} was {was}, is {}", facts.identity));
         }
     }
@@ -397,8 +411,7 @@ pub fn approved(session: &Session, plan: &PlanFile, state: Option<&State>, appro
     if approval.asked || plan.body.changes.is_empty() {
         return Ok(true);
     }
-    eprint!("\nDo you want to do this? Only `yes` is taken: ");
-    let _ = std::io::stderr().flush();
+    say("\nDo you want to do this? Only `yes` is taken: ");
     let mut answer = String::new();
     let _ = std::io::stdin().lock().read_line(&mut answer);
     if answer.trim() == "yes" {
@@ -492,6 +505,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
     let mut reporter = Reporter::choose(json, Style::of_stderr(!style.color), now_of(clock.clone()));
     reporter.plan(&plan);
     let signals = signals::listen();
+    let told_to_stop = signals.clone();
     let shown = tokio::spawn(show(reporter, told, signals.clone()));
     let run = Run {
         graph: graph.clone(),
@@ -499,17 +513,30 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         open_run,
         store,
         clock,
-        steps: Arc::new(Everywhere { here: Steps(context), remotes }),
+        steps: Arc::new(Everywhere { here: Steps(context), remotes: remotes.clone() }),
         limits: Limits::of_run(parallelism),
         tap: None,
         events: EventSink::new(tell),
         signals,
     };
     let end = drive(run).await;
+    if end.exit == ExitKind::Interrupted && *told_to_stop.borrow() != Some(Interrupt::Hard) {
+        for remote in &remotes {
+            remote.stop_worker().await;
+        }
+    }
     let _ = shown.await;
     tell_end(&end, &plan, &state_path, json, style);
     if away && end.exit == ExitKind::Interrupted && !stop_worker && !json {
-        eprintln!("The worker on the runner goes on. `mig apply` reattaches; with -stop-worker, Ctrl-C stops it, too.");
+        say("The worker on the runner goes on. `mig apply` reattaches; with -stop-worker, Ctrl-C stops it, too.\n");
+    }
+    let left = remotes.iter().filter_map(|remote| remote.left_at_work()).collect::<Vec<_>>();
+    if end.exit == ExitKind::Interrupted && !left.is_empty() && !json {
+        say(&format!(
+            "Not stopped: the line to the worker of {} was not up yet. If an earlier run started it, it goes on; `mig apply \
+             -stop-worker` and Ctrl-C stop it once it is attached.\n",
+            left.iter().map(|name| format!("migration.{name}")).collect::<Vec<_>>().join(", ")
+        ));
     }
     Ok(end.exit)
 }
@@ -561,16 +588,22 @@ fn tell_end(end: &RunEnd, plan: &PlanFile, state_path: &Path, json: bool, style:
             })
             .collect();
         if !failures.is_empty() || !skipped.is_empty() {
-            eprint!("{}", screen::failure::run_end(&failures, &skipped, style));
+            say(&screen::failure::run_end(&failures, &skipped, style));
         }
         for failure in end.failures.iter().filter(|f| f.address.is_none()) {
-            eprint!("{}", screen::failure::text(failure, style));
+            say(&screen::failure::text(failure, style));
+        }
+        if plan.body.mode == Mode::Destroy && !end.failures.is_empty() {
+            // The hints of steps name `mig apply`. After a destroy it would create everything again.
+            say("\nThis was a destroy: `mig destroy` goes on with what is left. `mig apply` would make it anew.\n");
         }
     }
     if json || plan.body.mode == Mode::Destroy {
         return;
     }
-    for node in plan.body.graph.nodes.iter().filter(|n| n.kind == StepKind::Report) {
+    // A migration that is only forgotten proves nothing.
+    let reports = |node: &&Node| node.kind == StepKind::Report && node.action != Action::Forget;
+    for node in plan.body.graph.nodes.iter().filter(reports) {
         let Some(migration) = node.addr.migration() else { continue };
         let ran = end.ends.get(&node.addr).is_some_and(|e| matches!(e, StepEnd::Complete | StepEnd::Failed(_)));
         if !ran {

@@ -103,6 +103,9 @@ pub struct Plan {
     /// The plan as JSON.
     #[arg(long, env = "MIG_JSON")]
     pub json: bool,
+    /// Try on the target what would be created, in schemas of its own (`mig_probe_…`) that are removed again.
+    #[arg(long, conflicts_with = "destroy")]
+    pub probe: bool,
     /// Plan the removal of the scaffolding.
     #[arg(long)]
     pub destroy: bool,
@@ -244,6 +247,21 @@ pub struct ImportDump {
     /// The migration it belongs to; needed where the spec has several.
     #[arg(long, value_name = "NAME", env = "MIG_MIGRATION")]
     pub migration: Option<String>,
+    /// Whether a backslash escapes in the dump's CSV; by default what its files prove.
+    #[arg(long, value_name = "BOOL", env = "MIG_CSV_BACKSLASH_ESCAPES")]
+    pub csv_backslash_escapes: Option<bool>,
+    /// What stands between two fields of the dump's CSV, one byte; by default a comma.
+    #[arg(long, value_name = "BYTE", value_parser = csv_byte, env = "MIG_CSV_SEPARATOR")]
+    pub csv_separator: Option<u8>,
+    /// What stands around text in the dump's CSV, one byte, or `none`; by default a double quote.
+    #[arg(long, value_name = "BYTE", value_parser = csv_delimiter, env = "MIG_CSV_DELIMITER")]
+    pub csv_delimiter: Option<CsvDelimiter>,
+    /// What stands for NULL in the dump's CSV; by default \N.
+    #[arg(long, value_name = "TEXT", env = "MIG_CSV_NULL")]
+    pub csv_null: Option<String>,
+    /// Whether the first line of the dump's CSV names the columns; by default it does.
+    #[arg(long, value_name = "BOOL", env = "MIG_CSV_HEADER")]
+    pub csv_header: Option<bool>,
     #[command(flatten)]
     pub variables: Variables,
     #[command(flatten)]
@@ -399,4 +417,22 @@ mod tests {
         use clap::CommandFactory;
         Cli::command().debug_assert();
     }
+}
+
+/// A delimiter of CSV; none: there is none. A type of its own, since clap reads an `Option<Option<…>>` in its own way.
+#[derive(Clone, Copy, Debug)]
+pub struct CsvDelimiter(pub Option<u8>);
+
+/// One byte, as itself or as `\\t`.
+fn csv_byte(text: &str) -> Result<u8, String> {
+    match text.as_bytes() {
+        b"\\t" => Ok(b'\t'),
+        [b'\r' | b'\n' | b'\\'] => Err("a line's end or a backslash is none".into()),
+        [byte] => Ok(*byte),
+        _ => Err("one byte is wanted, as itself or as \\t".into()),
+    }
+}
+
+fn csv_delimiter(text: &str) -> Result<CsvDelimiter, String> {
+    if text == "none" { Ok(CsvDelimiter(None)) } else { csv_byte(text).map(|byte| CsvDelimiter(Some(byte))) }
 }

@@ -2,12 +2,18 @@
 
 use super::apply::{Approval, Order, approved, execute, may_ask, take_lock};
 use super::args::{Destroy, Global};
+use super::remote;
 use super::session::{Session, print};
 use crate::drive::recovery;
 use crate::formats::facts::World;
-use crate::formats::plan::Mode;
+use crate::formats::plan::{Action, Mode, Node, PlanFile};
+use crate::formats::state::State;
 use crate::screen;
 use crate::screen::style::Style;
+use crate::steps::servers::another;
+use crate::think::plan::desired::target_addr;
+use crate::think::plan::diff::recorded_server;
+use crate::words::addr::StepKind;
 use crate::words::error::{ExitKind, Outcome};
 
 pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitKind> {
@@ -26,6 +32,7 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
     if !args.json {
         print(&screen::plan::text(&plan, style));
     }
+    same_targets(&session, &plan, &state).await?;
     let what = Approval { asked: args.auto_approve, confirm: args.confirm.as_deref() };
     if !approved(&session, &plan, Some(&state), &what)? {
         return Ok(ExitKind::Success);
@@ -42,4 +49,27 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
         stop_worker: false,
     };
     execute(session, order, style).await
+}
+
+/// Before anything is removed: every target that is looked at from here is the one in the state. One that does not answer is
+/// told by its step.
+pub async fn same_targets(session: &Session, plan: &PlanFile, state: &State) -> Outcome<()> {
+    let away = remote::away(&session.spec, Some(state));
+    let elsewhere = |target: &str| {
+        let mut users = session.spec.migrations.values().filter(|migration| migration.target == target);
+        users.any(|migration| away.iter().any(|one| one.migration == migration.name))
+    };
+    let servers = session.servers()?;
+    let gone = |node: &&Node| node.kind == StepKind::Target && node.action == Action::Destroy;
+    for node in plan.body.graph.nodes.iter().filter(gone) {
+        let target = session.spec.targets.iter().find(|(_, target)| target_addr(target) == node.addr);
+        let (Some((name, target)), Some(server)) = (target, servers.get(&node.addr)) else { continue };
+        let Some(recorded) = recorded_server(state, &node.addr.to_string()).filter(|_| !elsewhere(name)) else {
+            continue;
+        };
+        if let Ok(Some(another)) = another(server.as_ref(), node, recorded, &target.ledger_schema).await {
+            return Err(another);
+        }
+    }
+    Ok(())
 }

@@ -4,6 +4,7 @@
 use super::args::{Explain, Global};
 use super::session::{Session, print};
 use crate::think::cloud::policy;
+use crate::think::gates::rules;
 use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
@@ -27,8 +28,23 @@ pub fn run(global: &Global, args: &Explain) -> Outcome<ExitKind> {
             "`mig explain` alone lists them all.",
         ));
     };
-    print(&format!("{}: {}\n\n{}\n\nExit code: {}\n", row.code, row.title, row.text, row.exit.code()));
+    let setting = rules::find(row.code).map(how_to_set).unwrap_or_default();
+    print(&format!("{}: {}\n\n{}\n\n{setting}Exit code: {}\n", row.code, row.title, row.text, row.exit.code()));
     Ok(ExitKind::Success)
+}
+
+/// What to write to set a rule of the compatibility gate.
+fn how_to_set(rule: &rules::Rule) -> String {
+    let default = if rule.stops { "\"stop\" is the default" } else { "\"warn\" is the default" };
+    let (action, rewrite) = match rule.rewrite {
+        Some(what) => ("rewrite", format!("; \"rewrite\": {what}")),
+        None if rule.stops => ("warn", String::new()),
+        None => ("stop", String::new()),
+    };
+    format!(
+        "To set it, in the migration ({default}{rewrite}):\n\n  gates {{\n    rule \"{}\" {{\n      action = \"{action}\"\n    }}\n  }}\n\n",
+        rule.code
+    )
 }
 
 /// Asks nobody: the account is left open, so that whoever has no rights yet gets the list of them.

@@ -4,6 +4,7 @@
 use super::apply;
 use super::args::{Apply, Global, ImportDump};
 use super::session::Session;
+use crate::formats::dumpfile::csv_dialect::CsvSettings;
 use crate::screen::style::Style;
 use crate::steps::observe::dump_folder;
 use crate::words::error::{ExitKind, Failure, Outcome};
@@ -12,7 +13,9 @@ pub async fn run(global: &Global, args: &ImportDump, style: Style) -> Outcome<Ex
     let mut session = Session::open(global, &args.variables)?;
     session.look_up().await;
     let migration = migration(&session, args.migration.as_deref())?;
-    let folder = dump_folder::look(&args.dir)?;
+    let mut folder = dump_folder::look(&args.dir)?;
+    folder.prove_csv(settings(args))?;
+    folder.prove_sql()?;
     session.import = Some((migration, folder));
     let apply = Apply {
         plan: None,
@@ -31,6 +34,17 @@ pub async fn run(global: &Global, args: &ImportDump, style: Style) -> Outcome<Ex
         hosts: Default::default(),
     };
     apply::go(session, &apply, None, style).await
+}
+
+/// What the flags say of CSV.
+fn settings(args: &ImportDump) -> CsvSettings {
+    CsvSettings {
+        separator: args.csv_separator,
+        delimiter: args.csv_delimiter.map(|delimiter| delimiter.0),
+        backslash_escapes: args.csv_backslash_escapes,
+        null: args.csv_null.clone(),
+        header: args.csv_header,
+    }
 }
 
 /// The one migration of the spec, or the one that is named.

@@ -9,6 +9,7 @@ mod explain;
 mod import_dump;
 mod logs;
 mod plan;
+mod probe;
 mod remote;
 mod report;
 mod session;
@@ -25,12 +26,15 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use crate::screen::failure;
+use crate::screen::out::{lost, print, say};
 use crate::screen::style::Style;
 use crate::words::error::{ExitKind, Failure};
 use args::{Cli, Command};
 
 /// Runs the program; never panics outward: a panic is reported as a fault of mig, exit 1.
 pub fn main(arguments: Vec<OsString>) -> ExitCode {
+    // What is written holds structure and rows: it is its owner's alone, whatever the session's umask lets others do.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     let cli = match Cli::try_parse_from(args::rewritten(arguments)) {
         Ok(cli) => cli,
         Err(error) => {
@@ -46,11 +50,15 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("failed to start: {error}");
+            say(&format!("failed to start: {error}\n"));
             return ExitCode::from(ExitKind::Error.code());
         }
     };
-    let exit = runtime.block_on(dispatch(cli));
+    let mut exit = runtime.block_on(dispatch(cli));
+    if lost() && matches!(exit, ExitKind::Success | ExitKind::Changes) {
+        // Whoever reads the output has not got it.
+        exit = ExitKind::Error;
+    }
     // Tasks that still wait for a server are not waited for.
     runtime.shutdown_timeout(std::time::Duration::from_millis(200));
     ExitCode::from(exit.code())
@@ -74,7 +82,7 @@ async fn dispatch(cli: Cli) -> ExitKind {
         Command::Worker(a) => worker::run(a).await,
         Command::Explain(a) => explain::run(&cli.global, a),
         Command::Version => {
-            println!("mig {}", env!("CARGO_PKG_VERSION"));
+            print(&format!("mig {}\n", env!("CARGO_PKG_VERSION")));
             Ok(ExitKind::Success)
         }
     };
@@ -89,5 +97,5 @@ async fn dispatch(cli: Cli) -> ExitKind {
 
 /// A failure to stderr.
 fn complain(failure: &Failure, style: Style) {
-    eprint!("{}", failure::text(failure, style));
+    say(&failure::text(failure, style));
 }

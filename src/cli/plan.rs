@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use super::args::{Global, Plan};
-use super::remote;
-use super::session::{Session, addresses, print};
+use super::session::{Session, addresses, print, say};
+use super::{probe, remote};
 use crate::formats::plan::{Mode, PlanFile};
 use crate::hosts::file;
 use crate::screen;
@@ -15,23 +15,42 @@ pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind
     let mut session = Session::open(global, &args.variables)?;
     session.look_up().await;
     let replace = addresses("-replace", &args.replace)?;
-    if args.destroy && !args.target.is_empty() {
+    if args.destroy && !(args.target.is_empty() && args.replace.is_empty()) {
         return Err(Failure::new(
             "MIG1002",
             "read the arguments",
-            "-target does not go with -destroy",
+            "-target and -replace do not go with -destroy",
             "Leave one of them out: what is destroyed is all of the scaffolding.",
         ));
     }
     let plan = make(&session, args.destroy, args.drop_target_data, &replace, &args.target).await?;
+    let refused = plan.body.blocked;
+    let probed = if args.probe && !refused { Some(probe::run(&session, &plan).await) } else { None };
     if args.json {
-        let value = screen::plan::json(&plan);
+        let mut value = screen::plan::json(&plan);
+        if let (Some(Ok(probed)), Some(object)) = (&probed, value.as_object_mut()) {
+            object.insert("probe".into(), serde_json::to_value(probed).unwrap_or_default());
+        }
         print(&format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default()));
     } else {
         print(&screen::plan::text(&plan, style));
     }
+    if args.probe && refused {
+        say("\nNot probed: the plan is refused.\n");
+    }
+    let probed = probed.transpose()?;
+    if let (Some(probed), false) = (&probed, args.json) {
+        print(&format!("\n{}", screen::probe::text(probed, style)));
+    }
+    let tried = probe::exit(probed.as_deref().unwrap_or_default());
+    if tried != ExitKind::Success {
+        if args.out.is_some() {
+            say("\nNot saved: the probe did not go through.\n");
+        }
+        return Ok(tried);
+    }
     if let Some(path) = &args.out {
-        save(&plan, path)?;
+        save(&session, &plan, path)?;
         if !args.json && !plan.body.blocked {
             print(&format!("\nSaved. To do exactly this: mig apply {}\n", path.display()));
         }
@@ -67,10 +86,18 @@ fn exit(plan: &PlanFile, detailed: bool) -> ExitKind {
     }
 }
 
-fn save(plan: &PlanFile, path: &Path) -> Outcome<()> {
+fn save(session: &Session, plan: &PlanFile, path: &Path) -> Outcome<()> {
+    if let Some(what) = session.own_file(path) {
+        return Err(Failure::new(
+            "MIG1004",
+            format!("write the plan {}", path.display()),
+            format!("that is {what}"),
+            "Name another file.",
+        ));
+    }
     let bytes = serde_json::to_vec_pretty(plan)
         .map_err(|error| Failure::new("MIG1001", "write the plan", error.to_string(), "Please report it."))?;
-    file::replace(path, &bytes).map_err(|error| {
+    file::publish(path, &bytes).map_err(|error| {
         Failure::new(
             "MIG1004",
             format!("write the plan {}", path.display()),

@@ -2,12 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::drive::recovery;
-use crate::formats::facts::{Position, World};
+use crate::formats::facts::World;
 use crate::formats::inputs::ImportInputs;
 use crate::formats::manifest::TableManifest;
 use crate::formats::plan::{Mode, PlanFile};
@@ -18,9 +17,10 @@ use crate::formats::state::{State, StepRecord};
 use crate::formats::worker::SpecTexts;
 use crate::hosts::clock::SystemClock;
 use crate::hosts::dump::NoServer;
-use crate::hosts::file::FileStore;
+use crate::hosts::file::{self, FileStore};
 use crate::hosts::mysql;
 use crate::hosts::ssh::Ssh;
+pub use crate::screen::out::{print, say};
 use crate::seams::clock::Clock;
 use crate::seams::cloud::Cloud;
 use crate::seams::shell::Shells;
@@ -30,8 +30,10 @@ use crate::steps::context::dump_dir;
 use crate::steps::dump::manifest_path;
 use crate::steps::import;
 use crate::steps::login::LoginTokens;
+use crate::steps::observe::binlog::Since;
 use crate::steps::observe::dump_folder::{self, DumpFolder, Import};
 use crate::steps::observe::{self, world::Look};
+use crate::steps::writes;
 use crate::think::plan::desired::{source_addr, target_addr};
 use crate::think::plan::{Question, plan};
 use crate::words::addr::{StepAddr, StepKind, TableName};
@@ -158,7 +160,7 @@ impl Session {
     /// A spec with faults: all of them in the failure's diagnostics.
     pub fn open(global: &Global, variables: &Variables) -> Outcome<Self> {
         let (spec, found, texts) = read_texts(global, variables)?;
-        let Some(spec) = spec else {
+        let Some(mut spec) = spec else {
             let faults = found.iter().filter(|d| d.severity == Severity::Error).count();
             return Err(Failure::new(
                 "MIG1200",
@@ -169,6 +171,14 @@ impl Session {
             .with(found));
         };
         let dir = global.chdir.clone();
+        // Whom a connection trusts is part of what is reviewed. One that cannot be read is told when it is needed.
+        let servers = spec.sources.values().chain(spec.targets.values());
+        let authorities: Vec<String> = servers.filter_map(|server| server.tls.ca_file.clone()).collect();
+        for name in authorities {
+            if let Ok(bytes) = std::fs::read(dir.join(&name)) {
+                spec.files.insert(name, Digest::of_bytes(&bytes).to_string());
+            }
+        }
         let state_path = dir.join(&spec.state_path);
         let store: Arc<dyn Store> = Arc::new(FileStore::new(&state_path));
         let clock = Arc::new(SystemClock::new());
@@ -203,6 +213,29 @@ impl Session {
         Ok(recovery::look(&*self.store)?.state)
     }
 
+    /// What of this run's own a path leads to: it is never written to as an output.
+    pub fn own_file(&self, path: &Path) -> Option<String> {
+        let state = &self.state_path;
+        let beside = |suffix: &str| {
+            let mut name = state.clone().into_os_string();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        let recorded = [
+            (state.clone(), "the state"),
+            (beside(".journal"), "the state's journal"),
+            (beside(".lock"), "the state's lock"),
+        ];
+        let read = self
+            .texts
+            .files
+            .iter()
+            .chain(&self.texts.var_files)
+            .map(|file| (self.dir.join(&file.name), "a file of the spec"));
+        let mut own = recorded.into_iter().chain(read);
+        own.find(|(own, _)| file::is_same(own, path)).map(|(_, what)| what.to_owned())
+    }
+
     /// Every server of the spec, by address. Connects to none.
     pub fn servers(&self) -> Outcome<BTreeMap<StepAddr, Arc<dyn sql::Server>>> {
         let sources = self.spec.sources.values().map(|s| (source_addr(s), s));
@@ -225,7 +258,7 @@ impl Session {
     ) -> World {
         let by_text = servers.iter().map(|(addr, server)| (addr.to_string(), server.clone())).collect();
         let workdir = |migration: &Migration| dump_dir(&self.spec, &self.dir, migration);
-        let firsts = first_positions(state, replace);
+        let firsts = first_positions(state, &self.spec, replace);
         let mut world = observe::world::world(Look {
             spec: &self.spec,
             servers: &by_text,
@@ -260,8 +293,7 @@ impl Session {
         for migration in self.spec.migrations.values() {
             if self.spec.sources.get(&migration.source).is_some_and(Server::is_dump) {
                 let import = imports.entry(migration.name.clone()).or_default();
-                let dir = import.recorded.values().next().map(|files| files.dir.clone());
-                match dir.map(|dir| dump_folder::look(Path::new(&dir))) {
+                match recorded_folder(import) {
                     Some(Ok(folder)) => import.folder = Some(folder),
                     Some(Err(failure)) => import.fault = Some(failure),
                     None => {}
@@ -271,8 +303,7 @@ impl Session {
         // A run that was broken off goes on with the dump that it was given, also for tables that it had not come to. Where
         // that folder is gone, what is recorded counts, and the step that needs the files says so.
         for import in imports.values_mut().filter(|_| state.is_some_and(|s| s.open_run.is_some())) {
-            let dir = import.recorded.values().next().map(|files| files.dir.clone());
-            import.folder = dir.and_then(|dir| dump_folder::look(Path::new(&dir)).ok());
+            import.folder = recorded_folder(import).and_then(Result::ok);
         }
         if let Some((migration, folder)) = &self.import {
             let import = imports.entry(migration.clone()).or_default();
@@ -299,21 +330,34 @@ impl Session {
     }
 }
 
-/// The first position of a broken-off run, by migration: a resumed run is judged by it. After a run that ended, the
-/// next one begins anew.
+/// From where on writes count, by migration: for each table that an earlier run read, and is not to be read anew, from its
+/// own dump; for names that are no table's from the begin of a run that was broken off.
 fn first_positions(
     state: Option<&State>,
+    spec: &Spec,
     replace: &std::collections::BTreeSet<StepAddr>,
-) -> BTreeMap<String, Position> {
-    let Some(state) = state.filter(|s| s.open_run.is_some()) else { return BTreeMap::new() };
-    let gates = state.steps.iter().filter(|(addr, record)| {
-        record.kind == StepKind::Gate && addr.key() == Some("writes_stopped") && !replace.contains(addr)
-    });
-    let position = |(addr, record): (&StepAddr, &StepRecord)| {
-        let position = serde_json::from_value(record.outputs.get("position")?.clone()).ok()?;
-        Some((addr.migration()?.to_owned(), position))
+) -> BTreeMap<String, Since> {
+    let Some(state) = state else { return BTreeMap::new() };
+    let of = |migration: &String| {
+        let gate = StepAddr::gate(migration, "writes_stopped");
+        if replace.contains(&gate) {
+            return None;
+        }
+        let record = state.steps.get(&gate).filter(|_| state.open_run.is_some());
+        let run = record.and_then(|record| writes::position(record.outputs.get(writes::RUN)?));
+        let since = writes::of_records(&state.steps, migration, run, &|addr, _| replace.contains(addr));
+        (!since.is_empty()).then(|| (migration.clone(), since))
     };
-    gates.filter_map(position).collect()
+    spec.migrations.keys().filter_map(of).collect()
+}
+
+/// The folder that earlier runs took a dump out of, read as they read it.
+fn recorded_folder(import: &Import) -> Option<Outcome<dump_folder::DumpFolder>> {
+    let files = import.recorded.values().next()?;
+    Some(dump_folder::look(Path::new(&files.dir)).map(|mut folder| {
+        folder.set_csv(files.csv.clone());
+        folder
+    }))
 }
 
 /// The files that a dump's record names, when it took some in.
@@ -394,11 +438,4 @@ pub fn duration(text: &str) -> Outcome<std::time::Duration> {
             "Write it as 30s, 5m or 72h.",
         )),
     }
-}
-
-/// Text to stdout; a reader that has gone away (`| head`) is no fault.
-pub fn print(text: &str) {
-    let mut out = std::io::stdout().lock();
-    let _ = out.write_all(text.as_bytes());
-    let _ = out.flush();
 }

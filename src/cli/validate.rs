@@ -1,7 +1,7 @@
 //! `mig validate`: the spec's faults, all at once.
 
 use super::args::{Global, Validate};
-use super::session::{print, read_spec};
+use super::session::{print, read_spec, say};
 use crate::screen::diagnostics;
 use crate::screen::style::Style;
 use crate::words::diag::Severity;
@@ -16,7 +16,7 @@ pub fn run(global: &Global, args: &Validate, style: Style) -> Outcome<ExitKind> 
     } else if found.is_empty() {
         print("The spec is valid.\n");
     } else {
-        eprint!("{}", diagnostics::render(&found, style.color, style.width));
+        say(&diagnostics::render(&found, style.color, style.width));
         if errors == 0 {
             print("The spec is valid, with warnings.\n");
         }

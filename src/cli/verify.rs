@@ -1,5 +1,5 @@
 //! `mig verify`: compares source and target as they are now, table by table, and says what that proves. Works at any
-//! time and for databases that another tool moved: it reads no state, takes no lock and writes nothing.
+//! time and for databases that another tool moved: it needs no state, takes no lock and writes nothing.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::apply::{now_of, show};
 use super::args::{Cli, Command, Global, Verify};
 use super::remote::{self, Away};
-use super::session::{Session, addresses, print};
+use super::session::{Session, addresses, print, say};
 use super::signals;
 use crate::drive::run::{EventSink, Run, run as drive};
 use crate::formats::certificate::Judgement;
@@ -47,7 +47,7 @@ pub async fn run(global: &Global, args: &Verify, style: Style) -> Outcome<ExitKi
     }
     let here: BTreeSet<String> = names.into_iter().filter(|n| !away.iter().any(|one| one.migration == *n)).collect();
     if !here.is_empty() {
-        let Found { found, exit, stopped } = look(session, args, &here, style).await?;
+        let Found { found, exit, stopped } = look(session, state.as_ref(), args, &here, style).await?;
         if stopped {
             return Ok(exit);
         }
@@ -81,7 +81,7 @@ pub async fn elsewhere(session: Session, arguments: Vec<String>) -> Outcome<Foun
         return Err(Failure::new("MIG3111", "read what to verify", "the arguments are not known here", hint));
     };
     let names = session.spec.migrations.keys().cloned().collect();
-    look(session, &args, &names, Style::plain()).await
+    look(session, None, &args, &names, Style::plain()).await
 }
 
 /// Asks the runner of a migration.
@@ -102,15 +102,21 @@ async fn ask_there(session: &Session, away: &Away, args: &Verify) -> Outcome<Fou
     let program = Program::this()?;
     let shell = session.shells.connect(endpoint).await?;
     install(shell.as_ref(), endpoint, &program).await?;
-    eprintln!("migration.{} is verified on {endpoint} …", away.migration);
+    say(&format!("migration.{} is verified on {endpoint} …\n", away.migration));
     ask(shell.as_ref(), endpoint, &program, &question).await
 }
 
 /// Verifies migrations from this machine.
-async fn look(session: Session, args: &Verify, names: &BTreeSet<String>, style: Style) -> Outcome<Found> {
+async fn look(
+    session: Session,
+    state: Option<&State>,
+    args: &Verify,
+    names: &BTreeSet<String>,
+    style: Style,
+) -> Outcome<Found> {
     let wanted = addresses("-target", &args.target)?;
     let servers = session.servers()?;
-    // No state is read: what a run recorded is no evidence of how things are now.
+    // Of a state only the texts of views are taken: what a run recorded is no evidence of how things are now.
     let world = session.observe(&servers, None, &BTreeSet::new()).await;
     let mut chosen: Vec<(&Migration, Vec<TableName>)> = Vec::new();
     for migration in session.spec.migrations.values().filter(|m| names.contains(&m.name)) {
@@ -152,7 +158,7 @@ async fn look(session: Session, args: &Verify, names: &BTreeSet<String>, style: 
         },
         &graph,
     ));
-    let steps = Arc::new(Verifying::new(context));
+    let steps = Arc::new(Verifying::new(context, state));
     let (tell, told) = mpsc::unbounded_channel();
     let reporter = Reporter::choose(false, Style::of_stderr(!style.color), now_of(clock.clone()));
     let signals = signals::listen();
@@ -175,10 +181,10 @@ async fn look(session: Session, args: &Verify, names: &BTreeSet<String>, style: 
     let failures: Vec<(StepAddr, Failure)> =
         end.failures.iter().filter_map(|f| f.address.clone().map(|addr| (addr, f.clone()))).collect();
     if !failures.is_empty() {
-        eprint!("{}", screen::failure::run_end(&failures, &[], style));
+        say(&screen::failure::run_end(&failures, &[], style));
     }
     if end.exit == ExitKind::Interrupted {
-        eprintln!("The verification was stopped: nothing is proven. It begins anew; -target=ADDR does one table.");
+        say("The verification was stopped: nothing is proven. It begins anew; -target=ADDR does one table.\n");
         return Ok(Found { exit: end.exit, stopped: true, ..Found::default() });
     }
     let seconds = clock.millis().saturating_sub(began) as f64 / 1_000.0;

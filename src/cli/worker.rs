@@ -15,8 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use super::args::{Worker, WorkerCommand};
-use super::session::{Session, spec_of};
-use super::verify;
+use super::session::{Session, say, spec_of};
+use super::{probe, verify};
 use crate::drive::recovery;
 use crate::drive::run::{EventSink, Run, run as drive};
 use crate::drive::worker::{Begun, FromLine, Place, serve};
@@ -106,6 +106,11 @@ async fn answer() -> Outcome<()> {
             let (mut session, _authorities) = session(&spec, &migration, &workdir)?;
             session.fetch_secrets().await?;
             tell(&verify::elsewhere(session, arguments).await?)
+        }
+        Ask::Probe { spec, migration, workdir, mark, nodes } => {
+            let (mut session, _authorities) = session(&spec, &migration, &workdir)?;
+            session.fetch_secrets().await?;
+            tell(&probe::here(&session, &migration, &mark, &nodes, &|| false).await?)
         }
         Ask::Clean { workdir, migrations } => {
             for migration in &migrations {
@@ -274,7 +279,7 @@ async fn work(dir: &Path) -> Outcome<ExitKind> {
     tokio::spawn(accept(listener, tell));
     let place = Here::at(dir);
     tokio::spawn(heed_signals(place.signals.clone()));
-    let log = move |text: &str| eprintln!("{} {text}", clock.now());
+    let log = move |text: &str| say(&format!("{} {text}\n", clock.now()));
     log(&format!("mig {} is here, process {}", env!("CARGO_PKG_VERSION"), std::process::id()));
     serve(&place, told, &log).await;
     log("nothing is left to do");

@@ -1,7 +1,7 @@
 //! The loop of a run: the machine's effects become batches for the writer, tasks and messages to steps; what these tell
 //! becomes its events. One task owns the machine, so everything has one order.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -374,6 +374,12 @@ impl Drive {
 
     async fn end(mut self, summary: Summary) -> RunEnd {
         let Summary { ends, mut failures, mut exit } = summary;
+        let completed = self.graph.nodes.iter().zip(&ends).filter(|(_, end)| matches!(end, StepEnd::Complete));
+        let completed: BTreeSet<StepAddr> = completed.map(|(node, _)| node.addr.clone()).collect();
+        for failure in self.steps.withdraw(&self.graph, &completed, &failures).await {
+            exit = exit.worst(failure.exit);
+            failures.push(failure);
+        }
         self.writer.fold();
         let folded = loop {
             match self.told.recv().await {

@@ -12,12 +12,14 @@ use tokio::sync::{mpsc, watch};
 use super::run::RunEnd;
 use crate::formats::event::{Ended, Event};
 use crate::formats::journal::{Record, fold_one};
-use crate::formats::plan::Graph;
+use crate::formats::plan::{Action, Graph, Node};
 use crate::formats::state::{State, Status, StepRecord};
 use crate::formats::worker::{End, FromWorker, ToWorker, Work, covers, line};
 use crate::think::run::Interrupt;
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::error::{Failure, Outcome};
+
+const OTHER_LINEAGE: &str = "Name another `workdir`, or destroy what the other state has there first.";
 
 /// What a worker needs of its machine.
 pub trait Place: Send {
@@ -185,6 +187,13 @@ impl Worker<'_> {
     }
 
     fn attach(&mut self, id: u64, fence: u64, work: Box<Work>) {
+        // Before anything is accepted: what is recorded here would be taken for another state's own.
+        if let Some(run) = self.run.as_ref().filter(|run| run.state.lineage != work.lineage) {
+            let cause =
+                format!("it works for the lineage {}, and this state is of {}", run.state.lineage, work.lineage);
+            self.refuse(id, Failure::new("MIG3113", "attach to the worker", cause, OTHER_LINEAGE));
+            return;
+        }
         let accepted = self.place.fence().and_then(|last| {
             if fence <= last {
                 let cause = format!("it obeys number {last}, this is number {fence}");
@@ -327,7 +336,9 @@ impl Worker<'_> {
         }
         let again = run.state.open_run.as_ref().map(|open| open.again.clone()).unwrap_or_default();
         let mut steps: BTreeMap<StepAddr, StepRecord> = BTreeMap::new();
-        for node in &run.begun.graph.nodes {
+        // What is destroyed or forgotten has no record when it is done: one that is there is of what still stands.
+        let makes = |node: &&Node| !matches!(node.action, Action::Destroy | Action::Forget);
+        for node in run.begun.graph.nodes.iter().filter(makes) {
             let Some(record) = run.state.steps.get(&node.addr) else { continue };
             let counts = record.inputs_digest == node.inputs_digest
                 && !again.contains(&node.addr)

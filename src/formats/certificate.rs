@@ -32,6 +32,12 @@ pub struct Certificate {
     pub not_moved: Vec<NotMoved>,
     /// What could not be proven, each a sentence.
     pub unproven: Vec<String>,
+    /// What the spec accepts although it changes, by rule and object.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub accepted: Vec<String>,
+    /// What the gates warned of, by rule and object, and what came of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub named: Vec<String>,
     /// Name of the gate -> outcome of its last look.
     pub gates: BTreeMap<String, GateOutcome>,
     pub totals: Totals,
@@ -49,11 +55,13 @@ pub struct Party {
     pub version: String,
 }
 
-/// In the order of their weight: a difference outweighs what is unproven, which outweighs what is equal.
+/// In the order of their weight: a difference outweighs what is unproven, which outweighs what is accepted and equal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Judgement {
     Equal,
+    /// Equal, but for what the spec accepts by a rule, which is named.
+    Accepted,
     Unproven,
     Different,
 }
@@ -62,6 +70,7 @@ impl Judgement {
     pub fn word(self) -> &'static str {
         match self {
             Self::Equal => "equal",
+            Self::Accepted => "accepted",
             Self::Unproven => "unproven",
             Self::Different => "different",
         }
@@ -138,6 +147,30 @@ impl<T: PartialEq> Three<T> {
     }
 }
 
+/// When the rows were read that the evidence stands on, RFC 3339 in UTC: the moment before the first of them. Later
+/// changes of a side are not in it. `None`: they were not read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ReadAt {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+impl ReadAt {
+    pub fn both(at: &str) -> Self {
+        Self { source: Some(at.to_owned()), target: Some(at.to_owned()) }
+    }
+
+    /// Of two readings that count together, the earlier moments.
+    pub fn merge(&mut self, other: Self) {
+        let earlier = |one: Option<String>, other: Option<String>| [one, other].into_iter().flatten().min();
+        self.source = earlier(self.source.take(), other.source);
+        self.target = earlier(self.target.take(), other.target);
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TableProof {
@@ -150,6 +183,8 @@ pub struct TableProof {
     pub bytes: u64,
     pub seconds: Seconds,
     pub proven_by: ProvenBy,
+    #[serde(default)]
+    pub read: ReadAt,
     /// What arrived changed, each a sentence with its code.
     pub rewritten: Vec<String>,
     pub structure: StructureProof,
@@ -157,6 +192,40 @@ pub struct TableProof {
     pub equal: bool,
     /// Values that are -0.0 on the source and 0 on the target, which knows no -0.0: equal as numbers.
     pub negative_zeros: u64,
+    /// Numbers inside of JSON documents that the target rounded to a DOUBLE, as the spec accepts.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub json_rounded: u64,
+    /// Columns that each server computes itself; compared apart from the rows.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub generated: Vec<GeneratedProof>,
+}
+
+fn is_none(count: &u64) -> bool {
+    *count == 0
+}
+
+/// One generated column, compared on source and target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct GeneratedProof {
+    pub column: String,
+    pub equal: bool,
+    /// Rows in which it differs; at least so many where not all were searched.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub rows: u64,
+    /// A rule of the spec takes the difference.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub accepted: bool,
+}
+
+impl GeneratedProof {
+    pub fn judge(&self) -> Judgement {
+        match (self.equal, self.accepted) {
+            (true, _) => Judgement::Equal,
+            (false, true) => Judgement::Accepted,
+            (false, false) => Judgement::Different,
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -188,17 +257,89 @@ pub struct StructureDifference {
 #[serde(deny_unknown_fields)]
 pub struct ViewProof {
     pub name: String,
-    /// A view is compared by its columns, and by being readable; its text is written anew by each server.
+    /// Its columns and rights, and its text against what was read back when it was created: each server writes a text
+    /// anew, so the two servers' are not compared.
     pub structure: StructureProof,
+    /// `None`: a certificate of a version that read no views.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<ViewRows>,
     /// What arrived changed, each a sentence with its code.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub rewritten: Vec<String>,
 }
 
+/// What reading a view on both servers came to; `None`: not read.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ViewRows {
+    pub source: Option<u64>,
+    pub target: Option<u64>,
+    /// Sums of row hashes over all columns, as decimal strings.
+    pub source_hash: Option<String>,
+    pub target_hash: Option<String>,
+    /// Why the rows were not compared, or why a difference proves nothing; empty: they were, and it does.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub unproven: String,
+}
+
+impl ViewRows {
+    /// Rows that were not compared.
+    pub fn open(why: impl Into<String>) -> Self {
+        Self { unproven: why.into(), ..Self::default() }
+    }
+
+    /// Whether both sides were read and are not the same.
+    pub fn differ(&self) -> bool {
+        let read = self.source.is_some() && self.target.is_some();
+        read && (self.source != self.target || self.source_hash != self.target_hash)
+    }
+
+    pub fn judge(&self) -> Judgement {
+        match (self.unproven.is_empty(), self.source.is_some() && self.target.is_some()) {
+            (true, true) if self.differ() => Judgement::Different,
+            (true, true) => Judgement::Equal,
+            _ => Judgement::Unproven,
+        }
+    }
+
+    /// `3 rows on the source, 2 on the target`, where that is the difference.
+    pub fn words(&self) -> String {
+        match (self.source, self.target) {
+            (Some(source), Some(target)) if source != target => {
+                format!("{source} rows on the source, {target} on the target")
+            }
+            (Some(rows), Some(_)) => format!("{rows} rows on both, not the same ones"),
+            _ => "not read".to_owned(),
+        }
+    }
+}
+
+impl ViewProof {
+    /// Equal only by rows that were read on both servers and by the same structure.
+    pub fn judge(&self) -> Judgement {
+        let structure = match (self.structure.equal, self.structure.differences.is_empty()) {
+            (true, true) => Judgement::Equal,
+            (false, true) => Judgement::Unproven,
+            (_, false) => Judgement::Different,
+        };
+        let rows = self.rows.as_ref().map_or(Judgement::Unproven, ViewRows::judge);
+        structure.max(rows)
+    }
+
+    /// What is not equal in it, in words.
+    pub fn fault(&self) -> String {
+        let mut parts: Vec<String> = self.structure.differences.iter().map(|d| d.what.clone()).collect();
+        if let Some(rows) = self.rows.as_ref().filter(|rows| rows.judge() == Judgement::Different) {
+            parts.push(format!("gives other rows ({})", rows.words()));
+        }
+        parts.join(", ")
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct NotMoved {
-    /// `trigger`, `procedure`, `function`, `event`.
+    /// `trigger`, `procedure`, `function`, `event`, `view`, `rows`.
     pub kind: String,
     pub name: String,
     pub why: String,
@@ -218,10 +359,48 @@ pub struct Totals {
 impl TableProof {
     /// Equal only with row hashes of all three places, the same each, and the same structure.
     pub fn judge(&self) -> Judgement {
+        let generated = self.generated.iter().map(GeneratedProof::judge).max().unwrap_or(Judgement::Equal);
+        let accepted = if self.json_rounded > 0 { generated.max(Judgement::Accepted) } else { generated };
         if self.rows.differs() || self.hash.differs() || !self.structure.differences.is_empty() {
             Judgement::Different
         } else if self.proven_by.sees_content() && self.rows.complete() && self.hash.complete() && self.structure.equal
         {
+            accepted
+        } else {
+            accepted.max(Judgement::Unproven)
+        }
+    }
+
+    /// What is not equal in it: its rows, its structure (by the names of what differs), or both.
+    pub fn fault(&self) -> String {
+        let rows = self.rows_differ();
+        let mut names: Vec<&str> = self.structure.differences.iter().take(3).map(|d| d.what.as_str()).collect();
+        let more = self.structure.differences.len() - names.len();
+        let last = format!("{more} more");
+        if more > 0 {
+            names.push(&last);
+        }
+        match (rows, names.is_empty()) {
+            (true, true) => "rows different".to_owned(),
+            (true, false) => format!("rows and structure different: {}", names.join(", ")),
+            (false, false) if self.judge_rows() == Judgement::Equal => {
+                format!("rows equal, structure different: {}", names.join(", "))
+            }
+            (false, false) => format!("structure different: {}", names.join(", ")),
+            (false, true) => String::new(),
+        }
+    }
+
+    /// Whether its rows are not the same, whatever its structure.
+    pub fn rows_differ(&self) -> bool {
+        self.rows.differs() || self.hash.differs()
+    }
+
+    /// Of the rows alone.
+    fn judge_rows(&self) -> Judgement {
+        if self.rows_differ() {
+            Judgement::Different
+        } else if self.proven_by.sees_content() && self.rows.complete() && self.hash.complete() {
             Judgement::Equal
         } else {
             Judgement::Unproven
@@ -238,12 +417,7 @@ impl Certificate {
     /// The heaviest of all that is known. A certificate of no table proves nothing.
     pub fn judge(&self) -> Judgement {
         let tables = self.tables.iter().map(TableProof::judge);
-        let views =
-            self.views.iter().map(|view| match (&view.structure.equal, view.structure.differences.is_empty()) {
-                (true, true) => Judgement::Equal,
-                (false, true) => Judgement::Unproven,
-                (_, false) => Judgement::Different,
-            });
+        let views = self.views.iter().map(ViewProof::judge);
         let writes = match self.writes.outcome {
             WritesOutcome::Proven => Judgement::Equal,
             WritesOutcome::Unproven => Judgement::Unproven,
@@ -251,7 +425,8 @@ impl Certificate {
         };
         let sentences = if self.unproven.is_empty() { Judgement::Equal } else { Judgement::Unproven };
         let nothing = if self.tables.is_empty() { Judgement::Unproven } else { Judgement::Equal };
-        tables.chain(views).chain([writes, sentences, nothing]).max().unwrap_or(Judgement::Unproven)
+        let accepted = if self.accepted.is_empty() { Judgement::Equal } else { Judgement::Accepted };
+        tables.chain(views).chain([writes, sentences, accepted, nothing]).max().unwrap_or(Judgement::Unproven)
     }
 
     /// Sets what follows from the evidence: `equal` of each table, the totals over tables, the verdict, the digest.
@@ -301,10 +476,13 @@ pub(crate) mod tests {
             bytes: 1_024,
             seconds: Seconds { dump: 1.5, load: 2.0, verify: 0.5 },
             proven_by: ProvenBy::ServerHashes,
+            read: ReadAt::both("2026-01-05T10:01:30.000Z"),
             rewritten: Vec::new(),
             structure: StructureProof { equal: true, differences: Vec::new() },
             equal: false,
             negative_zeros: 0,
+            json_rounded: 0,
+            generated: Vec::new(),
         }
     }
 
@@ -332,6 +510,8 @@ pub(crate) mod tests {
             views: Vec::new(),
             not_moved: Vec::new(),
             unproven: Vec::new(),
+            accepted: Vec::new(),
+            named: Vec::new(),
             gates: [("collation".to_owned(), GateOutcome::Passed)].into(),
             totals: Totals { seconds: 70.0, ..Totals::default() },
             digest: Digest::of_bytes(b""),
@@ -351,6 +531,12 @@ pub(crate) mod tests {
         check(&|t| t.proven_by = ProvenBy::NotVerified, Judgement::Unproven);
         check(&|t| t.hash.source = None, Judgement::Unproven);
         check(&|t| t.rows.dumped = None, Judgement::Unproven);
+        let generated = |equal, accepted| GeneratedProof { column: "g".into(), equal, rows: 0, accepted };
+        check(&|t| t.generated = vec![generated(true, false)], Judgement::Equal);
+        check(&|t| t.generated = vec![generated(true, false), generated(false, false)], Judgement::Different);
+        check(&|t| t.generated = vec![generated(false, true)], Judgement::Accepted);
+        check(&|t| t.json_rounded = 1, Judgement::Accepted);
+        check(&|t| (t.json_rounded, t.proven_by) = (1, ProvenBy::Count), Judgement::Unproven);
         check(&|t| t.structure.equal = false, Judgement::Unproven);
         check(&|t| t.hash.target = Some("1".into()), Judgement::Different);
         check(&|t| t.hash.source = Some("1".into()), Judgement::Different);
@@ -381,6 +567,8 @@ pub(crate) mod tests {
         check(&|c| c.writes.outcome = WritesOutcome::Unproven, Judgement::Unproven);
         check(&|c| c.writes.outcome = WritesOutcome::Detected, Judgement::Different);
         check(&|c| c.unproven.push("Who knows.".into()), Judgement::Unproven);
+        check(&|c| c.accepted.push("MIG2175: one".into()), Judgement::Accepted);
+        check(&|c| c.named.push("MIG2179: one".into()), Judgement::Equal);
         check(&|c| c.tables[0].proven_by = ProvenBy::Count, Judgement::Unproven);
         check(
             &|c| {
@@ -394,11 +582,34 @@ pub(crate) mod tests {
                 c.views.push(ViewProof {
                     name: "shop.v".into(),
                     structure: StructureProof::default(),
+                    rows: None,
                     rewritten: Vec::new(),
                 })
             },
             Judgement::Unproven,
         );
+        for (target, hash, open, expected) in [
+            (Some(3), "7", "", Judgement::Equal),
+            (Some(2), "7", "", Judgement::Different),
+            (Some(3), "8", "", Judgement::Different),
+            (Some(3), "8", "it calls NOW", Judgement::Unproven),
+            (None, "7", "", Judgement::Unproven),
+        ] {
+            let view = |structure: StructureProof| ViewProof {
+                name: "shop.v".into(),
+                structure,
+                rows: Some(ViewRows {
+                    source: Some(3),
+                    target,
+                    source_hash: Some("7".into()),
+                    target_hash: Some(hash.into()),
+                    unproven: open.into(),
+                }),
+                rewritten: Vec::new(),
+            };
+            let whole = StructureProof { equal: true, differences: Vec::new() };
+            check(&|c| c.views.push(view(whole.clone())), expected);
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! What was asked of MySQL 9.7.4, TiDB 8.5.6 and MariaDB 10.11, and rests here:
 //! - `a > x OR (a = x AND b > y)` is an index range on the three, on MySQL also where the border is in the middle of a
 //!   day or a word; a row comparison is not. Written out, and not nested, TiDB makes the exact ranges of it;
-//! - `_utf8mb4 x'…'` is a range over columns of utf8mb4, utf8mb3, ascii, latin1 and gbk on the three. A literal in the
+//! - `_utf8mb4 x'…'` is a range over columns of utf8mb4, utf8mb3, ascii and latin1 on the three. A literal in the
 //!   column's own charset, `_latin1 x'e9'`, finds nothing on TiDB, and `CONVERT(x'…' USING utf8mb4)` is an illegal mix of
 //!   collations on MySQL: so borders are held as utf8mb4, whatever the column's charset is;
 //! - ENUM and SET sort by their number, compare with text by text, and with a number only by a scan of the whole index on
@@ -14,6 +14,7 @@
 //! - FLOAT and DOUBLE are left out: not every server compares a literal with a FLOAT by all its digits.
 
 pub mod cut;
+pub mod order;
 
 use std::fmt;
 
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use super::dumpfile::is_binary;
 use super::facts::Flavor;
+use super::rowhash::may_lose;
 use super::structure::{Column, Index, Table};
 use crate::words::addr::{TableName, sql_ident};
 
@@ -295,7 +297,11 @@ fn literal_form(column: &Column) -> Option<LiteralForm> {
         "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "decimal" => Some(LiteralForm::Number),
         "bit" | "enum" | "set" => Some(LiteralForm::Ordinal),
         "date" | "datetime" | "timestamp" | "time" | "year" => Some(LiteralForm::Quoted),
-        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => Some(LiteralForm::Character),
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" => {
+            // Held as utf8mb4, a code without a character of its own would be a border that sorts elsewhere.
+            let sound = !column.charset.as_deref().is_some_and(may_lose);
+            sound.then_some(LiteralForm::Character)
+        }
         "binary" | "varbinary" => Some(LiteralForm::Binary),
         data_type if is_binary(data_type) && data_type.ends_with("blob") => Some(LiteralForm::Binary),
         _ => None,
@@ -382,6 +388,7 @@ mod tests {
                 octet_length: None,
                 srid: None,
                 comment: String::new(),
+                ..Default::default()
             }
         });
         let part = |name: &&str| IndexPart {
@@ -398,6 +405,7 @@ mod tests {
             parts: key.iter().map(part).collect(),
             parser: String::new(),
             comment: String::new(),
+            ..Default::default()
         };
         Table {
             name: TableName::new("shop", "t"),
@@ -414,6 +422,7 @@ mod tests {
             partitioning: String::new(),
             generated_invisible_key: false,
             estimate: TableEstimate::default(),
+            ..Default::default()
         }
     }
 

@@ -29,6 +29,11 @@ pub fn normal_column_type(column_type: &str) -> String {
         // MySQL's own name of what every server takes as this.
         return "geometrycollection".to_owned();
     }
+    // MariaDB: varchar(20) /*M!100301 COMPRESSED*/; that is an option of the column.
+    let members = column_type.starts_with("enum") || column_type.starts_with("set");
+    if let Some((plain, _)) = column_type.split_once("/*").filter(|_| !members) {
+        return normal_column_type(plain.trim_end());
+    }
     let Some((name, rest)) = column_type.split_once('(') else { return column_type.to_owned() };
     let Some((width, rest)) = rest.split_once(')') else { return column_type.to_owned() };
     let integer = ["tinyint", "smallint", "mediumint", "int", "bigint", "year"].contains(&name);

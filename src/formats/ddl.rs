@@ -1,7 +1,7 @@
 //! DDL out of structure: what is created on a target, and the text of the plan's diff. Rendered from information_schema
 //! alone, since SHOW CREATE TABLE leaves out a charset's default collation, and the target's default is another one.
 //! Renders what it is given: what a target cannot take was changed before, by [`crate::think::rewrite`]. Never renders
-//! row formats, AUTO_INCREMENT counters and definers; the engine only for a target that has several.
+//! row formats and definers; an AUTO_INCREMENT counter only where the table has one; the engine only for a target that has several.
 
 pub mod canonical;
 pub mod create_reader;
@@ -10,13 +10,15 @@ pub mod expression;
 pub mod fixture;
 mod literals;
 pub mod partitioning;
+pub mod raw;
 mod scan;
+pub mod view;
 
-use self::expression::{expression_text, without_outer_parentheses};
+use self::expression::{expression_text, with_own_introducers, without_outer_parentheses};
 pub use self::literals::{clock_function, lob, sql_string};
 use super::facts::Flavor;
 use super::structure::{Check, Column, ForeignKey, Index, IndexPart, Schema, Table, TableEstimate, View};
-use crate::words::addr::sql_ident;
+use crate::words::addr::{TableName, sql_ident};
 use crate::words::digest::Digest;
 
 /// What a table's DDL leaves to the caller.
@@ -73,6 +75,11 @@ pub fn create_table_whole(table: &Table, options: DdlOptions) -> String {
     parts.pretty()
 }
 
+/// Raises a counter that stands below another server's.
+pub fn raise_counter(table: &TableName, next_id: u64) -> String {
+    format!("ALTER TABLE {} AUTO_INCREMENT = {next_id}", table.sql())
+}
+
 /// One `ALTER TABLE … ADD CONSTRAINT` for each foreign key.
 pub fn foreign_keys(table: &Table) -> Vec<String> {
     table
@@ -82,22 +89,32 @@ pub fn foreign_keys(table: &Table) -> Vec<String> {
         .collect()
 }
 
-/// `CREATE VIEW`, owned by whoever creates it: the definer is dropped, SQL SECURITY is kept.
+/// `ALTER TABLE … DROP FOREIGN KEY`.
+pub fn drop_foreign_key(table: &TableName, key: &str) -> String {
+    format!("ALTER TABLE {} DROP FOREIGN KEY {}", table.sql(), sql_ident(key))
+}
+
+/// `CREATE VIEW`, owned by whoever creates it: the clauses in front of the SELECT and behind it as they were read, the
+/// definer left out, the name with its schema, every column by its name; the SELECT as the source prints it.
 ///
-/// There is no clause for the character set: literals in the text carry their introducers, and the session that
-/// creates it speaks utf8mb4.
+/// There is no clause for the collation by which words in the text compare: it is that of the session that creates the
+/// view, see [`crate::think::rewrite::views`].
 pub fn create_view(view: &View) -> String {
+    let algorithm = match view.algorithm.to_uppercase().as_str() {
+        named @ ("MERGE" | "TEMPTABLE" | "UNDEFINED") => format!("ALGORITHM={named} "),
+        _ => String::new(),
+    };
     let security = match view.security_type.to_uppercase().as_str() {
         "INVOKER" => "INVOKER",
         _ => "DEFINER",
     };
-    let mut sql = format!("CREATE SQL SECURITY {security} VIEW {}", view.name.sql());
+    let mut sql = format!("CREATE {algorithm}SQL SECURITY {security} VIEW {}", view.name.sql());
     if !view.columns.is_empty() {
         let columns: Vec<String> = view.columns.iter().map(|c| sql_ident(c)).collect();
         sql.push_str(&format!(" ({})", columns.join(", ")));
     }
     sql.push_str(" AS ");
-    sql.push_str(expression_text(view.select.trim()).trim_end_matches(';'));
+    sql.push_str(&view.select);
     match view.check_option.to_uppercase().as_str() {
         "CASCADED" => sql.push_str(" WITH CASCADED CHECK OPTION"),
         "LOCAL" => sql.push_str(" WITH LOCAL CHECK OPTION"),
@@ -113,14 +130,25 @@ pub fn create_database(schema: &Schema) -> String {
 
 /// What a table means, as a digest: everything that is moved or created; no counter, no estimate, no engine, no option.
 pub fn fingerprint(table: &Table) -> Digest {
-    let meant =
-        Table { estimate: TableEstimate::default(), engine: String::new(), options: String::new(), ..table.clone() };
+    let mut meant = without_the_moment(table);
+    meant.engine.clear();
+    meant.options.clear();
+    meant.doubts.clear();
+    meant.columns.iter_mut().for_each(|column| column.options.clear());
+    meant.indexes.iter_mut().for_each(|index| index.options.clear());
     Digest::of(&meant)
 }
 
-/// The same of a view; its definer is not part of it.
+/// The table without what is true of one moment only: estimates and the AUTO_INCREMENT counter.
+pub fn without_the_moment(table: &Table) -> Table {
+    Table { estimate: TableEstimate::default(), next_id: None, ..table.clone() }
+}
+
+/// The same of a view; its definer is not part of it, nor is the connection that created it, which is compared where the
+/// server keeps it.
 pub fn view_fingerprint(view: &View) -> Digest {
-    Digest::of(&View { definer: String::new(), ..view.clone() })
+    let (definer, charset, collation) = Default::default();
+    Digest::of(&View { definer, charset, collation, shape: Vec::new(), ..view.clone() })
 }
 
 struct Parts {
@@ -139,12 +167,18 @@ impl Parts {
             None => column_text(column),
         });
         let mut lines: Vec<String> = columns.collect();
-        lines.extend(table.indexes.iter().map(|index| index_text(index, options.dialect)));
+        // The first unique key over columns that take no NULL is taken for the primary key, which no server lets be invisible.
+        let (seen, unseen): (Vec<&Index>, Vec<&Index>) =
+            table.indexes.iter().partition(|index| index.visible || !index.unique);
+        lines.extend(seen.into_iter().chain(unseen).map(|index| index_text(index, options.dialect)));
         let apart = checks.iter().filter(|c| options.dialect != Dialect::Mariadb || table.column(&c.name).is_none());
         lines.extend(apart.map(|check| format!("CONSTRAINT {} {}", sql_ident(&check.name), check_text(check))));
         let mut tail = format!("DEFAULT CHARACTER SET={} COLLATE={}", table.charset, table.collation);
         if options.dialect != Dialect::Tidb && !table.engine.is_empty() {
             tail = format!("ENGINE={} {tail}", table.engine);
+        }
+        if let Some(next) = table.next_id {
+            tail.push_str(&format!(" AUTO_INCREMENT={next}"));
         }
         if !table.comment.is_empty() {
             tail.push_str(&format!(" COMMENT={}", sql_string(&table.comment)));
@@ -176,7 +210,7 @@ fn column_text(column: &Column) -> String {
         push(&format!("CHARACTER SET {charset} COLLATE {collation}"));
     }
     if let Some(generated) = &column.generated {
-        let expression = expression_text(&generated.expression);
+        let expression = sql_of(&generated.expression);
         let kind = if generated.stored { "STORED" } else { "VIRTUAL" };
         push(&format!("GENERATED ALWAYS AS ({}) {kind}", without_outer_parentheses(&expression)));
     }
@@ -208,8 +242,13 @@ fn column_text(column: &Column) -> String {
     sql
 }
 
+/// An expression as every server reads it.
+fn sql_of(expression: &str) -> String {
+    with_own_introducers(&expression_text(expression))
+}
+
 fn check_text(check: &Check) -> String {
-    let clause = expression_text(&check.clause);
+    let clause = sql_of(&check.clause);
     let enforced = if check.enforced { "" } else { " NOT ENFORCED" };
     format!("CHECK ({}){enforced}", without_outer_parentheses(&clause))
 }
@@ -241,7 +280,7 @@ fn part_text(part: &IndexPart) -> String {
     let mut sql = match (&part.column, &part.expression) {
         (Some(column), _) => sql_ident(column),
         (None, expression) => {
-            let text = expression_text(expression.as_deref().unwrap_or_default());
+            let text = sql_of(expression.as_deref().unwrap_or_default());
             format!("({})", without_outer_parentheses(&text))
         }
     };

@@ -3,6 +3,7 @@
 //!
 //! Knows names and bytes. Opens no file, knows no chunk border and no manifest, and asks no server.
 
+pub mod csv_dialect;
 pub mod csv_reader;
 pub mod folder;
 pub mod insert_reader;
@@ -11,8 +12,9 @@ pub mod load_stream;
 pub mod members;
 mod statement;
 
+pub use csv_dialect::CsvDialect;
 pub use csv_reader::{CsvReader, CsvStep};
-pub use insert_reader::{Cell, InsertReader, ReadFault, Row, Step};
+pub use insert_reader::{Cell, InsertReader, NOT_ESCAPED, ReadFault, Row, Step};
 pub use insert_writer::{CellForm, InsertWriter, PushFault};
 pub use load_stream::{LoadForm, Piece, TsvEncoder};
 

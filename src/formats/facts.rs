@@ -5,12 +5,15 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::cloud_facts::CloudFacts;
 use super::inputs::ImportInputs;
+use super::row_facts::RowFacts;
 use super::structure::Inventory;
 use crate::words::addr::{StepAddr, TableName};
 use crate::words::diag::Diagnostic;
+use crate::words::digest::Digest;
 use crate::words::error::Failure;
 
 /// Everything a plan needs to know of the world, at one moment.
@@ -55,6 +58,9 @@ pub struct ServerFacts {
     /// The server's part of it alone.
     pub server_id: String,
     pub flavor: Flavor,
+    /// A server of an Aurora cluster: another one of it may answer tomorrow.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub aurora: bool,
     /// `VERSION()`.
     pub version: String,
     /// `Ssl_cipher` of the session; empty: not encrypted.
@@ -96,6 +102,9 @@ pub struct Binlog {
     pub row_image: String,
     /// Whether a binlog-do-db or binlog-ignore-db filter is set.
     pub filtered: bool,
+    /// A replica that does not log what it applies: another server's writes change rows, and stand in no log of this one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub applies_unlogged: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub position: Option<Position>,
     /// Names of the files still there, oldest first.
@@ -112,6 +121,76 @@ pub struct Position {
     pub offset: u64,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub gtid: String,
+    /// When the file was begun, by its first event, in seconds since 1970: tells it from a file of the same name in a log
+    /// that was made anew. 0: not known.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub begun: u64,
+    /// By what is known that every write in front of this place can be seen by who looks behind it: a commit stands in the
+    /// log before its rows can be read. Empty: it is not known.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub settled: String,
+}
+
+/// A GTID set that is kept whole in every table's record; a longer one is kept as its digest, which only tells whether two
+/// are the same.
+const GTID_KEPT: usize = 200;
+
+impl Position {
+    /// For a record of each table.
+    pub fn bounded(&self) -> Self {
+        let mut bounded = self.clone();
+        if self.gtid.len() > GTID_KEPT {
+            bounded.gtid = digest_of(&self.gtid);
+        }
+        bounded
+    }
+
+    /// Whether both stand at one place of a log, whatever its sets say.
+    pub fn same_place(&self, other: &Self) -> bool {
+        (&self.file, self.offset) == (&other.file, other.offset)
+    }
+
+    /// Whether the sets of executed transactions are the same; `None`: one of them is not known.
+    pub fn same_set(&self, other: &Self) -> Option<bool> {
+        if self.gtid.is_empty() || other.gtid.is_empty() {
+            return None;
+        }
+        let kept = |gtid: &str| gtid.starts_with(DIGEST);
+        let told = |gtid: &str, digest: bool| if digest && !kept(gtid) { digest_of(gtid) } else { sorted(gtid) };
+        let digest = kept(&self.gtid) || kept(&other.gtid);
+        Some(told(&self.gtid, digest) == told(&other.gtid, digest))
+    }
+
+    /// The order of places in one log.
+    pub fn place(&self) -> (u64, u64) {
+        let number = self.file.rsplit('.').next().and_then(|number| number.parse().ok()).unwrap_or(0);
+        (number, self.offset)
+    }
+}
+
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}:{}", self.file, self.offset)
+    }
+}
+
+const DIGEST: &str = "digest ";
+
+fn digest_of(gtid: &str) -> String {
+    format!("{DIGEST}{}", Digest::of_bytes(sorted(gtid).as_bytes()))
+}
+
+/// Servers give the members of a set in any order.
+fn sorted(gtid: &str) -> String {
+    let mut members: Vec<String> = gtid.split(',').map(|member| member.trim().to_ascii_lowercase()).collect();
+    members.sort_unstable();
+    members.join(",")
+}
+
+// serde hands out a reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
 }
 
 /// What was observed for one migration.
@@ -122,6 +201,19 @@ pub struct MigrationFacts {
     pub source: Inventory,
     /// Of all tables of the source by name, before the filter: for "did you mean" on an empty match.
     pub source_names: Vec<TableName>,
+    /// What of the views' texts the target does not take, as it says itself; by the view's key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub view_lacks: BTreeMap<String, Vec<ViewLack>>,
+    /// What of the expressions of tables (generated columns, CHECK constraints) the target does not take, as it says
+    /// itself; by place: `shop.orders.g`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub expression_lacks: BTreeMap<String, String>,
+    /// All schemas of the source that may be moved; none: not looked at.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub source_schemas: Vec<String>,
+    /// What the source answers to conditions of `where` that it does not take, by the table's key.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub where_faults: BTreeMap<String, String>,
     /// The schemas of the same names on the target, with everything in them that a selected name meets.
     pub target: Inventory,
     /// Row counts of target tables that exist and are selected: `Some(0)`: empty (one LIMIT 1 look), `Some(1)`: has
@@ -131,6 +223,12 @@ pub struct MigrationFacts {
     /// Selected source columns that hold zero dates: `shop.orders.created` (bounded look, plan and apply).
     #[serde(default)]
     pub zero_dates: Vec<String>,
+    /// Selected source columns that hold days which no month has (31 February), likewise.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub impossible_dates: Vec<String>,
+    /// What only rows can tell (bounded looks, plan and apply).
+    #[serde(default)]
+    pub rows: RowFacts,
     /// Free bytes where the dump goes; `None`: could not look.
     pub disk_free: Option<u64>,
     /// Why the work folder cannot be used.
@@ -150,15 +248,42 @@ pub struct MigrationFacts {
     pub import_findings: Vec<Diagnostic>,
 }
 
+/// Something that a view names and that is not on the target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ViewLack {
+    /// A function of the server, in lower case.
+    Function(String),
+    StoredFunction(TableName),
+    /// A table or view that is not moved and not there.
+    Object(TableName),
+    /// The target's parser refuses the text; its own words.
+    Syntax(String),
+}
+
 /// What reading the binlog between two positions told.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct WritesFacts {
+    /// The earliest place from which a table was looked after; each table from its own.
     pub from: Position,
     pub to: Position,
+    /// The first place of the run that goes on; none: the run begins now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Position>,
+    /// Where the log stood when tables that begin now were about to be read; none: nothing has begun yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begin: Option<Position>,
     /// Keys of selected tables that an event changed, sorted.
     pub changed_tables: Vec<String>,
     /// Statements that could not be attributed to a table (the first few, without values).
     pub unattributed: Vec<String>,
+    /// Selected tables that a statement was about to write to, and no row of them came: a foreign key's cascade stands in
+    /// no log. Sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub announced: Vec<String>,
+    /// Transactions that have written and had not ended at `to`, one a line, without values.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub open: Vec<String>,
     /// Why it could not be proven; empty: every event was read.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unproven: String,
@@ -175,6 +300,28 @@ pub struct LedgerFacts {
     pub objects: Vec<LedgerObject>,
     /// Sums of `batches` of this lineage at the current epoch, by table key.
     pub loaded: BTreeMap<String, LoadedFacts>,
+}
+
+impl LedgerFacts {
+    /// How the ledger differs from the outputs of a table's load, in words; `None`: it has that very load.
+    pub fn differs_from(&self, table: &str, load: &Value) -> Option<String> {
+        let number = |name: &str| load.get(name).and_then(Value::as_u64);
+        let (rows, epoch) = (number("rows").unwrap_or(0), number("epoch").unwrap_or(0));
+        let hash = load.get("hash").and_then(Value::as_str).unwrap_or("0");
+        let nothing = LoadedFacts { epoch, rows: 0, hash: "0".into() };
+        let there = self.loaded.get(table).unwrap_or(&nothing);
+        if (there.epoch, there.rows, there.hash.as_str()) == (epoch, rows, hash) {
+            return None;
+        }
+        let what = if there.epoch != epoch {
+            format!(" in load number {}, recorded is number {epoch}", there.epoch)
+        } else if there.rows == rows {
+            ", not the same ones".to_owned()
+        } else {
+            String::new()
+        };
+        Some(format!("{} rows of {rows}{what}", there.rows))
+    }
 }
 
 /// A row of `objects`.

@@ -7,6 +7,8 @@ use std::fmt;
 
 use regex::{Regex, RegexBuilder};
 
+use crate::words::addr::TableName;
+
 /// Schemas that a server keeps for itself. Filters of TiDB's tools leave them out unless they are asked for by name;
 /// `mig` never moves them.
 const SYSTEM_SCHEMAS: [&str; 6] =
@@ -32,6 +34,27 @@ pub struct FilterFault {
     pub message: String,
     /// What to write instead: a sentence.
     pub help: String,
+}
+
+/// A rule that meets nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unmet<'a> {
+    /// Its text.
+    pub rule: &'a str,
+    /// Whether it takes what it fits; else it leaves that out.
+    pub accepts: bool,
+    pub missing: Missing,
+}
+
+/// What is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Missing {
+    /// The schema that the rule names, in lower case.
+    Schema(String),
+    /// A table or view of the name that the rule gives.
+    Name,
+    /// Anything that the rule's patterns fit.
+    All,
 }
 
 impl fmt::Display for FilterFault {
@@ -82,6 +105,33 @@ impl Filter {
         self.deciding(schema, name).is_some_and(|rule| rule.accepts)
     }
 
+    /// Whether a table of this schema can be meant, whatever its name.
+    pub fn may_match_in(&self, schema: &str) -> bool {
+        let schema = lowered(schema);
+        let mut rules = self.rules.iter().rev().filter(|rule| rule.schema.matches(&schema));
+        rules.find(|rule| rule.accepts || matches!(rule.table, Pattern::Anything)).is_some_and(|rule| rule.accepts)
+    }
+
+    /// What both filters surely take, whatever tables there are: a name, or every table that one pattern of one schema
+    /// fits. `None`: the rules alone do not tell.
+    pub fn shares<'a>(&'a self, other: &'a Self) -> Option<&'a str> {
+        let shared = |rule: &&Rule| match (&rule.schema, &rule.table) {
+            (Pattern::Literal(schema), Pattern::Literal(name)) => {
+                self.matches(schema, name) && other.matches(schema, name)
+            }
+            (Pattern::Literal(schema), _) => {
+                let same = |found: &Rule| found.accepts && lowered(&found.text) == lowered(&rule.text);
+                let cut = |found: &Rule| !found.accepts && found.schema.matches(schema);
+                self.rules.iter().any(same)
+                    && other.rules.iter().any(same)
+                    && !self.rules.iter().chain(&other.rules).any(cut)
+            }
+            _ => false,
+        };
+        let mut rules = self.rules.iter().chain(&other.rules).filter(|rule| rule.accepts);
+        rules.find(shared).map(|rule| rule.text.as_str())
+    }
+
     /// The place of the rule that decides, in the list that was handed in, and whether it accepts; `None`: no rule fits.
     pub fn deciding_rule(&self, schema: &str, name: &str) -> Option<(usize, bool)> {
         self.deciding(schema, name).map(|rule| (rule.index, rule.accepts))
@@ -90,6 +140,32 @@ impl Filter {
     /// The text of the rule that decides: its own line, where it stands in a file.
     pub fn deciding_text(&self, schema: &str, name: &str) -> Option<&str> {
         self.deciding(schema, name).map(|rule| rule.text.as_str())
+    }
+
+    /// Rules that say something of nothing: what they name exactly is not there, or they would take what no name fits.
+    pub fn unmet(&self, schemas: &[&str], names: &[TableName]) -> Vec<Unmet<'_>> {
+        let schemas: Vec<String> = schemas.iter().map(|name| lowered(name)).collect();
+        let names: Vec<(String, String)> = names.iter().map(|n| (lowered(&n.schema), lowered(&n.name))).collect();
+        let missing = |rule: &Rule| {
+            let met = names.iter().any(|(schema, name)| rule.schema.matches(schema) && rule.table.matches(name));
+            match (&rule.schema, &rule.table) {
+                (Pattern::Literal(schema), _) if !schemas.contains(schema) => Some(Missing::Schema(schema.clone())),
+                (_, Pattern::Literal(_)) if !met => Some(Missing::Name),
+                _ if rule.accepts && !met => Some(Missing::All),
+                _ => None,
+            }
+        };
+        self.rules
+            .iter()
+            .filter_map(|rule| Some(Unmet { rule: &rule.text, accepts: rule.accepts, missing: missing(rule)? }))
+            .collect()
+    }
+
+    /// Whether a table of any name in the schema would be meant.
+    pub fn takes_whole(&self, schema: &str) -> bool {
+        let schema = lowered(schema);
+        let of_schema = self.rules.iter().rev().filter(|rule| rule.schema.matches(&schema));
+        of_schema.into_iter().find(|rule| matches!(rule.table, Pattern::Anything)).is_some_and(|rule| rule.accepts)
     }
 
     fn deciding(&self, schema: &str, name: &str) -> Option<&Rule> {

@@ -4,6 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::dumpfile::CsvDialect;
 use super::structure::{Schema, Table, View};
 use super::worker::Endpoint;
 use crate::words::addr::TableName;
@@ -59,6 +60,9 @@ pub struct DumpInputs {
     pub engine: String,
     pub format: String,
     pub compress: String,
+    /// Numbers inside of JSON documents are hashed as the DOUBLE that the target makes of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub json_as_doubles: bool,
     /// `mig import-dump`: nothing is read from the source, these files are taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub import: Option<ImportInputs>,
@@ -92,11 +96,27 @@ pub struct ImportInputs {
     /// The dump's folder, absolute.
     pub dir: String,
     pub tool: DumpTool,
+    /// How its CSV is written, where that is not as Dumpling does by default.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub csv: Option<CsvDialect>,
     /// In the order of their names.
     pub files: Vec<ImportFile>,
     /// Rows of all of them, where the dump says so.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rows: Option<u64>,
+}
+
+/// How the files of another tool are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Writing {
+    pub tool: DumpTool,
+    pub csv: CsvDialect,
+}
+
+impl ImportInputs {
+    pub fn writing(&self) -> Writing {
+        Writing { tool: self.tool, csv: self.csv.clone().unwrap_or_default() }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

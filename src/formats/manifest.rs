@@ -56,6 +56,9 @@ pub struct PartEntry {
     /// Values that are -0, of FLOAT and DOUBLE columns: TiDB holds 0 for them.
     #[serde(default, skip_serializing_if = "is_none")]
     pub negative_zeros: u64,
+    /// Numbers inside of JSON documents with more digits than a DOUBLE holds: TiDB rounds them.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub json_rounded: u64,
 }
 
 fn is_none(count: &u64) -> bool {
@@ -69,6 +72,10 @@ impl TableManifest {
 
     pub fn negative_zeros(&self) -> u64 {
         self.parts.iter().map(|part| part.negative_zeros).sum()
+    }
+
+    pub fn json_rounded(&self) -> u64 {
+        self.parts.iter().map(|part| part.json_rounded).sum()
     }
 
     pub fn hash(&self) -> PartHash {

@@ -18,6 +18,8 @@ pub mod ledger;
 pub mod manifest;
 pub mod plan;
 pub mod plan_seal;
+pub mod probe;
+pub mod row_facts;
 pub mod rowhash;
 pub mod spec;
 pub mod state;

@@ -148,6 +148,11 @@ pub enum Action {
 }
 
 impl Action {
+    /// Whether the step creates its object, at first or again.
+    pub fn makes(self) -> bool {
+        matches!(self, Self::Create | Self::Rerun | Self::Replace)
+    }
+
     /// Whether it counts for "no changes".
     pub fn is_change(self) -> bool {
         !matches!(self, Self::NoOp | Self::Evaluate)

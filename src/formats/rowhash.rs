@@ -10,6 +10,8 @@
 //! - a FLOAT's or DOUBLE's text is the same only as a result column of `c*1e0`, which keeps -0 on MySQL (`c+0e0` does not);
 //! - MySQL keeps -0.1 in a DOUBLE(10,2) as -0.09999999999999998 and shows -0.10, TiDB keeps -0.1: of such columns the
 //!   rounded value is taken, `ROUND(c,2)*1e0`, the same on the three;
+//! - text in a charset of [`may_lose`] can hold codes that stand for no Unicode character, which a server converts to `?`
+//!   (2,149 of MySQL's gbk): such a value is no text at all here, see [`lost_text`] and [`NO_TEXT`];
 //! - TiDB writes doubles inside JSON without exponent, MySQL with one: see [`canonical_json`].
 
 pub mod canonical_json;
@@ -66,8 +68,50 @@ pub fn select_expression(column: &Column) -> String {
         // Not a sum, which is shown as a DOUBLE.
         "enum" | "set" if by_number(column) => format!("CAST({name} AS UNSIGNED)"),
         _ if column.column_type.contains("zerofill") => format!("{name}+0"),
-        _ => name,
+        _ => match lost_text(column) {
+            Some(lost) => format!("IF({lost},x'{NO_TEXT:02X}',CAST(CONVERT({name} USING utf8mb4) AS BINARY))"),
+            // MariaDB and MySQL before 8.0 let other bytes in; as they are, they are no UTF-8.
+            None if column.charset.as_deref() == Some("ascii") => format!("CAST({name} AS BINARY)"),
+            None => name,
+        },
     }
+}
+
+/// What stands in the place of a text that cannot be converted to Unicode: a byte that no UTF-8 text is.
+pub const NO_TEXT: u8 = 0xff;
+
+/// Whether a charset has codes that stand for no Unicode character, so that a conversion may lose text. Every code of
+/// one and two bytes was tried on MySQL 9.7.4 and MariaDB 10.11: in those that are listed each comes back as it was.
+pub fn may_lose(charset: &str) -> bool {
+    const SOUND: [&str; 21] = [
+        "utf8mb4", "utf8mb3", "utf8", "ascii", "latin1", "latin2", "latin5", "latin7", "cp850", "cp852", "cp866",
+        "keybcs2", "koi8r", "koi8u", "macce", "macroman", "utf16", "utf16le", "utf32", "binary", "",
+    ];
+    !SOUND.contains(&charset)
+}
+
+/// Whether [`select_expression`] gives the column's bytes as they are kept.
+pub fn is_selected_plainly(column: &Column) -> bool {
+    let (name, selected) = (sql_ident(&column.name), select_expression(column));
+    selected == name || selected == format!("CAST({name} AS BINARY)")
+}
+
+/// SQL that is 1 where the column's text would lose a code on its way to utf8mb4: only a lost one becomes a `?`, or
+/// nothing, that was none before. `None`: its charset loses nothing.
+pub fn lost_text(column: &Column) -> Option<String> {
+    let text = matches!(
+        column.data_type.as_str(),
+        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "set"
+    );
+    column.charset.as_deref().filter(|charset| text && may_lose(charset))?;
+    Some(lost_condition(column))
+}
+
+/// The same of any text, whatever its charset.
+pub fn lost_condition(column: &Column) -> String {
+    let name = sql_ident(&column.name);
+    let others = |text: &str| format!("CHAR_LENGTH(REPLACE({text},'?',''))");
+    format!("{}<>{}", others(&name), others(&format!("CONVERT({name} USING utf8mb4)")))
 }
 
 /// SQL for the hash of a row, for both servers: an unsigned number, NULL where a text outgrew `max_allowed_packet`.
@@ -98,7 +142,9 @@ fn pushdown_field(column: &Column) -> Option<String> {
                 }
                 _ => {
                     let text = format!("CAST(CONVERT({name} USING utf8mb4) AS BINARY)");
-                    format!("'V',LENGTH({text}),':',{text}")
+                    // Without a hash the row is read here, where the lost text is told.
+                    let strict = lost_text(column).map(|lost| format!("IF({lost},NULL,{text})"));
+                    format!("'V',LENGTH({text}),':',{}", strict.unwrap_or(text.clone()))
                 }
             }
         }
@@ -125,7 +171,21 @@ pub struct RowHasher {
     canons: Vec<Canon>,
     bytes: Vec<u8>,
     value: Vec<u8>,
+    json: JsonNumbers,
     negative_zeros: u64,
+    json_rounded: u64,
+}
+
+/// What becomes of a number inside of a JSON document that has more digits than a DOUBLE holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum JsonNumbers {
+    /// The target keeps every digit: it counts.
+    #[default]
+    Exact,
+    /// The target rounds it, and nobody has agreed to that: a row with one has no hash.
+    Refused,
+    /// The target rounds it, as agreed: the DOUBLE counts.
+    Doubles,
 }
 
 /// A row that has no hash.
@@ -140,6 +200,29 @@ pub enum HashFault {
         column: usize,
         message: &'static str,
     },
+}
+
+const LOST: &str = "holds a code that stands for no Unicode character: converted, it would be lost";
+const NO_UTF8: &str = "holds bytes that are no text of its charset";
+
+const ROUNDED: &str = "holds a number in a JSON document that has more digits than a DOUBLE: the target would round it";
+
+/// What a value would lose on its way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    Text,
+    JsonNumber,
+}
+
+impl HashFault {
+    /// The place of a column whose value cannot be moved as it is, and why.
+    pub fn loss(&self) -> Option<(usize, Loss)> {
+        match self {
+            Self::Value { column, message } if [LOST, NO_UTF8].contains(message) => Some((*column, Loss::Text)),
+            Self::Value { column, message: ROUNDED } => Some((*column, Loss::JsonNumber)),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for HashFault {
@@ -157,7 +240,14 @@ impl std::error::Error for HashFault {}
 
 impl RowHasher {
     pub fn new(canons: Vec<Canon>) -> Self {
-        Self { canons, bytes: Vec::new(), value: Vec::new(), negative_zeros: 0 }
+        let json = JsonNumbers::default();
+        Self { canons, bytes: Vec::new(), value: Vec::new(), json, negative_zeros: 0, json_rounded: 0 }
+    }
+
+    /// With another way to take numbers inside of JSON documents.
+    pub fn taking(mut self, json: JsonNumbers) -> Self {
+        self.json = json;
+        self
     }
 
     /// The first 8 bytes of SHA-256 over `N` or `V<length>:<canonical bytes>` for each column in order.
@@ -175,6 +265,9 @@ impl RowHasher {
                 continue;
             };
             match canon {
+                Canon::Text if std::str::from_utf8(cell).is_err() => {
+                    return Err(fault(if *cell == [NO_TEXT] { LOST } else { NO_UTF8 }));
+                }
                 Canon::Text | Canon::Number if cell.len() > PIECE => {
                     push_length(cell.len(), &mut self.bytes);
                     let sha = begun.get_or_insert_default();
@@ -209,7 +302,12 @@ impl RowHasher {
                 }
                 Canon::Json => {
                     self.value.clear();
-                    canonical_json::canonical(cell, &mut self.value).map_err(fault)?;
+                    let doubles = self.json == JsonNumbers::Doubles;
+                    let rounded = canonical_json::canonical(cell, doubles, &mut self.value).map_err(fault)?;
+                    if rounded > 0 && self.json == JsonNumbers::Refused {
+                        return Err(fault(ROUNDED));
+                    }
+                    self.json_rounded += rounded;
                     push_value(&self.value, &mut self.bytes);
                 }
             }
@@ -225,6 +323,11 @@ impl RowHasher {
     /// How many values were -0 so far: a target that knows no -0 holds 0 for them.
     pub fn negative_zeros(&self) -> u64 {
         self.negative_zeros
+    }
+
+    /// How many numbers inside of JSON documents had more digits than a DOUBLE holds.
+    pub fn json_rounded(&self) -> u64 {
+        self.json_rounded
     }
 }
 
@@ -330,6 +433,7 @@ pub(super) mod tests {
             octet_length: None,
             srid: None,
             comment: String::new(),
+            ..Default::default()
         }
     }
 

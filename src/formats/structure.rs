@@ -35,7 +35,7 @@ pub struct Program {
     pub table: Option<String>,
 }
 
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Table {
     pub name: TableName,
     pub engine: String,
@@ -46,6 +46,19 @@ pub struct Table {
     /// What else was said of how the server keeps it: `row_format=COMPRESSED`. Never created, never part of a fingerprint.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub options: String,
+    /// When the server deletes rows by itself (TiDB's TTL), as the server writes it; empty: never. Also among `options`.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ttl: String,
+    /// The number that AUTO_INCREMENT gives next, where the server says one; never part of a fingerprint or of a plan's
+    /// body: it moves with every row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_id: Option<u64>,
+    /// Clauses of its CREATE statement that are not understood, and attributes of which the server tells two things.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub doubts: Vec<Doubt>,
+    /// Periods of time (MariaDB): `SYSTEM_TIME (row_from, row_to)`. The columns of SYSTEM_TIME stand here only.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub periods: Vec<String>,
     /// Former rows are kept beside those of now (MariaDB's WITH SYSTEM VERSIONING).
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub system_versioned: bool,
@@ -67,6 +80,18 @@ pub struct Table {
     pub estimate: TableEstimate,
 }
 
+/// What keeps a table's structure from being known for certain. A plan stops at it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Doubt {
+    /// A clause of SHOW CREATE TABLE that mig does not know, with the text at which reading ended.
+    NotUnderstood { text: String },
+    /// information_schema and SHOW CREATE TABLE differ in `what`.
+    Disagreement { what: String, listed: String, shown: String },
+    /// The server shows characters that may stand for others (`?`), and nothing tells which.
+    Garbled { what: String },
+}
+
 /// The server's own guess; MySQL's TABLE_ROWS may be off by half.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct TableEstimate {
@@ -75,7 +100,7 @@ pub struct TableEstimate {
     pub index_bytes: u64,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Column {
     pub name: String,
     /// DATA_TYPE in lower case: `varchar`, `bigint`.
@@ -110,6 +135,10 @@ pub struct Column {
     pub srid: Option<u32>,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub comment: String,
+    /// What else is said of how the server keeps it (`COMPRESSED`, `COLUMN_FORMAT DYNAMIC`). Never created, never part of
+    /// a fingerprint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -118,7 +147,7 @@ pub struct Generated {
     pub stored: bool,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Index {
     /// `PRIMARY` for the primary key.
     pub name: String,
@@ -132,10 +161,16 @@ pub struct Index {
     pub parser: String,
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub comment: String,
+    /// What else is said of how the server keeps it (`KEY_BLOCK_SIZE=4`). Never created, never part of a fingerprint.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub options: Vec<String>,
+    /// The period whose overlaps it refuses (MariaDB's `WITHOUT OVERLAPS`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub without_overlaps: Option<String>,
 }
 
 /// One column or expression of an index.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct IndexPart {
     /// `None`: `expression` has the text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -169,15 +204,53 @@ pub struct Check {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct View {
     pub name: TableName,
-    /// VIEW_DEFINITION: the SELECT with every name qualified.
+    /// The SELECT as SHOW CREATE VIEW has it, every name qualified.
     pub select: String,
     /// Names of its columns, in order.
     pub columns: Vec<String>,
     pub check_option: String,
     pub security_type: String,
     pub definer: String,
+    /// `character_set_client` and `collation_connection` of the session that made it: words in its text compare by these.
     pub charset: String,
     pub collation: String,
+    /// `UNDEFINED`, `MERGE`, `TEMPTABLE`; empty: not told.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub algorithm: String,
+    /// Its columns with their types, where the server told them. No part of a fingerprint or of a step's inputs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub shape: Vec<Column>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fault: Option<ViewFault>,
+}
+
+/// Why a view is not to be had from its own server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum ViewFault {
+    /// The server cannot read it; its own answer.
+    Broken(String),
+    /// Its text is not understood, or the two sources of it disagree; what and where.
+    NotUnderstood(String),
+}
+
+impl View {
+    /// A view of which nothing but its name is known.
+    pub fn named(name: TableName) -> Self {
+        Self {
+            name,
+            select: String::new(),
+            columns: Vec::new(),
+            check_option: String::new(),
+            security_type: String::new(),
+            definer: String::new(),
+            charset: String::new(),
+            collation: String::new(),
+            algorithm: String::new(),
+            shape: Vec::new(),
+            fault: None,
+        }
+    }
 }
 
 impl Table {

@@ -4,7 +4,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::certificate::{Judgement, Party, ProvenBy, StructureProof};
+use super::certificate::{GeneratedProof, Judgement, Party, ProvenBy, StructureProof, ViewRows};
 
 /// The version this build writes.
 pub const FORMAT_VERSION: u32 = 1;
@@ -44,6 +44,9 @@ pub struct TableVerdict {
     /// Where the rows differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub differing: Option<DifferingRows>,
+    /// Columns that each server computes itself; compared where the data is equal.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub generated: Vec<GeneratedProof>,
     /// Why the rows were not compared.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub fault: String,
@@ -104,8 +107,11 @@ impl Wrong {
 #[serde(deny_unknown_fields)]
 pub struct ViewVerdict {
     pub view: String,
-    /// Columns and rights; each server writes the text of a view anew, so it is not compared.
+    /// Columns and rights; each server writes the text of a view anew, so it is compared by what it gives.
     pub structure: StructureProof,
+    /// `None`: it is not on the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<ViewRows>,
 }
 
 impl DifferingRows {
@@ -139,27 +145,41 @@ impl DifferingRows {
 impl TableVerdict {
     /// Equal only with row hashes of both sides, the same, and the same structure.
     pub fn judge(mut self) -> Self {
-        let differs = |a: &Option<u64>, b: &Option<u64>| a.is_some() && b.is_some() && a != b;
-        let rows = differs(&self.rows.source, &self.rows.target);
-        let content = self.proven_by.sees_content() && self.hash.source != self.hash.target;
-        self.verdict = if rows || content || !self.structure.differences.is_empty() {
+        let generated = self.generated.iter().map(GeneratedProof::judge).max().unwrap_or(Judgement::Equal);
+        self.verdict = if self.rows_differ() || !self.structure.differences.is_empty() {
             Judgement::Different
         } else if self.proven_by.sees_content() && self.rows.source.is_some() && self.rows.target.is_some() {
-            Judgement::Equal
+            generated
         } else {
-            Judgement::Unproven
+            generated.max(Judgement::Unproven)
         };
         self
+    }
+}
+
+impl ViewVerdict {
+    /// Equal only by rows that were read on both servers and by the same structure.
+    pub fn judge(&self) -> Judgement {
+        match self.structure.equal {
+            true => self.rows.as_ref().map_or(Judgement::Unproven, ViewRows::judge),
+            false => Judgement::Different,
+        }
+    }
+}
+
+impl TableVerdict {
+    /// Whether its rows are not the same, whatever its structure.
+    pub fn rows_differ(&self) -> bool {
+        let differs = |a: &Option<u64>, b: &Option<u64>| a.is_some() && b.is_some() && a != b;
+        let content = self.proven_by.sees_content() && self.hash.source != self.hash.target;
+        differs(&self.rows.source, &self.rows.target) || content
     }
 }
 
 impl Verification {
     /// The heaviest of what is known; what `unproven` names is not asked here and does not count.
     pub fn judge(mut self) -> Self {
-        let views = self.views.iter().map(|view| match view.structure.equal {
-            true => Judgement::Equal,
-            false => Judgement::Different,
-        });
+        let views = self.views.iter().map(ViewVerdict::judge);
         let all = self.tables.iter().map(|table| table.verdict).chain(views);
         self.verdict = all.max().unwrap_or(Judgement::Unproven);
         self
@@ -182,6 +202,7 @@ mod tests {
             hash: Two { source: hash.clone(), target: hash },
             structure: StructureProof { equal: true, differences: Vec::new() },
             differing: None,
+            generated: Vec::new(),
             fault: String::new(),
         }
     }
@@ -199,6 +220,9 @@ mod tests {
         check(&|t| (t.proven_by, t.rows.target) = (ProvenBy::Count, Some(3)), Judgement::Different);
         check(&|t| t.hash.target = Some("124".into()), Judgement::Different);
         check(&|t| t.rows.source = Some(1), Judgement::Different);
+        let generated = |accepted| vec![GeneratedProof { column: "g".into(), equal: false, rows: 1, accepted }];
+        check(&|t| t.generated = generated(false), Judgement::Different);
+        check(&|t| t.generated = generated(true), Judgement::Accepted);
         check(
             &|t| (t.proven_by, t.rows, t.hash) = (ProvenBy::NotVerified, Two::default(), Two::default()),
             Judgement::Unproven,

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::event::{Ended, Event};
 use super::facts::World;
 use super::journal::Record;
-use super::plan::Graph;
+use super::plan::{Graph, Node};
 use super::spec::SourceFile;
 use super::state::{OpenRun, State, Status, StepRecord};
 use crate::words::addr::StepAddr;
@@ -73,6 +73,8 @@ pub enum Ask {
     Look { spec: SpecTexts, migration: String, workdir: String, state: Option<Box<State>>, replace: Vec<StepAddr> },
     /// `mig verify` of a migration, as if typed there.
     Verify { spec: SpecTexts, migration: String, workdir: String, arguments: Vec<String> },
+    /// `mig plan -probe` of a migration: tries what these steps would create, in schemas of the probe's own.
+    Probe { spec: SpecTexts, migration: String, workdir: String, mark: String, nodes: Vec<Node> },
     /// Removes what the runs of these migrations put into the work folder.
     Clean { workdir: String, migrations: Vec<String> },
 }

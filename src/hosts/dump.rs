@@ -3,7 +3,7 @@
 use futures::future::BoxFuture;
 
 use crate::formats::facts::Position;
-use crate::seams::sql::{Connection, OnChange, Role, Server};
+use crate::seams::sql::{Connection, LogEnd, OnChange, Role, Server};
 use crate::words::error::{Failure, Outcome};
 
 pub struct NoServer;
@@ -13,7 +13,16 @@ impl Server for NoServer {
         Box::pin(async { Err(no_source()) })
     }
 
-    fn binlog<'a>(&'a self, _: &'a Position, _: &'a Position, _: &'a mut OnChange<'_>) -> BoxFuture<'a, Outcome<bool>> {
+    fn binlog<'a>(
+        &'a self,
+        _: &'a Position,
+        _: &'a Position,
+        _: &'a mut OnChange<'_>,
+    ) -> BoxFuture<'a, Outcome<LogEnd>> {
+        Box::pin(async { Err(no_source()) })
+    }
+
+    fn log_begun<'a>(&'a self, _: &'a Position) -> BoxFuture<'a, Outcome<u64>> {
         Box::pin(async { Err(no_source()) })
     }
 

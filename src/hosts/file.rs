@@ -34,6 +34,45 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// Writes what a user asked for to where the user said, as a shell's `>` does: a link is followed, a device or a pipe is
+/// written to. A regular file is replaced as a whole, see [`replace`].
+///
+/// # Errors
+/// The system's.
+pub fn publish(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = followed(path)?;
+    match std::fs::metadata(&path) {
+        Ok(there) if !there.is_file() => OpenOptions::new().write(true).open(&path)?.write_all(bytes),
+        _ => replace(&path, bytes),
+    }
+}
+
+/// Where links lead, also to what is not there yet.
+///
+/// # Errors
+/// Links that lead nowhere but to each other.
+fn followed(path: &Path) -> io::Result<PathBuf> {
+    const LINKS: usize = 40;
+    let mut path = path.to_path_buf();
+    for _ in 0..LINKS {
+        match std::fs::read_link(&path) {
+            Ok(to) => path = path.parent().unwrap_or(Path::new("")).join(to),
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many links"))
+}
+
+/// Whether two paths lead to the same place, whatever stands there.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    let whole = |path: &Path| {
+        let path = followed(path).ok()?;
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some(std::fs::canonicalize(folder).ok()?.join(path.file_name()?))
+    };
+    whole(one).is_some_and(|one| whole(other) == Some(one))
+}
+
 pub struct FileStore {
     /// The state's path, a link followed, so that a replace does not replace the link.
     path: PathBuf,
@@ -54,6 +93,8 @@ impl FileStore {
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let path = path.into();
         let place = path.display().to_string();
+        // A link is followed also to where no state lies yet.
+        let path = followed(&path).unwrap_or(path);
         let path = std::fs::canonicalize(&path).unwrap_or(path);
         Self { path, place, journal: Mutex::new(Appending::NotYet) }
     }

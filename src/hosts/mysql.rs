@@ -3,6 +3,7 @@
 
 mod binlog;
 mod faults;
+mod identity;
 mod login;
 mod reader;
 mod session;
@@ -27,7 +28,7 @@ use tokio::time::timeout;
 use crate::formats::dumpfile::Piece;
 use crate::formats::facts::Position;
 use crate::formats::spec::model;
-use crate::seams::sql::{Cell, Connection, Done, Fault, OnChange, OnRow, Role, Rows, Server, Tokens};
+use crate::seams::sql::{Cell, Connection, Done, Fault, LogEnd, OnChange, OnRow, Role, Rows, Server, Tokens};
 use crate::words::error::Outcome;
 
 use faults::fault_of;
@@ -53,43 +54,72 @@ const INFILE_CHUNK: usize = 256 << 10;
 pub fn server(config: &model::Server, spec_dir: &Path, tokens: Option<Arc<dyn Tokens>>) -> Outcome<Arc<dyn Server>> {
     let login = Login::of(config, spec_dir, tokens)?;
     let way = reader::way(config, tls::Client::of(&config.tls, spec_dir, &login.place)?);
-    Ok(Arc::new(MysqlServer { login: Arc::new(login), way, variables: OnceCell::new() }))
+    let ledger_schema = config.ledger_schema.clone();
+    Ok(Arc::new(MysqlServer { login: Arc::new(login), way, ledger_schema, variables: OnceCell::new() }))
 }
 
 struct MysqlServer {
     login: Arc<Login>,
     /// For sessions that read rows.
     way: reader::Way,
+    ledger_schema: String,
     /// Those session variables, of the ones that a session may want to set, that this server has.
     variables: OnceCell<BTreeSet<String>>,
 }
 
 impl MysqlServer {
     /// A session for rows; `None`: the driver is to open it, and to say what is wrong where that fails as well.
-    async fn open_reader(&self, role: &Role) -> Option<Reader> {
-        // The driver was here before: it has the server know the password's hash.
-        let known = self.variables.get()?;
-        let mut reader = Reader::open(&self.way, &self.login).await?;
-        for setting in session::settings(role, known, &self.login.place).ok()? {
-            reader.execute(&setting.sql).await.ok()?;
-        }
-        Some(reader)
+    ///
+    /// # Errors
+    /// Where it reached another server.
+    async fn open_reader(&self, role: &Role) -> Outcome<Option<Reader>> {
+        let opened = async {
+            // The driver was here before: it has the server know the password's hash.
+            let known = self.variables.get()?;
+            let mut reader = Reader::open(&self.way, &self.login).await?;
+            for setting in session::settings(role, known, &self.login.place).ok()? {
+                reader.execute(&setting.sql).await.ok()?;
+            }
+            let same = self.login.identity.check(&mut reader).await.ok()?;
+            Some(same.map(|()| reader))
+        };
+        opened.await.transpose().map_err(|elsewhere| self.login.place.elsewhere(&elsewhere))
+    }
+
+    /// Which variables the server has; the first time, also how it is asked who it is.
+    async fn learn(&self, connection: &mut MysqlConnection) -> Result<&BTreeSet<String>, Fault> {
+        let learned = async {
+            let known = session::known_variables(connection).await?;
+            self.login.identity.learn(connection, &known, &self.ledger_schema).await?;
+            Ok(known)
+        };
+        self.variables.get_or_try_init(|| learned).await
+    }
+
+    /// A session that is not set up, for what is no statement.
+    async fn bare(&self) -> Outcome<Conn> {
+        let opened = async {
+            if !self.login.identity.is_known() {
+                self.open(&Role::Look).await?;
+            }
+            self.login.conn_to_the_same().await
+        };
+        timeout(CONNECT_TIME, opened).await.unwrap_or_else(|_| Err(self.login.place.timed_out(CONNECT_TIME)))
     }
 
     async fn open(&self, role: &Role) -> Outcome<MysqlConnection> {
         let conn = self.login.conn().await?;
         let watch = Arc::new(Watch::of(self.login.clone(), conn.id()));
         let mut connection = MysqlConnection { conn: Some(conn), watch, mid_answer: false };
-        let known = self
-            .variables
-            .get_or_try_init(|| session::known_variables(&mut connection))
-            .await
-            .map_err(|fault| self.login.place.setup_failure(&fault))?;
+        let known = self.learn(&mut connection).await.map_err(|fault| self.login.place.setup_failure(&fault))?;
         for setting in session::settings(role, known, &self.login.place)? {
             if let Err(fault) = connection.execute(&setting.sql).await {
                 return Err(setting.failure(&fault, &self.login.place));
             }
         }
+        let same = self.login.identity.check(&mut connection).await;
+        same.map_err(|fault| self.login.place.setup_failure(&fault))?
+            .map_err(|elsewhere| self.login.place.elsewhere(&elsewhere))?;
         Ok(connection)
     }
 }
@@ -99,7 +129,7 @@ impl Server for MysqlServer {
         async move {
             let opened = async {
                 if *role == Role::Read
-                    && let Some(reader) = self.open_reader(role).await
+                    && let Some(reader) = self.open_reader(role).await?
                 {
                     return Ok(Box::new(reader) as Box<dyn Connection>);
                 }
@@ -118,15 +148,26 @@ impl Server for MysqlServer {
         from: &'a Position,
         to: &'a Position,
         on_change: &'a mut OnChange<'_>,
-    ) -> BoxFuture<'a, Outcome<bool>> {
+    ) -> BoxFuture<'a, Outcome<LogEnd>> {
         async move {
-            let conn = match timeout(CONNECT_TIME, self.login.conn()).await {
-                Ok(conn) => conn?,
-                Err(_) => return Err(self.login.place.timed_out(CONNECT_TIME)),
-            };
+            let conn = self.bare().await?;
             binlog::read(conn, from, to, on_change).await.map_err(|fault| self.login.place.binlog_failure(&fault))
         }
         .boxed()
+    }
+
+    fn log_begun<'a>(&'a self, at: &'a Position) -> BoxFuture<'a, Outcome<u64>> {
+        async move {
+            let conn = self.bare().await?;
+            let begun = timeout(CONNECT_TIME, binlog::begun(conn, at)).await;
+            let begun = begun.map_err(|_| self.login.place.timed_out(CONNECT_TIME))?;
+            begun.map_err(|fault| self.login.place.binlog_failure(&fault))
+        }
+        .boxed()
+    }
+
+    fn expect(&self, server_id: &str) {
+        self.login.identity.expect(server_id);
     }
 
     fn place(&self) -> String {

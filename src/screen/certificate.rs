@@ -20,6 +20,7 @@ pub fn markdown(certificate: &Certificate) -> String {
     out.push_str(&tables(certificate));
     out.push_str(&differences(certificate));
     out.push_str(&rewrites(certificate));
+    out.push_str(&accepted(certificate));
     out.push_str(&views(certificate));
     out.push_str(&not_moved(certificate));
     out.push_str(&gates(certificate));
@@ -30,7 +31,7 @@ pub fn markdown(certificate: &Certificate) -> String {
 /// The end of an apply: at most 25 lines.
 pub fn text(certificate: &Certificate, style: Style) -> String {
     let ink = match certificate.verdict {
-        Judgement::Equal => Ink::Green,
+        Judgement::Equal | Judgement::Accepted => Ink::Green,
         Judgement::Unproven => Ink::Yellow,
         Judgement::Different => Ink::Red,
     };
@@ -39,11 +40,19 @@ pub fn text(certificate: &Certificate, style: Style) -> String {
     out.push_str(&wrap("", &sentence(certificate), style.width));
     out.push('\n');
     out.push_str(&short_tables(certificate, style));
+    out.push_str(&short_views(certificate, style));
     let writes = format!("{}. {}", writes_words(certificate), certificate.writes.text);
     out.push_str(&wrap("Writes: ", writes.trim_end(), style.width));
     if !certificate.not_moved.is_empty() {
         let names: Vec<String> = certificate.not_moved.iter().map(|n| format!("{} {}", n.kind, n.name)).collect();
         out.push_str(&wrap("Not moved: ", &first_of(&names), style.width));
+    }
+    let changed = accepted_lines(certificate);
+    for text in changed.iter().take(NAMED) {
+        out.push_str(&wrap("Accepted: ", text, style.width));
+    }
+    if changed.len() > NAMED {
+        out.push_str(&format!("Accepted: and {} more\n", changed.len() - NAMED));
     }
     for text in certificate.unproven.iter().take(NAMED) {
         out.push_str(&wrap("Unproven: ", text, style.width));
@@ -67,6 +76,45 @@ fn first_of(names: &[String]) -> String {
     }
 }
 
+/// What is not as it was, and accepted: each by name.
+fn accepted_lines(certificate: &Certificate) -> Vec<String> {
+    let mut out = Vec::new();
+    for table in &certificate.tables {
+        for column in table.generated.iter().filter(|column| !column.equal && column.accepted) {
+            let rows = count(column.rows, "row", "rows");
+            out.push(format!("{}.{}: the generated column differs in {rows}", table.table, column.column));
+        }
+        if table.json_rounded > 0 {
+            let numbers = count(table.json_rounded, "number", "numbers");
+            out.push(format!("{}: {numbers} inside of JSON rounded to a DOUBLE (MIG2174)", table.table));
+        }
+    }
+    out.extend(certificate.accepted.iter().cloned());
+    out
+}
+
+/// What the spec accepts, what the gates warned of, and how the generated columns compare.
+fn accepted(certificate: &Certificate) -> String {
+    let mut out = String::new();
+    let mut section = |title: &str, lines: Vec<String>| {
+        if !lines.is_empty() {
+            let lines: String = lines.iter().map(|text| format!("- {}\n", line(text))).collect();
+            out.push_str(&format!("## {title}\n\n{lines}\n"));
+        }
+    };
+    section("Accepted by the spec", accepted_lines(certificate));
+    let generated = certificate.tables.iter().flat_map(|table| {
+        table.generated.iter().map(move |column| {
+            let rows = count(column.rows, "row", "rows");
+            let told = if column.equal { "equal".to_owned() } else { format!("different in {rows}") };
+            format!("{}.{}: computed by each server, compared: {told}", code(&table.table), code(&column.column))
+        })
+    });
+    section("Generated columns", generated.collect());
+    section("What the gates warned of", certificate.named.clone());
+    out
+}
+
 /// The verdict in one sentence.
 fn sentence(certificate: &Certificate) -> String {
     let all = format!(
@@ -79,14 +127,11 @@ fn sentence(certificate: &Certificate) -> String {
             "Equal: {all}; count and sum of row hashes of every table are the same on the source, as dumped and on the \
              target, and the structure read back is the one that was to be created."
         ),
-        Judgement::Different => {
-            let tables = certificate.tables.iter().filter(|t| t.judge() == Judgement::Different).count() as u64;
-            let writes = match certificate.writes.outcome {
-                WritesOutcome::Detected => "; the source was written to while it was moved",
-                _ => "",
-            };
-            format!("Different: {} of {all} differ{}{writes}.", thousands(tables), if tables == 1 { "s" } else { "" })
-        }
+        Judgement::Accepted => format!(
+            "Accepted: {all}; count and sum of row hashes of every table are the same on the source, as dumped and on \
+             the target. What is not as it was, and what the spec accepts by a rule, is named below."
+        ),
+        Judgement::Different => different(certificate, &all),
         Judgement::Unproven => {
             let open = certificate.tables.iter().filter(|t| t.judge() == Judgement::Unproven).count() as u64;
             let open = match open {
@@ -96,6 +141,34 @@ fn sentence(certificate: &Certificate) -> String {
             format!("Unproven: {all}; no difference was found, but {open}.")
         }
     }
+}
+
+/// What differs, rows and structure told apart.
+fn different(certificate: &Certificate, all: &str) -> String {
+    let tables: Vec<&TableProof> = certificate.tables.iter().filter(|t| t.judge() == Judgement::Different).collect();
+    let structure = tables.iter().filter(|t| !t.rows_differ()).count() as u64;
+    let views = certificate.views.iter().filter(|view| view.judge() == Judgement::Different).count() as u64;
+    let mut parts = Vec::new();
+    let rows = tables.len() as u64 - structure;
+    let whole = certificate.tables.len() as u64;
+    if rows > 0 {
+        parts.push(format!("the rows of {}", of(rows, whole, "table", "tables")));
+    }
+    if structure > 0 {
+        parts.push(format!("the structure alone of {}", of(structure, whole, "table", "tables")));
+    }
+    if views > 0 {
+        parts.push(of(views, certificate.views.len() as u64, "view", "views"));
+    }
+    if certificate.writes.outcome == WritesOutcome::Detected {
+        parts.push("the source was written to while it was moved".to_owned());
+    }
+    format!("Different: {}. Moved: {all}.", parts.join("; "))
+}
+
+/// `1 of 3 tables`.
+fn of(some: u64, all: u64, one: &str, many: &str) -> String {
+    format!("{} of {}", thousands(some), count(all, one, many))
 }
 
 fn short_tables(certificate: &Certificate, style: Style) -> String {
@@ -114,6 +187,7 @@ fn short_tables(certificate: &Certificate, style: Style) -> String {
     for (table, rows) in listed.iter().zip(&rows) {
         let (sign, ink) = match table.judge() {
             Judgement::Equal => ("✓", Ink::Green),
+            Judgement::Accepted => ("~", Ink::Green),
             Judgement::Unproven => ("!", Ink::Yellow),
             Judgement::Different => ("✗", Ink::Red),
         };
@@ -129,8 +203,39 @@ fn short_tables(certificate: &Certificate, style: Style) -> String {
             pad_left(rows, widest),
             pad_left(&bytes(table.bytes), 10),
         ));
+        if table.judge() == Judgement::Different {
+            out.push_str(&wrap("      ", &table.fault(), style.width));
+        }
     }
     format!("{out}{rest}")
+}
+
+/// One line for the views that are equal, one for each of the first that are not.
+fn short_views(certificate: &Certificate, style: Style) -> String {
+    let odd: Vec<_> = certificate.views.iter().filter(|view| view.judge() != Judgement::Equal).collect();
+    let equal = (certificate.views.len() - odd.len()) as u64;
+    let mut out = String::new();
+    if equal > 0 {
+        out.push_str(&format!(
+            "  {} {}: the same rows on both servers\n",
+            style.ink(Ink::Green, "✓"),
+            count(equal, "view", "views")
+        ));
+    }
+    for view in odd.iter().take(NAMED) {
+        let (sign, ink, text) = match view.judge() {
+            Judgement::Different => ("✗ different", Ink::Red, view.fault()),
+            _ => ("! unproven ", Ink::Yellow, view.rows.as_ref().map(|r| r.unproven.clone()).unwrap_or_default()),
+        };
+        out.push_str(&wrap(&format!("  {}  view {}: ", style.ink(ink, sign), view.name), &text, style.width));
+    }
+    if odd.len() > NAMED {
+        out.push_str(&format!(
+            "  … and {} that are not proven equal\n",
+            count((odd.len() - NAMED) as u64, "view", "views")
+        ));
+    }
+    out
 }
 
 fn counted(certificate: &Certificate, odd: &[&TableProof]) -> String {
@@ -185,7 +290,7 @@ fn proven(certificate: &Certificate) -> String {
         let tables: Vec<&TableProof> = certificate
             .tables
             .iter()
-            .filter(|table| table.proven_by == by && table.judge() == Judgement::Equal)
+            .filter(|table| table.proven_by == by && table.judge() <= Judgement::Accepted)
             .collect();
         if !tables.is_empty() {
             let rows = tables.iter().map(|table| table.row_count()).sum();
@@ -227,9 +332,18 @@ fn not_proven(certificate: &Certificate) -> String {
     if !half.is_empty() {
         lines.push(format!("- Evidence is not whole (a place was not looked at): {half}."));
     }
-    let differing = names(certificate, |table| table.judge() == Judgement::Different);
+    let differing = names(certificate, TableProof::rows_differ);
     if !differing.is_empty() {
-        lines.push(format!("- **Differences found**: {differing}."));
+        lines.push(format!("- **Differences of rows**: {differing}."));
+    }
+    let structure = names(certificate, |table| !table.structure.differences.is_empty());
+    if !structure.is_empty() {
+        lines.push(format!("- **Differences of structure**: {structure}."));
+    }
+    let views = certificate.views.iter().filter(|view| view.judge() == Judgement::Different);
+    let views: Vec<String> = views.map(|view| format!("{} {}", code(&view.name), view.fault())).collect();
+    if !views.is_empty() {
+        lines.push(format!("- **Differences of views**: {}.", views.join("; ")));
     }
     if certificate.writes.outcome != WritesOutcome::Proven {
         lines.push(format!("- Writes to the source: {}. {}", writes_words(certificate), certificate.writes.text));
@@ -339,8 +453,22 @@ fn views(certificate: &Certificate) -> String {
     if certificate.views.is_empty() {
         return String::new();
     }
-    let names: Vec<String> = certificate.views.iter().map(|view| code(&view.name)).collect();
-    format!("## Views\n\nCompared by their columns, not by their text: {}.\n\n", names.join(", "))
+    let mut out = String::from("## Views\n\n| view | rows | verdict | why |\n| --- | ---: | --- | --- |\n");
+    for view in &certificate.views {
+        let rows = view.rows.as_ref();
+        let number = rows.and_then(|rows| rows.source).map_or("–".to_owned(), thousands);
+        let why = match view.judge() {
+            Judgement::Equal => "sums of row hashes over all columns are the same on both servers".to_owned(),
+            Judgement::Different => view.fault(),
+            // A view's rows are equal or not: no rule accepts others.
+            Judgement::Accepted | Judgement::Unproven => {
+                rows.map_or("not read".to_owned(), |rows| rows.unproven.clone())
+            }
+        };
+        out.push_str(&format!("| {} | {number} | {} | {} |\n", code(&view.name), view.judge().word(), cell(&why)));
+    }
+    out.push('\n');
+    out
 }
 
 fn not_moved(certificate: &Certificate) -> String {
@@ -472,11 +600,11 @@ Took 1 min 10 s. mig report shows the whole certificate.
         odd.rewritten.push("MIG2107: column hidden is made visible".into());
         let shown = markdown(&certificate(vec![odd, table("shop.b", 1)]).seal());
         for part in [
-            "# Certificate of migration.shop\n\n**Different: 1 of 2 tables, 10 rows differs.**\n",
+            "# Certificate of migration.shop\n\n**Different: the rows of 1 of 2 tables. Moved: 2 tables, 10 rows.**\n",
             "| `` shop.`a\\|b` `` | source 10, dumped 10, target 9 | different | source `1234567890123456789012`, dumped",
             "target `77` |",
             "| `` shop.`a\\|b` `` | column id: type | `bigint` | `int` |",
-            "- **Differences found**: `` shop.`a\\|b` ``.",
+            "- **Differences of rows**: `` shop.`a\\|b` ``.",
             "  - MIG2107: column hidden is made visible\n",
             "- 1 table, 1 row: equal, by row hashes computed on both servers.\n",
             "| collation | passed |",

@@ -73,8 +73,10 @@ fn title(diagnostic: &Diagnostic) -> annotate_snippets::Title<'_> {
         Severity::Warning => Level::WARNING,
     };
     let text = match &diagnostic.subject {
-        Some(subject) => format!("{} ({subject})", diagnostic.summary),
-        None => diagnostic.summary.clone(),
+        Some(subject) if !diagnostic.summary.contains(subject.as_str()) => {
+            format!("{} ({subject})", diagnostic.summary)
+        }
+        _ => diagnostic.summary.clone(),
     };
     level.primary_title(text).id(diagnostic.code.as_str())
 }

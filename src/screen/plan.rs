@@ -14,6 +14,8 @@ use crate::words::diag::{Diagnostic, Severity};
 
 /// Findings of one gate (or of one code, for warnings) that are shown in full; the others are only named.
 const FINDINGS_SHOWN: usize = 20;
+/// Objects of one finding that only warns.
+const OBJECTS_SHOWN: usize = 10;
 
 /// How many steps each action has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -241,8 +243,24 @@ fn briefly(findings: &[Diagnostic], style: Style) -> String {
             _ => finding.summary.clone(),
         };
         out.push_str(&wrap(&format!("    {}  ", finding.code), &text, style.width));
+        out.push_str(&objects(&finding.detail, style));
+        if !finding.help.is_empty() {
+            out.push_str(&wrap("             help: ", &finding.help, style.width));
+        }
     }
     out.push_str(&only_named(&rest, style));
+    out
+}
+
+/// What a finding is about, a line each: as many as a reviewer reads, and how to see the others.
+fn objects(detail: &str, style: Style) -> String {
+    let lines: Vec<&str> = detail.lines().collect();
+    let shown = if lines.len() > OBJECTS_SHOWN + 1 { OBJECTS_SHOWN } else { lines.len() };
+    let mut out: String = lines[..shown].iter().map(|line| wrap("             ", line, style.width)).collect();
+    if shown < lines.len() {
+        let rest = thousands((lines.len() - shown) as u64);
+        out.push_str(&wrap("             ", &format!("… and {rest} more; mig plan -json lists them"), style.width));
+    }
     out
 }
 

@@ -324,7 +324,7 @@ Gates of migration.shop
     MIG2105  shop.orders: trigger t1 is not moved
 
   target_tables: no
-    error[MIG2301]: table shop.orders is already on the target (shop.orders)
+    error[MIG2301]: table shop.orders is already on the target
 
 To move (estimates): 1 table, 10 rows, 100 B in 1 file, in 2 to 5 min.
 

@@ -73,7 +73,7 @@ impl Reporter {
             Self::Terminal(to) => {
                 let _ = to.multi.println(text);
             }
-            Self::Plain(_) | Self::Json(_) => eprintln!("{text}"),
+            Self::Plain(_) | Self::Json(_) => super::out::say(&format!("{text}\n")),
             Self::Quiet => {}
         }
     }

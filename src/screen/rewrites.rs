@@ -7,6 +7,7 @@ use similar::TextDiff;
 
 use super::style::{Ink, Style, thousands, wrap};
 use crate::formats::plan::{Change, PlanFile, Rewrite};
+use crate::think::gates::rules::DEFINER;
 
 /// Diffs shown in full; of the others the names stand there, by code.
 const SHOWN: usize = 20;
@@ -21,6 +22,11 @@ pub(super) fn section(plan: &PlanFile, style: Style) -> Option<String> {
     }
     let title = format!("Arrives changed: {}", thousands(rewritten.len() as u64));
     let mut out = format!("{}\n", style.ink(Ink::Bold, &title));
+    let (alike, rewritten): (Vec<_>, Vec<_>) = rewritten.into_iter().partition(|(_, rewrite)| only_definer(rewrite));
+    out.push_str(&definers(&alike, style));
+    if !alike.is_empty() && !rewritten.is_empty() {
+        out.push('\n');
+    }
     for (place, (change, rewrite)) in rewritten.iter().take(SHOWN).enumerate() {
         if place > 0 {
             out.push('\n');
@@ -38,6 +44,34 @@ pub(super) fn section(plan: &PlanFile, style: Style) -> Option<String> {
         out.push_str(&others(&rewritten[SHOWN..], style));
     }
     Some(out)
+}
+
+/// Whether nothing but the definer of a view changes, which is so of every view.
+fn only_definer(rewrite: &Rewrite) -> bool {
+    !rewrite.changes.is_empty() && rewrite.changes.iter().all(|d| d.code == DEFINER) && rewrite.source == rewrite.target
+}
+
+/// All such views in one entry.
+fn definers(views: &[(&Change, &Rewrite)], style: Style) -> String {
+    match views {
+        [] => String::new(),
+        [(_, rewrite)] => {
+            let texts = rewrite.changes.iter();
+            texts.map(|d| wrap(&format!("    {DEFINER}  "), &d.summary, style.width)).collect()
+        }
+        many => {
+            let mut names: Vec<String> = many.iter().take(SHOWN).map(|(change, _)| name(change)).collect();
+            if many.len() > SHOWN {
+                names.push(format!("and {} more; -json lists them", thousands((many.len() - SHOWN) as u64)));
+            }
+            let count = thousands(many.len() as u64);
+            let text = format!(
+                "{count} views: the definer is left out; each belongs to the user that creates it: {}",
+                names.join(", ")
+            );
+            wrap(&format!("    {DEFINER}  "), &text, style.width)
+        }
+    }
 }
 
 fn name(change: &Change) -> String {

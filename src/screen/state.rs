@@ -62,12 +62,35 @@ pub fn json(state: &State) -> serde_json::Value {
     for (addr, record) in &state.steps {
         let parts =
             serde_json::json!({ "recorded": record.progress.parts.len(), "done": record.progress.parts_done() });
-        let progress = value.get_mut("steps").and_then(|steps| steps.get_mut(addr.to_string()));
-        if let Some(progress) = progress.and_then(|step| step.get_mut("progress")) {
+        let Some(step) = value.get_mut("steps").and_then(|steps| steps.get_mut(addr.to_string())) else { continue };
+        if let Some(outputs) = step.get_mut("outputs") {
+            hide(outputs);
+        }
+        if let Some(progress) = step.get_mut("progress") {
             progress["parts"] = parts;
+            // Where a table was cut: keys of rows.
+            if !record.progress.notes.is_empty() {
+                progress["notes"] = serde_json::json!({ "recorded": record.progress.notes.len() });
+            }
         }
     }
     super::safe_json::numbers(value)
+}
+
+/// Leaves out what may hold keys of rows, at every depth.
+fn hide(value: &mut Value) {
+    match value {
+        Value::Object(object) => {
+            for (name, item) in object {
+                match HIDDEN.contains(&name.as_str()) {
+                    true => *item = Value::String("(not shown)".into()),
+                    false => hide(item),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(hide),
+        _ => {}
+    }
 }
 
 /// `mig show` of a state: what it is, and how many steps of each kind stand where.
@@ -248,6 +271,16 @@ mod tests {
         ]
         .into();
         state
+    }
+
+    #[test]
+    fn a_state_is_json_without_any_key_of_a_row() {
+        let shown = super::json(&state());
+        let text = shown.to_string();
+        assert!(!text.contains("SECRET"), "{shown:#}");
+        let dump = &shown["steps"][r#"migration.shop.dump["shop.orders"]"#];
+        assert_eq!(dump["progress"], json!({"parts": {"recorded": 2, "done": 1}, "notes": {"recorded": 1}}));
+        assert_eq!(dump["outputs"]["inner"]["hash"], "123");
     }
 
     #[test]

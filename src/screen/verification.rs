@@ -25,6 +25,12 @@ pub fn text(found: &Verification, style: Style) -> String {
             out.push_str(&wrap(&format!("View {}: ", view.view), &text, style.width));
         }
     }
+    for view in &found.views {
+        if let Some(rows) = view.rows.as_ref().filter(|rows| rows.judge() == Judgement::Different) {
+            let text = format!("gives other rows: {}", rows.words());
+            out.push_str(&wrap(&format!("View {}: ", view.view), &text, style.width));
+        }
+    }
     if !found.not_compared.is_empty() {
         out.push_str(&wrap("Not compared: ", &found.not_compared.join(", "), style.width));
     }
@@ -37,7 +43,7 @@ pub fn text(found: &Verification, style: Style) -> String {
 
 fn ink(verdict: Judgement) -> Ink {
     match verdict {
-        Judgement::Equal => Ink::Green,
+        Judgement::Equal | Judgement::Accepted => Ink::Green,
         Judgement::Unproven => Ink::Yellow,
         Judgement::Different => Ink::Red,
     }
@@ -56,16 +62,47 @@ fn sentence(found: &Verification) -> String {
             "Equal: {all}; count and sum of row hashes of every table are the same on source and target, and so is \
              the structure, but for what the spec rewrites."
         ),
-        Judgement::Different => {
-            let views = found.views.iter().filter(|v| !v.structure.equal).count() as u64;
-            let differing = of(Judgement::Different) + views;
-            format!("Different: {} of {all} differ{}.", thousands(differing), if differing == 1 { "s" } else { "" })
-        }
+        Judgement::Accepted => format!(
+            "Accepted: {all}; count and sum of row hashes of every table are the same on source and target. What the \
+             spec accepts by a rule differs, and is named below."
+        ),
+        Judgement::Different => different(found, &all),
         Judgement::Unproven => {
-            let open = count(of(Judgement::Unproven), "table", "tables");
+            let open = of(Judgement::Unproven);
+            let views = found.views.iter().filter(|view| view.judge() == Judgement::Unproven).count() as u64;
+            let mut parts = Vec::new();
+            if open > 0 {
+                parts.push(count(open, "table", "tables"));
+            }
+            if views > 0 {
+                parts.push(count(views, "view", "views"));
+            }
+            let open = parts.join(" and ");
             format!("Unproven: {all}; no difference was found, but the rows of {open} were not compared by content.")
         }
     }
+}
+
+/// What differs, rows and structure told apart.
+fn different(found: &Verification, all: &str) -> String {
+    let of = |some: usize, all: usize, one: &str, many: &str| {
+        format!("{} of {}", thousands(some as u64), count(all as u64, one, many))
+    };
+    let tables: Vec<&TableVerdict> = found.tables.iter().filter(|t| t.verdict == Judgement::Different).collect();
+    let rows = tables.iter().filter(|table| table.rows_differ()).count();
+    let views = found.views.iter().filter(|view| view.judge() == Judgement::Different).count();
+    let mut parts = Vec::new();
+    if rows > 0 {
+        parts.push(format!("the rows of {}", of(rows, found.tables.len(), "table", "tables")));
+    }
+    if tables.len() > rows {
+        parts
+            .push(format!("the structure alone of {}", of(tables.len() - rows, found.tables.len(), "table", "tables")));
+    }
+    if views > 0 {
+        parts.push(of(views, found.views.len(), "view", "views"));
+    }
+    format!("Different: {}. Compared: {all}.", parts.join("; "))
 }
 
 fn tables(found: &Verification, style: Style) -> String {
@@ -80,6 +117,7 @@ fn tables(found: &Verification, style: Style) -> String {
     for (table, rows) in listed.iter().zip(&rows) {
         let sign = match table.verdict {
             Judgement::Equal => "✓",
+            Judgement::Accepted => "~",
             Judgement::Unproven => "!",
             Judgement::Different => "✗",
         };
@@ -89,6 +127,12 @@ fn tables(found: &Verification, style: Style) -> String {
             ProvenBy::ClientHashes => "row hashes, computed here",
             ProvenBy::Count => "count only",
             ProvenBy::NotVerified => "rows not compared",
+        };
+        let by = match table.verdict {
+            Judgement::Different if !table.rows_differ() && table.proven_by.sees_content() => {
+                "rows equal, structure different"
+            }
+            _ => by,
         };
         out.push_str(&format!("  {verdict}  {}  {}  {by}\n", pad(&table.table, name), pad_left(rows, widest)));
     }
@@ -117,6 +161,13 @@ fn table_details(table: &TableVerdict, style: Style) -> String {
         for key in &differing.keys {
             out.push_str(&format!("    {} {}\n", pad(key.wrong.word(), 10), key.key));
         }
+    }
+    for column in table.generated.iter().filter(|column| !column.equal) {
+        let rows = count(column.rows, "row", "rows");
+        let accepted =
+            if column.accepted { ": accepted by a rule of the spec" } else { ", and the data is equal (MIG6040)" };
+        let text = format!("generated column {} differs in {rows}{accepted}", column.column);
+        out.push_str(&wrap(&lead, &text, style.width));
     }
     if !table.fault.is_empty() {
         out.push_str(&wrap(&lead, &table.fault, style.width));

@@ -22,7 +22,7 @@ pub enum Role {
     Read,
     /// Creates and loads on the target: strict, UTC, foreign_key_checks = 0, short idle time-out of a transaction.
     Write {
-        /// Relaxes NO_ZERO_DATE and NO_ZERO_IN_DATE.
+        /// Relaxes NO_ZERO_DATE and NO_ZERO_IN_DATE, and allows days that no month has.
         keep_zero_dates: bool,
         /// Further session variables out of `load.session`.
         session: BTreeMap<String, String>,
@@ -45,7 +45,7 @@ pub trait Server: Send + Sync {
     fn connect<'a>(&'a self, role: &'a Role) -> BoxFuture<'a, Outcome<Box<dyn Connection>>>;
 
     /// Reads the binlog from one place to another, in order, on a connection of its own; `on_change` is told of every
-    /// event that may have changed something. `false`: the log ended before `to`.
+    /// event that may have changed something.
     ///
     /// # Errors
     /// Where the server does not let it be read, or the file at `from` is gone.
@@ -54,17 +54,43 @@ pub trait Server: Send + Sync {
         from: &'a Position,
         to: &'a Position,
         on_change: &'a mut OnChange<'_>,
-    ) -> BoxFuture<'a, Outcome<bool>>;
+    ) -> BoxFuture<'a, Outcome<LogEnd>>;
+
+    /// When the file at a place of the binlog was begun; see [`Position::begun`].
+    ///
+    /// # Errors
+    /// As [`Server::binlog`].
+    fn log_begun<'a>(&'a self, at: &'a Position) -> BoxFuture<'a, Outcome<u64>>;
+
+    /// Binds the sessions to a server that was looked at before, by another process; see
+    /// [`crate::formats::facts::ServerFacts::server_id`]. Without it, they are bound to the one that answers first.
+    fn expect(&self, server_id: &str) {
+        let _ = server_id;
+    }
 
     /// `host:port`, for messages.
     fn place(&self) -> String;
 }
 
+/// How reading a binlog ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogEnd {
+    Reached,
+    /// The log ended before the place.
+    Short,
+    /// The file is another one than the position was taken in: the log was made anew.
+    Another,
+}
+
 /// What an event of the binlog tells. Begin and end of transactions are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Change<'a> {
-    /// Rows of a table were written.
-    Rows { schema: &'a str, table: &'a str },
+    /// Rows of a table were written; `added`: by nothing but inserts.
+    Rows { schema: &'a str, table: &'a str, added: bool },
+    /// A statement that is to write to a table; its rows may follow.
+    Announced { schema: &'a str, table: &'a str },
+    /// A distributed transaction, whose rows came before this, waits for its COMMIT: `x'7831',x'',1`.
+    Prepared { xid: &'a str },
     /// A statement, run with `schema` as its default: DDL, or any other where the format is not ROW. Holds values.
     Statement { schema: &'a str, text: &'a str },
     /// An event that could not be understood: it may have changed anything.

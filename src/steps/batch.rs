@@ -9,9 +9,9 @@ use super::foreign::ForeignRows;
 use super::part_reader;
 use super::runner::fault as file_fault;
 use crate::formats::dumpfile::{self, Cell, InsertReader, InsertWriter, Piece, Step, TsvEncoder};
-use crate::formats::inputs::DumpTool;
+use crate::formats::inputs::Writing;
 use crate::formats::manifest::{self, PartEntry};
-use crate::formats::rowhash::{self, PartHash, RowHasher};
+use crate::formats::rowhash::{self, JsonNumbers, PartHash, RowHasher};
 use crate::formats::structure::Table;
 use crate::words::digest::{Digest, FileSum};
 use crate::words::error::{ExitKind, Failure, Outcome};
@@ -69,8 +69,8 @@ struct OwnRows {
 }
 
 impl BatchReader {
-    /// `tool`: what wrote the file, where that was not mig.
-    pub fn open(dir: &Path, part: &PartEntry, table: &Table, raw_bytes: bool, tool: Option<DumpTool>) -> Outcome<Self> {
+    /// `tool`: how the file is written, where that was not by mig.
+    pub fn open(dir: &Path, part: &PartEntry, table: &Table, raw_bytes: bool, tool: Option<&Writing>) -> Outcome<Self> {
         let path = dir.join(&part.file);
         let source = match tool {
             Some(tool) => Source::Foreign(Box::new(ForeignRows::open(path.clone(), table, tool)?)),
@@ -92,6 +92,12 @@ impl BatchReader {
             marks: if tool.is_none() { part.marks.iter().copied().chain([part.hash]).collect() } else { Vec::new() },
             row: 0,
         })
+    }
+
+    /// With the dump's way to take numbers inside of JSON documents.
+    pub fn taking(mut self, json: JsonNumbers) -> Self {
+        self.hasher = self.hasher.taking(json);
+        self
     }
 
     /// Passes over rows that the ledger has already.
@@ -317,7 +323,18 @@ mod tests {
         file.write(&text).unwrap();
         let (bytes, digest) = file.commit(dir).unwrap();
         let file = "t.sql".to_owned();
-        PartEntry { part: 1, file, bytes, rows: 10, range: None, hash, marks, digest, negative_zeros: 0 }
+        PartEntry {
+            part: 1,
+            file,
+            bytes,
+            rows: 10,
+            range: None,
+            hash,
+            marks,
+            digest,
+            negative_zeros: 0,
+            json_rounded: 0,
+        }
     }
 
     /// Batches from a row on: from, to and hash.

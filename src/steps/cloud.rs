@@ -381,22 +381,13 @@ impl<'a> Hand<'a> {
     /// # Errors
     /// It did not end, or the plan is another version's.
     pub fn outputs_of<T: DeserializeOwned>(&self, part: &str) -> Outcome<T> {
-        let addr = sibling(self.addr, part);
+        let addr = self.addr.sibling(part);
         let outputs = self.ctx.upstream_outputs(&addr).unwrap_or_default();
         serde_json::from_value(outputs).map_err(|error| {
             let hint = "Make the plan again with this version of mig.";
             Failure::new("MIG5102", format!("read what {addr} ended with"), error.to_string(), hint)
         })
     }
-}
-
-/// Another part of the same block: `runner.ec2.mover.volume` of `runner.ec2.mover.ready`.
-pub fn sibling(addr: &StepAddr, part: &str) -> StepAddr {
-    let mut words = addr.words().to_vec();
-    if let Some(last) = words.last_mut() {
-        *last = part.to_owned();
-    }
-    StepAddr::new(&words)
 }
 
 /// What a node of a destroy knows of its object: what the step ended with, and what it noted.
@@ -414,15 +405,19 @@ impl<'n> Remains<'n> {
         self.notes.and_then(|notes| notes.get(key))
     }
 
-    /// The object's id, where one is known.
-    pub fn id(&self, output: &str) -> Option<&'n str> {
+    /// The objects' ids, where any is known: the one that the step ended with, and the one that was made in its place when a
+    /// replace was broken off.
+    pub fn ids(&self, output: &str) -> Vec<&'n str> {
         let made = self.note(MADE).and_then(|made| made.get("id"));
-        self.from.get(output).or(made).and_then(Value::as_str)
+        let mut ids: Vec<&str> = self.from.get(output).into_iter().chain(made).filter_map(Value::as_str).collect();
+        ids.dedup();
+        ids
     }
 
-    /// Whether a call was written down.
-    pub fn intended(&self) -> bool {
-        self.note(INTENT).is_some()
+    /// Whether a call was written down and what it made was not: it can only be found by its tags.
+    pub fn unanswered(&self) -> bool {
+        let attempt = |key| self.note(key).map(|note| note.get("attempt"));
+        attempt(INTENT).is_some() && attempt(INTENT) != attempt(MADE)
     }
 
     /// # Errors

@@ -14,12 +14,14 @@ use super::room::Room;
 use crate::formats::facts::{Flavor, MigrationFacts, ServerFacts, World};
 use crate::formats::inputs::TableInputs;
 use crate::formats::plan::{Graph, Node};
+use crate::formats::rowhash::JsonNumbers;
 use crate::formats::spec::model::{self, Migration, Spec, ZeroDates};
 use crate::formats::structure::TableEstimate;
 use crate::seams::clock::Clock;
 use crate::seams::cloud::Cloud;
 use crate::seams::shell::Shells;
 use crate::seams::sql::{Connection, Role, Server};
+use crate::think::gates::rules;
 use crate::think::plan::desired::{runner_addr, source_addr, target_addr, workdir};
 use crate::think::ready::TABLES_AT_ONCE;
 use crate::words::addr::{StepAddr, StepKind, TableName};
@@ -46,6 +48,8 @@ pub struct Context {
     /// Names this run: a reset that it has done is not done again when it resumes.
     pub plan_digest: Digest,
     pub clock: Arc<dyn Clock>,
+    /// When this run began: what was read before is not what it has looked at.
+    pub began: String,
     pub world: World,
     nodes: BTreeMap<StepAddr, Node>,
     migrations: BTreeMap<String, Arc<Lines>>,
@@ -139,6 +143,11 @@ impl Pace {
 
 impl Context {
     pub fn new(parts: Parts, graph: &Graph) -> Self {
+        for (addr, server) in &parts.servers {
+            if let Some(id) = parts.world.servers.get(&addr.to_string()).and_then(own_name) {
+                server.expect(id);
+            }
+        }
         let nodes = graph.nodes.iter().map(|node| (node.addr.clone(), node.clone())).collect();
         let mut migrations = BTreeMap::new();
         for migration in parts.spec.migrations.values() {
@@ -182,6 +191,7 @@ impl Context {
             state_path: parts.state_path,
             lineage: parts.lineage,
             plan_digest: parts.plan_digest,
+            began: parts.clock.now(),
             clock: parts.clock,
             world: parts.world,
             nodes,
@@ -236,6 +246,12 @@ impl Context {
         self.spec.targets.get(&migration.target).map(target_addr).ok_or_else(|| unknown(&migration.target))
     }
 
+    /// What becomes of numbers inside of JSON documents that no DOUBLE holds.
+    pub fn json_numbers(&self, migration: &Migration) -> Outcome<JsonNumbers> {
+        let flavor = self.seen(&self.target_of(migration)?).map(|facts| facts.flavor).unwrap_or_default();
+        Ok(rules::json_numbers(&migration.gates, flavor))
+    }
+
     /// The ledger schema of a migration's target.
     pub fn ledger_schema(&self, migration: &Migration) -> Outcome<&str> {
         Ok(&self.target_block(migration)?.ledger_schema)
@@ -262,6 +278,13 @@ impl Context {
     pub fn runner_of(&self, migration: &Migration) -> StepAddr {
         runner_addr(&self.spec, migration)
     }
+}
+
+/// The name by which a server knows itself. A TiDB's is the ledger's; an Aurora is known by its cluster, and its writer may
+/// be another one by now.
+fn own_name(facts: &ServerFacts) -> Option<&str> {
+    let own = facts.flavor != Flavor::Tidb && !facts.dump && !facts.aurora && !facts.server_id.is_empty();
+    own.then_some(facts.server_id.as_str())
 }
 
 /// Where a migration's dump lies: `WORKDIR/MIGRATION/dump`.

@@ -11,6 +11,7 @@ mod whole;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicU32;
 
 use serde_json::{Value, json};
 
@@ -18,6 +19,7 @@ use super::context::{Context, read_inputs};
 use super::part_file::{PartFile, sync_folder};
 use super::runner::fault as file_fault;
 use super::step::StepCtx;
+use super::writes;
 use crate::formats::chunk::cut::ReadKey;
 use crate::formats::chunk::{self, Selection};
 use crate::formats::ddl::{self, DdlOptions, partitioning};
@@ -56,9 +58,11 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         context: context.clone(),
         lines,
         ctx: ctx.clone(),
+        width: structure.source.data_columns().count(),
         table: structure.source.clone(),
         where_: inputs.where_.clone(),
         statement_size: usize::try_from(migration.dump.statement_size).unwrap_or(1 << 20),
+        losses: sink::Losses { json: context.json_numbers(migration)?, show_keys: context.show_keys },
         chunk_bytes,
         file_size,
         guess: (estimate.data_bytes, estimate.rows),
@@ -66,6 +70,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         compress: Compress::of_word(&inputs.compress).ok_or_else(|| broken("an unknown compression"))?,
         dir,
         seen: Measured::default(),
+        begun: AtomicU32::new(0),
         room,
     });
 
@@ -81,17 +86,23 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         ctx.note(&note, json!(true)).await?;
     }
     let recorded = if anew || void { Progress::default() } else { (*ctx.resume).clone() };
-    remove_files(&job.lines.leftovers, &job.dir, &name, !recorded.parts.is_empty())?;
+    let left = remove_files(&job.lines.leftovers, &job.dir, &name, !recorded.parts.is_empty())?;
     // The folder is synced with the first part's file.
     let target = context.target_of(migration)?;
     let seen = context.seen(&target).cloned().unwrap_or_default();
     let options = DdlOptions { checks: seen.check_constraints, dialect: seen.flavor.into() };
     let ddl = ddl::create_table_whole(&structure.target, options);
     write_in(&job.dir, &DumpFile::Table(name.clone()).name(), dumpfile::schema_text(&ddl).as_bytes())?;
-    let parts = match key {
-        Some(key) => keyed::dump(&job, key, &recorded).await?,
-        None => whole::dump(&job).await?,
+    let (place, noted) = place(&ctx, &migration.name, &recorded);
+    let read = async {
+        match key {
+            Some(key) => keyed::dump(&job, key, &recorded).await,
+            None => whole::dump(&job).await,
+        }
     };
+    // Records become durable in the order in which they are asked for: the place before any part.
+    let ((), parts) = tokio::try_join!(biased; noted, read)?;
+    job.remove_what_is_no_part(left, &parts)?;
     let manifest = TableManifest {
         format_version: manifest::FORMAT_VERSION,
         table: name.key(),
@@ -110,9 +121,32 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         "bytes": manifest.parts.iter().map(|p| p.bytes).sum::<u64>(),
         "parts": manifest.parts.len(),
         "negative_zeros": manifest.negative_zeros(),
+        "json_rounded": manifest.json_rounded(),
         "manifest": manifest.digest(),
         "inputs": node.inputs,
+        writes::POSITION: place,
     }))
+}
+
+/// Where the source's log stood before the first row of the table was read, and its record where it is not recorded yet.
+fn place<'a>(
+    ctx: &'a StepCtx,
+    migration: &str,
+    recorded: &Progress,
+) -> (Value, impl Future<Output = Outcome<()>> + 'a) {
+    let known = recorded.notes.get(writes::POSITION).cloned();
+    // Parts without a place were read at a time of which nothing is known.
+    let new = known.is_none() && recorded.parts.is_empty();
+    let now = || writes::of_gate(ctx, migration, writes::POSITION).filter(|_| new);
+    let place = known.unwrap_or_else(|| now().map_or(Value::Null, |place| json!(place.bounded())));
+    let note = place.clone();
+    let noted = async move {
+        if new && !note.is_null() {
+            ctx.note(writes::POSITION, note).await?;
+        }
+        Ok(())
+    };
+    (place, noted)
 }
 
 /// Removes the files of a dump that this run recorded.
@@ -137,10 +171,12 @@ pub fn manifest_path(table: &TableName) -> PathBuf {
     PathBuf::from("manifest").join(stem)
 }
 
-/// Removes the files of a table, or of those only the ones that are not whole.
-fn remove_files(leftovers: &Leftovers, dir: &Path, name: &TableName, torn: bool) -> Outcome<()> {
+/// Removes the files of a table, or of those only the ones that are not whole. Gives those that are left.
+fn remove_files(leftovers: &Leftovers, dir: &Path, name: &TableName, torn: bool) -> Outcome<Vec<String>> {
+    let mut left = Vec::new();
     for file in leftovers.take(dir, name)? {
         if torn && !is_torn(&file) {
+            left.push(file);
             continue;
         }
         let path = dir.join(file);
@@ -150,18 +186,28 @@ fn remove_files(leftovers: &Leftovers, dir: &Path, name: &TableName, torn: bool)
         }
     }
     if torn {
-        return Ok(());
+        return Ok(left);
     }
     match std::fs::remove_file(dir.join(manifest_path(name))) {
         Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(file_fault("remove the manifest in", dir, &e)),
-        _ => Ok(()),
+        _ => Ok(left),
     }
 }
 
 /// The SELECT of a table's rows: the text of each column is what the row hash wants and what the file takes.
 pub fn select(table: &Table, rows: &Selection) -> String {
     let columns: Vec<String> = table.data_columns().map(rowhash::select_expression).collect();
-    format!("SELECT {} {}", columns.join(", "), rows.from(table))
+    format!("SELECT {} {}", listed(&columns), rows.from(table))
+}
+
+/// What is selected; where every column is generated, something all the same, so that each row comes.
+fn listed(columns: &[String]) -> String {
+    if columns.is_empty() { "NULL".to_owned() } else { columns.join(", ") }
+}
+
+/// The cells of a row that are the table's: `width` of them; behind them is what [`select`] adds.
+pub fn own_cells<'r, 'c>(cells: &'r [Option<&'c [u8]>], width: usize) -> &'r [Option<&'c [u8]>] {
+    &cells[..width.min(cells.len())]
 }
 
 /// [`select`] along the key, in its order, with the key's own columns behind the table's where they are needed.
@@ -169,7 +215,7 @@ fn select_along(table: &Table, key: &ReadKey, rows: &Selection) -> String {
     let columns = table.data_columns().map(rowhash::select_expression).chain(key.beside.iter().cloned());
     let columns: Vec<String> = columns.collect();
     let (rows, order) = (rows.from_along(&table.name, &key.hint()), chunk::order_by(&key.columns));
-    format!("SELECT {} {rows} ORDER BY {order}", columns.join(", "))
+    format!("SELECT {} {rows} ORDER BY {order}", listed(&columns))
 }
 
 /// Writes a small file whole and durably.

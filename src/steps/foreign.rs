@@ -7,9 +7,10 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::part_reader;
+use crate::formats::dumpfile::csv_dialect::bare_fault;
 use crate::formats::dumpfile::members::{by_number, number_of};
-use crate::formats::dumpfile::{Cell, CsvReader, CsvStep, InsertReader, Packing, Row, Step};
-use crate::formats::inputs::DumpTool;
+use crate::formats::dumpfile::{Cell, CsvDialect, CsvReader, CsvStep, InsertReader, Packing, Row, Step};
+use crate::formats::inputs::{DumpTool, Writing};
 use crate::formats::structure::{Column, Table};
 use crate::words::error::{ExitKind, Failure, Outcome};
 
@@ -28,7 +29,7 @@ pub struct ForeignRows {
 
 enum Format {
     Sql(InsertReader),
-    Csv { reader: CsvReader, begun: bool },
+    Csv { reader: Box<CsvReader>, dialect: CsvDialect, begun: bool },
 }
 
 /// How a row of the file becomes a row of the table.
@@ -61,12 +62,18 @@ enum Form {
 }
 
 impl ForeignRows {
-    pub fn open(path: PathBuf, table: &Table, tool: DumpTool) -> Outcome<Self> {
+    pub fn open(path: PathBuf, table: &Table, writing: &Writing) -> Outcome<Self> {
         let file = part_reader::open(&path, 0).map_err(|e| read_fault(&path, &e))?;
         let csv = path.file_name().and_then(|name| name.to_str()).is_some_and(|n| Packing::of(n).0.ends_with(".csv"));
-        let format =
-            if csv { Format::Csv { reader: CsvReader::new(), begun: false } } else { Format::Sql(InsertReader::new()) };
-        let columns = Columns::of(&path, table, tool)?;
+        let dialect = writing.csv.clone();
+        let format = match csv {
+            true => {
+                let (reader, begun) = (Box::new(CsvReader::new(dialect.clone())), !dialect.header);
+                Format::Csv { reader, dialect, begun }
+            }
+            false => Format::Sql(InsertReader::strict()),
+        };
+        let columns = Columns::of(&path, table, writing.tool)?;
         Ok(Self { file, path, format, columns, piece: vec![0; PIECE], row: 0 })
     }
 
@@ -91,7 +98,7 @@ impl ForeignRows {
                         }
                     }
                 }
-                Format::Csv { reader, begun } => {
+                Format::Csv { reader, dialect, begun } => {
                     match reader.next_record().map_err(|f| spoiled(path, &format!("row {}: {f}", *row + 1)))? {
                         CsvStep::End => return Ok(false),
                         CsvStep::Hungry => true,
@@ -104,6 +111,9 @@ impl ForeignRows {
                             false
                         }
                         CsvStep::Record(record) => {
+                            if let Some(fault) = bare_fault(dialect, record.bare()) {
+                                return Err(spoiled(path, &format!("row {}: {fault}", *row + 1)));
+                            }
                             let values: Vec<Value<'_>> =
                                 record.fields().map(|field| field.map(|f| (f, false))).collect();
                             columns.row(path, *row, &values, take)?;
@@ -154,6 +164,10 @@ impl Columns {
 
     /// Takes the list of columns that a statement or a header names.
     fn list(&mut self, path: &Path, listed: &[String]) -> Outcome<()> {
+        if self.names.is_empty() {
+            // Dumpling names what it puts in their place.
+            return Ok(());
+        }
         let place = |name: &String| listed.iter().position(|other| other == name);
         if let Some(name) = listed.iter().find(|name| !self.names.contains(name)) {
             return Err(spoiled(path, &format!("it names a column `{name}`, which the table does not have")));
@@ -179,6 +193,10 @@ impl Columns {
         take: &mut dyn FnMut(u64, &[Option<&[u8]>]) -> Outcome<()>,
     ) -> Outcome<()> {
         let fault = |cause: &str| spoiled(path, &format!("row {}: {cause}", row + 1));
+        if let ([], [Some((b"", _))]) = (self.names.as_slice(), values) {
+            // A row of generated columns only: Dumpling writes an empty text for it.
+            return take(row, &[]);
+        }
         if values.len() != self.names.len() {
             let cause = format!("it has {} values where the table has {} columns", values.len(), self.names.len());
             return Err(fault(&cause));

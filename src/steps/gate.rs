@@ -1,37 +1,95 @@
 //! `migration.….gate["…"]`: judges again, on what apply observed, before anything it guards. Records what it saw; the
-//! writes_stopped gate also records the position that the end of the run is compared with.
+//! writes_stopped gate also looks where the source's log stands before the first row is read, which is what each table's
+//! dump takes over, and whether tables of earlier runs were written to since theirs.
 
 use serde_json::{Value, json};
 
 use super::context::{Context, read_inputs};
-use crate::formats::facts::{GateOutcome, ServerFacts};
+use super::observe::{binlog, evidence};
+use super::step::StepCtx;
+use super::{structure, writes};
+use crate::formats::facts::{GateOutcome, MigrationFacts, Position, ServerFacts, Verdict, WritesFacts};
 use crate::formats::inputs::GateInputs;
 use crate::formats::plan::Node;
 use crate::think::gates;
 use crate::words::addr::StepAddr;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
-pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
+pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
     let inputs: GateInputs = read_inputs(node)?;
-    let migration = context.migration(&node.addr)?;
+    if inputs.gate == gates::STRUCTURE {
+        return structure::judge(context, node).await;
+    }
     let facts = context.facts(&node.addr)?;
+    if inputs.gate == "writes_stopped" {
+        let looked = look(context, node, ctx, facts).await?;
+        let seen = MigrationFacts { writes: looked.writes, ..MigrationFacts::default() };
+        let mut outputs = passed(&inputs.gate, judge(context, node, &inputs.gate, &seen)?)?;
+        outputs[writes::POSITION] = json!(looked.now);
+        // What a run that goes on began with stays.
+        outputs[writes::RUN] = json!(looked.run.or(looked.now));
+        return Ok(outputs);
+    }
+    passed(&inputs.gate, judge(context, node, &inputs.gate, facts)?)
+}
+
+/// Where the log stands, and what was written since earlier places.
+struct Looked {
+    now: Option<Position>,
+    run: Option<Position>,
+    writes: Option<WritesFacts>,
+}
+
+async fn look(context: &Context, node: &Node, ctx: &StepCtx, facts: &MigrationFacts) -> Outcome<Looked> {
+    let migration = context.migration(&node.addr)?;
+    let address = context.source_of(migration)?;
+    let seen = context.seen(&address).cloned().unwrap_or_default();
+    if seen.dump || seen.fault.is_some() {
+        return Ok(Looked { now: None, run: None, writes: None });
+    }
+    let server = context.server(&address)?;
+    let now = evidence::begin(&*server, &seen).await?;
+    let run = facts.writes.as_ref().and_then(|writes| writes.run.clone());
+    let since = writes::kept(context, ctx, migration, run.clone());
+    let mut found = match &facts.writes {
+        Some(earlier) => Some(earlier.clone()),
+        None if since.is_empty() => None,
+        None => {
+            let at = crate::formats::facts::Binlog { position: now.clone(), ..seen.binlog.clone() };
+            Some(binlog::writes_since(&*server, &at, &since, &migration.tables, &facts.source).await)
+        }
+    };
+    if let Some(now) = &now {
+        let found =
+            found.get_or_insert_with(|| WritesFacts { from: now.clone(), to: now.clone(), ..Default::default() });
+        found.begin = Some(now.clone());
+    }
+    Ok(Looked { now, run, writes: found })
+}
+
+fn judge(context: &Context, node: &Node, gate: &str, facts: &MigrationFacts) -> Outcome<Verdict> {
+    let migration = context.migration(&node.addr)?;
     let nothing = ServerFacts::default();
     let (source, target) = (context.source_of(migration)?, context.target_of(migration)?);
     let block = context.target_block(migration)?;
     let seen = |addr: &StepAddr| context.seen(addr).unwrap_or(&nothing);
-    let verdicts = gates::judge_all(
-        migration,
-        seen(&source),
-        seen(&target),
-        facts,
-        &block.label,
-        &block.ledger_schema,
-        Some(&context.lineage),
-    );
-    let verdict = verdicts.into_iter().find(|(name, _)| *name == inputs.gate).map(|(_, verdict)| verdict);
-    let Some(verdict) = verdict else {
+    if !gates::NAMES.contains(&gate) {
         return Err(Failure::new("MIG5102", "judge the gate", "no such gate", "Make the plan again."));
+    }
+    let subject = gates::Subject {
+        migration,
+        source: seen(&source),
+        target: seen(&target),
+        facts,
+        target_kind: &block.label,
+        ledger_schema: &block.ledger_schema,
+        lineage: Some(&context.lineage),
     };
+    Ok(gates::judge(gate, &subject))
+}
+
+/// What the step records, where the gate does not refuse.
+fn passed(gate: &str, verdict: Verdict) -> Outcome<Value> {
     if verdict.outcome.refuses() {
         let code = verdict.findings.first().map(|f| f.code.clone());
         let cause = match verdict.outcome {
@@ -40,7 +98,7 @@ pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
         };
         let mut failure = Failure::new(
             "MIG2001",
-            format!("pass the gate {}", inputs.gate),
+            format!("pass the gate {gate}"),
             cause,
             "Mend what it names, or set the gate in the spec; then plan again.",
         )
@@ -49,11 +107,5 @@ pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
         failure.code = code.unwrap_or(failure.code);
         return Err(failure);
     }
-    let mut outputs = json!({ "verdict": verdict });
-    if inputs.gate == "writes_stopped" {
-        // A resumed run is judged by the first run's position: that one stays.
-        let first = facts.writes.as_ref().map(|w| w.from.clone()).or_else(|| seen(&source).binlog.position.clone());
-        outputs["position"] = json!(first);
-    }
-    Ok(outputs)
+    Ok(json!({ "verdict": verdict }))
 }

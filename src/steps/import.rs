@@ -18,7 +18,7 @@ use super::step::{StepCtx, Upstream};
 use crate::formats::inputs::{DumpInputs, DumpTool, ImportFile, ImportInputs};
 use crate::formats::manifest::{self, PartEntry, TableManifest};
 use crate::formats::plan::{Action, Node};
-use crate::formats::rowhash::{self, PartHash, RowHasher};
+use crate::formats::rowhash::{self, JsonNumbers, PartHash, RowHasher};
 use crate::formats::structure::{Column, Table};
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::error::{ExitKind, Failure, Outcome};
@@ -49,7 +49,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx, import: Impo
     let rows = import.rows.unwrap_or(context.estimate(&node.addr)?.rows);
     ctx.total(rows, import.files.iter().map(|file| file.bytes).sum());
     let table = Arc::new(structure.source);
-    let lines = context.lines(&node.addr)?;
+    let (lines, json) = (context.lines(&node.addr)?, context.json_numbers(migration)?);
     let mut parts = Vec::new();
     let mut work: JoinSet<Outcome<PartEntry>> = JoinSet::new();
     for (number, file) in (1..).zip(&import.files) {
@@ -63,7 +63,8 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx, import: Impo
         if known.is_none() {
             ctx.border(number, json!({ "file": file.name })).await?;
         }
-        let scan = Scan { ctx: ctx.clone(), table: table.clone(), import: import.clone(), file: file.clone(), number };
+        let (table, import, file) = (table.clone(), import.clone(), file.clone());
+        let scan = Scan { ctx: ctx.clone(), table, import, file, number, json };
         let lines = lines.clone();
         work.spawn(async move {
             // As many files at a time as the dump may have readers.
@@ -96,6 +97,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx, import: Impo
         "bytes": manifest.parts.iter().map(|part| part.bytes).sum::<u64>(),
         "parts": manifest.parts.len(),
         "negative_zeros": manifest.negative_zeros(),
+        "json_rounded": manifest.json_rounded(),
         "manifest": manifest.digest(),
         "inputs": node.inputs,
     }))
@@ -180,7 +182,9 @@ pub async fn verify_alone(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> 
             "MIG6001",
             format!("prove that {name} holds what the dump has"),
             format!("the target differs from what was dumped: {difference}"),
-            "Find who wrote to the target; then load the table anew: `-replace=` with its load step.",
+            "Either somebody wrote to the target, or the files hold values in another text than servers give them (numbers \
+             such as 1e3 or 007, blanks in JSON), as those written by hand do. In the first case load the table anew: \
+             `-replace=` with its load step. In the second name the `source`, or compare by `verify { mode = \"count\" }`.",
         )
         .exit(ExitKind::Mismatch),
     })?;
@@ -208,6 +212,7 @@ struct Scan {
     import: ImportInputs,
     file: ImportFile,
     number: u32,
+    json: JsonNumbers,
 }
 
 impl Scan {
@@ -219,9 +224,9 @@ impl Scan {
             return Err(spoiled(&path, &cause));
         }
         let columns = self.table.data_columns().map(rowhash::canon_of).collect();
-        let mut hasher = RowHasher::new(columns);
+        let mut hasher = RowHasher::new(columns).taking(self.json);
         let mut hash = PartHash::default();
-        let mut rows = ForeignRows::open(path.clone(), &self.table, self.import.tool)?;
+        let mut rows = ForeignRows::open(path.clone(), &self.table, &self.import.writing())?;
         let mut told = 0;
         let mut add = |row: u64, cells: &[Option<&[u8]>]| {
             let sum = hasher.hash_row(cells).map_err(|e| spoiled(&path, &format!("row {}: {e}", row + 1)))?;
@@ -241,7 +246,7 @@ impl Scan {
         }
         self.ctx.progress(count - told, bytes);
         let (part, file) = (self.number, self.file.name);
-        let negative_zeros = hasher.negative_zeros();
+        let (negative_zeros, json_rounded) = (hasher.negative_zeros(), hasher.json_rounded());
         Ok(PartEntry {
             part,
             file,
@@ -251,6 +256,7 @@ impl Scan {
             hash,
             marks: Vec::new(),
             negative_zeros,
+            json_rounded,
             digest,
         })
     }

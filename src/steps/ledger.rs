@@ -1,10 +1,14 @@
 //! The ledger on the target, as SQL: identity, objects, epochs, batches (contract, "What is written"). It outranks the
 //! journal. Every write here is a plain INSERT or UPDATE: never IGNORE, never REPLACE.
 
+use std::collections::BTreeMap;
+
 use crate::formats::dumpfile::Piece;
+use crate::formats::facts::Flavor;
 use crate::formats::ledger as format;
+use crate::formats::rowhash::PartHash;
 use crate::seams::sql::{Connection, Fault};
-use crate::words::addr::sql_ident;
+use crate::words::addr::{TableName, sql_ident};
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// MySQL's "table already exists".
@@ -193,6 +197,21 @@ impl Named<'_> {
     }
 }
 
+/// Begins a batch's transaction. TiDB takes the snapshot of an explicit BEGIN at once, before [`Batches::insert`] holds the
+/// table; what it saw then could be over. So the transaction begins with that statement itself there, and
+/// [`leave`] has to follow before the connection does anything else.
+pub fn begin(target: Flavor) -> &'static str {
+    match target {
+        Flavor::Tidb => "SET autocommit = 0",
+        Flavor::Mysql | Flavor::Mariadb => "BEGIN",
+    }
+}
+
+/// Behind the last batch on a connection; `None`: nothing is to be done.
+pub fn leave(target: Flavor) -> Option<&'static str> {
+    (target == Flavor::Tidb).then_some("SET autocommit = 1")
+}
+
 /// A batch that was committed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
@@ -247,20 +266,52 @@ impl Batches<'_> {
             .collect())
     }
 
-    /// The first statement of a batch's transaction.
-    pub fn insert(&self, batch: &Batch) -> String {
-        format!(
-            "INSERT INTO {}.batches (lineage, tbl, epoch, chunk, from_row, to_row, `rows`, hash) \
-             VALUES ({}, {}, {}, {}, {}, {}, {}, {})",
+    /// The sums of every chunk: what was committed of it, whatever is recorded elsewhere.
+    pub async fn chunks(&self, connection: &mut dyn Connection) -> Outcome<BTreeMap<u32, PartHash>> {
+        let sql = format!(
+            "SELECT chunk, SUM(`rows`), SUM(hash) FROM {}.batches WHERE {} GROUP BY chunk",
             sql_ident(self.schema),
-            literal(self.lineage),
-            literal(self.table),
-            self.epoch,
+            self.condition()
+        );
+        let doing = "read what was loaded";
+        let rows = connection.query(&sql).await.map_err(fault(doing))?.rows;
+        let chunk = |row: Vec<Option<Vec<u8>>>| {
+            let mut cells = row.into_iter().map(|cell| cell.map(text)?.parse::<u128>().ok());
+            let mut next = || cells.next().flatten();
+            let (chunk, rows, sum) = (next()?, next()?, next()?);
+            Some((u32::try_from(chunk).ok()?, PartHash { sum, rows: u64::try_from(rows).ok()? }))
+        };
+        let chunks: Option<BTreeMap<u32, PartHash>> = rows.into_iter().map(chunk).collect();
+        chunks
+            .ok_or_else(|| fault(doing)(Fault { number: None, message: "a sum that is no number".into(), lost: false }))
+    }
+
+    /// The first statement of a batch's transaction, behind [`begin`]. It takes a row only while the table is this load's:
+    /// of its lineage, at its epoch, and not being emptied. A load that was overtaken by another one of a copied state, or
+    /// that stood still while that one ran, affects no row here and has to stop.
+    ///
+    /// What it sees holds until the COMMIT. On MySQL and MariaDB the row of `objects` is locked against a reset. TiDB has no
+    /// such lock: there the statement names the table itself, which holds a TRUNCATE back until the transaction ends (TiDB's
+    /// documentation, "Metadata Lock"; without that lock the COMMIT fails).
+    pub fn insert(&self, batch: &Batch, table: &TableName, target: Flavor) -> String {
+        let held = match target {
+            Flavor::Tidb => format!("AND NOT EXISTS (SELECT 1 FROM {} WHERE FALSE)", table.sql()),
+            Flavor::Mysql | Flavor::Mariadb => "LOCK IN SHARE MODE".to_owned(),
+        };
+        format!(
+            "INSERT INTO {schema}.batches (lineage, tbl, epoch, chunk, from_row, to_row, `rows`, hash) \
+             SELECT lineage, name, epoch, {}, {}, {}, {}, {} FROM {schema}.objects \
+             WHERE kind = 'table' AND name = {} AND lineage = {} AND epoch = {} \
+             AND state IN ('created', 'adopted') {held}",
             batch.chunk,
             batch.from_row,
             batch.to_row,
             batch.rows,
-            batch.hash
+            batch.hash,
+            literal(self.table),
+            literal(self.lineage),
+            self.epoch,
+            schema = sql_ident(self.schema),
         )
     }
 

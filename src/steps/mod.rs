@@ -11,36 +11,45 @@ pub mod dump;
 pub mod ec2;
 pub mod foreign;
 pub mod gate;
+mod generated;
 pub mod import;
 pub mod ledger;
 pub mod load;
 pub mod login;
+mod losses;
 pub mod objects;
 pub mod observe;
 pub mod pair;
 pub mod part_file;
 pub mod part_reader;
 pub mod peering;
+pub mod probe;
 pub mod proof;
 pub mod refusal;
 pub mod remote;
 pub mod report;
+mod reread;
 pub mod room;
 pub mod runner;
 pub mod servers;
 pub mod step;
+pub mod structure;
 pub mod verification;
 pub mod verify;
+pub mod view;
+pub mod view_proof;
 pub mod walk;
+pub mod writes;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use futures::future::BoxFuture;
 use serde_json::Value;
 
-use crate::formats::plan::{Action, Node};
-use crate::words::addr::StepKind;
-use crate::words::error::Outcome;
+use crate::formats::plan::{Action, Graph, Node};
+use crate::words::addr::{StepAddr, StepKind};
+use crate::words::error::{Failure, Outcome};
 use again::again;
 use context::Context;
 use step::{StepCtx, StepSet};
@@ -65,7 +74,7 @@ impl StepSet for Steps {
                 }
                 (_, StepKind::Source | StepKind::Target) => again(context, &ctx, || servers::run(context, node)).await,
                 (_, StepKind::Runner) => runner::run(context, node).await,
-                (_, StepKind::Gate) => gate::run(context, node).await,
+                (_, StepKind::Gate) => gate::run(context, node, &ctx).await,
                 (_, StepKind::Database) => again(context, &ctx, || objects::database(context, node)).await,
                 // A replace drops rows: what an attempt at it came to is for the next run to look at.
                 (Action::Replace, StepKind::Table) => objects::table(context, node, &ctx).await,
@@ -82,10 +91,19 @@ impl StepSet for Steps {
                     verify::run(context, node, ctx).await.map_err(|failure| import::explained(context, node, failure))
                 }
                 (_, StepKind::ForeignKeys) => again(context, &ctx, || objects::foreign_keys(context, node)).await,
-                (_, StepKind::View) => again(context, &ctx, || objects::view(context, node)).await,
+                (_, StepKind::View) => again(context, &ctx, || view::run(context, node)).await,
                 (_, StepKind::Report) => report::run(context, node, ctx).await,
             };
             outcome.map_err(|failure| failure.at(&node.addr))
         })
+    }
+
+    fn withdraw<'a>(
+        &'a self,
+        graph: &'a Graph,
+        completed: &'a BTreeSet<StepAddr>,
+        failures: &'a [Failure],
+    ) -> BoxFuture<'a, Vec<Failure>> {
+        Box::pin(structure::withdraw(&self.0, graph, completed, failures))
     }
 }

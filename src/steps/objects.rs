@@ -1,4 +1,4 @@
-//! What is created on the target: schemas, tables, foreign keys, views. Each is written down in the ledger before its
+//! What is created on the target: schemas, tables, foreign keys (views: [`super::view`]). Each is written down in the ledger before its
 //! CREATE, which is never `IF NOT EXISTS`: a stranger's object is found by the server's own refusal.
 
 use serde_json::{Value, json};
@@ -8,15 +8,20 @@ use super::context::{Context, Line, read_inputs};
 use super::ledger::{self, Named, Object};
 use super::observe::inventory::inventory;
 use super::step::StepCtx;
+use super::structure::is_empty;
 use crate::formats::ddl::canonical::canonical_expression;
-use crate::formats::inputs::{DatabaseInputs, ForeignKeysInputs, TableInputs, ViewInputs};
+use crate::formats::ddl::{self, DdlOptions};
+use crate::formats::inputs::{DatabaseInputs, ForeignKeysInputs, TableInputs};
 use crate::formats::plan::{Action, Node};
-use crate::formats::structure::Table;
+use crate::formats::structure::{ForeignKey, Table};
 use crate::seams::sql::Fault;
-use crate::think::compare;
+use crate::think::{compare, rewrite};
 use crate::words::addr::{StepAddr, StepKind, TableName, sql_ident};
 use crate::words::error::{ExitKind, Failure, Outcome};
 
+/// What to do where the target refuses a statement of ours: no row was moved by then.
+const REFUSED: &str = "No row was moved; mig removes what this run has created. Leave the object out of the filter, or \
+                       change it on the source, or on the target what the server names (rights, limits); then plan again.";
 const RIGHTS: &str = "Mend what the server names (rights, limits), then run `mig apply` again.";
 
 /// `migration.….database["shop"]`: an existing schema is used as it is, never owned, never dropped.
@@ -48,6 +53,7 @@ pub async fn database(context: &Context, node: &Node) -> Outcome<Value> {
 pub async fn table(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
     let inputs: TableInputs = read_inputs(node)?;
     let name = inputs.source.name.clone();
+    let ddl = with_counter(context, node, &inputs)?;
     let lines = context.lines(&node.addr)?;
     let mut line = lines.create.take().await?;
     let owner = Owner::of(context, node, "table")?;
@@ -62,15 +68,17 @@ pub async fn table(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Val
             ctx.note(&note, json!(true)).await?;
             owner.drop_ours(context, &mut line, &name, &object).await?;
             owner.named().set(&mut *line.connection, "intended", object.epoch + 1).await?;
-            create(&owner, &mut line, &inputs, object.epoch + 1, false).await?
+            create(&owner, &mut line, (&inputs, &ddl), object.epoch + 1, false).await?
         }
-        Some(object) if object.state == "intended" => create(&owner, &mut line, &inputs, object.epoch, true).await?,
+        Some(object) if object.state == "intended" => {
+            create(&owner, &mut line, (&inputs, &ddl), object.epoch, true).await?
+        }
         Some(object) => match look(&mut line, &name).await? {
             Some(_) => object,
-            None => create(&owner, &mut line, &inputs, object.epoch, false).await?,
+            None => create(&owner, &mut line, (&inputs, &ddl), object.epoch, false).await?,
         },
         None if found => Object { state: "adopted".to_owned(), epoch: 1 },
-        None => create(&owner, &mut line, &inputs, 1, false).await?,
+        None => create(&owner, &mut line, (&inputs, &ddl), 1, false).await?,
     };
     line.give_back();
     let owned = object.state == "created";
@@ -78,14 +86,46 @@ pub async fn table(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Val
     Ok(json!({ "owned": owned }))
 }
 
+/// The statement with the number that AUTO_INCREMENT gives next on the source: it is no part of the plan, since it moves
+/// with every row.
+fn with_counter(context: &Context, node: &Node, inputs: &TableInputs) -> Outcome<String> {
+    let migration = context.migration(&node.addr)?;
+    let next_id = context.facts(&node.addr)?.source.table(&inputs.source.name).and_then(|table| table.next_id);
+    let counts = inputs.target.columns.iter().any(|column| column.auto_increment);
+    match (next_id.filter(|_| counts), context.seen(&context.target_of(migration)?)) {
+        (Some(_), Some(target)) => {
+            let options = DdlOptions { checks: target.check_constraints, dialect: target.flavor.into() };
+            Ok(ddl::create_table_pretty(&Table { next_id, ..inputs.target.clone() }, options))
+        }
+        _ => Ok(inputs.ddl.clone()),
+    }
+}
+
+/// A statement of ours that the target did not take: its answer, and the statement. A passing fault is tried again.
+fn refused(code: &'static str, doing: String, fault: Fault, sql: &str) -> Failure {
+    if fault.transient() || fault.number.is_none() {
+        return fault.failure(code, doing, RIGHTS);
+    }
+    let mut failure = fault.failure(code, doing, REFUSED).exit(ExitKind::Gate);
+    failure.cause =
+        format!("{}; the statement: {}", failure.cause, sql.split_whitespace().collect::<Vec<_>>().join(" "));
+    failure
+}
+
 /// CREATE, then `created`. `adopt`: an earlier run may have died between the two; its table is taken if it is empty
 /// and of the same structure.
-async fn create(owner: &Owner, line: &mut Line, inputs: &TableInputs, epoch: u64, adopt: bool) -> Outcome<Object> {
+async fn create(
+    owner: &Owner,
+    line: &mut Line,
+    (inputs, ddl): (&TableInputs, &str),
+    epoch: u64,
+    adopt: bool,
+) -> Outcome<Object> {
     let name = &inputs.source.name;
     let use_schema = format!("USE {}", sql_ident(&name.schema));
-    let failed = |f: Fault| f.failure("MIG5122", format!("create the table {name}"), RIGHTS);
+    let failed = |f: Fault| refused("MIG5122", format!("create the table {name}"), f, ddl);
     line.connection.execute(&use_schema).await.map_err(failed)?;
-    match line.connection.execute(&inputs.ddl).await {
+    match line.connection.execute(ddl).await {
         Ok(_) => {}
         Err(f) if f.number == Some(ledger::TABLE_EXISTS) && adopt && is_ours(line, &inputs.target).await? => {}
         Err(f) if f.number == Some(ledger::TABLE_EXISTS) => {
@@ -125,66 +165,52 @@ async fn is_ours(line: &mut Line, wanted: &Table) -> Outcome<bool> {
 async fn look(line: &mut Line, name: &TableName) -> Outcome<Option<Table>> {
     let schemas = [name.schema.clone()];
     let select = |schema: &str, table: &str| schema == name.schema && table == name.name;
-    let (found, _) = inventory(&mut *line.connection, Some(&schemas), &select).await?;
+    let (found, _) = inventory(&mut *line.connection, None, Some(&schemas), &select).await?;
     Ok(found.tables.into_iter().next())
-}
-
-async fn is_empty(line: &mut Line, name: &TableName) -> Outcome<bool> {
-    let sql = format!("SELECT 1 FROM {} LIMIT 1", name.sql());
-    let rows = line.connection.query(&sql).await;
-    let rows = rows.map_err(|f| f.failure("MIG5123", format!("look whether {name} is empty"), RIGHTS))?;
-    Ok(rows.rows.is_empty())
 }
 
 /// `migration.….foreign_keys["shop.orders"]`: those that are not there yet.
 pub async fn foreign_keys(context: &Context, node: &Node) -> Outcome<Value> {
     let inputs: ForeignKeysInputs = read_inputs(node)?;
     let mut line = context.lines(&node.addr)?.write.take().await?;
-    let there = look(&mut line, &inputs.table).await?.map(|t| t.foreign_keys).unwrap_or_default();
-    for ddl in &inputs.ddl {
-        if there.iter().any(|key| ddl.contains(&format!("CONSTRAINT {} ", sql_ident(&key.name)))) {
-            continue;
-        }
-        let failed = |f: Fault| f.failure("MIG5124", format!("add the foreign keys of {}", inputs.table), RIGHTS);
+    let there = look(&mut line, &inputs.table).await?;
+    let statements = match &there {
+        Some(there) => missing_keys(context, node, &inputs.table, there)?,
+        None => inputs.ddl.clone(),
+    };
+    for ddl in &statements {
+        let failed = |f: Fault| refused("MIG5124", format!("add the foreign keys of {}", inputs.table), f, ddl);
         patiently(context, &mut line, ddl).await.map_err(failed)?;
     }
     line.give_back();
     Ok(json!({ "foreign_keys": inputs.ddl.len() }))
 }
 
-/// `migration.….view["shop.v"]`.
-pub async fn view(context: &Context, node: &Node) -> Outcome<Value> {
-    let inputs: ViewInputs = read_inputs(node)?;
-    let name = &inputs.view.name;
-    let mut line = context.lines(&node.addr)?.write.take().await?;
-    let owner = Owner::of(context, node, "view")?;
-    let known = owner.named().read(&mut *line.connection).await?;
-    let failed = |f: Fault| f.failure("MIG5125", format!("create the view {name}"), RIGHTS);
-    match &known {
-        None => owner.named().intend(&mut *line.connection).await?,
-        // Ours, perhaps of an older text: a view holds no rows, so it is made anew.
-        Some(_) => {
-            line.connection.execute(&format!("DROP VIEW IF EXISTS {}", name.sql())).await.map_err(failed)?;
+/// What makes the foreign keys of `there` those of the source: a key of another meaning is dropped first. Keys that only the
+/// target has are left; the certificate names them.
+fn missing_keys(context: &Context, node: &Node, name: &TableName, there: &Table) -> Outcome<Vec<String>> {
+    let migration = context.migration(&node.addr)?;
+    let source = &context.facts(&node.addr)?.source;
+    let (Some(table), Some(target)) = (source.table(name), context.seen(&context.target_of(migration)?)) else {
+        let cause = format!("{name} is not there any more");
+        return Err(Failure::new("MIG5102", "find the table", cause, "Plan again."));
+    };
+    let wanted = rewrite::for_target(table, &source.tables, target, &migration.gates).table;
+    let mut statements = Vec::new();
+    for key in &wanted.foreign_keys {
+        let alone = |key: &ForeignKey| Table { foreign_keys: vec![key.clone()], ..there.clone() };
+        let known = there.foreign_keys.iter().find(|known| known.name.eq_ignore_ascii_case(&key.name));
+        let differs = |known: &ForeignKey| !compare::foreign_key_differences(&alone(key), &alone(known)).is_empty();
+        match known {
+            Some(known) if differs(known) => {
+                statements.push(ddl::drop_foreign_key(name, &known.name));
+                statements.extend(ddl::foreign_keys(&alone(key)));
+            }
+            Some(_) => {}
+            None => statements.extend(ddl::foreign_keys(&alone(key))),
         }
     }
-    line.connection.execute(&format!("USE {}", sql_ident(&name.schema))).await.map_err(failed)?;
-    match line.connection.execute(&inputs.ddl).await {
-        Ok(_) => {}
-        Err(f) if f.number == Some(ledger::TABLE_EXISTS) => {
-            owner.named().withdraw(&mut *line.connection).await?;
-            return Err(Failure::new(
-                "MIG2061",
-                format!("create the view {name}"),
-                "a table or view of this name is there, and this lineage did not make it",
-                "Move it away or exclude it by the filter; then plan again.",
-            )
-            .exit(ExitKind::Gate));
-        }
-        Err(f) => return Err(failed(f)),
-    }
-    owner.named().set(&mut *line.connection, "created", 1).await?;
-    line.give_back();
-    Ok(json!({ "owned": true }))
+    Ok(statements)
 }
 
 /// `-drop-target-data`: drops a table or view that this lineage created, if it still holds what was put there.
@@ -224,7 +250,7 @@ fn with_documents(table: &Table) -> Option<Table> {
 }
 
 /// The ledger's row of one object.
-struct Owner {
+pub(super) struct Owner {
     schema: String,
     lineage: String,
     kind: &'static str,
@@ -233,13 +259,13 @@ struct Owner {
 }
 
 impl Owner {
-    fn of(context: &Context, node: &Node, kind: &'static str) -> Outcome<Self> {
+    pub(super) fn of(context: &Context, node: &Node, kind: &'static str) -> Outcome<Self> {
         let schema = context.ledger_schema(context.migration(&node.addr)?)?.to_owned();
         let name = node.addr.key().unwrap_or_default().to_owned();
         Ok(Self { schema, lineage: context.lineage.clone(), kind, name, addr: node.addr.clone() })
     }
 
-    fn named(&self) -> Named<'_> {
+    pub(super) fn named(&self) -> Named<'_> {
         Named { schema: &self.schema, lineage: &self.lineage, kind: self.kind, name: &self.name }
     }
 

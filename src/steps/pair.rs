@@ -9,6 +9,7 @@ use super::context::Context;
 use super::proof::{How, Place, Side, broken};
 use super::step::StepCtx;
 use super::walk::{Log, Walk, look, selection, total};
+use crate::formats::certificate::ReadAt;
 use crate::formats::chunk::{self, KeyColumn, Kinship, Range, Selection};
 use crate::formats::rowhash::PartHash;
 use crate::formats::structure::Table;
@@ -42,6 +43,9 @@ pub struct Sums {
     pub differ: Vec<Piece>,
     /// How many statements a side.
     pub pieces: usize,
+    pub read: ReadAt,
+    /// Some of the source's were made by an earlier run.
+    pub resumed: bool,
 }
 
 impl Pair {
@@ -58,9 +62,12 @@ impl Pair {
         let migration = context.migration(addr)?;
         let where_ = migration.dump.where_.get(&source.name.key()).cloned();
         let estimate = context.estimate(addr)?;
+        let json = context.json_numbers(migration)?;
         let side = |place, actual: &Table, where_| {
             let side = Side::new(place, source, actual, where_, context.lines(addr)?, context.clock.clone());
-            Ok::<_, Failure>(side.map(|side| Arc::new(side.of_step(ctx).sized(estimate, migration.dump.chunk_bytes))))
+            Ok::<_, Failure>(side.map(|side| {
+                Arc::new(side.of_step(ctx).losing(json, context.show_keys).sized(estimate, migration.dump.chunk_bytes))
+            }))
         };
         let (Some(from), Some(to)) = (side(Place::Source, source, where_)?, side(Place::Target, target, None)?) else {
             return Ok(None);
@@ -87,6 +94,12 @@ impl Pair {
         Ok((piece, source.1.and(target.1)))
     }
 
+    /// The target's side of one condition alone.
+    pub async fn on_target(&self, range: &Range, few: bool) -> Outcome<(PartHash, How)> {
+        let rows = self.shared.as_ref().map_or_else(|| Ok(Selection::default()), |keys| selection(range, keys))?;
+        look(&self.target, &rows, self.count_only, few).await
+    }
+
     /// Whether ranges of all these partitions are all rows, on both sides: others may have been added meanwhile. Only then
     /// do the sums of such ranges prove anything of the table.
     pub async fn has_just(&self, partitions: &BTreeSet<String>) -> Outcome<bool> {
@@ -95,18 +108,20 @@ impl Pair {
     }
 
     /// The whole table: range by range where ranges mean the same on both sides, else each side along its own key.
+    /// `log`: where the source's statements are recorded.
     pub async fn whole(self: &Arc<Self>, log: Option<&Log<'_>>) -> Outcome<Sums> {
         match &self.shared {
             Some(keys) => self.by_ranges(keys).await,
             None => {
                 let (source, target) = futures::future::try_join(
                     total(&self.source, self.count_only, log),
-                    total(&self.target, self.count_only, log),
+                    total(&self.target, self.count_only, None),
                 )
                 .await?;
-                let piece = Piece { range: None, source: source.0, target: target.0 };
-                let mut sums = Sums::default();
-                sums.add(piece, source.1.and(target.1));
+                let piece = Piece { range: None, source: source.hash, target: target.hash };
+                let mut sums = Sums { resumed: source.resumed, ..Sums::default() };
+                let read = ReadAt { source: Some(source.at), target: Some(target.at) };
+                sums.add(piece, source.how.and(target.how), read);
                 Ok(sums)
             }
         }
@@ -114,6 +129,7 @@ impl Pair {
 
     async fn by_ranges(self: &Arc<Self>, keys: &[KeyColumn]) -> Outcome<Sums> {
         let mut sums = Sums::default();
+        let read = ReadAt::both(&self.source.now());
         let mut walk = Walk::within(&self.source, Some(keys), Range::default(), self.source.statement_rows());
         let mut work: JoinSet<Outcome<(Piece, How)>> = JoinSet::new();
         let (mut walking, mut stopped) = (true, false);
@@ -131,7 +147,7 @@ impl Pair {
             let Some(joined) = work.join_next().await else { break };
             let (piece, how) = joined.unwrap_or_else(|e| Err(broken(&e.to_string())))?;
             self.source.progress(piece.source.rows);
-            sums.add(piece, how);
+            sums.add(piece, how, read.clone());
         }
         if stopped { Err(Failure::interrupted("verify the table")) } else { Ok(sums) }
     }
@@ -140,12 +156,14 @@ impl Pair {
 impl Default for Sums {
     fn default() -> Self {
         let none = PartHash::default();
-        Self { source: none, target: none, how: How::OnServer, differ: Vec::new(), pieces: 0 }
+        let read = ReadAt::default();
+        Self { source: none, target: none, how: How::OnServer, differ: Vec::new(), pieces: 0, read, resumed: false }
     }
 }
 
 impl Sums {
-    pub fn add(&mut self, piece: Piece, how: How) {
+    pub fn add(&mut self, piece: Piece, how: How, read: ReadAt) {
+        self.read.merge(read);
         self.source.merge(&piece.source);
         self.target.merge(&piece.target);
         self.how = self.how.and(how);

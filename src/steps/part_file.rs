@@ -112,6 +112,18 @@ impl PartFile {
         Ok(Self { out, name, path })
     }
 
+    /// Removes what an earlier try left under that name, whole or torn.
+    pub fn remove(dir: &Path, name: &str, compress: Compress) -> Outcome<()> {
+        let name = format!("{name}{}", compress.packing().suffix());
+        for path in [dir.join(&name), dir.join(format!("{name}{TORN}"))] {
+            match std::fs::remove_file(&path) {
+                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fault("remove", &path, &e)),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }

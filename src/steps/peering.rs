@@ -172,18 +172,25 @@ async fn remove_route(hand: &Hand<'_>, remains: &Remains<'_>) -> Outcome<Value> 
         let connection_id = remains.note(MAKES)?.as_str()?.to_owned();
         Some(RouteOutputs { inputs, connection_id, owned: true })
     };
-    let Some(was) = whole.or_else(half).filter(|was| was.owned) else { return Ok(Value::Null) };
+    let half = half();
+    let gone: Vec<RouteOutputs> = whole.into_iter().chain(half).filter(|was| was.owned).collect();
+    if gone.is_empty() {
+        return Ok(Value::Null);
+    }
     // The connection goes after its routes, so it is still recorded.
     let vpc = hand
         .ctx
-        .record(&super::cloud::sibling(hand.addr, "connection"))
+        .record(&hand.addr.sibling("connection"))
         .and_then(|record| Some(record.outputs.get("inputs")?.get("vpc_id")?.as_str()?.to_owned()));
-    match vpc {
-        Some(vpc) => take_back(hand, &vpc, &was).await.map(|()| Value::Null),
-        None => Ok(
-            json!({ "left": format!("the route {} of {}: its VPC is not recorded", was.inputs.cidr, was.inputs.table_id) }),
-        ),
+    let Some(vpc) = vpc else {
+        let routes = gone.iter().map(|was| format!("{} of {}", was.inputs.cidr, was.inputs.table_id));
+        let routes = routes.collect::<Vec<_>>().join(", ");
+        return Ok(json!({ "left": format!("the route {routes}: its VPC is not recorded") }));
+    };
+    for was in &gone {
+        take_back(hand, &vpc, was).await?;
     }
+    Ok(Value::Null)
 }
 
 /// Switches on what names need. It stays on: others may rely on it from then on.

@@ -9,13 +9,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::context::{Context, Line, Lines, Pool};
-use super::dump::select;
+use super::dump::{own_cells, select};
 use super::ledger::Batches;
+use super::losses::RowNames;
 use super::step::StepCtx;
 use super::walk;
 use crate::formats::chunk::{self, KeyColumn, KeyValue, Range, Selection};
 use crate::formats::ddl::partitioning;
-use crate::formats::rowhash::{self, Canon, PartHash, RowHasher};
+use crate::formats::rowhash::{self, Canon, JsonNumbers, PartHash, RowHasher};
 use crate::formats::structure::{Column, Table, TableEstimate};
 use crate::seams::clock::Clock;
 use crate::seams::sql::Fault;
@@ -93,6 +94,8 @@ pub struct Side {
     statement_bytes: u64,
     lines: Arc<Lines>,
     clock: Arc<dyn Clock>,
+    names: RowNames,
+    json: JsonNumbers,
     ctx: Option<StepCtx>,
 }
 
@@ -151,6 +154,8 @@ impl Side {
             statement_bytes: STATEMENT_BYTES,
             lines,
             clock,
+            names: RowNames::of(source, false),
+            json: JsonNumbers::default(),
             ctx: None,
         })
     }
@@ -158,6 +163,13 @@ impl Side {
     /// What the statements wait for is shown with this step.
     pub fn of_step(mut self, ctx: &StepCtx) -> Self {
         self.ctx = Some(ctx.clone());
+        self
+    }
+
+    /// What values lose on their way, and whether failures may name the key of a row.
+    pub fn losing(mut self, json: JsonNumbers, show_keys: bool) -> Self {
+        self.json = json;
+        self.names.shown = show_keys;
         self
     }
 
@@ -179,6 +191,11 @@ impl Side {
     /// Whether the step is to stop.
     pub fn stopping(&self) -> bool {
         self.ctx.as_ref().is_some_and(StepCtx::stopping)
+    }
+
+    /// What time it is.
+    pub fn now(&self) -> String {
+        self.clock.now()
     }
 
     pub fn progress(&self, rows: u64) {
@@ -245,10 +262,12 @@ impl Side {
         Ok((hash.await?, How::InClient))
     }
 
+    /// How many rows. A warning, of a comparison in the spec's `where`, takes nothing from a count.
     pub async fn count(&self, rows: &Selection) -> Outcome<u64> {
         let sql = format!("SELECT COUNT(*) {}", self.from(rows));
-        let rows = self.ask(Ask::Query(&sql)).await?.unwrap_or_default();
-        Ok(rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok()).unwrap_or(0))
+        let rows = self.ask(Ask::Border(&sql)).await?.unwrap_or_default();
+        let count = rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
+        count.ok_or_else(|| broken("a count that is no number"))
     }
 
     /// Adds the rows to the sums of their buckets: one reading of them, whatever the number of buckets.
@@ -383,13 +402,14 @@ impl Side {
         buckets: Option<&Buckets>,
         on_row: &mut (dyn FnMut(&[Option<&[u8]>], Entry) -> ControlFlow<()> + Send),
     ) -> Outcome<()> {
-        let mut hasher = RowHasher::new(self.canons.clone());
+        let mut hasher = RowHasher::new(self.canons.clone()).taking(self.json);
         let mut key_hasher = self.key.as_ref().map(|key| RowHasher::new(key.canons.clone()));
         let chosen = buckets.and_then(|buckets| self.bucket_condition(buckets)).unwrap_or_default();
         let sql = select(&self.table, &rows.and(&chosen).and(self.where_.as_deref().unwrap_or_default()));
         let mut fault = None;
         let mut ended = false;
         let mut each = |cells: &[Option<&[u8]>]| {
+            let cells = own_cells(cells, self.canons.len());
             let mut hashed = || {
                 let row = hasher.hash_row(cells)?;
                 let key = match (&self.key, &mut key_hasher) {
@@ -406,7 +426,8 @@ impl Side {
                 Ok(entry) if buckets.is_none_or(|b| b.chosen.contains(&(entry.key % b.of))) => on_row(cells, entry),
                 Ok(_) => ControlFlow::Continue(()),
                 Err(error) => {
-                    fault = Some(error.to_string());
+                    fault =
+                        Some(self.names.failure(&error, cells).unwrap_or_else(|| self.unhashed(&error.to_string())));
                     ControlFlow::Break(())
                 }
             };
@@ -419,15 +440,7 @@ impl Side {
             // Half-read lines are closed.
             line.give_back();
         }
-        match fault {
-            None => Ok(()),
-            Some(cause) => Err(Failure::new(
-                "MIG6021",
-                format!("hash the rows of {} on the {}", self.table.name, self.place.word()),
-                cause,
-                "Please report it with the type of the column.",
-            )),
-        }
+        fault.map_or(Ok(()), Err)
     }
 
     /// Only where the server can tell buckets apart; the client looks again anyway.
@@ -439,6 +452,15 @@ impl Side {
         let chosen = buckets.chosen.iter().map(u64::to_string).collect::<Vec<_>>().join(",");
         // NULL: a row beyond max_allowed_packet.
         Some(format!("COALESCE({by} MOD {} IN ({chosen}), TRUE)", buckets.of))
+    }
+
+    fn unhashed(&self, cause: &str) -> Failure {
+        Failure::new(
+            "MIG6021",
+            format!("hash the rows of {} on the {}", self.table.name, self.place.word()),
+            cause,
+            "Please report it with the type of the column.",
+        )
     }
 
     fn failure(&self, fault: &Fault) -> Failure {
@@ -467,7 +489,7 @@ impl Side {
     }
 }
 
-/// What is asked, and whether a warning makes it void.
+/// What is asked: sums of hashes, which a warning makes void, or borders and counts, which it does not.
 #[derive(Clone, Copy)]
 enum Ask<'a> {
     Query(&'a str),
@@ -512,7 +534,7 @@ pub async fn holds_ours(
     let lines = context.lines(addr).map_err(Err)?;
     let side = Side::new(Place::Target, actual, actual, None, lines, context.clock.clone())
         .ok_or_else(|| Err(broken("the table lacks a column of its own")))?;
-    let there = walk::total(&Arc::new(side), false, None).await.map_err(Err)?.0;
+    let there = walk::total(&Arc::new(side), false, None).await.map_err(Err)?.hash;
     if there == ours {
         return Ok(());
     }

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::batch::BatchReader;
-use crate::formats::inputs::DumpTool;
+use crate::formats::inputs::Writing;
 use crate::formats::manifest::PartEntry;
 use crate::formats::structure::Table;
 use crate::seams::sql::Fault;
@@ -15,7 +15,7 @@ use crate::words::error::Failure;
 pub struct Origin<'a> {
     pub dir: &'a Path,
     pub table: &'a Table,
-    pub tool: Option<DumpTool>,
+    pub tool: Option<&'a Writing>,
     /// `-show-keys`.
     pub show_keys: bool,
 }
@@ -57,7 +57,7 @@ impl Origin<'_> {
             "MIG5141",
             format!("load {}", self.table.name),
             format!("the target would change or drop a row ({}): {text}", self.row(entry, row)),
-            "Nothing of its batch was kept. Mend the column's type on the target or the row, then run `mig apply` again.",
+            format!("Nothing of its batch was kept. {} Then run `mig apply` again.", what_to_do(text)),
         )
     }
 
@@ -69,6 +69,24 @@ impl Origin<'_> {
             format!("one row is too large for the target ({}): {}", self.row(entry, row), failure.cause),
             "Raise the limit that the target names (TiDB: performance.txn-entry-size-limit), or leave the row out by `where`; then run `mig apply` again.",
         )
+    }
+}
+
+/// What to do about a row, by what the target says of it.
+fn what_to_do(text: &str) -> &'static str {
+    let says = |words: &str| text.to_ascii_lowercase().contains(words);
+    if says("duplicate entry") {
+        "Two rows of the source are one under the key as the target compares it: look for another collation in the plan (MIG2021 has the query that finds them), and change one of the two rows, or map the collation to one that tells them apart."
+    } else if says("check constraint") || says("constraint") && says("failed for") {
+        "The target evaluates the CHECK constraint in another way than the source: mend the row or the constraint on the source, or create the table without it (rule \"MIG2106\" { action = \"rewrite\" })."
+    } else if says("incorrect date")
+        || says("incorrect time")
+        || says("incorrect datetime")
+        || says("incorrect timestamp")
+    {
+        "The source keeps a date that does not exist (it was written with ALLOW_INVALID_DATES, or holds a zero date): correct it there; zero dates can be kept by zero_dates = \"keep\"."
+    } else {
+        "Mend the column's type on the target or the row on the source."
     }
 }
 
@@ -113,13 +131,44 @@ pub fn refused(name: &TableName, fault: &Fault) -> Failure {
     )
 }
 
-/// A server's text without values. Names of columns and keys stay: they are the structure's, not the row's. A value may
+/// Words behind which servers put a name in quotes.
+const NAMES: [&str; 15] = [
+    "column ",
+    "Column ",
+    "key ",
+    "table ",
+    "Table ",
+    "database ",
+    "schema ",
+    "view ",
+    "View ",
+    "Field ",
+    "field ",
+    "constraint ",
+    "index ",
+    "partition ",
+    "user ",
+];
+
+/// Whether the apostrophe between two pieces of text is that of `doesn't`.
+fn is_contraction(before: &str, inside: &str) -> bool {
+    let not = ["doesn", "isn", "can", "Can", "didn", "wasn", "hasn", "couldn", "Couldn"];
+    let word = before.rsplit(|c: char| !c.is_ascii_alphabetic()).next().unwrap_or_default();
+    let t = inside.strip_prefix('t').is_some_and(|rest| !rest.starts_with(|c: char| c.is_alphanumeric()));
+    t && not.contains(&word)
+}
+
+/// A server's text without values. Names of tables, columns and keys stay: they are the structure's, not the row's. A value may
 /// hold quotes itself, so all is left out up to the words with which servers go on behind one, or to the last quote.
 pub fn without_values(text: &str) -> String {
     let mut from = 0;
     while let Some(at) = text[from..].find('\'').map(|at| from + at) {
         let (before, inside) = (&text[..at], &text[at + 1..]);
-        if ["column ", "key ", "Column "].iter().any(|word| before.ends_with(word)) {
+        if is_contraction(before, inside) {
+            from = at + 1;
+            continue;
+        }
+        if NAMES.iter().any(|word| before.ends_with(word)) {
             match inside.find('\'') {
                 Some(end) => from = at + 1 + end + 1,
                 None => return format!("{before}'…'"),
@@ -144,6 +193,19 @@ mod tests {
             ("Duplicate entry 'k 7' for key 't.PRIMARY'", "Duplicate entry '…' for key 't.PRIMARY'"),
             ("Duplicate entry 'O'Brien' secret' for key 'u'", "Duplicate entry '…' for key 'u'"),
             ("Duplicate entry 'a' for key 'b' for key 'u'", "Duplicate entry '…' for key 'u'"),
+            ("Table 'shop.orders' doesn't exist", "Table 'shop.orders' doesn't exist"),
+            ("Unknown database 'shop'", "Unknown database 'shop'"),
+            ("Field 'v' doesn't have a default value", "Field 'v' doesn't have a default value"),
+            (
+                "Can't write, because of unique constraint, to table 't'",
+                "Can't write, because of unique constraint, to table 't'",
+            ),
+            ("Check constraint 'c' is violated.", "Check constraint 'c' is violated."),
+            ("Duplicate entry 'a doesn't table 'x'' for key 'u'", "Duplicate entry '…' for key 'u'"),
+            (
+                "Incorrect string value: '\\xF0' for column 'v' at row 1",
+                "Incorrect string value: '…' for column 'v' at row 1",
+            ),
             ("Out of range value for column 'v' at row 2", "Out of range value for column 'v' at row 2"),
             (
                 "Incorrect integer value: 'it's' for column 'v' at row 1",

@@ -1,6 +1,7 @@
 //! `migration.….report`: the certificate. Reads the structure back from the target and compares it, looks whether the
 //! source was written to, gathers what every step proved. What could not be proven is said to be unproven.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,23 +9,27 @@ use serde_json::{Value, json};
 
 use super::context::{Context, read_inputs};
 use super::dump::write_file;
-use super::observe::binlog;
-use super::observe::inventory::inventory;
-use super::observe::server::server_facts;
+use super::reread;
 use super::step::StepCtx;
+use super::structure::{self, gone, table_told, told};
+use super::writes::{self, Look};
+use super::{view, view_proof};
 use crate::formats::certificate::{
-    Certificate, FORMAT_VERSION, Judgement, NotMoved, Party, ProvenBy, Seconds, StructureDifference, StructureProof,
-    TableProof, Three, Totals, ViewProof, WritesOutcome, WritesProof,
+    Certificate, FORMAT_VERSION, Judgement, NotMoved, Party, ProvenBy, Seconds, StructureDifference, TableProof, Three,
+    Totals, ViewProof, WritesOutcome, WritesProof,
 };
+use crate::formats::ddl;
 use crate::formats::dumpfile::{self, BinlogPlace, DumpFile};
-use crate::formats::facts::{Flavor, MigrationFacts, Position, Verdict};
+use crate::formats::facts::{Flavor, Verdict};
 use crate::formats::inputs::{ReportInputs, TableInputs};
 use crate::formats::manifest::{self, TableManifest};
-use crate::formats::plan::Node;
+use crate::formats::plan::{Action, Node};
+use crate::formats::rowhash::JsonNumbers;
 use crate::formats::spec::model::Migration;
 use crate::formats::state::StepRecord;
-use crate::formats::structure::{Inventory, View};
-use crate::seams::sql::Role;
+use crate::formats::structure::Inventory;
+use crate::think::gates::compatibility::views::{Reasons, left_out};
+use crate::think::gates::{rules, selection};
 use crate::think::{compare, rewrite};
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::diag::Diagnostic;
@@ -42,25 +47,46 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     let migration = context.migration(&node.addr)?;
     let facts = context.facts(&node.addr)?;
     let (source, target) = (context.source_of(migration)?, context.target_of(migration)?);
-    let there = read_back(context, migration, facts).await?;
+    let tables = facts.source.tables.iter().map(|table| table.name.clone());
+    let names = tables.chain(facts.source.views.iter().map(|view| view.name.clone())).collect();
+    let mut there = structure::read_back(context, migration, &names).await?;
+    structure::carry_counters(context, migration, facts, &mut there).await?;
     let mut unproven = Vec::new();
     let mut tables = Vec::new();
     for key in &inputs.tables {
         let Some(name) = TableName::parse_key(key) else { continue };
         tables.push(table_proof(context, migration, &ctx, &name, &there)?);
     }
-    let views = facts.source.views.iter().map(|view| ViewProof {
-        name: view.name.key(),
-        structure: view_structure(&there, view),
-        rewritten: sentences(&rewrite::view_for_target(view).1),
-    });
-    let views: Vec<ViewProof> = views.collect();
-    let writes = writes(context, migration, &ctx, &mut unproven).await?;
+    let left_out = left_out(facts);
+    let views = view_proofs(context, migration, &left_out, &ctx, &there).await?;
+    for view in views.iter() {
+        if let Some(rows) = view.rows.as_ref().filter(|rows| !rows.unproven.is_empty()) {
+            unproven.push(format!("The rows of the view {}: {}.", view.name, rows.unproven));
+        }
+    }
+    let writes = writes(context, migration, &ctx, &inputs.tables).await?;
+    let (writes, changed) = reread::settle(context, &ctx, migration, &mut tables, writes).await?;
+    if writes.outcome == WritesOutcome::Unproven {
+        let dump = context.seen(&source).is_some_and(|facts| facts.dump);
+        let about = if dump { "" } else { "Whether the source was written to while it was moved: " };
+        unproven.push(format!("{about}{}", writes.text));
+    }
+    let told = tables.iter().flat_map(|table| &table.rewritten).chain(views.iter().flat_map(|view| &view.rewritten));
+    let arrived_changed: std::collections::BTreeSet<String> =
+        told.filter_map(|text| Some(text.split_once(':')?.0.to_owned())).collect();
     let mut gates = std::collections::BTreeMap::new();
+    let (mut accepted, mut named) = (Vec::new(), Vec::new());
     for gate in crate::think::gates::NAMES {
         let outputs = ctx.upstream_outputs(&StepAddr::gate(&migration.name, gate));
         let verdict = outputs.and_then(|o| serde_json::from_value::<Verdict>(o.get("verdict")?.clone()).ok());
         if let Some(verdict) = verdict {
+            for finding in &verdict.findings {
+                match rules::in_certificate(&finding.code, &arrived_changed) {
+                    Some(rules::Told::Accepted) => accepted.extend(lines(finding)),
+                    Some(rules::Told::Named) => named.extend(lines(finding)),
+                    None => {}
+                }
+            }
             gates.insert(gate.to_owned(), verdict.outcome);
         }
     }
@@ -76,11 +102,13 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         name: format!("{}.{}", program.schema, program.name),
         why: if tidb { "TiDB has no such programs" } else { "mig does not move programs" }.into(),
     });
-    let left_out = migration.dump.where_.iter().map(|(table, condition)| NotMoved {
+    let rows_left_out = migration.dump.where_.iter().map(|(table, condition)| NotMoved {
         kind: "rows".into(),
         name: table.clone(),
         why: format!("the spec moves only rows where {condition}"),
     });
+    let unmet = selection::unmet(migration, facts).into_iter();
+    let unmet = unmet.map(|unmet| NotMoved { kind: unmet.kind.into(), name: unmet.name, why: unmet.why });
     let certificate = Certificate {
         format_version: FORMAT_VERSION,
         mig_version: env!("CARGO_PKG_VERSION").into(),
@@ -91,16 +119,18 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         target: party(&target),
         verdict: Judgement::Unproven,
         writes,
-        not_moved: not_moved.chain(left_out).collect(),
+        not_moved: not_moved.chain(views_left_out(&left_out)).chain(rows_left_out).chain(unmet).collect(),
         totals: Totals { seconds: span(&ctx, &migration.name), ..Totals::default() },
         tables,
         views,
         unproven,
+        accepted,
+        named,
         gates,
         digest: Digest::of_bytes(b""),
     }
     .seal();
-    finish_dump(context, migration, &inputs)?;
+    finish_dump(context, migration, &ctx, &inputs)?;
     let path = certificate_path(&context.state_path, &migration.name);
     let bytes = serde_json::to_vec_pretty(&certificate).map_err(|e| broken(&e.to_string()))?;
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("certificate.json").to_owned();
@@ -118,17 +148,10 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         )
         .exit(ExitKind::Mismatch));
     }
-    if certificate.verdict == Judgement::Different {
-        let different: Vec<&str> =
-            certificate.tables.iter().filter(|t| t.judge() == Judgement::Different).map(|t| t.table.as_str()).collect();
-        return Err(Failure::new(
-            "MIG6004",
-            "prove the migration equal",
-            format!("the structure or the rows differ: {}", different.join(", ")),
-            "`mig report` names each difference.",
-        )
-        .exit(ExitKind::Mismatch));
+    if let Some(changed) = changed {
+        return Err(changed);
     }
+    ended(&certificate)?;
     Ok(json!({
         "verdict": certificate.verdict,
         "certificate": certificate.digest,
@@ -138,21 +161,76 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     }))
 }
 
-/// The selected schemas as the target has them now.
-async fn read_back(context: &Context, migration: &Migration, facts: &MigrationFacts) -> Outcome<Inventory> {
-    let names: std::collections::BTreeSet<TableName> = facts
-        .source
-        .tables
-        .iter()
-        .map(|t| t.name.clone())
-        .chain(facts.source.views.iter().map(|v| v.name.clone()))
-        .collect();
-    let schemas: Vec<String> =
-        names.iter().map(|n| n.schema.clone()).collect::<std::collections::BTreeSet<_>>().into_iter().collect();
-    let server = context.server(&context.target_of(migration)?)?;
-    let mut connection = server.connect(&Role::Look).await?;
-    let select = |schema: &str, name: &str| names.contains(&TableName::new(schema, name));
-    Ok(inventory(&mut *connection, Some(&schemas), &select).await?.0)
+/// The failure of a run that moved everything and found it not equal.
+fn ended(certificate: &Certificate) -> Outcome<()> {
+    if certificate.verdict != Judgement::Different {
+        return Ok(());
+    }
+    let tables = certificate.tables.iter().filter(|t| t.judge() == Judgement::Different);
+    let tables: Vec<String> = tables.map(|t| format!("{}: {}", t.table, t.fault())).collect();
+    let views = certificate.views.iter().filter(|v| v.judge() == Judgement::Different);
+    let views: Vec<String> = views.map(|v| format!("view {}: {}", v.name, v.fault())).collect();
+    let code = if tables.is_empty() && !views.is_empty() { "MIG6050" } else { "MIG6004" };
+    Err(Failure::new(
+        code,
+        "prove the migration equal",
+        tables.into_iter().chain(views).collect::<Vec<_>>().join("; "),
+        "`mig report` names each difference.",
+    )
+    .exit(ExitKind::Mismatch))
+}
+
+/// The views that were not made, as the certificate names them.
+fn views_left_out(left_out: &BTreeMap<TableName, Reasons>) -> impl Iterator<Item = NotMoved> {
+    left_out.iter().map(|(name, reasons)| NotMoved {
+        kind: "view".into(),
+        name: name.key(),
+        why: reasons.iter().map(|(code, text)| format!("{code}: {text}")).collect::<Vec<_>>().join("; "),
+    })
+}
+
+/// Every view that was to be made.
+async fn view_proofs(
+    context: &Context,
+    migration: &Migration,
+    left_out: &BTreeMap<TableName, Reasons>,
+    ctx: &StepCtx,
+    there: &Inventory,
+) -> Outcome<Vec<ViewProof>> {
+    let facts = context.facts(&ctx.addr)?;
+    let target = context.seen(&context.target_of(migration)?).cloned().unwrap_or_default();
+    let (mut proofs, mut actual) = (Vec::new(), BTreeMap::new());
+    for source in facts.source.views.iter().filter(|view| !left_out.contains_key(&view.name)) {
+        let (wanted, changes) = rewrite::views::for_target(source, &facts.source, &target, &migration.gates);
+        let addr = StepAddr::of_table(&migration.name, StepKind::View, &source.name);
+        let outputs = ctx.upstream_outputs(&addr).unwrap_or_default();
+        let text = |name: &str| outputs.get(name).and_then(Value::as_str);
+        let structure =
+            match there.views.iter().find(|v| v.name.key().to_lowercase() == source.name.key().to_lowercase()) {
+                Some(now) => {
+                    actual.insert(source.name.key(), now.clone());
+                    let mut found = compare::views::differences(&wanted, now, target.flavor != Flavor::Tidb);
+                    if text(view::TEXT).is_some_and(|made| made != ddl::view_fingerprint(now).as_str()) {
+                        found.push(view::text_changed(&wanted, now));
+                    }
+                    told(found)
+                }
+                None => gone(),
+            };
+        proofs.push(ViewProof { name: source.name.key(), structure, rows: None, rewritten: sentences(&changes) });
+    }
+    let mut found = view_proof::compare(context, migration, facts, &actual).await?;
+    for proof in &mut proofs {
+        let Some(one) = found.remove(&proof.name) else { continue };
+        if let Some(answer) = one.unreadable {
+            let difference =
+                StructureDifference { what: "reading it".into(), expected: "its rows".into(), actual: answer };
+            proof.structure.differences.push(difference);
+            proof.structure.equal = false;
+        }
+        proof.rows = Some(one.rows);
+    }
+    Ok(proofs)
 }
 
 fn table_proof(
@@ -177,8 +255,12 @@ fn table_proof(
     };
     let target = context.seen(&context.target_of(migration)?);
     let zeros_change = target.is_some_and(|target| target.flavor != Flavor::Mysql);
+    let rounds = context.json_numbers(migration)? == JsonNumbers::Doubles;
     let changes = match target {
-        Some(target) => rewrite::for_target(&structure.source, target, &migration.gates).changes,
+        Some(target) => {
+            let others = &context.facts(&ctx.addr)?.source.tables;
+            rewrite::for_target(&structure.source, others, target, &migration.gates).changes
+        }
         None => Vec::new(),
     };
     let content = proven_by.sees_content();
@@ -198,11 +280,28 @@ fn table_proof(
             verify: seconds(ctx.record(&of(StepKind::Verify))),
         },
         proven_by,
+        read: reread::read_at(&verify),
         rewritten: sentences(&changes),
-        structure: table_structure(there, &structure),
+        structure: table_told(
+            &structure.target,
+            context.facts(&ctx.addr)?.source.table(name),
+            there.table(&structure.source.name),
+        ),
         equal: false,
+        json_rounded: dump.get("json_rounded").and_then(Value::as_u64).filter(|_| rounds).unwrap_or(0),
+        generated: match verify.get("generated") {
+            // A record that cannot be read is not the same as none.
+            Some(found) => serde_json::from_value(found.clone()).map_err(|error| broken(&error.to_string()))?,
+            None => Default::default(),
+        },
         negative_zeros: dump.get("negative_zeros").and_then(Value::as_u64).filter(|_| zeros_change).unwrap_or(0),
     })
+}
+
+/// A finding, object by object.
+fn lines(finding: &Diagnostic) -> Vec<String> {
+    let rule = finding.summary.split(" (").next().unwrap_or_default();
+    finding.detail.lines().map(|object| format!("{}: {rule}: {object}", finding.code)).collect()
 }
 
 /// Changes as the certificate says them.
@@ -210,107 +309,32 @@ fn sentences(changes: &[Diagnostic]) -> Vec<String> {
     changes.iter().map(|d| format!("{}: {}", d.code, d.summary)).collect()
 }
 
-fn table_structure(there: &Inventory, wanted: &TableInputs) -> StructureProof {
-    let Some(actual) = there.table(&wanted.source.name) else {
-        return gone();
-    };
-    told(compare::structure_differences(&wanted.target, actual))
-}
-
-fn view_structure(there: &Inventory, wanted: &View) -> StructureProof {
-    let Some(actual) = there.view(&wanted.name) else { return gone() };
-    told(compare::view_differences(wanted, actual))
-}
-
-fn told(differences: Vec<compare::Difference>) -> StructureProof {
-    let differences: Vec<StructureDifference> = differences
-        .into_iter()
-        .map(|d| StructureDifference { what: d.what, expected: d.expected, actual: d.actual })
-        .collect();
-    StructureProof { equal: differences.is_empty(), differences }
-}
-
-fn gone() -> StructureProof {
-    let difference = StructureDifference {
-        what: "it is not on the target".into(),
-        expected: "there".into(),
-        actual: "absent".into(),
-    };
-    StructureProof { equal: false, differences: vec![difference] }
-}
-
-/// Whether the source was written to between the run's first look and now.
-async fn writes(
-    context: &Context,
-    migration: &Migration,
-    ctx: &StepCtx,
-    unproven: &mut Vec<String>,
-) -> Outcome<WritesProof> {
-    const UNSEEN: &str = "Writes with sql_log_bin = 0 are not seen by this.";
-    let gate = ctx.upstream_outputs(&StepAddr::gate(&migration.name, "writes_stopped"));
+/// Whether the source was written to between the run's first look and now. Where that is not to be known, the text is why,
+/// and what stands for the proof is [`reread::settle`]'s to say.
+async fn writes(context: &Context, migration: &Migration, ctx: &StepCtx, tables: &[String]) -> Outcome<WritesProof> {
     if context.seen(&context.source_of(migration)?).is_some_and(|facts| facts.dump) {
         let text = "not verified against a source: the rows came out of a dump. What is on the target was read back and \
                     is what the dump's files hold; that they hold what the source held is not proven";
-        unproven.push(format!("The migration is {text}."));
         return Ok(WritesProof {
             outcome: WritesOutcome::Unproven,
             how: "nothing: there is no source".into(),
             text: format!("The migration is {text}."),
         });
     }
-    let first: Option<Position> = gate.and_then(|o| serde_json::from_value(o.get("position")?.clone()).ok().flatten());
-    let address = context.source_of(migration)?;
-    let server = context.server(&address)?;
-    let verified = migration.verify == crate::formats::spec::model::VerifyMode::Full;
-    let weaker = if verified {
-        "Every table was hashed on the source again after its load, and had the rows that were dumped: weaker evidence."
-    } else {
-        "The tables were not hashed again."
-    };
-    let mut cannot = |why: String| {
-        unproven.push(format!("Whether the source was written to while it was moved: {why}. {weaker}"));
-        WritesProof {
-            outcome: WritesOutcome::Unproven,
-            how: if verified { "hashes of the source after the last part".into() } else { "nothing".into() },
-            text: format!("{why}. {weaker}"),
-        }
-    };
-    let Some(first) = first else { return Ok(cannot("the binlog position was not to be had".into())) };
-    let mut connection = server.connect(&Role::Look).await?;
-    let now = server_facts(&mut *connection, None).await?.binlog;
-    if now.position.as_ref() == Some(&first) {
-        return Ok(WritesProof {
-            outcome: WritesOutcome::Proven,
-            how: "the binlog's position before the first and after the last part is the same".into(),
-            text: format!("No event was written to the binlog. {UNSEEN}"),
-        });
-    }
-    let source = &context.facts(&ctx.addr)?.source;
-    let seen = binlog::writes_since(&*server, &now, &first, &migration.tables, source).await;
-    if !seen.changed_tables.is_empty() {
-        return Ok(WritesProof {
+    let cannot = |why: String| WritesProof { outcome: WritesOutcome::Unproven, how: "nothing".into(), text: why };
+    Ok(match writes::look(context, ctx, migration, tables).await? {
+        Look::Proven { how, text } => WritesProof { outcome: WritesOutcome::Proven, how: how.into(), text },
+        Look::Detected(text) => WritesProof {
             outcome: WritesOutcome::Detected,
             how: "the binlog's events between the first and the last part".into(),
-            text: format!("writes to {} were seen while the tables were moved", seen.changed_tables.join(", ")),
-        });
-    }
-    if !seen.unproven.is_empty() || !seen.unattributed.is_empty() {
-        let why = if seen.unproven.is_empty() {
-            format!("{} statements in the binlog cannot be attributed to a table", seen.unattributed.len())
-        } else {
-            seen.unproven.clone()
-        };
-        return Ok(cannot(why));
-    }
-    Ok(WritesProof {
-        outcome: WritesOutcome::Proven,
-        how: "the binlog's events between the first and the last part".into(),
-        text: format!("The binlog moved, and no event in it is on a moved table. {UNSEEN}"),
+            text,
+        },
+        Look::Unproven(why) => cannot(why),
     })
 }
 
 /// Makes the folder of the dump a whole one: schema files, the manifest of all tables, `metadata` last.
-fn finish_dump(context: &Context, migration: &Migration, inputs: &ReportInputs) -> Outcome<()> {
+fn finish_dump(context: &Context, migration: &Migration, ctx: &StepCtx, inputs: &ReportInputs) -> Outcome<()> {
     let dir = context.dump_dir(migration);
     let mut manifests = Vec::new();
     for key in &inputs.tables {
@@ -323,7 +347,9 @@ fn finish_dump(context: &Context, migration: &Migration, inputs: &ReportInputs) 
     if !migration.dump.keep || manifests.is_empty() || foreign {
         return Ok(());
     }
-    for node in context.nodes().filter(|n| n.addr.migration() == Some(migration.name.as_str())) {
+    // A step that is forgotten has no inputs any more.
+    let of_migration = |n: &&Node| n.addr.migration() == Some(migration.name.as_str()) && n.action != Action::Forget;
+    for node in context.nodes().filter(of_migration) {
         match node.kind {
             StepKind::Database => {
                 let database: crate::formats::inputs::DatabaseInputs = read_inputs(node)?;
@@ -346,9 +372,8 @@ fn finish_dump(context: &Context, migration: &Migration, inputs: &ReportInputs) 
     write_file(&dir, manifest::FILE, &bytes)?;
     let now = context.clock.now();
     let text = |t: &str| t.get(..19).unwrap_or(t).replace('T', " ");
-    let address = context.source_of(migration)?;
-    // As it stood when the run began.
-    let start = context.seen(&address).and_then(|facts| facts.binlog.position.as_ref());
+    // As it stood when the run began, with nothing on its way in front of it.
+    let start = writes::of_gate(ctx, &migration.name, writes::RUN);
     let place = start.map(|p| BinlogPlace { file: p.file.clone(), position: p.offset, gtid_set: p.gtid.clone() });
     write_file(&dir, dumpfile::METADATA, dumpfile::metadata_text(&text(&now), place.as_ref(), &text(&now)).as_bytes())
 }

@@ -5,11 +5,12 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::ledger;
+use super::observe::server::server_facts;
 use crate::formats::facts::Flavor;
 use crate::formats::plan::Node;
-use crate::seams::sql::Role;
+use crate::seams::sql::{Role, Server};
 use crate::words::addr::StepKind;
-use crate::words::error::{Failure, Outcome};
+use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// Records the server's identity.
 pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
@@ -53,7 +54,37 @@ pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
         return Ok(json!({ "left": "the target is no longer in the spec: its ledger stays" }));
     };
     let role = Role::Write { keep_zero_dates: false, session: Default::default() };
-    let mut connection = context.server(&node.addr)?.connect(&role).await?;
+    let server = context.server(&node.addr)?;
+    let recorded = node.inputs.get("from").and_then(|from| from.get("server_id")).and_then(Value::as_str);
+    if let Some(recorded) = recorded
+        && let Some(another) = another(server.as_ref(), node, recorded, &target.ledger_schema).await?
+    {
+        return Err(another);
+    }
+    let mut connection = server.connect(&role).await?;
     ledger::destroy(&mut *connection, &target.ledger_schema, &context.lineage).await?;
     Ok(Value::Null)
+}
+
+/// Whether another server answers at a target's address than the one in the state: `MIG3040`, exit code 3.
+///
+/// # Errors
+/// What a connection or a look fails with.
+pub async fn another(
+    server: &dyn Server,
+    node: &Node,
+    recorded: &str,
+    ledger_schema: &str,
+) -> Outcome<Option<Failure>> {
+    let mut look = server.connect(&Role::Look).await?;
+    let facts = server_facts(&mut *look, Some(ledger_schema)).await?;
+    if facts.server_id == recorded {
+        return Ok(None);
+    }
+    let found = if facts.server_id.is_empty() { "one that this lineage has not met" } else { facts.server_id.as_str() };
+    let cause = format!("{} was {recorded}, is {found}", node.addr);
+    let hint = "Point the block back at the server of the earlier runs. If its ledger was dropped by hand, take the \
+                migration and the target out of the spec: then they are forgotten. Nothing was removed there.";
+    let failure = Failure::new("MIG3040", "remove what is on the target", cause, hint);
+    Ok(Some(failure.exit(ExitKind::Stale).at(&node.addr)))
 }

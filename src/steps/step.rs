@@ -1,6 +1,7 @@
 //! What a step is to the drive, and the drive to a step: the one trait and the context that a running step holds.
 //! Knows no journal and no order; every call that records something returns when it is durable.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -10,7 +11,7 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
-use crate::formats::plan::Node;
+use crate::formats::plan::{Graph, Node};
 use crate::formats::state::{Part, Progress, State, StepRecord, UPSTREAM_RESET};
 use crate::think::run::{Interrupt, StepNo, Write};
 use crate::words::addr::StepAddr;
@@ -22,6 +23,18 @@ use crate::words::error::{ExitKind, Failure, Outcome};
 /// outputs. A future that is dropped (the second signal) ends it; tasks of its own must end with it.
 pub trait StepSet: Send + Sync {
     fn run<'a>(&'a self, node: &'a Node, ctx: StepCtx) -> BoxFuture<'a, Outcome<Value>>;
+
+    /// Asked once when a run has come to its end: takes back what the run made and nothing can use. `completed`: steps
+    /// that this run has ended well; `failures`: the root causes. What it could not take back comes back as failures.
+    fn withdraw<'a>(
+        &'a self,
+        graph: &'a Graph,
+        completed: &'a BTreeSet<StepAddr>,
+        failures: &'a [Failure],
+    ) -> BoxFuture<'a, Vec<Failure>> {
+        let _ = (graph, completed, failures);
+        Box::pin(async { Vec::new() })
+    }
 }
 
 /// What comes from a step that gives parts.
@@ -182,6 +195,12 @@ impl StepCtx {
     pub fn record(&self, addr: &StepAddr) -> Option<StepRecord> {
         let state = self.line.state.read().unwrap_or_else(PoisonError::into_inner);
         state.steps.get(addr).cloned()
+    }
+
+    /// What is recorded, to be looked through: the run waits for it.
+    pub fn through_records<T>(&self, look: impl FnOnce(&BTreeMap<StepAddr, StepRecord>) -> T) -> T {
+        let state = self.line.state.read().unwrap_or_else(PoisonError::into_inner);
+        look(&state.steps)
     }
 
     /// What is recorded of every step of a migration.

@@ -1,6 +1,7 @@
 //! `mig verify`: each selected table of a migration as both servers have it now, whoever moved it. Needs no state, no
 //! ledger and no dump; changes nothing anywhere. A difference is a finding here, not a failure.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
@@ -8,18 +9,27 @@ use serde_json::{Value, json};
 
 use super::context::Context;
 use super::differences;
-use super::observe::binlog;
+use super::generated;
+use super::observe::binlog::{self, Since};
 use super::observe::server::server_facts;
 use super::pair::Pair;
 use super::proof::How;
 use super::step::{StepCtx, StepSet};
-use crate::formats::certificate::{Judgement, Party, ProvenBy, StructureDifference, StructureProof};
+use super::structure::{gone, table_told, told};
+use super::{view, view_proof};
+use crate::formats::certificate::{GeneratedProof, Judgement, Party, ProvenBy, StructureDifference, StructureProof};
+use crate::formats::ddl;
+use crate::formats::facts::{Flavor, MigrationFacts};
 use crate::formats::inputs::VerifyInputs;
 use crate::formats::plan::{Action, Graph, Node};
+use crate::formats::row_facts::RowRisk;
 use crate::formats::spec::model::{Migration, VerifyMode};
+use crate::formats::state::{State, StepRecord};
 use crate::formats::structure::Table;
 use crate::formats::verification::{FORMAT_VERSION, TableVerdict, Two, Verification, ViewVerdict};
 use crate::seams::sql::Role;
+use crate::think::gates::compatibility::views::left_out as left_out_views;
+use crate::think::gates::rules;
 use crate::think::{compare, rewrite};
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::digest::Digest;
@@ -28,6 +38,9 @@ use crate::words::error::{Failure, Outcome};
 /// The steps: one a table. Their findings are gathered as they come.
 pub struct Verifying {
     context: Arc<Context>,
+    /// What a state records of the views it made, where there is one: the digest of each one's text, as the target
+    /// printed it then.
+    made: BTreeMap<StepAddr, String>,
     found: Mutex<Vec<(String, TableVerdict)>>,
 }
 
@@ -57,7 +70,7 @@ impl StepSet for Verifying {
             let migration = node.addr.migration().unwrap_or_default().to_owned();
             match self.table(node, &ctx).await {
                 Ok(verdict) => {
-                    let equal = verdict.verdict == Judgement::Equal;
+                    let equal = verdict.verdict <= Judgement::Accepted;
                     self.keep(migration, verdict);
                     Ok(json!({ "equal": equal }))
                 }
@@ -72,8 +85,11 @@ impl StepSet for Verifying {
 }
 
 impl Verifying {
-    pub fn new(context: Arc<Context>) -> Self {
-        Self { context, found: Mutex::default() }
+    pub fn new(context: Arc<Context>, state: Option<&State>) -> Self {
+        let text = |record: &StepRecord| Some(record.outputs.get(view::TEXT)?.as_str()?.to_owned());
+        let records = state.iter().flat_map(|state| &state.steps);
+        let made = records.filter_map(|(addr, record)| Some((addr.clone(), text(record)?))).collect();
+        Self { context, made, found: Mutex::default() }
     }
 
     fn keep(&self, migration: String, verdict: TableVerdict) {
@@ -94,8 +110,8 @@ impl Verifying {
         };
         verdict.structure = match context.seen(&context.target_of(migration)?) {
             Some(target) => {
-                let expected = rewrite::for_target(source, target, &migration.gates).table;
-                told(compare::structure_differences(&expected, actual))
+                let expected = rewrite::for_target(source, &facts.source.tables, target, &migration.gates).table;
+                table_told(&expected, Some(source), Some(actual))
             }
             None => StructureProof::default(),
         };
@@ -121,7 +137,12 @@ impl Verifying {
         verdict.hash = Two { source: text(sums.source.sum), target: text(sums.target.sum) };
         if !sums.differ.is_empty() {
             verdict.differing = Some(differences::search(&pair, &sums.differ, context.show_keys).await?);
+            return Ok(verdict.judge());
         }
+        let accepted = rules::accepts_generated(&migration.gates);
+        let seen = generated::compare(context, ctx, &node.addr, source, actual).await?;
+        let proof = |seen: generated::Seen| GeneratedProof { accepted: accepted && !seen.proof.equal, ..seen.proof };
+        verdict.generated = seen.into_iter().map(proof).collect();
         Ok(verdict.judge())
     }
 
@@ -135,13 +156,7 @@ impl Verifying {
         let mut tables: Vec<TableVerdict> =
             found.into_iter().filter(|(name, _)| *name == migration.name).map(|(_, verdict)| verdict).collect();
         tables.sort_by(|a, b| a.table.cmp(&b.table));
-        let views = facts.source.views.iter().map(|view| {
-            let same = |name: &TableName| name.key().to_lowercase() == view.name.key().to_lowercase();
-            let there = facts.target.views.iter().find(|v| same(&v.name));
-            let wanted = rewrite::view_for_target(view).0;
-            let structure = there.map_or_else(gone, |there| told(compare::view_differences(&wanted, there)));
-            ViewVerdict { view: view.name.key(), structure }
-        });
+        let (views, views_open) = self.views(migration, facts, &target).await?;
         let party = |addr: &StepAddr| {
             let (identity, version) =
                 context.seen(addr).map(|f| (f.identity.clone(), f.version.clone())).unwrap_or_default();
@@ -153,9 +168,18 @@ impl Verifying {
         let left_out = left_out.map(|(table, condition)| {
             format!("rows of {table} on the source where not {condition}: the spec leaves them out")
         });
+        let views_left_out = left_out_views(facts).into_keys().map(|name| format!("view {name}"));
+        let json_types = facts.rows.of(RowRisk::JsonTypes);
+        let json_types = json_types.map(|found| {
+            format!(
+                "types of values in JSON of {}.{} ({}): their text is compared",
+                found.table, found.object, found.what
+            )
+        });
         let mut unproven = vec![
             "Two places were compared as they are now. What was once dumped, and whether anything was written to the source since, is not known here.".to_owned(),
         ];
+        unproven.extend(views_open);
         unproven.extend(self.written_meanwhile(migration, &source).await);
         Ok(Verification {
             format_version: FORMAT_VERSION,
@@ -166,12 +190,58 @@ impl Verifying {
             target: party(&target),
             verdict: Judgement::Unproven,
             tables,
-            views: views.collect(),
-            not_compared: programs.chain(left_out).collect(),
+            views,
+            not_compared: programs.chain(left_out).chain(views_left_out).chain(json_types).collect(),
             unproven,
             seconds,
         }
         .judge())
+    }
+
+    /// The views that are to be on the target, and a sentence for each whose rows prove nothing.
+    async fn views(
+        &self,
+        migration: &Migration,
+        facts: &MigrationFacts,
+        target: &StepAddr,
+    ) -> Outcome<(Vec<ViewVerdict>, Vec<String>)> {
+        let seen = self.context.seen(target).cloned().unwrap_or_default();
+        let left_out = left_out_views(facts);
+        let (mut verdicts, mut actual) = (Vec::new(), BTreeMap::new());
+        for view in facts.source.views.iter().filter(|view| !left_out.contains_key(&view.name)) {
+            let same = |name: &TableName| name.key().to_lowercase() == view.name.key().to_lowercase();
+            let wanted = rewrite::views::for_target(view, &facts.source, &seen, &migration.gates).0;
+            let addr = StepAddr::of_table(&migration.name, StepKind::View, &view.name);
+            let structure = match facts.target.views.iter().find(|v| same(&v.name)) {
+                Some(there)
+                    if self.made.get(&addr).is_some_and(|made| made != ddl::view_fingerprint(there).as_str()) =>
+                {
+                    actual.insert(view.name.key(), there.clone());
+                    told(vec![view::text_changed(&wanted, there)])
+                }
+                Some(there) => {
+                    actual.insert(view.name.key(), there.clone());
+                    told(compare::views::differences(&wanted, there, seen.flavor != Flavor::Tidb))
+                }
+                None => gone(),
+            };
+            verdicts.push(ViewVerdict { view: view.name.key(), structure, rows: None });
+        }
+        let mut open = Vec::new();
+        let mut found = view_proof::compare(&self.context, migration, facts, &actual).await?;
+        for verdict in &mut verdicts {
+            let Some(one) = found.remove(&verdict.view) else { continue };
+            if let Some(answer) = one.unreadable {
+                let (what, expected) = ("reading it".into(), "its rows".into());
+                verdict.structure.differences.push(StructureDifference { what, expected, actual: answer });
+                verdict.structure.equal = false;
+            }
+            if !one.rows.unproven.is_empty() {
+                open.push(format!("The rows of the view {}: {}.", verdict.view, one.rows.unproven));
+            }
+            verdict.rows = Some(one.rows);
+        }
+        Ok((verdicts, open))
     }
 
     /// Whether the source stood still while it was compared; `None`: it did, as far as its binlog tells.
@@ -183,22 +253,20 @@ impl Verifying {
             let server = self.context.server(source)?;
             let mut connection = server.connect(&Role::Look).await?;
             let now = server_facts(&mut *connection, None).await?.binlog;
-            if now.position.as_ref() == Some(&then) {
-                return Ok::<_, Failure>(None);
-            }
             let addr = StepAddr::in_migration(&migration.name, StepKind::Report, None);
             let inventory = &self.context.facts(&addr)?.source;
-            Ok(Some(binlog::writes_since(&*server, &now, &then, &migration.tables, inventory).await))
+            let tables = inventory.tables.iter().map(|table| (table.name.clone(), then.clone())).collect();
+            let since = Since { run: Some(then), tables, ..Since::default() };
+            Ok::<_, Failure>(binlog::writes_since(&*server, &now, &since, &migration.tables, inventory).await)
         };
         match look.await {
-            Ok(None) => None,
-            Ok(Some(seen)) if !seen.changed_tables.is_empty() => Some(format!(
+            Ok(seen) if !seen.changed_tables.is_empty() => Some(format!(
                 "The source was written to while it was compared ({}): a difference may be a row on its way, and what was equal was so at its moment.",
                 seen.changed_tables.join(", ")
             )),
-            Ok(Some(seen)) if seen.unproven.is_empty() && seen.unattributed.is_empty() => None,
-            Ok(Some(seen)) if !seen.unproven.is_empty() => Some(format!("{open}: {}.", seen.unproven)),
-            Ok(Some(_)) => Some(format!("{open}: statements in its binlog cannot be attributed to a table.")),
+            Ok(seen) if !seen.unproven.is_empty() => Some(format!("{open}: {}.", seen.unproven)),
+            Ok(seen) if seen.unattributed.is_empty() && seen.announced.is_empty() => None,
+            Ok(_) => Some(format!("{open}: statements in its binlog cannot be attributed to a table.")),
             Err(failure) => Some(format!("{open}: {}.", failure.cause)),
         }
     }
@@ -218,20 +286,7 @@ fn not_looked_at(table: String) -> TableVerdict {
         hash: Two::default(),
         structure: StructureProof::default(),
         differing: None,
+        generated: Vec::new(),
         fault: String::new(),
     }
-}
-
-fn told(differences: Vec<compare::Difference>) -> StructureProof {
-    let differences: Vec<StructureDifference> = differences
-        .into_iter()
-        .map(|d| StructureDifference { what: d.what, expected: d.expected, actual: d.actual })
-        .collect();
-    StructureProof { equal: differences.is_empty(), differences }
-}
-
-fn gone() -> StructureProof {
-    let what = "it is not on the target".into();
-    let difference = StructureDifference { what, expected: "there".into(), actual: "absent".into() };
-    StructureProof { equal: false, differences: vec![difference] }
 }

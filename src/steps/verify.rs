@@ -11,18 +11,21 @@ use tokio::task::JoinSet;
 use super::context::{Context, read_inputs};
 use super::differences;
 use super::dump::manifest_path;
+use super::generated;
 use super::pair::{Pair, Piece, Sums};
 use super::proof::{How, broken};
 use super::step::{StepCtx, Upstream};
 use super::walk::Log;
+use crate::formats::certificate::{GeneratedProof, ReadAt};
 use crate::formats::chunk;
 use crate::formats::facts::Flavor;
 use crate::formats::inputs::VerifyInputs;
 use crate::formats::manifest::{PartEntry, TableManifest};
-use crate::formats::plan::Node;
+use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash::PartHash;
 use crate::formats::spec::model::Migration;
 use crate::formats::verification::DifferingRows;
+use crate::think::gates::rules;
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::error::{ExitKind, Failure, Outcome};
 
@@ -35,13 +38,19 @@ const FEW_BYTES: u64 = 64 << 10;
 /// gone, and whoever reads them sooner has to clear each lock away itself (pingcap docs, "Async commit").
 const SETTLED_AFTER: Duration = Duration::from_millis(50);
 
-/// What comparing one part came to: its record.
-#[derive(Clone, Copy, Debug, serde::Serialize, serde::Deserialize)]
+/// The note of the load that the source's statements are compared with, once it is complete: of what they are worth.
+const OF_LOAD: &str = "load";
+
+/// What comparing one part came to: its record. What was read on the target counts in the run that read it only.
+#[derive(Clone, Debug, serde::Serialize, serde::Deserialize)]
 struct Compared {
     source: PartHash,
     target: PartHash,
     dumped: PartHash,
     in_client: bool,
+    /// A record without it is of a build that did not say when it looked.
+    #[serde(default)]
+    read: ReadAt,
 }
 
 struct Job<'a> {
@@ -53,7 +62,7 @@ struct Job<'a> {
     /// The whole table is thought to have few rows.
     small: bool,
     settled_after: Duration,
-    /// Whether what an earlier run recorded still counts.
+    /// Whether what an earlier run recorded of the source still counts.
     resumed: bool,
 }
 
@@ -62,13 +71,20 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     let (name, structure) = context.table(&node.addr)?;
     let migration = context.migration(&node.addr)?;
     let estimate = context.estimate(&node.addr)?;
-    ctx.total(estimate.rows, 0);
+    // Generated columns are read once more.
+    let again = u64::from(inputs.mode != "count" && generated::any(&structure.source, &structure.target));
+    ctx.total(estimate.rows * (1 + again), 0);
     let count_only = inputs.mode == "count";
     let pair = Pair::new(context, &ctx, &node.addr, &structure.source, &structure.target, count_only)?;
     let pair = Arc::new(pair.ok_or_else(|| broken("the table on the target lacks a column"))?);
-    let resumed = !ctx.begins_again();
+    let note = format!("replaced by {}", context.plan_digest.short());
+    let asked = node.action == Action::Replace && !ctx.resume.notes.contains_key(&note);
+    let resumed = !ctx.begins_again() && !asked;
     if !resumed {
         ctx.reset().await?;
+    }
+    if asked {
+        ctx.note(&note, json!(true)).await?;
     }
     let streams = chunk::usable_for_ranges(&structure.source).is_some();
     let small = estimate.rows <= FEW_ROWS;
@@ -76,7 +92,46 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     let settled_after = if target == Some(Flavor::Tidb) { SETTLED_AFTER } else { Duration::ZERO };
     let mut job = Job { context, migration, ctx: &ctx, name, pair, small, settled_after, resumed };
     let (sums, whole) = job.compare(streams).await?;
-    job.judge(sums, whole).await
+    let mut outputs = job.judge(sums, whole).await?;
+    if !count_only {
+        let accepted = rules::accepts_generated(&migration.gates);
+        let seen =
+            generated::compare(context, &job.ctx.clone(), &node.addr, &structure.source, &structure.target).await?;
+        let proofs = told(&job.name, seen, accepted, context.show_keys)?;
+        if !proofs.is_empty() {
+            outputs["generated"] = json!(proofs);
+        }
+    }
+    Ok(outputs)
+}
+
+/// What comparing the generated columns came to: a failure where one differs and no rule accepts it.
+fn told(
+    table: &TableName,
+    seen: Vec<generated::Seen>,
+    accepted: bool,
+    show_keys: bool,
+) -> Outcome<Vec<GeneratedProof>> {
+    let differ = |seen: &generated::Seen| {
+        let keys = match (seen.keys.is_empty(), show_keys) {
+            (false, _) => format!(" ({})", seen.keys),
+            (true, true) => String::new(),
+            (true, false) => " (`-show-keys` names them)".to_owned(),
+        };
+        let rows = if seen.proof.rows == 1 { "row" } else { "rows" };
+        format!("generated column {} of {table} differs in {} {rows}{keys}", seen.proof.column, seen.proof.rows)
+    };
+    let different: Vec<String> = seen.iter().filter(|seen| !seen.proof.equal).map(differ).collect();
+    if !different.is_empty() && !accepted {
+        return Err(Failure::new(
+            "MIG6040",
+            format!("prove the generated columns of {table} equal"),
+            format!("the data is equal; the target computes in another way: {}", different.join("; ")),
+            "Change the expression on the source, or take the target's values: set rule MIG2173 to \"warn\", and the certificate names the columns.",
+        )
+        .exit(ExitKind::Mismatch));
+    }
+    Ok(seen.into_iter().map(|seen| GeneratedProof { accepted: !seen.proof.equal, ..seen.proof }).collect())
 }
 
 /// Rows and hash in a load's outputs.
@@ -124,8 +179,7 @@ impl Job<'_> {
                     }
                     Upstream::Reset => {
                         taken = Taken::default();
-                        self.ctx.reset().await?;
-                        self.resumed = false;
+                        self.begin_anew().await?;
                     }
                     Upstream::Failed => return Err(self.ctx.upstream_failed()),
                 },
@@ -137,13 +191,41 @@ impl Job<'_> {
         if taken.dumped == whole && taken.sums.pieces > 0 && self.is_all(&taken).await? {
             return Ok((taken.sums, whole));
         }
-        let log = Log { ctx: self.ctx, resumed: self.resumed };
-        let mut sums = self.pair.whole(Some(&log)).await?;
+        let mut sums = self.whole().await?;
+        if sums.source != whole && sums.resumed {
+            // Of what an earlier run read on the source nothing proves a difference that is there now.
+            self.begin_anew().await?;
+            sums = self.whole().await?;
+        }
         if self.pair.count_only {
             // What was counted has no sum: it is that of the dump on both sides.
             (sums.source.sum, sums.target.sum) = (whole.sum, whole.sum);
         }
         Ok((sums, whole))
+    }
+
+    /// The whole table, over what an earlier run has read on the source of this very load.
+    async fn whole(&mut self) -> Outcome<Sums> {
+        if self.pair.shared.is_none() {
+            let load = StepAddr::of_table(&self.migration.name, StepKind::Load, &self.name);
+            let of = self.ctx.record(&load).map(|load| json!({ "outputs": load.outputs, "finished": load.finished }));
+            let of = of.unwrap_or_default();
+            let (notes, parts) = (&self.ctx.resume.notes, &self.ctx.resume.parts);
+            if !self.resumed || notes.get(OF_LOAD) != Some(&of) {
+                if self.resumed && !parts.is_empty() {
+                    self.begin_anew().await?;
+                }
+                self.resumed = false;
+                self.ctx.note(OF_LOAD, of).await?;
+            }
+        }
+        self.pair.whole(Some(&Log { ctx: self.ctx, resumed: self.resumed })).await
+    }
+
+    /// Nothing that was recorded counts any more.
+    async fn begin_anew(&mut self) -> Outcome<()> {
+        self.resumed = false;
+        self.ctx.reset().await
     }
 
     /// Whether the parts that came by are the table as it is. Where they are of partitions, those have to be all there
@@ -155,19 +237,14 @@ impl Job<'_> {
         Ok(taken.sums.differ.is_empty() && self.pair.has_just(&taken.partitions).await?)
     }
 
-    /// Starts comparing a part, once, if it is not recorded as equal.
+    /// Starts comparing a part, once. What an earlier run read on the source and found to be what was dumped is not read
+    /// again; the target is.
     async fn take(&self, number: u32, entry: PartEntry, taken: &mut Taken) -> Outcome<()> {
         let Some(range) = entry.range.clone().filter(|_| taken.numbers.insert(number)) else { return Ok(()) };
         taken.partitions.extend(range.partitions.iter().map(|name| name.to_lowercase()));
         let known = if self.resumed { self.ctx.resume.parts.get(&number) } else { None };
-        if let Some(done) = known.and_then(|part| part.done.as_ref()) {
-            let before: Compared = serde_json::from_value(done.clone()).map_err(|e| broken(&e.to_string()))?;
-            if before.source == before.target && before.target == entry.hash && before.dumped == entry.hash {
-                self.ctx.progress(entry.rows, 0);
-                taken.add(Piece { range: Some(range), source: before.source, target: before.target }, before);
-                return Ok(());
-            }
-        }
+        let before = known.and_then(|part| serde_json::from_value::<Compared>(part.done.clone()?).ok());
+        let before = before.filter(|before| before.source == entry.hash && before.dumped == entry.hash);
         if known.is_none() {
             self.ctx.border(number, Value::Null).await?;
         }
@@ -176,13 +253,23 @@ impl Job<'_> {
         let few = self.small && entry.rows <= FEW_ROWS && entry.bytes <= FEW_BYTES;
         taken.work.spawn(async move {
             clock.sleep(settled_after).await;
-            let (mut piece, how) = pair.compare(Some(&range), few).await?;
+            let mut read = ReadAt::both(&clock.now());
+            let (mut piece, how) = match before {
+                Some(Compared { source, in_client, read: ReadAt { source: Some(at), .. }, .. }) => {
+                    read.source = Some(at);
+                    let (target, how) = pair.on_target(&range, few).await?;
+                    let before = if in_client { How::InClient } else { How::OnServer };
+                    (Piece { range: Some(range), source, target }, before.and(how))
+                }
+                _ => pair.compare(Some(&range), few).await?,
+            };
             ctx.progress(entry.rows, 0);
             if pair.count_only {
                 (piece.source.sum, piece.target.sum) = (entry.hash.sum, entry.hash.sum);
             }
             let in_client = how == How::InClient;
-            let compared = Compared { source: piece.source, target: piece.target, dumped: entry.hash, in_client };
+            let (source, target) = (piece.source, piece.target);
+            let compared = Compared { source, target, dumped: entry.hash, in_client, read };
             Ok((number, piece, compared))
         });
         Ok(())
@@ -207,6 +294,7 @@ impl Job<'_> {
             };
             return Ok(json!({
                 "source": side(source), "target": side(target), "dumped": side(whole), "parts": sums.pieces, "how": how,
+                "read": sums.read,
             }));
         }
         let differing = match self.pair.count_only {
@@ -258,6 +346,6 @@ struct Taken {
 impl Taken {
     fn add(&mut self, piece: Piece, compared: Compared) {
         self.dumped.merge(&compared.dumped);
-        self.sums.add(piece, if compared.in_client { How::InClient } else { How::OnServer });
+        self.sums.add(piece, if compared.in_client { How::InClient } else { How::OnServer }, compared.read);
     }
 }

@@ -62,8 +62,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Where the statements of one side are made durable, to go on behind them after an interrupt. Both sides of a table
-/// share a step's parts: those of the source have odd numbers.
+/// Where the statements of the source are made durable, to go on behind them after an interrupt. Nobody writes to the
+/// source meanwhile, or it is found out; anybody may write to the target, so what was read there is read again.
 pub struct Log<'a> {
     pub ctx: &'a StepCtx,
     /// What an earlier run left still counts.
@@ -78,28 +78,46 @@ struct Slice {
 }
 
 /// What a statement over it gave.
-#[derive(Clone, Copy, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Sum {
     hash: PartHash,
     in_client: bool,
+    /// When it was begun. A record without it is of a build that did not say.
+    #[serde(default)]
+    at: String,
+}
+
+/// What all rows of a side came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Total {
+    pub hash: PartHash,
+    pub how: How,
+    /// When the first statement that counts was begun.
+    pub at: String,
+    /// Some statements are those of an earlier run.
+    pub resumed: bool,
 }
 
 /// Count and hash of all rows of a side (the count alone, with `count_only`), statement by statement.
-pub async fn total(side: &Arc<Side>, count_only: bool, log: Option<&Log<'_>>) -> Outcome<(PartHash, How)> {
+pub async fn total(side: &Arc<Side>, count_only: bool, log: Option<&Log<'_>>) -> Outcome<Total> {
     let mut walk = Walk::own(side);
-    let mut sum = (PartHash::default(), How::OnServer);
+    let mut sum = Total { hash: PartHash::default(), how: How::OnServer, at: side.now(), resumed: false };
     let mut work: JoinSet<Outcome<(u32, Sum)>> = JoinSet::new();
-    let mut number: u32 = if side.place == Place::Source { 1 } else { 2 };
-    let mut add = |done: Sum| {
-        sum.0.merge(&done.hash);
-        sum.1 = sum.1.and(if done.in_client { How::InClient } else { How::OnServer });
+    let mut number: u32 = 1;
+    let mut add = |done: Sum, known: bool| {
+        sum.hash.merge(&done.hash);
+        sum.how = sum.how.and(if done.in_client { How::InClient } else { How::OnServer });
+        if done.at < sum.at {
+            sum.at = done.at;
+        }
+        sum.resumed |= known;
         side.progress(if side.place == Place::Target { done.hash.rows } else { 0 });
     };
-    for (known, slice, done) in log.map(|log| earlier(log, side.place)).unwrap_or_default() {
+    for (known, slice, done) in log.map(earlier).unwrap_or_default() {
         number = known + 2;
         walk = walk.behind(&slice.range);
         match done {
-            Some(done) => add(done),
+            Some(done) => add(done, true),
             None => drop(work.spawn(slice_sum(side.clone(), known, slice.range, count_only))),
         }
     }
@@ -113,7 +131,8 @@ pub async fn total(side: &Arc<Side>, count_only: bool, log: Option<&Log<'_>>) ->
                 break;
             };
             if let Some(log) = log {
-                log.ctx.border(number, json!(Slice { side: side.place.word().into(), range: range.clone() })).await?;
+                let side = Place::Source.word().to_owned();
+                log.ctx.border(number, json!(Slice { side, range: range.clone() })).await?;
             }
             work.spawn(slice_sum(side.clone(), number, range, count_only));
             number += 2;
@@ -123,7 +142,7 @@ pub async fn total(side: &Arc<Side>, count_only: bool, log: Option<&Log<'_>>) ->
         if let Some(log) = log {
             log.ctx.part_done(number, json!(done)).await?;
         }
-        add(done);
+        add(done, false);
     }
     if stopped { Err(Failure::interrupted("verify the table")) } else { Ok(sum) }
 }
@@ -133,17 +152,19 @@ async fn slice_sum(side: Arc<Side>, number: u32, range: Range, count_only: bool)
         Some(keys) => selection(&range, keys)?,
         None => Selection::default(),
     };
+    let at = side.now();
     let (hash, how) = look(&side, &rows, count_only, false).await?;
-    Ok((number, Sum { hash, in_client: how == How::InClient }))
+    Ok((number, Sum { hash, in_client: how == How::InClient, at }))
 }
 
-/// What an earlier run left of one side, in order.
-fn earlier(log: &Log<'_>, place: Place) -> Vec<(u32, Slice, Option<Sum>)> {
+/// What an earlier run left of the source, in order.
+fn earlier(log: &Log<'_>) -> Vec<(u32, Slice, Option<Sum>)> {
     let parts: &BTreeMap<_, _> = &log.ctx.resume.parts;
     let of = |(number, part): (&u32, &crate::formats::state::Part)| {
         let slice: Slice = serde_json::from_value(part.border.clone()).ok()?;
         let done = part.done.as_ref().and_then(|done| serde_json::from_value(done.clone()).ok());
-        (slice.side == place.word()).then_some((*number, slice, done))
+        let done = done.filter(|done: &Sum| !done.at.is_empty());
+        (slice.side == Place::Source.word()).then_some((*number, slice, done))
     };
     if log.resumed { parts.iter().filter_map(of).collect() } else { Vec::new() }
 }

@@ -20,11 +20,13 @@ pub mod selection;
 pub mod target_tables;
 pub mod writes_stopped;
 
-pub use selection::empty_match;
-
 /// The gates' names, in the order in which they are looked at and shown.
 pub const NAMES: [&str; 7] =
     ["connectivity", "privileges", "collation", "compatibility", "disk", "target_tables", "writes_stopped"];
+
+/// The gate between structure and rows. It can be judged only where everything was created, so it is no part of
+/// [`NAMES`]: the plan shows it, apply judges it before the first row moves.
+pub const STRUCTURE: &str = "structure";
 
 /// What a gate looks at.
 #[derive(Clone, Copy)]

@@ -7,6 +7,8 @@ pub mod compare;
 pub mod gates;
 pub mod graph;
 pub mod plan;
+pub mod probe;
 pub mod ready;
+pub mod reconcile;
 pub mod rewrite;
 pub mod run;

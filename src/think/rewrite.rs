@@ -1,10 +1,12 @@
 //! What is created on the target: the source's structure with every change that the settings ask for, each named. What
 //! is not named here arrives as it stood. Knows rules and collations; renders no SQL and judges nothing.
 
+pub mod views;
+
 use crate::formats::ddl::partitioning;
 use crate::formats::facts::{Flavor, ServerFacts};
 use crate::formats::spec::model::Gates;
-use crate::formats::structure::{Column, Index, Schema, Table, View};
+use crate::formats::structure::{Column, Index, Schema, Table};
 use crate::think::abilities::Abilities;
 use crate::think::gates::collation::{Fate, charset_width, fate, same_collation};
 use crate::think::gates::compatibility::{
@@ -21,15 +23,19 @@ pub struct Rewritten {
     pub changes: Vec<Diagnostic>,
 }
 
-/// The table as this target gets it.
-pub fn for_target(table: &Table, target: &ServerFacts, gates: &Gates) -> Rewritten {
-    let mut draft = Draft { table: table.clone(), changes: Vec::new(), target, gates };
+/// The table as this target gets it. `others`: tables of the same source, which its foreign keys may reference.
+pub fn for_target(table: &Table, others: &[Table], target: &ServerFacts, gates: &Gates) -> Rewritten {
+    let mut draft = Draft { table: table.clone(), others, changes: Vec::new(), target, gates };
     draft.collations();
     if target.flavor == Flavor::Tidb {
+        draft.carried();
         draft.columns();
         draft.indexes();
         draft.foreign_keys();
         draft.partitions();
+        if target.check_constraints {
+            draft.names_of_checks();
+        }
     }
     if let Some(has) = Abilities::of(target) {
         draft.innodb(&has);
@@ -37,18 +43,6 @@ pub fn for_target(table: &Table, target: &ServerFacts, gates: &Gates) -> Rewritt
     draft.checks();
     draft.engine();
     Rewritten { table: draft.table, changes: draft.changes }
-}
-
-/// The view as this target gets it: without its definer.
-pub fn view_for_target(view: &View) -> (View, Vec<Diagnostic>) {
-    if view.definer.is_empty() {
-        return (view.clone(), Vec::new());
-    }
-    let change = Diagnostic::warning(
-        rules::DEFINER,
-        format!("view {}: its definer {} is left out; it belongs to the user that creates it", view.name, view.definer),
-    );
-    (View { definer: String::new(), ..view.clone() }, vec![change.about(view.name.key())])
 }
 
 /// The schema as this target gets it.
@@ -76,6 +70,7 @@ fn collation_for_target(charset: &str, collation: &str, target: &ServerFacts, ga
 
 struct Draft<'a> {
     table: Table,
+    others: &'a [Table],
     changes: Vec<Diagnostic>,
     target: &'a ServerFacts,
     gates: &'a Gates,
@@ -139,7 +134,7 @@ impl Draft<'_> {
         if rules::changes(rules::FULLTEXT, self.gates) {
             self.drop_indexes(rules::FULLTEXT, "FULLTEXT index", |index| index.kind == "FULLTEXT");
         }
-        if rules::action_is_rewrite(rules::INDEX_EXPRESSION, self.gates) {
+        if rules::changes(rules::INDEX_EXPRESSION, self.gates) {
             self.drop_indexes(rules::INDEX_EXPRESSION, "index over an expression", |index| {
                 index.parts.iter().filter_map(|p| p.expression.as_deref()).any(|text| !index_expression_allowed(text))
             });
@@ -172,7 +167,7 @@ impl Draft<'_> {
         }
         let keys = std::mem::take(&mut self.table.foreign_keys);
         for key in keys {
-            if foreign_key_refused(&self.table, &key) {
+            if foreign_key_refused(&self.table, &key, self.others.iter().find(|t| t.name == key.references)) {
                 self.change(rules::FOREIGN_KEY, format!("foreign key {} is not created", key_ident(&key.name)));
             } else {
                 self.table.foreign_keys.push(key);
@@ -250,6 +245,7 @@ fn widened(column: &mut Column, (from, to): (u64, u64)) -> Option<(String, Strin
     Some((before, (*name).to_owned()))
 }
 
+mod carried;
 mod innodb;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

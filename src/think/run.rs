@@ -225,6 +225,10 @@ impl Machine {
                 }
                 _ => Task::Work,
             };
+            if let Some(record) = record.filter(|_| node.action == Action::Destroy) {
+                // What it was made over: a destroy that is broken off is planned anew from it.
+                step.depends_on.clone_from(&record.depends_on);
+            }
             if step.task == Task::Pass {
                 step.outputs = record.map(|record| record.outputs.clone());
             } else if !again && resumable(record, &node.inputs_digest) {

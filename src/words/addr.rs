@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A table (or view) by schema and name, exactly as the source spells both.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct TableName {
     pub schema: String,
     pub name: String,
@@ -188,6 +188,15 @@ impl StepAddr {
     /// The table or view that the key names, for steps keyed by one.
     pub fn table(&self) -> Option<TableName> {
         TableName::parse_key(self.key.as_deref()?)
+    }
+
+    /// Another part of the same block: `runner.ec2.mover.volume` of `runner.ec2.mover.ready`.
+    pub fn sibling(&self, part: &str) -> Self {
+        let mut words = self.words.to_vec();
+        if let Some(last) = words.last_mut() {
+            *last = part.to_owned();
+        }
+        Self::new(&words)
     }
 
     /// Whether it is `other`, or a step under it where `other` has no key: `migration.shop` has all of that migration.

@@ -19,12 +19,15 @@ pub struct CodeRow {
 mod account;
 mod cloud;
 mod gates;
+mod inputs;
 mod program;
 mod proof;
+mod rows;
 mod runners;
 mod servers;
 mod spec;
 mod steps;
+mod views;
 
 /// All rows, in the order of their codes.
 pub fn all() -> impl Iterator<Item = &'static CodeRow> {
@@ -32,6 +35,9 @@ pub fn all() -> impl Iterator<Item = &'static CodeRow> {
         program::ROWS,
         spec::ROWS,
         gates::ROWS,
+        inputs::ROWS,
+        rows::ROWS,
+        views::ROWS,
         servers::ROWS,
         runners::ROWS,
         account::ROWS,

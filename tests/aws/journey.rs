@@ -138,7 +138,12 @@ impl Journey {
     /// Applies, and stands still after a time as a killed process does; what was synced until then is left. `None`: it
     /// was killed.
     pub async fn apply_until(&mut self, killed_after: Duration) -> Option<RunEnd> {
-        let end = self.over(graph(&self.nodes, &[]), Some(killed_after)).await;
+        self.as_until(&[], killed_after).await
+    }
+
+    /// The same with actions.
+    pub async fn as_until(&mut self, actions: &[(&str, Action)], killed_after: Duration) -> Option<RunEnd> {
+        let end = self.over(graph(&self.nodes, actions), Some(killed_after)).await;
         if end.is_none() {
             self.store = self.store.after_power_loss(0);
         }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use mig::formats::plan::Action;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
@@ -42,6 +43,30 @@ async fn killed_at_any_instant_the_next_apply_finishes_with_one_of_each() {
             journey.at_most_one_of_each();
         }
         journey.one_of_each();
+        let end = journey.destroy().await;
+        assert!(end.complete(), "seed {seed}: {:#?}", end.failures);
+        journey.nothing_left();
+    }
+    println!("{kills} kills");
+    assert!(kills > 0);
+}
+
+/// What the step ended with before is not all that there is: what a broken-off replace has made goes, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destroy_after_a_broken_off_replace_leaves_nothing() {
+    let mut kills = 0;
+    for seed in rounds() {
+        let mut random = StdRng::seed_from_u64(seed);
+        let parts = ["instance", "volume", "security_group", "key_pair"];
+        let part = format!("runner.ec2.mover.{}", parts[random.random_range(0..parts.len())]);
+        println!("seed {seed}: {part}");
+        let mut journey = Journey::new().await;
+        let end = journey.apply(&[]).await;
+        assert!(end.complete(), "seed {seed}: {:#?}", end.failures);
+        journey.proxy.lag(lag(&mut random));
+        journey.plan_anew();
+        let killed = Duration::from_millis(random.random_range(50..1_500));
+        kills += u32::from(journey.as_until(&[(&part, Action::Replace)], killed).await.is_none());
         let end = journey.destroy().await;
         assert!(end.complete(), "seed {seed}: {:#?}", end.failures);
         journey.nothing_left();

@@ -1,9 +1,13 @@
 //! Real servers for tests: where they are, a session as root, a schema for each test.
 #![allow(dead_code)]
 
+pub mod case;
 pub mod cloud_proxy;
+pub mod ends;
 pub mod guest;
+pub mod journey;
 pub mod moto;
+pub mod moves;
 pub mod program;
 pub mod proxy;
 
@@ -36,27 +40,47 @@ impl Bed {
         Self::of("MIG_TEST_MARIADB").expect("no MariaDB server is there: run `make test`")
     }
 
+    /// The generation of old Auroras: no TLS, old authentication, no JSON, latin1 by default.
+    pub fn mysql56() -> Self {
+        Self::of("MIG_TEST_MYSQL56").expect("no MySQL 5.6 server is there: run `make test`")
+    }
+
+    /// What serves a whole run and takes every statement of today; [`Bed::mysql56`] is asked for by name.
     pub fn all() -> impl Iterator<Item = Self> {
         [Self::mysql(), Self::tidb(), Self::mariadb()].into_iter()
     }
 
     /// A server of this test alone, in `dir`: for what would disturb the others. [`Bed::server_script`] ends it.
     pub fn private(kind: &str, dir: PathBuf) -> Self {
+        Self::private_with(kind, dir, &[])
+    }
+
+    /// The same with arguments of the server's own.
+    pub fn private_with(kind: &str, dir: PathBuf, arguments: &[&str]) -> Self {
         let bed = Self { kind: kind.to_owned(), dir, port: 0 };
-        bed.server_script("start");
+        bed.script("start", arguments);
         Self::at(bed.dir).unwrap()
     }
 
     /// `start`, `stop`, `kill` or `restart`, by the testbed's script.
     pub fn server_script(&self, verb: &str) {
+        self.script(verb, &[]);
+    }
+
+    fn script(&self, verb: &str, arguments: &[&str]) {
         let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/testbed/server");
         let mut command = std::process::Command::new(script);
         command.arg(verb);
         if verb == "start" {
             command.arg(&self.kind);
         }
-        let output = command.arg(&self.dir).output().unwrap();
+        let output = command.arg(&self.dir).args(arguments).output().unwrap();
         assert!(output.status.success(), "server {verb}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// What a spec calls a target of its kind.
+    pub fn label(&self) -> &'static str {
+        if self.kind == "tidb" { "tidb" } else { "mysql" }
     }
 
     /// The server whose folder the variable names, where it runs.
@@ -104,7 +128,16 @@ impl Bed {
     pub async fn run(&self, statements: &[&str]) {
         let mut conn = self.server().connect(&loose_role()).await.unwrap();
         for sql in statements {
-            conn.execute(sql).await.unwrap_or_else(|fault| panic!("{}: {sql}: {fault}", self.kind));
+            let mut done = conn.execute(sql).await;
+            // TiDB: another test's DDL came between; "try again later", it says.
+            for _ in 0..20 {
+                if !done.as_ref().is_err_and(|fault| fault.number == Some(8028)) {
+                    break;
+                }
+                tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+                done = conn.execute(sql).await;
+            }
+            done.unwrap_or_else(|fault| panic!("{}: {sql}: {fault}", self.kind));
         }
     }
 
@@ -132,6 +165,20 @@ impl Bed {
     pub async fn drop_schema(&self, schema: &str) {
         self.run(&[&format!("DROP DATABASE IF EXISTS {schema}")]).await;
     }
+}
+
+/// The blocks of a spec for `source.mysql.from` and the target `to`, on loopback and not encrypted. `ports`: of the source and of
+/// the target, or of what leads to them. `user`: the target's; `ledger`: its ledger's schema.
+pub fn server_blocks(ports: (u16, u16), target: &Bed, user: &str, ledger: &str) -> String {
+    let label = target.label();
+    let block = |head: String, port: u16, user: &str, more: String| {
+        format!(
+            "{head} {{\n  host = \"127.0.0.1\"\n  port = {port}\n  username = \"{user}\"\n{more}  tls {{\n    mode = \
+             \"disabled\"\n  }}\n}}\n"
+        )
+    };
+    block("source \"mysql\" \"from\"".into(), ports.0, "root", String::new())
+        + &block(format!("target \"{label}\" \"to\""), ports.1, user, format!("  ledger_schema = \"{ledger}\"\n"))
 }
 
 pub fn write_role() -> Role {

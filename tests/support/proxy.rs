@@ -2,6 +2,7 @@
 //! balancers and failovers do to a connection: it ends in the middle of a packet or at any time, comes late, goes silent
 //! with both sockets open, or takes the answer to a COMMIT with it. Lines are not encrypted, so that COMMIT is seen.
 
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -31,6 +32,8 @@ pub enum Fault {
     Silence { toward: Toward, after: u64 },
     /// The server gets a COMMIT, the client never its answer: the line ends before the server has answered, or behind.
     LoseCommit { nth: u32, answered: bool },
+    /// The answer to a COMMIT comes late.
+    LateCommit { nth: u32, by: Duration },
 }
 
 impl Fault {
@@ -61,6 +64,9 @@ const NOWHERE: u64 = 0;
 
 struct Inner {
     to: AtomicU64,
+    /// Where single connections go, by how many come before; see [`Proxy::route`].
+    routes: Mutex<BTreeMap<u64, u16>>,
+    taken: AtomicU64,
     armed: Mutex<Vec<Fault>>,
     lines: Mutex<Vec<Arc<Line>>>,
     fired: Mutex<Vec<String>>,
@@ -73,6 +79,8 @@ struct Line {
     silent: AtomicBool,
     /// The server's next answer ends the line instead of reaching the client.
     deaf: AtomicBool,
+    /// By how much the server's next answer comes late.
+    late: Mutex<Option<Duration>>,
 }
 
 impl Line {
@@ -89,6 +97,7 @@ enum Strike {
     Silence(usize),
     Late(Duration),
     LoseCommit { answered: bool },
+    LateCommit { by: Duration },
 }
 
 impl Proxy {
@@ -102,6 +111,8 @@ impl Proxy {
         let listener = TcpListener::bind((address, 0)).unwrap();
         let inner = Arc::new(Inner {
             to: AtomicU64::new(u64::from(port)),
+            routes: Mutex::default(),
+            taken: AtomicU64::new(0),
             armed: Mutex::default(),
             lines: Mutex::default(),
             fired: Mutex::default(),
@@ -137,6 +148,18 @@ impl Proxy {
         self.inner.to.store(u64::from(port), Ordering::SeqCst);
     }
 
+    /// From now on connections are counted, and these (the first is 1) are taken to another server: an address that leads
+    /// to several.
+    pub fn route(&self, nths: impl IntoIterator<Item = u64>, port: u16) {
+        *self.inner.routes.lock().unwrap() = nths.into_iter().map(|nth| (nth, port)).collect();
+        self.inner.taken.store(0, Ordering::SeqCst);
+    }
+
+    /// Connections that were taken since [`Proxy::route`].
+    pub fn taken(&self) -> u64 {
+        self.inner.taken.load(Ordering::SeqCst)
+    }
+
     /// What has happened since it was asked last.
     pub fn fired(&self) -> Vec<String> {
         std::mem::take(&mut self.inner.fired.lock().unwrap())
@@ -161,13 +184,16 @@ impl Inner {
                 return;
             }
             let to = self.to.load(Ordering::SeqCst);
-            let server = (to != NOWHERE).then(|| TcpStream::connect(("127.0.0.1", to as u16)));
+            let nth = self.taken.fetch_add(1, Ordering::SeqCst) + 1;
+            let port = self.routes.lock().unwrap().get(&nth).copied().unwrap_or(to as u16);
+            let server = (to != NOWHERE).then(|| TcpStream::connect(("127.0.0.1", port)));
             let Some(Ok(server)) = server else {
                 // The client sees its connection end, as behind a load balancer without a living server.
                 continue;
             };
             let _ = (client.set_nodelay(true), server.set_nodelay(true));
-            let line = Arc::new(Line { client, server, silent: AtomicBool::new(false), deaf: AtomicBool::new(false) });
+            let (silent, deaf, late) = Default::default();
+            let line = Arc::new(Line { client, server, silent, deaf, late });
             self.lines.lock().unwrap().push(line.clone());
             if self.to.load(Ordering::SeqCst) != to {
                 // It went down in between.
@@ -228,6 +254,11 @@ impl Inner {
             if toward == Toward::Client && line.deaf.load(Ordering::Relaxed) {
                 return;
             }
+            if toward == Toward::Client
+                && let Some(by) = line.late.lock().unwrap().take()
+            {
+                std::thread::sleep(by);
+            }
             let sent = match self.strike(toward, piece) {
                 Strike::None => to.write_all(piece),
                 Strike::Late(by) => {
@@ -242,6 +273,10 @@ impl Inner {
                     let _ = to.write_all(&piece[..at]);
                     line.silent.store(true, Ordering::Relaxed);
                     return;
+                }
+                Strike::LateCommit { by } => {
+                    *line.late.lock().unwrap() = Some(by);
+                    to.write_all(piece)
                 }
                 Strike::LoseCommit { answered } => {
                     line.deaf.store(true, Ordering::Relaxed);
@@ -286,7 +321,7 @@ impl Inner {
                         break;
                     }
                 }
-                Fault::LoseCommit { nth, .. } if commit => {
+                Fault::LoseCommit { nth, .. } | Fault::LateCommit { nth, .. } if commit => {
                     *nth -= 1;
                     if *nth == 0 {
                         struck = Some(at);
@@ -304,6 +339,7 @@ impl Inner {
             Fault::Silence { after, .. } => Strike::Silence(after as usize),
             Fault::Delay { each, .. } => Strike::Late(each),
             Fault::LoseCommit { answered, .. } => Strike::LoseCommit { answered },
+            Fault::LateCommit { by, .. } => Strike::LateCommit { by },
             Fault::Drop { .. } => Strike::None,
         }
     }

@@ -29,7 +29,7 @@ pub struct Refused {
     pub sql: String,
 }
 
-/// What of the list `source` ("mysql" or "mariadb") has.
+/// What of the list `source` ("mysql", "mysql56" or "mariadb") has.
 pub fn tables(source: &str) -> Vec<Table> {
     let mut tables: Vec<Table> = Vec::new();
     let mut skipped = false;
@@ -57,6 +57,8 @@ pub fn tables(source: &str) -> Vec<Table> {
             column.values.push(Value { sql: sql.trim().to_owned(), target });
         }
     }
+    // What a server has none of its types for is no table there.
+    tables.retain(|table| !table.columns.is_empty());
     tables
 }
 
@@ -100,10 +102,12 @@ fn lines(part: &str) -> impl Iterator<Item = &'static str> {
         .filter(|line| !line.trim().is_empty() && !line.starts_with("# "))
 }
 
-/// The line without the name of its source; `None`: it is another's.
+/// The line without the name of its source; `None`: it is another's. `later` is every server but MySQL 5.6.
 fn of_source<'a>(line: &'a str, source: &str) -> Option<&'a str> {
-    match line.split_once(": ") {
-        Some((only @ ("mysql" | "mariadb"), rest)) => (only == source).then(|| rest.trim()),
+    let (only, rest) = line.split_once(": ").unwrap_or_default();
+    match only {
+        "mysql" | "mysql56" | "mariadb" => (only == source).then(|| rest.trim()),
+        "later" => (source != "mysql56").then(|| rest.trim()),
         _ => Some(line),
     }
 }

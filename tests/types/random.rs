@@ -18,7 +18,7 @@ struct Column {
 }
 
 /// A type, with what its values need.
-enum Kind {
+pub enum Kind {
     Integer { name: &'static str, bits: u32, unsigned: bool },
     Decimal { digits: usize, scale: usize, unsigned: bool },
     Float,
@@ -43,7 +43,7 @@ const ALL: &str = "a é漢😀\u{1F468}\u{200D}'\\\0\t\r\n \u{FFFD}\u{7f}";
 
 impl Kind {
     /// `key`: one whose values can tell rows apart alike on every server.
-    fn of(random: &mut StdRng, key: bool) -> Self {
+    pub fn of(random: &mut StdRng, key: bool) -> Self {
         const INTEGERS: [(&str, u32); 5] =
             [("TINYINT", 8), ("SMALLINT", 16), ("MEDIUMINT", 24), ("INT", 32), ("BIGINT", 64)];
         match random.random_range(0..if key { 11 } else { 18 }) {
@@ -108,7 +108,7 @@ impl Kind {
         Self::Text { sql: format!("{sql} CHARACTER SET {charset}"), characters, alphabet }
     }
 
-    fn sql(&self) -> String {
+    pub fn sql(&self) -> String {
         let unsigned = |yes: &bool| if *yes { " UNSIGNED" } else { "" };
         match self {
             Self::Integer { name, unsigned: u, .. } => format!("{name}{}", unsigned(u)),
@@ -127,7 +127,7 @@ impl Kind {
     }
 
     /// A value as SQL.
-    fn value(&self, random: &mut StdRng) -> String {
+    pub fn value(&self, random: &mut StdRng) -> String {
         let edge = random.random_bool(0.3);
         match self {
             Self::Integer { bits, unsigned, .. } => {

@@ -5,6 +5,7 @@
 //! *part* is what goes into one file: a slice, or where that has more bytes than a file should, as much of it as fits.
 //! So a border is always the key of a row that was seen, and no part is empty (but that of an empty table).
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use super::{
     BorderFault, KeyColumn, KeyValue, LiteralForm, Range, border_expression, force_index, order_by, predicate,
     range_key,
 };
+use crate::formats::chunk::order::order;
 use crate::formats::rowhash;
 use crate::formats::structure::Table;
 use crate::words::addr::{TableName, sql_ident};
@@ -44,7 +46,7 @@ impl ReadKey {
         let mut beside = Vec::new();
         let mut place = |key: &KeyColumn| {
             let found = data.iter().position(|column| column.name == key.name);
-            let plain = |at: &usize| rowhash::select_expression(data[*at]) == sql_ident(&key.name);
+            let plain = |at: &usize| rowhash::is_selected_plainly(data[*at]);
             match (key.literal, found) {
                 (LiteralForm::Number | LiteralForm::Quoted, Some(at)) => Place { at, hex: false },
                 (LiteralForm::Ordinal, Some(at)) if data[at].data_type == "bit" => Place { at, hex: false },
@@ -71,6 +73,14 @@ impl ReadKey {
             }))
         };
         self.places.iter().map(value).collect()
+    }
+
+    /// Whether a row of that key may have come out of a range, as far as that can be told: it lies behind the begin and not
+    /// behind the end.
+    pub fn may_hold(&self, range: &Range, key: &[KeyValue]) -> bool {
+        let behind = range.after.as_ref().and_then(|after| order(&self.columns, after, key));
+        let within = range.up_to.as_ref().and_then(|up_to| order(&self.columns, key, up_to));
+        behind.is_none_or(|order| order == Ordering::Less) && within.is_none_or(|order| order != Ordering::Greater)
     }
 
     /// ` FORCE INDEX (…)`: what reads in the key's order must never come to sort the rest of a table.

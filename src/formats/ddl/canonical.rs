@@ -156,7 +156,14 @@ impl Reader<'_> {
                     return if negated { None } else { self.end(left) };
                 };
                 self.at += 1;
-                let right = self.expression(binds + 1)?;
+                let mut right = self.expression(binds + 1)?;
+                if name == "like" && self.take_word("escape") {
+                    let escape = self.expression(binds + 1)?.text;
+                    // The backslash is what every server takes where none is named.
+                    if escape != r"'\\'" {
+                        right = format!("{} escape {escape}", right.text).into();
+                    }
+                }
                 joined(name, &left, &right, negated)
             };
         }
@@ -368,6 +375,16 @@ mod tests {
             (r"regexp_like(`s`,_utf8mb4\'a\')", "`s` regexp 'a'", "`s` regexp 'a'"),
             ("length(trim(`s`))", "octet_length(trim(`s`))", "length(trim(`s`))"),
             (r"(not((`s` like _utf8mb4\'a%\')))", "`s` not like 'a%'", "`s` not like _utf8mb4'a%'"),
+            (
+                r"(not((`s` like _utf8mb4'%\\_%' escape _utf8mb4'\\')))",
+                r"`s` not like '%\\_%'",
+                r"`s` not like _utf8mb4'%\\_%'",
+            ),
+            (
+                "(`s` like _utf8mb4'a|%' escape _utf8mb4'|')",
+                "`s` like 'a|%' escape '|'",
+                "`s` like _utf8mb4'a|%' escape '|'",
+            ),
             (
                 r"json_unquote(json_extract(`j`,_utf8mb4\'$.a\'))",
                 "json_unquote(json_extract(`j`,'$.a'))",

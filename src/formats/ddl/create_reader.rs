@@ -7,11 +7,14 @@
 
 use std::fmt;
 
+mod column;
+mod options;
+
 use super::scan::Scan;
-use crate::formats::collation::{charset_of, normal_charset, normal_collation, normal_column_type};
-use crate::formats::structure::{
-    Check, Column, ForeignKey, Generated, Index, IndexPart, Schema, Table, TableEstimate, View,
-};
+use super::view;
+use crate::formats::collation::{charset_of, normal_charset, normal_collation};
+use crate::formats::facts::Flavor;
+use crate::formats::structure::{Check, Doubt, ForeignKey, Index, IndexPart, Schema, Table, View};
 use crate::words::addr::TableName;
 
 /// A statement that could not be read.
@@ -32,11 +35,12 @@ impl std::error::Error for CreateFault {}
 
 type Read<T> = Result<T, CreateFault>;
 
-/// Reads `CREATE TABLE`. `name`: its schema and what it is called.
+/// Reads `CREATE TABLE`. `name`: its schema and what it is called; `writer`: whose text it is. Every word of the text is
+/// read or is a fault: nothing is passed over.
 ///
 /// # Errors
 /// What is not of SHOW CREATE TABLE's form.
-pub fn read_table(name: &TableName, text: &str) -> Read<Table> {
+pub fn read_table(name: &TableName, text: &str, writer: Flavor) -> Read<Table> {
     let mut scan = Scan::new(text);
     scan.words(&["CREATE", "TABLE"])?;
     scan.skip_words(&["IF", "NOT", "EXISTS"]);
@@ -45,40 +49,53 @@ pub fn read_table(name: &TableName, text: &str) -> Read<Table> {
     if scan.takes('.') {
         scan.name()?;
     }
-    let mut table = Table {
-        name: name.clone(),
-        engine: String::new(),
-        charset: String::new(),
-        collation: String::new(),
-        comment: String::new(),
-        options: String::new(),
-        columns: Vec::new(),
-        indexes: Vec::new(),
-        foreign_keys: Vec::new(),
-        checks: Vec::new(),
-        partitioning: String::new(),
-        generated_invisible_key: false,
-        system_versioned: false,
-        estimate: TableEstimate::default(),
-    };
+    let mut table = Table { name: name.clone(), ..Table::default() };
     scan.sign('(')?;
     loop {
-        item(&mut scan, &mut table)?;
+        item(&mut scan, &mut table, writer)?;
         if !scan.takes(',') {
             break;
         }
     }
     scan.sign(')')?;
-    options(&mut scan, &mut table)?;
+    options::read(&mut scan, &mut table)?;
     for column in &mut table.columns {
-        with_defaults(column, &table.collation);
+        column::with_defaults(column, &table.collation);
     }
+    periods_apart(&mut table);
     table.indexes.sort_by(|a, b| (a.name != "PRIMARY", &a.name).cmp(&(b.name != "PRIMARY", &b.name)));
     table.foreign_keys.sort_by(|a, b| a.name.cmp(&b.name));
     table.checks.sort_by(|a, b| a.name.cmp(&b.name));
     table.generated_invisible_key =
         table.columns.iter().any(|c| c.name == "my_row_id" && c.invisible && c.auto_increment);
     Ok(table)
+}
+
+/// Takes the columns of the period of a system-versioned table out: they say when a row was written, and the rows of now
+/// are told apart without them.
+pub fn periods_apart(table: &mut Table) {
+    let system: Vec<String> = table
+        .columns
+        .iter()
+        .filter(|column| column.generated.as_ref().is_some_and(|g| is_row_time(&g.expression)))
+        .map(|column| column.name.clone())
+        .collect();
+    if system.is_empty() {
+        return;
+    }
+    table.columns.retain(|column| !system.contains(&column.name));
+    for index in &mut table.indexes {
+        index.parts.retain(|part| part.column.as_ref().is_none_or(|name| !system.contains(name)));
+    }
+    table.indexes.retain(|index| !index.parts.is_empty());
+    let period = format!("SYSTEM_TIME ({})", system.join(", "));
+    table.periods.retain(|known| !known.starts_with("SYSTEM_TIME"));
+    table.periods.push(period);
+}
+
+/// `ROW START` and `ROW END`: how MariaDB generates the columns of SYSTEM_TIME.
+fn is_row_time(expression: &str) -> bool {
+    matches!(expression.to_ascii_uppercase().as_str(), "ROW START" | "ROW END")
 }
 
 /// Reads `CREATE DATABASE`. Without a charset in it, utf8mb4 is meant.
@@ -106,58 +123,32 @@ pub fn read_schema(name: &str, text: &str) -> Schema {
 /// # Errors
 /// A text that is no view's.
 pub fn read_view(name: &TableName, text: &str, columns: Vec<String>) -> Read<View> {
-    let mut scan = Scan::new(text);
-    scan.words(&["CREATE"])?;
-    let (mut definer, mut security_type) = (String::new(), "DEFINER".to_owned());
-    while !scan.skip_words(&["VIEW"]) {
-        if scan.ended() {
-            return Err(scan.fault("VIEW"));
-        }
-        if scan.skip_words(&["DEFINER"]) {
-            scan.takes('=');
-            let user = scan.name()?;
-            let host = if scan.takes('@') { scan.name()? } else { "%".to_owned() };
-            definer = format!("{user}@{host}");
-        } else if scan.skip_words(&["SQL", "SECURITY"]) {
-            security_type = scan.word().unwrap_or_default().to_uppercase();
-        } else {
-            scan.pass();
-        }
-    }
-    scan.name()?;
-    if scan.takes('.') {
-        scan.name()?;
-    }
-    if scan.rest().starts_with('(') {
-        scan.bracketed()?;
-    }
-    scan.words(&["AS"])?;
-    let mut select = scan.all_left().trim().trim_end_matches(';').trim_end();
-    let mut check_option = "NONE";
-    for (suffix, option) in [(" WITH CASCADED CHECK OPTION", "CASCADED"), (" WITH LOCAL CHECK OPTION", "LOCAL")] {
-        if let Some(bare) = select.strip_suffix(suffix) {
-            (select, check_option) = (bare, option);
-        }
-    }
+    let read = view::read(text).map_err(|fault| CreateFault { wanted: fault.wanted, near: fault.near })?;
     Ok(View {
-        name: name.clone(),
-        select: select.to_owned(),
-        columns,
-        check_option: check_option.to_owned(),
-        security_type,
-        definer,
+        select: read.select,
+        columns: if columns.is_empty() { read.columns } else { columns },
+        check_option: read.check_option,
+        security_type: read.security,
+        definer: read.definer,
         charset: "utf8mb4".to_owned(),
         collation: default_collation("utf8mb4"),
+        algorithm: read.algorithm,
+        ..View::named(name.clone())
     })
 }
 
-fn item(scan: &mut Scan<'_>, table: &mut Table) -> Read<()> {
+fn item(scan: &mut Scan<'_>, table: &mut Table, writer: Flavor) -> Read<()> {
     if scan.at_name() {
-        return column(scan, table);
+        return column::read(scan, table, writer);
     }
     if scan.skip_words(&["PRIMARY", "KEY"]) {
         let index = index(scan, "PRIMARY".into(), true, "BTREE")?;
         table.indexes.push(index);
+        return Ok(());
+    }
+    if scan.skip_words(&["PERIOD", "FOR"]) {
+        let name = if scan.at_name() { scan.name()? } else { scan.word().ok_or_else(|| scan.fault("a period"))? };
+        table.periods.push(format!("{name} ({})", names(scan)?.join(", ")));
         return Ok(());
     }
     for (words, unique, kind) in [
@@ -176,148 +167,44 @@ fn item(scan: &mut Scan<'_>, table: &mut Table) -> Read<()> {
     scan.words(&["CONSTRAINT"])?;
     let name = scan.name()?;
     if scan.skip_words(&["CHECK"]) {
-        let clause = format!("({})", scan.bracketed()?);
+        let clause = scan.bracketed()?.to_owned();
         let enforced = !scan.skip_words(&["NOT", "ENFORCED"]);
         table.checks.push(Check { name, clause, enforced });
         return Ok(());
     }
     scan.words(&["FOREIGN", "KEY"])?;
     let key = foreign_key(scan, name, &table.name.schema)?;
+    if scan.skip_words(&["FOREIGN", "KEY", "INVALID"]) {
+        table.doubts.push(Doubt::NotUnderstood { text: format!("{}: FOREIGN KEY INVALID", key.name) });
+    }
     table.foreign_keys.push(key);
     Ok(())
 }
 
-fn column(scan: &mut Scan<'_>, table: &mut Table) -> Read<()> {
-    let name = scan.name()?;
-    let data_type = scan.word().map(|word| word.to_ascii_lowercase());
-    let data_type = data_type.ok_or_else(|| scan.fault("a type"))?;
-    let mut column_type = data_type.clone();
-    if scan.rest().starts_with('(') {
-        column_type.push_str(&format!("({})", scan.bracketed()?));
-    }
-    for word in ["unsigned", "zerofill"] {
-        if scan.skip_words(&[word]) {
-            column_type.push_str(&format!(" {word}"));
-        }
-    }
-    let mut column = Column {
-        name,
-        column_type: normal_column_type(&column_type),
-        data_type,
-        nullable: true,
-        default: None,
-        default_is_expression: false,
-        on_update: None,
-        auto_increment: false,
-        generated: None,
-        invisible: false,
-        charset: None,
-        collation: None,
-        octet_length: None,
-        srid: None,
-        comment: String::new(),
-    };
-    while !matches!(scan.rest().chars().next(), Some(',' | ')') | None) {
-        if scan.skip_words(&["CHARACTER", "SET"]) {
-            column.charset = scan.word().map(|word| normal_charset(&word));
-        } else if scan.skip_words(&["COLLATE"]) {
-            column.collation = scan.word().map(|word| normal_collation(&word));
-        } else if scan.skip_words(&["GENERATED", "ALWAYS"]) || scan.skip_words(&["AS"]) {
-            scan.skip_words(&["AS"]);
-            let expression = scan.bracketed()?.to_owned();
-            let stored = scan.skip_words(&["STORED"]) || scan.skip_words(&["PERSISTENT"]);
-            if !stored {
-                scan.skip_words(&["VIRTUAL"]);
-            }
-            column.generated = Some(Generated { expression, stored });
-        } else if scan.skip_words(&["NOT", "NULL"]) {
-            column.nullable = false;
-        } else if scan.skip_words(&["NULL"]) || scan.skip_words(&["AUTO_RANDOM"]) {
-            if scan.rest().starts_with('(') {
-                scan.bracketed()?;
-            }
-        } else if scan.skip_words(&["DEFAULT"]) {
-            default(scan, &mut column)?;
-        } else if scan.skip_words(&["ON", "UPDATE"]) {
-            column.on_update = Some(call(scan)?);
-        } else if scan.skip_words(&["AUTO_INCREMENT"]) {
-            column.auto_increment = true;
-        } else if scan.skip_words(&["COMMENT"]) {
-            column.comment = scan.string()?;
-        } else if scan.skip_words(&["INVISIBLE"]) {
-            column.invisible = true;
-        } else if scan.skip_words(&["SRID"]) {
-            column.srid = scan.word().and_then(|word| word.parse().ok());
-        } else if scan.skip_words(&["CHECK"]) {
-            let clause = scan.bracketed()?.to_owned();
-            table.checks.push(Check { name: column.name.clone(), clause, enforced: true });
-        } else {
-            return Err(scan.fault("a clause of a column"));
-        }
-    }
-    table.columns.push(column);
-    Ok(())
-}
-
-fn default(scan: &mut Scan<'_>, column: &mut Column) -> Read<()> {
-    let rest = scan.rest();
-    let binary = matches!(column.data_type.as_str(), "binary" | "varbinary");
-    if rest.starts_with('\'') {
-        let text = scan.string()?;
-        column.default = Some(if binary { hex_of(text.as_bytes(), &column.data_type) } else { text });
-    } else if rest.starts_with('(') {
-        column.default = Some(scan.bracketed()?.to_owned());
-        column.default_is_expression = true;
-    } else if rest.starts_with("b'") {
-        scan.word();
-        column.default = Some(format!("b{}", scan.raw_string()?));
-    } else if rest.starts_with(|c: char| c.is_ascii_digit() || matches!(c, '-' | '.')) {
-        let length = rest.find(|c: char| c.is_whitespace() || matches!(c, ',' | ')')).unwrap_or(rest.len());
-        let number = rest[..length].to_owned();
-        while scan.rest().len() > rest.len() - length {
-            scan.pass();
-        }
-        column.default = Some(number);
-    } else if !scan.skip_words(&["NULL"]) {
-        column.default = Some(call(scan)?);
-        column.default_is_expression = true;
-    }
-    Ok(())
-}
-
-/// `CURRENT_TIMESTAMP(6)`, `uuid()`: a word and what stands in its brackets.
-fn call(scan: &mut Scan<'_>) -> Read<String> {
-    let word = scan.word().ok_or_else(|| scan.fault("a function"))?;
-    let arguments = if scan.rest().starts_with('(') { Some(scan.bracketed()?) } else { None };
-    if word.eq_ignore_ascii_case("CURRENT_TIMESTAMP") {
-        let digits = arguments.filter(|digits| !matches!(*digits, "" | "0"));
-        return Ok(digits.map_or("CURRENT_TIMESTAMP".into(), |digits| format!("CURRENT_TIMESTAMP({digits})")));
-    }
-    Ok(arguments.map_or(word.clone(), |arguments| format!("{word}({arguments})")))
-}
-
 fn index(scan: &mut Scan<'_>, name: String, unique: bool, kind: &str) -> Read<Index> {
-    let mut index = Index {
-        name,
-        unique,
-        kind: kind.to_owned(),
-        visible: true,
-        parts: Vec::new(),
-        parser: String::new(),
-        comment: String::new(),
-    };
+    let mut index = Index { name, unique, kind: kind.to_owned(), visible: true, ..Index::default() };
     scan.sign('(')?;
     loop {
-        let mut part = IndexPart { column: None, expression: None, prefix: None, descending: false };
+        let mut part = IndexPart::default();
         if scan.at_name() {
-            part.column = Some(scan.name()?);
+            let name = scan.name()?;
+            if scan.skip_words(&["WITHOUT", "OVERLAPS"]) {
+                index.without_overlaps = Some(name);
+                if !scan.takes(',') {
+                    break;
+                }
+                continue;
+            }
+            part.column = Some(name);
             if scan.rest().starts_with('(') {
-                part.prefix = scan.bracketed()?.trim().parse().ok();
+                let length = scan.bracketed()?.trim().parse();
+                part.prefix = Some(length.map_err(|_| scan.fault("the length of a prefix"))?);
             }
         } else {
             part.expression = Some(scan.bracketed()?.to_owned());
         }
         part.descending = scan.skip_words(&["DESC"]);
+        scan.skip_words(&["ASC"]);
         index.parts.push(part);
         if !scan.takes(',') {
             break;
@@ -335,9 +222,8 @@ fn index(scan: &mut Scan<'_>, name: String, unique: bool, kind: &str) -> Read<In
             index.visible = false;
         } else if scan.skip_words(&["WITH", "PARSER"]) {
             index.parser = scan.name()?;
-        } else if scan.skip_words(&["KEY_BLOCK_SIZE"]) {
-            scan.takes('=');
-            scan.word();
+        } else if let Some(option) = options::of_index(scan)? {
+            index.options.push(option);
         } else if !scan.skip_words(&["CLUSTERED"]) && !scan.skip_words(&["NONCLUSTERED"]) {
             return Err(scan.fault("a clause of an index"));
         }
@@ -380,116 +266,9 @@ fn foreign_key(scan: &mut Scan<'_>, name: String, schema: &str) -> Read<ForeignK
     Ok(ForeignKey { name, columns, references, referenced_columns, on_update, on_delete })
 }
 
-fn options(scan: &mut Scan<'_>, table: &mut Table) -> Read<()> {
-    let (mut charset, mut collation) = (None, None);
-    let mut others: Vec<String> = Vec::new();
-    while !scan.ended() {
-        if scan.rest().get(..12).is_some_and(|head| head.eq_ignore_ascii_case("PARTITION BY")) {
-            table.partitioning =
-                scan.all_left().trim_end_matches(';').trim_end().trim_end_matches("*/").trim_end().to_owned();
-            break;
-        }
-        scan.skip_words(&["DEFAULT"]);
-        if scan.skip_words(&["CHARSET"]) || scan.skip_words(&["CHARACTER", "SET"]) {
-            scan.takes('=');
-            charset = scan.word().map(|word| normal_charset(&word));
-        } else if scan.skip_words(&["COLLATE"]) {
-            scan.takes('=');
-            collation = scan.word().map(|word| normal_collation(&word));
-        } else if scan.skip_words(&["COMMENT"]) {
-            scan.takes('=');
-            table.comment = scan.string()?;
-        } else if scan.skip_words(&["WITH", "SYSTEM", "VERSIONING"]) {
-            table.system_versioned = true;
-        } else {
-            let name = scan.word().ok_or_else(|| scan.fault("an option of a table"))?;
-            scan.takes('=');
-            let value = if scan.at_name() { Some(scan.name()?) } else { scan.word() };
-            match (name.to_ascii_uppercase().as_str(), value) {
-                ("ENGINE", value) => table.engine = value.unwrap_or_default(),
-                ("ROW_FORMAT", Some(value)) if !value.eq_ignore_ascii_case("DYNAMIC") => {
-                    others.push(format!("row_format={value}"));
-                }
-                _ => {}
-            }
-        }
-        scan.takes(',');
-    }
-    table.options = others.join(" ");
-    let collation = collation.or_else(|| charset.as_deref().map(default_collation));
-    table.collation = collation.unwrap_or_else(|| default_collation("utf8mb4"));
-    table.charset = charset_of(&table.collation).to_owned();
-    Ok(())
-}
-
-/// What a column takes from its table, and how long its values may be.
-fn with_defaults(column: &mut Column, table_collation: &str) {
-    let length = |text: &str| {
-        let (_, rest) = text.split_once('(')?;
-        rest.split([')', ',']).next()?.trim().parse::<u64>().ok()
-    };
-    let length = length(&column.column_type);
-    let text = match column.data_type.as_str() {
-        "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "set" => true,
-        "binary" | "varbinary" => {
-            column.octet_length = Some(length.unwrap_or(1));
-            false
-        }
-        _ => false,
-    };
-    column.octet_length = match column.data_type.as_str() {
-        "tinytext" | "tinyblob" => Some(255),
-        "text" | "blob" => Some(65_535),
-        "mediumtext" | "mediumblob" => Some(16_777_215),
-        "longtext" | "longblob" => Some(4_294_967_295),
-        _ => column.octet_length,
-    };
-    if !text {
-        return;
-    }
-    let collation = match (&column.collation, &column.charset) {
-        (Some(collation), _) => collation.clone(),
-        (None, Some(charset)) => default_collation(charset),
-        (None, None) => table_collation.to_owned(),
-    };
-    let charset = charset_of(&collation).to_owned();
-    let width = charset_width(&charset);
-    if matches!(column.data_type.as_str(), "char" | "varchar") {
-        column.octet_length = Some(length.unwrap_or(1) * width);
-    } else if matches!(column.data_type.as_str(), "enum" | "set") {
-        let labels = labels(&column.column_type);
-        let lengths = labels.iter().map(|label| label.chars().count() as u64);
-        let characters = match column.data_type.as_str() {
-            "enum" => lengths.max().unwrap_or(0),
-            _ => lengths.sum::<u64>() + (labels.len() as u64).saturating_sub(1),
-        };
-        column.octet_length = Some(characters * width);
-    }
-    (column.charset, column.collation) = (Some(charset), Some(collation));
-}
-
-fn labels(column_type: &str) -> Vec<String> {
-    let mut scan = Scan::new(column_type);
-    scan.word();
-    let mut labels = Vec::new();
-    while scan.takes('(') || scan.takes(',') {
-        labels.extend(scan.string());
-    }
-    labels
-}
-
-/// Zero bytes at the end of a BINARY are filling.
-fn hex_of(bytes: &[u8], data_type: &str) -> String {
-    let end = match data_type {
-        "binary" => bytes.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1),
-        _ => bytes.len(),
-    };
-    if end == 0 { String::new() } else { format!("0x{}", hex::encode_upper(&bytes[..end])) }
-}
-
 /// The default of a charset where SHOW CREATE leaves the collation out. Since 8.0, when utf8mb4's default changed, MySQL
 /// always names utf8mb4's: without one it is the older server's.
-fn default_collation(charset: &str) -> String {
+pub(super) fn default_collation(charset: &str) -> String {
     match charset {
         "latin1" => "latin1_swedish_ci".into(),
         "gbk" => "gbk_chinese_ci".into(),
@@ -509,7 +288,7 @@ fn default_collation(charset: &str) -> String {
 }
 
 /// Bytes that a character may take.
-fn charset_width(charset: &str) -> u64 {
+pub(super) fn charset_width(charset: &str) -> u64 {
     match charset {
         "utf8mb4" | "gb18030" | "utf16" | "utf16le" | "utf32" => 4,
         "utf8" | "ujis" | "eucjpms" => 3,
@@ -535,7 +314,7 @@ mod tests {
             ("CREATE TABLE `t` (`a` int COMMENT 'x", "the end of a string"),
             ("CREATE TABLE t (a int)", "a name in backticks"),
         ] {
-            assert_eq!(read_table(&name, text).unwrap_err().wanted, wanted, "{text}");
+            assert_eq!(read_table(&name, text, Flavor::Mysql).unwrap_err().wanted, wanted, "{text}");
         }
     }
 

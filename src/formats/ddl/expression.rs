@@ -214,6 +214,39 @@ fn outer_parentheses(all: &[Token]) -> bool {
     depth == 0
 }
 
+/// The expression as another server reads it. TiDB's grammar takes no introducer behind ESCAPE, where MySQL prints one; and
+/// the statement is in utf8mb4, so a word that is printed with `_gbk` or `_latin1` in front is in utf8mb4 here: the
+/// introducer would have its bytes read as others, or is not known.
+pub fn with_own_introducers(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(c) = rest.chars().next() {
+        if matches!(c, '\'' | '"' | '`') {
+            let length = super::scan::quoted_length(rest, c, c != '`').unwrap_or(rest.len());
+            out.push_str(&rest[..length]);
+            rest = &rest[length..];
+            continue;
+        }
+        let word = rest.len() - rest.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_').len();
+        let length = word.max(c.len_utf8());
+        let introduces = c == '_' && !out.ends_with('.') && rest[length..].starts_with('\'');
+        let own =
+            ["_utf8mb4", "_utf8mb3", "_utf8", "_binary"].iter().any(|own| rest[..length].eq_ignore_ascii_case(own));
+        out.push_str(if introduces && !own { "_utf8mb4" } else { &rest[..length] });
+        let escape = rest[..length].eq_ignore_ascii_case("escape");
+        rest = &rest[length..];
+        if escape {
+            let behind = rest.trim_start();
+            let introducer = behind.len() - behind.trim_start_matches(|c: char| c.is_alphanumeric() || c == '_').len();
+            if behind.starts_with('_') && behind[introducer..].starts_with('\'') {
+                out.push(' ');
+                rest = &behind[introducer..];
+            }
+        }
+    }
+    out
+}
+
 /// Names of the functions called, in lower case, in order. Casts and their types are no functions.
 pub fn functions(text: &str) -> Vec<String> {
     const NO_FUNCTIONS: [&str; 16] = [
@@ -299,6 +332,22 @@ mod tests {
             ("concat('lower(x)',`upper`)", "concat"),
         ] {
             assert_eq!(functions(text).join(","), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_escape_loses_its_introducer_and_a_text_that_looks_like_one_does_not() {
+        for (text, expected) in [
+            (r"(`c` like _utf8mb4'%\\_%' escape _utf8mb4'\\')", r"(`c` like _utf8mb4'%\\_%' escape '\\')"),
+            (
+                r"concat(`a`,_gbk'x\'_latin1',_LATIN1'é',_binary'z')",
+                r"concat(`a`,_utf8mb4'x\'_latin1',_utf8mb4'é',_binary'z')",
+            ),
+            (r"concat(`a`,_latin1 x'E9')", r"concat(`a`,_latin1 x'E9')"),
+            (r"concat(' escape _utf8mb4''x',`escape`)", r"concat(' escape _utf8mb4''x',`escape`)"),
+            ("`a` ESCAPE '|'", "`a` ESCAPE '|'"),
+        ] {
+            assert_eq!(with_own_introducers(text), expected);
         }
     }
 

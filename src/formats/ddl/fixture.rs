@@ -20,6 +20,7 @@ pub fn table(schema: &str, name: &str) -> Table {
         partitioning: String::new(),
         generated_invisible_key: false,
         estimate: Default::default(),
+        ..Default::default()
     }
 }
 
@@ -51,6 +52,7 @@ pub fn column(name: &str, column_type: &str) -> Column {
         octet_length,
         srid: None,
         comment: String::new(),
+        ..Default::default()
     }
 }
 
@@ -63,6 +65,7 @@ pub fn index(name: &str, columns: &[&str]) -> Index {
         parts: columns.iter().map(|c| part(c)).collect(),
         parser: String::new(),
         comment: String::new(),
+        ..Default::default()
     }
 }
 

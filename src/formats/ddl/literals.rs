@@ -39,11 +39,20 @@ pub fn default_text(column: &Column) -> Option<String> {
     }
     Some(match column.data_type.as_str() {
         "bit" if bit_literal(default) => default.to_owned(),
-        // information_schema gives these as hexadecimal digits: quoted they would be a default of other bytes.
-        "binary" | "varbinary" if hex_literal(default) => default.to_owned(),
-        kind if numeric(kind) && plain_number(default) => default.to_owned(),
+        "binary" | "varbinary" => binary_default(default),
+        // In quotes, as SHOW CREATE TABLE prints numbers, too: a bare 0 as the default of a YEAR is 2000 on a TiDB.
         _ => sql_string(default),
     })
+}
+
+/// Bytes that are a text are written as one: TiDB takes a hexadecimal default for the letters `0x…`. Others as digits.
+fn binary_default(default: &str) -> String {
+    let bytes = default.strip_prefix("0x").and_then(|digits| hex::decode(digits).ok());
+    match bytes.map(String::from_utf8) {
+        Some(Ok(text)) => sql_string(&text),
+        Some(Err(_)) => default.to_owned(),
+        None => sql_string(default),
+    }
 }
 
 /// `CURRENT_TIMESTAMP(6)` for every spelling of it, where the type is one that takes it bare.
@@ -73,24 +82,8 @@ pub fn lob(data_type: &str) -> bool {
     data_type.ends_with("text") || data_type.ends_with("blob") || data_type == "json"
 }
 
-fn numeric(data_type: &str) -> bool {
-    data_type.ends_with("int") || matches!(data_type, "decimal" | "float" | "double" | "year")
-}
-
-fn plain_number(text: &str) -> bool {
-    let digits = text.strip_prefix('-').unwrap_or(text);
-    !digits.is_empty()
-        && digits.starts_with(|c: char| c.is_ascii_digit())
-        && digits.bytes().all(|b| b.is_ascii_digit() || b"eE+-.".contains(&b))
-        && digits.parse::<f64>().is_ok()
-}
-
 fn bit_literal(text: &str) -> bool {
     text.strip_prefix("b'")
         .and_then(|t| t.strip_suffix('\''))
         .is_some_and(|t| t.bytes().all(|b| b == b'0' || b == b'1'))
-}
-
-fn hex_literal(text: &str) -> bool {
-    text.strip_prefix("0x").is_some_and(|t| !t.is_empty() && t.bytes().all(|b| b.is_ascii_hexdigit()))
 }

@@ -16,7 +16,7 @@ pub struct Kind {
 
 /// Reads the kind; `None` where the text is no such clause.
 pub fn kind(clause: &str) -> Option<Kind> {
-    let all = tokens(plain(clause));
+    let all = tokens(&opened(clause));
     let mut words = all.iter().map(|token| match token {
         Token::Word(word) => word.to_uppercase(),
         _ => String::new(),
@@ -27,22 +27,24 @@ pub fn kind(clause: &str) -> Option<Kind> {
     let first = words.next()?;
     let linear = first == "LINEAR";
     let method = if linear { words.next()? } else { first };
-    let subpartitioned = words.any(|word| word == "SUBPARTITION" || word == "SUBPARTITIONS");
+    let rest: Vec<String> = words.collect();
+    let subpartitioned = rest.windows(2).any(|pair| pair[0] == "SUBPARTITION" && pair[1] == "BY");
     Some(Kind { method, linear, subpartitioned })
 }
 
 /// The clause without storage engines, LINEAR and subpartitions, as far as asked for; version comments are opened.
 pub fn rendered(clause: &str, keep_linear: bool, keep_subpartitions: bool) -> String {
-    let all = tokens(plain(clause));
+    let all = tokens(&opened(clause));
     let mut kept: Vec<Token> = Vec::new();
     let mut i = 0;
     while let Some(token) = all.get(i) {
         let word = if let Token::Word(word) = token { word.to_uppercase() } else { String::new() };
-        if word == "ENGINE" {
-            i += if all.get(i + 1) == Some(&Token::Sign('=')) { 3 } else { 2 };
-        } else if word == "LINEAR" && !keep_linear {
+        // A name need not stand in backticks: `PARTITION engine VALUES …`, `COLUMNS(engine)`.
+        if word == "ENGINE" && all.get(i + 1) == Some(&Token::Sign('=')) {
+            i += 3;
+        } else if word == "LINEAR" && !keep_linear && is_word(kept.last(), "BY") {
             i += 1;
-        } else if word == "SUBPARTITION" && !keep_subpartitions {
+        } else if word == "SUBPARTITION" && !keep_subpartitions && is_word(all.get(i + 1), "BY") {
             i = after_subpartition_by(&all, i);
         } else if token == &Token::Sign('(') && !keep_subpartitions && opens_subpartitions(&all, i) {
             i = after_parentheses(&all, i);
@@ -81,6 +83,19 @@ pub fn normal(clause: &str) -> String {
         all.remove(at + 2);
         all.remove(at);
     }
+    // MySQL writes COMMENT = 'x', TiDB COMMENT 'x'.
+    while let Some(at) = all.windows(2).position(|two| is_word(two.first(), "COMMENT") && two[1] == Token::Sign('=')) {
+        all.remove(at + 1);
+    }
+    // The server's own algorithm, and the number of partitions where none is named.
+    for (words, least) in [(["ALGORITHM", "2"], 0), (["PARTITIONS", "1"], 1)] {
+        let at = all
+            .windows(2 + usize::from(least == 0))
+            .position(|some| is_word(some.first(), words[0]) && is_word(some.last(), words[1]));
+        if let Some(at) = at {
+            all.drain(at..at + 2 + usize::from(least == 0));
+        }
+    }
     for at in 0..all.len() {
         let called = all.get(at + 1) == Some(&Token::Sign('('));
         // MariaDB's spelling of the operator.
@@ -91,13 +106,29 @@ pub fn normal(clause: &str) -> String {
     written(&all).to_lowercase().replace('`', "").replace(" (", "(")
 }
 
-/// Without the version comment around it.
-fn plain(clause: &str) -> &str {
-    let clause = clause.trim();
-    match clause.strip_prefix("/*!").and_then(|inner| inner.strip_suffix("*/")) {
-        Some(inner) => inner.trim_start_matches(|c: char| c.is_ascii_digit()).trim(),
-        None => clause,
+fn is_word(token: Option<&Token>, wanted: &str) -> bool {
+    matches!(token, Some(Token::Word(word)) if word.eq_ignore_ascii_case(wanted))
+}
+
+/// Without the marks of version comments: `/*!50100 … /*!50611 ALGORITHM = 1 */ … */`. Texts in quotes stay as they are.
+pub fn opened(clause: &str) -> String {
+    let mut out = String::with_capacity(clause.len());
+    let mut rest = clause.trim();
+    while let Some(c) = rest.chars().next() {
+        if matches!(c, '\'' | '"' | '`') {
+            let length = super::scan::quoted_length(rest, c, c != '`').unwrap_or(rest.len());
+            out.push_str(&rest[..length]);
+            rest = &rest[length..];
+        } else if let Some(inner) = rest.strip_prefix("/*!").or_else(|| rest.strip_prefix("/*M!")) {
+            rest = inner.trim_start_matches('M').trim_start_matches(|c: char| c.is_ascii_digit());
+        } else if let Some(inner) = rest.strip_prefix("*/") {
+            rest = inner;
+        } else {
+            out.push(c);
+            rest = &rest[c.len_utf8()..];
+        }
     }
+    out.trim().to_owned()
 }
 
 /// Past `SUBPARTITION BY [LINEAR] HASH|KEY [ALGORITHM = n] (…) [SUBPARTITIONS n]`.
@@ -247,5 +278,24 @@ mod tests {
             normal("PARTITION BY LIST ((`id`%7))\n(PARTITION `p0` VALUES IN (1,2))")
         );
         assert_eq!(normal("PARTITION BY HASH (`id` MOD 4)"), normal("PARTITION BY HASH (id % 4)"));
+        assert_eq!(normal("PARTITION BY HASH (`a`)"), normal("PARTITION BY HASH (`a`) PARTITIONS 1"));
+        assert_ne!(normal("PARTITION BY HASH (`a`)"), normal("PARTITION BY HASH (`a`) PARTITIONS 2"));
+        assert_eq!(
+            normal("/*!50100 PARTITION BY KEY /*!50611 ALGORITHM = 2 */ (a)\nPARTITIONS 4 */"),
+            normal("PARTITION BY KEY (`a`) PARTITIONS 4")
+        );
+    }
+
+    #[test]
+    fn words_of_the_clause_are_names_where_names_stand() {
+        for clause in [
+            "PARTITION BY LIST  COLUMNS(engine) (PARTITION fuel VALUES IN ('a */ b') ENGINE = InnoDB)",
+            "PARTITION BY RANGE (id) (PARTITION engine VALUES LESS THAN (1) ENGINE = InnoDB, PARTITION subpartition VALUES LESS THAN (2))",
+            "PARTITION BY RANGE (id) (PARTITION linear VALUES LESS THAN (1))",
+        ] {
+            let out = rendered(clause, false, false);
+            assert_eq!(out.replace(' ', ""), clause.replace(" ENGINE = InnoDB", "").replace(' ', ""), "{clause}");
+            assert!(!kind(clause).unwrap().subpartitioned);
+        }
     }
 }

@@ -1,7 +1,11 @@
 //! Words, names and signs of SQL as SHOW CREATE prints it, one behind the other. A version comment (`/*!80023 … */`,
-//! `/*T![…] … */`) is read as if its marks were not there; other comments are passed over.
+//! `/*T![…] … */`) is read as if its marks were not there. Any other comment is left where it stands, and so becomes a
+//! fault: a server that prints one says something by it.
 
 use super::create_reader::CreateFault;
+
+/// What TiDB says in a comment without a mark (pingcap/tidb `pkg/executor/show.go`): read as if it were none.
+const SAID_IN_COMMENTS: [&str; 2] = ["/* CACHED ON */", "/* FOREIGN KEY INVALID */"];
 
 pub(super) struct Scan<'a> {
     text: &'a str,
@@ -14,7 +18,7 @@ impl<'a> Scan<'a> {
     }
 
     pub(super) fn fault(&mut self, wanted: &'static str) -> CreateFault {
-        CreateFault { wanted, near: self.rest().chars().take(24).collect() }
+        CreateFault { wanted, near: self.rest().chars().take(40).collect() }
     }
 
     /// What is left, behind white space and comments.
@@ -23,15 +27,12 @@ impl<'a> Scan<'a> {
             let rest = &self.text[self.at..];
             let bare = rest.trim_start();
             self.at += rest.len() - bare.len();
-            let skipped = if let Some(version) = bare.strip_prefix("/*!") {
-                // MariaDB marks its own with an M.
-                let version = version.strip_prefix('M').unwrap_or(version);
+            // MariaDB marks its own with an M.
+            let skipped = if let Some(version) = bare.strip_prefix("/*!").or_else(|| bare.strip_prefix("/*M!")) {
                 bare.len() - version.trim_start_matches(|c: char| c.is_ascii_digit()).len()
             } else if bare.starts_with("/*T!") {
                 bare.find(']').map_or(4, |end| end + 1)
-            } else if bare.starts_with("/*") {
-                bare.find("*/").map_or(bare.len(), |end| end + 2)
-            } else if bare.starts_with("*/") {
+            } else if SAID_IN_COMMENTS.iter().any(|said| bare.starts_with(said)) || bare.starts_with("*/") {
                 2
             } else {
                 return bare;
@@ -134,6 +135,15 @@ impl<'a> Scan<'a> {
 
     /// What stands between brackets, as it is written.
     pub(super) fn bracketed(&mut self) -> Result<&'a str, CreateFault> {
+        self.between_brackets(true)
+    }
+
+    /// The same where a backslash in a string is itself.
+    pub(super) fn bracketed_without_escapes(&mut self) -> Result<&'a str, CreateFault> {
+        self.between_brackets(false)
+    }
+
+    fn between_brackets(&mut self, escapes: bool) -> Result<&'a str, CreateFault> {
         let rest = self.rest();
         if !rest.starts_with('(') {
             return Err(self.fault("an opening bracket"));
@@ -145,7 +155,7 @@ impl<'a> Scan<'a> {
                 '(' => depth += 1,
                 ')' => depth -= 1,
                 '\'' | '"' | '`' => {
-                    let length = quoted_length(&rest[at..], c, c != '`');
+                    let length = quoted_length(&rest[at..], c, escapes && c != '`');
                     at += length.ok_or_else(|| self.fault("the end of a string"))? - c.len_utf8();
                 }
                 _ => {}
@@ -182,7 +192,7 @@ impl<'a> Scan<'a> {
 }
 
 /// Bytes of a quoted text with both its quotes; a quote inside is doubled, or escaped.
-fn quoted_length(text: &str, quote: char, escapes: bool) -> Option<usize> {
+pub(super) fn quoted_length(text: &str, quote: char, escapes: bool) -> Option<usize> {
     let bytes = text.as_bytes();
     let mut at = 1;
     loop {

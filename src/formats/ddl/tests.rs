@@ -33,15 +33,17 @@ fn a_column_carries_everything_that_gives_it_meaning() {
 #[test]
 fn a_default_is_a_literal_of_its_type_or_an_expression_in_parentheses() {
     for (kind, default, expected) in [
-        ("int", "0", "0"),
-        ("int", "-7", "-7"),
-        ("decimal(10,2)", "0.00", "0.00"),
-        ("float", "1e20", "1e20"),
-        ("year", "2020", "2020"),
+        ("int", "0", "'0'"),
+        ("int", "-7", "'-7'"),
+        ("decimal(10,2)", "0.00", "'0.00'"),
+        ("float", "1e20", "'1e20'"),
+        ("year", "2020", "'2020'"),
         ("int", "0x10", "'0x10'"),
         ("bit(3)", "b'101'", "b'101'"),
         ("bit(3)", "b'1' or 1", "'b''1'' or 1'"),
-        ("binary(4)", "0x6162", "0x6162"),
+        ("binary(4)", "0x6162", "'ab'"),
+        ("binary(4)", "0x270061", "'''\\0a'"),
+        ("binary(4)", "0xFF", "0xFF"),
         ("binary(4)", "ab", "'ab'"),
         ("date", "2020-01-01", "'2020-01-01'"),
         ("time", "-10:00:00", "'-10:00:00'"),
@@ -130,7 +132,6 @@ fn foreign_keys_are_statements_of_their_own() {
 #[test]
 fn a_view_keeps_its_security_and_loses_its_definer() {
     let view = View {
-        name: TableName::new("s", "v"),
         select: "select `s`.`t`.`a` AS `a` from `s`.`t`".into(),
         columns: vec!["a".into(), "b c".into()],
         check_option: "CASCADED".into(),
@@ -138,6 +139,7 @@ fn a_view_keeps_its_security_and_loses_its_definer() {
         definer: "root@%".into(),
         charset: "utf8mb4".into(),
         collation: "utf8mb4_0900_ai_ci".into(),
+        ..View::named(TableName::new("s", "v"))
     };
     assert_eq!(
         create_view(&view),

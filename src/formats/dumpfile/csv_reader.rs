@@ -1,17 +1,25 @@
-//! Records out of CSV as Dumpling writes it: a header line, fields parted by commas, text in double quotes with
-//! backslash escapes, a bare `\N` for NULL, lines that end with CR LF or LF.
+//! Records out of CSV as Dumpling writes it, in a [`CsvDialect`]: by default fields parted by commas, text in double
+//! quotes with backslash escapes, a bare `\N` for NULL; lines end with CR LF or LF.
 //!
 //! Not the crate `csv`: there a quote takes the escape sign away (`"\n"` would be an `n`) and a bare `\N` is text.
 //! Holds one record at a time. Does not know columns' types, files or packing.
 
+use super::csv_dialect::CsvDialect;
 use super::insert_reader::ReadFault;
 
 /// One record: its fields one behind the other, unescaped.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
     bytes: Vec<u8>,
-    /// Where each field ends, and whether it is NULL.
-    ends: Vec<(usize, bool)>,
+    /// Where each field ends, and how it was written.
+    ends: Vec<(usize, Written)>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    Null,
+    Bare,
+    Quoted,
 }
 
 impl Record {
@@ -26,11 +34,17 @@ impl Record {
     /// The fields; `None`: NULL.
     pub fn fields(&self) -> impl Iterator<Item = Option<&[u8]>> {
         let mut from = 0;
-        self.ends.iter().map(move |&(end, null)| {
+        self.ends.iter().map(move |&(end, written)| {
             let field = &self.bytes[from..end];
             from = end;
-            (!null).then_some(field)
+            (written != Written::Null).then_some(field)
         })
+    }
+
+    /// Those that stand without quotes and are not NULL.
+    pub fn bare(&self) -> impl Iterator<Item = &[u8]> {
+        let written = self.ends.iter().map(|(_, written)| *written);
+        self.fields().zip(written).filter(|(_, written)| *written == Written::Bare).filter_map(|(field, _)| field)
     }
 
     fn clear(&mut self) {
@@ -52,6 +66,11 @@ pub enum CsvStep<'a> {
 /// Reads one file; the header is its first record. After a fault it gives the same fault again.
 #[derive(Debug, Default)]
 pub struct CsvReader {
+    dialect: CsvDialect,
+    /// What Dumpling does not write in this dialect is a fault: to tell dialects apart.
+    strict: bool,
+    /// Whether a backslash came in a value: with escapes and without, it reads differently.
+    backslashes: bool,
     buffer: Vec<u8>,
     /// Bytes of the file in front of the buffer.
     gone: u64,
@@ -80,8 +99,18 @@ enum Place {
 }
 
 impl CsvReader {
-    pub fn new() -> Self {
-        Self::default()
+    pub fn new(dialect: CsvDialect) -> Self {
+        Self { dialect, ..Self::default() }
+    }
+
+    /// Takes only what Dumpling itself writes in the dialect.
+    pub fn strict(dialect: CsvDialect) -> Self {
+        Self { dialect, strict: true, ..Self::default() }
+    }
+
+    /// Whether a backslash came in a value so far.
+    pub fn has_backslashes(&self) -> bool {
+        self.backslashes
     }
 
     /// Hands in the next bytes of the file, of any length.
@@ -119,95 +148,138 @@ impl CsvReader {
 
     /// Goes on to the end of a record (`true`) or of the bytes at hand (`false`).
     fn advance(&mut self) -> Result<bool, &'static str> {
+        let escapes = self.dialect.backslash_escapes;
         while let Some(&byte) = self.buffer.get(self.at) {
-            match (self.place, byte) {
-                (Place::Begin, _) => {
+            let ends = byte == self.dialect.separator || matches!(byte, b'\r' | b'\n');
+            let quote = Some(byte) == self.dialect.delimiter;
+            match self.place {
+                Place::Begin => {
                     self.record.clear();
                     self.place = Place::BeforeField;
                     continue;
                 }
-                (Place::BeforeField, b'"') => self.place = Place::Quoted,
-                (Place::BeforeField, _) => {
+                Place::BeforeField if quote => self.place = Place::Quoted,
+                Place::BeforeField => {
                     self.place = Place::Bare;
                     continue;
                 }
-                (Place::Quoted, _) => {
-                    let rest = &self.buffer[self.at..];
-                    let length = memchr::memchr2(b'"', b'\\', rest).unwrap_or(rest.len());
-                    self.record.bytes.extend_from_slice(&rest[..length]);
-                    self.at += length;
-                    match self.buffer.get(self.at) {
-                        Some(b'"') => self.place = Place::AfterQuote,
-                        Some(_) => self.place = Place::QuotedEscape,
-                        None => continue,
+                Place::Quoted => {
+                    if !self.quoted()? {
+                        continue;
                     }
                 }
-                (Place::QuotedEscape, _) => {
+                Place::QuotedEscape => {
+                    if self.strict && !(matches!(byte, b'0' | b'n' | b'r' | b'\\') || quote) {
+                        return Err("a backslash stands before what needs none");
+                    }
                     self.record.bytes.push(unescaped(byte));
                     self.place = Place::Quoted;
                 }
-                (Place::AfterQuote, b'"') => {
-                    self.record.bytes.push(b'"');
+                Place::AfterQuote if quote => {
+                    if self.strict && escapes {
+                        return Err("a quote is doubled");
+                    }
+                    self.record.bytes.push(byte);
                     self.place = Place::Quoted;
                 }
-                (Place::AfterQuote, b',' | b'\r' | b'\n') => {
-                    self.end_field(false);
+                Place::AfterQuote if ends => {
+                    self.end_field(Written::Quoted);
                     if self.end_of_field(byte) {
                         return Ok(true);
                     }
                 }
-                (Place::AfterQuote, _) => return Err("expected a comma or the end of the line behind a quote"),
-                (Place::Bare, b',' | b'\r' | b'\n') => {
-                    self.end_field(false);
+                Place::AfterQuote => return Err("expected a separator or the end of the line behind a quote"),
+                Place::Bare if ends => {
+                    self.end_bare_field();
                     if self.end_of_field(byte) {
                         return Ok(true);
                     }
                 }
-                (Place::Bare, b'\\') => self.place = Place::BareEscape,
-                (Place::Bare, b'"') => return Err("a quote stands inside a value that is not quoted"),
-                (Place::Bare, _) => self.record.bytes.push(byte),
-                (Place::BareEscape, b'N') if self.field_is_empty() => match self.buffer.get(self.at + 1) {
-                    Some(b',' | b'\r' | b'\n') => {
-                        self.at += 1;
-                        self.end_field(true);
-                        let byte = self.buffer[self.at];
-                        if self.end_of_field(byte) {
-                            return Ok(true);
+                Place::Bare if byte == b'\\' && escapes => self.place = Place::BareEscape,
+                Place::Bare if quote => return Err("a quote stands inside a value that is not quoted"),
+                Place::Bare => self.record.bytes.push(byte),
+                Place::BareEscape if byte == b'N' && self.dialect.null == "\\N" && self.field_is_empty() => {
+                    match self.buffer.get(self.at + 1).copied() {
+                        Some(next) if next == self.dialect.separator || matches!(next, b'\r' | b'\n') => {
+                            self.at += 1;
+                            self.end_field(Written::Null);
+                            if self.end_of_field(next) {
+                                return Ok(true);
+                            }
                         }
+                        Some(_) => return Err("a bare \\N is followed by more"),
+                        None => return Ok(false),
                     }
-                    Some(_) => return Err("a bare \\N is followed by more"),
-                    None => return Ok(false),
-                },
-                (Place::BareEscape, _) => {
+                }
+                Place::BareEscape => {
+                    self.backslashes = true;
                     self.record.bytes.push(unescaped(byte));
                     self.place = Place::Bare;
                 }
-                (Place::AfterReturn, b'\n') => {
+                Place::AfterReturn if byte == b'\n' => {
                     self.place = Place::Begin;
                     self.at += 1;
                     return Ok(true);
                 }
-                (Place::AfterReturn, _) => return Err("a carriage return stands inside a line"),
+                Place::AfterReturn => return Err("a carriage return stands inside a line"),
             }
             self.at += 1;
         }
         Ok(false)
     }
 
+    /// Takes the text of a quoted value up to what ends it or escapes; `false`: the bytes at hand are at their end.
+    fn quoted(&mut self) -> Result<bool, &'static str> {
+        let Some(delimiter) = self.dialect.delimiter else { return Err("a quote where none is written") };
+        let escapes = self.dialect.backslash_escapes;
+        let rest = &self.buffer[self.at..];
+        let sign = if escapes { memchr::memchr2(delimiter, b'\\', rest) } else { memchr::memchr(delimiter, rest) };
+        let text = &rest[..sign.unwrap_or(rest.len())];
+        if self.strict && escapes && memchr::memchr3(b'\n', b'\r', 0, text).is_some() {
+            return Err("the end of a line stands in a value as it is");
+        }
+        self.backslashes |= !escapes && memchr::memchr(b'\\', text).is_some();
+        self.record.bytes.extend_from_slice(text);
+        self.at += text.len();
+        match self.buffer.get(self.at) {
+            Some(byte) if *byte == delimiter => self.place = Place::AfterQuote,
+            Some(_) => {
+                self.backslashes = true;
+                self.place = Place::QuotedEscape;
+            }
+            None => return Ok(false),
+        }
+        Ok(true)
+    }
+
+    /// A value without quotes is NULL where it is the dialect's word for it.
+    fn end_bare_field(&mut self) {
+        let from = self.record.ends.last().map_or(0, |(end, _)| *end);
+        let null = self.record.bytes[from..] == *self.dialect.null.as_bytes();
+        // With escapes, the word `\N` is taken where it stands.
+        let null = null && !(self.dialect.backslash_escapes && self.dialect.null.contains('\\'));
+        if null {
+            self.record.bytes.truncate(from);
+        } else {
+            self.backslashes |= !self.dialect.backslash_escapes && self.record.bytes[from..].contains(&b'\\');
+        }
+        self.end_field(if null { Written::Null } else { Written::Bare });
+    }
+
     fn field_is_empty(&self) -> bool {
         self.record.bytes.len() == self.record.ends.last().map_or(0, |(end, _)| *end)
     }
 
-    fn end_field(&mut self, null: bool) {
-        self.record.ends.push((self.record.bytes.len(), null));
+    fn end_field(&mut self, written: Written) {
+        self.record.ends.push((self.record.bytes.len(), written));
     }
 
     /// What follows the byte behind a field; `true`: the record is whole, and the byte is taken.
     fn end_of_field(&mut self, byte: u8) -> bool {
         self.place = match byte {
-            b',' => Place::BeforeField,
             b'\r' => Place::AfterReturn,
-            _ => Place::Begin,
+            b'\n' => Place::Begin,
+            _ => Place::BeforeField,
         };
         if byte == b'\n' {
             self.at += 1;
@@ -238,7 +310,10 @@ mod tests {
     type OwnedRecord = Vec<Option<Vec<u8>>>;
 
     fn read(file: &[u8], piece: usize) -> Result<Vec<OwnedRecord>, ReadFault> {
-        let mut reader = CsvReader::new();
+        read_by(CsvReader::default(), file, piece)
+    }
+
+    fn read_by(mut reader: CsvReader, file: &[u8], piece: usize) -> Result<Vec<OwnedRecord>, ReadFault> {
         let mut pieces = file.chunks(piece);
         let mut records = Vec::new();
         loop {
@@ -278,6 +353,30 @@ mod tests {
     }
 
     #[test]
+    fn other_dialects_are_read_as_they_are_written() {
+        let plain = CsvDialect { backslash_escapes: false, ..CsvDialect::default() };
+        let odd = CsvDialect { separator: b';', delimiter: Some(b'\''), null: "NULL".into(), ..CsvDialect::default() };
+        let empty = CsvDialect { null: String::new(), ..plain.clone() };
+        let bare = CsvDialect { delimiter: None, separator: b'\t', ..CsvDialect::default() };
+        for (dialect, file, expected) in [
+            (&plain, &b"\"C:\\new\\\",\"a\\Nb\",\\N,\"\\N\"\r\n"[..], &["C:\\new\\", "a\\Nb", "-", "\\N"][..]),
+            (&plain, b"\"a\"\"b\",\"x\ny\"\n", &["a\"b", "x\ny"]),
+            (&odd, b"'it\\'s';NULL;'NULL';1\n", &["it's", "-", "NULL", "1"]),
+            (&empty, b",\"\",1\n", &["-", "", "1"]),
+            (&bare, b"a,b\t\\N\tc\\\td\n", &["a,b", "-", "c\td"]),
+        ] {
+            for piece in [1, 3, 1 << 20] {
+                let found = read_by(CsvReader::new(dialect.clone()), file, piece).unwrap();
+                let texts: Vec<String> = found[0]
+                    .iter()
+                    .map(|field| field.as_ref().map_or("-".into(), |f| String::from_utf8_lossy(f).into_owned()))
+                    .collect();
+                assert_eq!(texts, expected, "{:?}", String::from_utf8_lossy(file));
+            }
+        }
+    }
+
+    #[test]
     fn a_torn_or_foreign_line_is_told_with_its_place() {
         let torn = "the file is torn: it ends inside a line";
         for (file, offset, message) in [
@@ -288,7 +387,7 @@ mod tests {
             ("1,", 2, torn),
             ("1,\\N", 3, torn),
             ("1\r", 2, torn),
-            ("\"a\"b\n", 3, "expected a comma or the end of the line behind a quote"),
+            ("\"a\"b\n", 3, "expected a separator or the end of the line behind a quote"),
             ("a\"b\n", 1, "a quote stands inside a value that is not quoted"),
             ("\\NO\n", 1, "a bare \\N is followed by more"),
             ("a\rb\n", 2, "a carriage return stands inside a line"),

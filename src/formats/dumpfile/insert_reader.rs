@@ -121,6 +121,8 @@ pub struct InsertReader {
     spans: Vec<Span>,
     /// Inside mydumper's `CONVERT("…" USING UTF8MB4)`, in which it writes JSON: the value is what stands in quotes.
     converting: bool,
+    /// Strings are refused that no writer leaves so which escapes with backslashes.
+    strict: bool,
     head: Head,
     fault: Option<ReadFault>,
 }
@@ -198,6 +200,13 @@ const LARGE: usize = 4 << 20;
 impl InsertReader {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// For files of other tools: a string that cannot have been written with backslash escapes is a fault, since its
+    /// backslashes would be read as what they are not. The source of the rule: Dumpling (`escapeBackslashSQL`) and mydumper
+    /// (`mysql_real_escape_string`) leave no NUL, line break, carriage return, quote or Ctrl-Z as it is.
+    pub fn strict() -> Self {
+        Self { strict: true, ..Self::default() }
     }
 
     /// Hands in the next bytes of the file, of any length.
@@ -410,6 +419,9 @@ impl InsertReader {
         }
         let to = end - self.start;
         let text = &self.buffer[self.start + from..end];
+        if self.strict && prefix == Prefix::None && !only_escapes(text, quote) {
+            return Err((self.start + from, NOT_ESCAPED));
+        }
         let kind = match prefix {
             Prefix::None if escaped => Kind::Escaped(quote),
             Prefix::None => Kind::Plain,
@@ -523,6 +535,25 @@ fn word_span(row: &[u8], from: usize, to: usize) -> Option<Span> {
         _ if word.eq_ignore_ascii_case(b"FALSE") => span(Kind::False),
         _ => None,
     }
+}
+
+/// A string of a dump that was made with `--escape-backslash=false`, or by a server in NO_BACKSLASH_ESCAPES.
+pub const NOT_ESCAPED: &str = "a text was written without backslash escapes";
+
+/// Whether a string may have been written by who escapes with backslashes, and nothing else.
+fn only_escapes(text: &[u8], quote: u8) -> bool {
+    if memchr::memchr3(b'\n', b'\r', 0, text).is_some() || memchr::memchr(0x1a, text).is_some() {
+        return false;
+    }
+    let mut rest = text;
+    while let Some(at) = memchr::memchr2(quote, b'\\', rest) {
+        let known = matches!(rest[at + 1], b'0' | b'n' | b'r' | b'Z' | b'\\' | b'\'' | b'"');
+        if rest[at] == quote || !known {
+            return false;
+        }
+        rest = &rest[at + 2..];
+    }
+    true
 }
 
 /// Takes the escapes out of a string. `\%` and `\_` keep their backslash, as MySQL has it; a backslash before any other

@@ -114,6 +114,10 @@ impl TsvEncoder {
                 }
             }
         }
+        if self.forms.is_empty() {
+            // An empty line is no row to every server.
+            out.extend_from_slice(b"\\N");
+        }
         out.push(b'\n');
         Ok(error_values)
     }
@@ -136,6 +140,10 @@ impl TsvEncoder {
                 }
             }
         }
+        if fields.is_empty() {
+            // A row of generated columns only: it has no value of its own.
+            fields.push("@none".to_owned());
+        }
         let set = if sets.is_empty() { String::new() } else { format!(" SET {}", sets.join(", ")) };
         format!(
             "LOAD DATA LOCAL INFILE '{}' INTO TABLE {} CHARACTER SET utf8mb4 \
@@ -156,6 +164,14 @@ mod tests {
         let mut out = Vec::new();
         TsvEncoder::new(forms.to_vec()).push_row(cells, &mut out).unwrap();
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_row_without_a_value_is_a_line_all_the_same() {
+        check(&[], &[], "\\N\n");
+        let none: [&str; 0] = [];
+        let sql = TsvEncoder::new(Vec::new()).statement(&TableName::new("s", "t"), &none, "f");
+        assert!(sql.ends_with("(@none)"), "{sql}");
     }
 
     #[test]

@@ -29,8 +29,8 @@ pub fn number_of(column: &Column, text: &str) -> Option<u64> {
     }
 }
 
-/// The members of `enum('a','it''s')`.
-fn members(column_type: &str) -> Vec<String> {
+/// The members of `enum('a','it''s')`, by value.
+pub fn members(column_type: &str) -> Vec<String> {
     let mut members = Vec::new();
     let mut rest = column_type.split_once('(').map_or("", |(_, members)| members);
     while let Some(after) = rest.strip_prefix('\'') {

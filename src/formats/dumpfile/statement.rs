@@ -91,6 +91,10 @@ impl<'a> Scanner<'a> {
             loop {
                 self.at += 1;
                 self.skip_space()?;
+                // Where every column is generated, none is named.
+                if list.is_empty() && self.peek()? == b')' {
+                    break;
+                }
                 match self.name()? {
                     Some(name) => list.push(String::from_utf8_lossy(&name).into_owned()),
                     None => return Some(Scan::Wrong(self.at, "expected a column")),

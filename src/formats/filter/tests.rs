@@ -237,3 +237,31 @@ fn schemas_of_the_server_are_known_in_any_case() {
         assert_eq!(is_system_schema(name), system, "{name}");
     }
 }
+
+#[test]
+fn rules_that_meet_nothing_are_told_with_what_is_missing() {
+    let names = [("shop", "Orders"), ("shop", "carts"), ("crm", "people")].map(|(s, n)| TableName::new(s, n));
+    let schemas = ["shop", "crm", "empty"];
+    let check = |rules: &[&str], expected: &[(&str, Missing)]| {
+        let rules: Vec<String> = rules.iter().map(|rule| (*rule).to_owned()).collect();
+        let filter = Filter::parse(&rules).unwrap();
+        let found = filter.unmet(&schemas, &names);
+        let found: Vec<(&str, Missing)> = found.iter().map(|unmet| (unmet.rule, unmet.missing.clone())).collect();
+        assert_eq!(found, expected, "{rules:?}");
+    };
+    let schema = |name: &str| Missing::Schema(name.into());
+    check(&["shop.orders", "SHOP.Carts", "*.people", "*.*"], &[]);
+    check(&["shop.ordres"], &[("shop.ordres", Missing::Name)]);
+    check(&["stock.items", "stock.*"], &[("stock.items", schema("stock")), ("stock.*", schema("stock"))]);
+    check(&["*.*", "!shop.card"], &[("!shop.card", Missing::Name)]);
+    check(&["*.*", "!tmp.*"], &[("!tmp.*", schema("tmp"))]);
+    // What is to be left out by a pattern may be absent.
+    check(&["*.*", "!*.tmp_*", "!shop.old_*"], &[]);
+    check(&["shop.x*", "a*.*"], &[("shop.x*", Missing::All), ("a*.*", Missing::All)]);
+    check(&["empty.*"], &[("empty.*", Missing::All)]);
+    let whole = |rules: &[&str], schema: &str| {
+        Filter::parse(&rules.iter().map(|rule| (*rule).to_owned()).collect::<Vec<_>>()).unwrap().takes_whole(schema)
+    };
+    assert!(whole(&["*.*"], "empty") && whole(&["*.*", "!empty.tmp_*"], "empty") && whole(&["emp*.*"], "EMPTY"));
+    assert!(!whole(&["empty.a*"], "empty") && !whole(&["*.*", "!empty.*"], "empty") && !whole(&["shop.*"], "empty"));
+}

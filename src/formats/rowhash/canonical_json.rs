@@ -10,17 +10,20 @@
 const DEEPEST: usize = 128;
 
 /// Appends the canonical form of `text`: no white space, keys by bytes (of equal keys the last counts, as on both
-/// servers), strings with the fewest escapes, numbers by their decimal value.
-pub fn canonical(text: &[u8], out: &mut Vec<u8>) -> Result<(), &'static str> {
-    let mut reader = Reader { text, at: 0 };
+/// servers), strings with the fewest escapes, numbers by their decimal value, or by that of the next DOUBLE (`doubles`).
+/// Gives how many numbers have more digits than their DOUBLE.
+pub fn canonical(text: &[u8], doubles: bool, out: &mut Vec<u8>) -> Result<u64, &'static str> {
+    let mut reader = Reader { text, at: 0, doubles, rounded: 0 };
     reader.value(out, DEEPEST)?;
     reader.skip_space();
-    if reader.at < text.len() { Err("has something behind its JSON document") } else { Ok(()) }
+    if reader.at < text.len() { Err("has something behind its JSON document") } else { Ok(reader.rounded) }
 }
 
 struct Reader<'a> {
     text: &'a [u8],
     at: usize,
+    doubles: bool,
+    rounded: u64,
 }
 
 const NOT_JSON: &str = "is no JSON document";
@@ -170,7 +173,16 @@ impl Reader<'_> {
         let is_part = |b: &u8| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.' | b'e' | b'E');
         let length = rest.iter().position(|b| !is_part(b)).unwrap_or(rest.len());
         self.at += length;
-        push_number(&rest[..length], out).ok_or("has no JSON number")
+        let (begin, text) = (out.len(), &rest[..length]);
+        push_number(text, out).ok_or("has no JSON number")?;
+        if let Some(double) = rounded(text, &out[begin..]) {
+            self.rounded += 1;
+            if self.doubles {
+                out.truncate(begin);
+                out.extend_from_slice(&double);
+            }
+        }
+        Ok(())
     }
 
     fn peek(&self) -> Option<u8> {
@@ -229,6 +241,27 @@ fn push_number(text: &[u8], out: &mut Vec<u8>) -> Option<()> {
     Some(())
 }
 
+/// A number of so many digits is always the next to its DOUBLE.
+const DIGITS: usize = 15;
+
+/// The canonical form of the DOUBLE that a target makes of a number, where that is another value. Whole numbers of 64
+/// bits are kept by every server.
+fn rounded(text: &[u8], canonical: &[u8]) -> Option<Vec<u8>> {
+    if canonical.len() <= DIGITS {
+        return None;
+    }
+    let text = std::str::from_utf8(text).ok()?;
+    let whole = !text.contains(['.', 'e', 'E']);
+    if whole && (text.parse::<i64>().is_ok() || text.parse::<u64>().is_ok()) {
+        return None;
+    }
+    let double: f64 = text.parse().ok()?;
+    let mut out = Vec::new();
+    // The shortest digits that make the same DOUBLE, as servers write it.
+    push_number(format!("{double:e}").as_bytes(), &mut out)?;
+    (out != canonical).then_some(out)
+}
+
 /// Quotes, backslashes and control characters are escaped, nothing else: one text for each string.
 fn push_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
@@ -249,13 +282,40 @@ mod tests {
 
     fn of(text: &str) -> Result<String, &'static str> {
         let mut out = Vec::new();
-        canonical(text.as_bytes(), &mut out).map(|()| String::from_utf8(out).unwrap())
+        canonical(text.as_bytes(), false, &mut out).map(|_| String::from_utf8(out).unwrap())
     }
 
     fn check(text: &str, expected: &str) {
         assert_eq!(of(text).as_deref(), Ok(expected), "{text}");
         // What is canonical stays as it is.
         assert_eq!(of(expected).as_deref(), Ok(expected), "{text}");
+    }
+
+    #[test]
+    fn a_number_that_no_double_holds_is_counted_and_can_be_taken_as_the_next_one() {
+        for (text, rounded, double) in [
+            ("0.12345678901234567890", 1, "12345678901234568e-17"),
+            ("12345678901234567890.123456789", 1, "12345678901234567e3"),
+            ("12345678901234567890123", 1, "12345678901234568e6"),
+            ("18446744073709551616", 1, "18446744073709552e3"),
+            ("18446744073709551615", 0, "18446744073709551615"),
+            ("-9223372036854775808", 0, "-9223372036854775808"),
+            ("9007199254740993", 0, "9007199254740993"),
+            ("9007199254740993.0", 1, "9007199254740992"),
+            ("1.10", 0, "11e-1"),
+            ("0.1", 0, "1e-1"),
+            ("1.7976931348623157e+308", 0, "17976931348623157e292"),
+            ("100000000000000000000", 0, "1e20"),
+            (
+                "[0.1234567890123456789,\"0.1234567890123456789\",{\"a\":1.12345678901234567890}]",
+                2,
+                "[12345678901234568e-17,\"0.1234567890123456789\",{\"a\":11234567890123457e-16}]",
+            ),
+        ] {
+            let mut out = Vec::new();
+            assert_eq!(canonical(text.as_bytes(), true, &mut out), Ok(rounded), "{text}");
+            assert_eq!(String::from_utf8(out).unwrap(), double, "{text}");
+        }
     }
 
     #[test]
@@ -372,7 +432,7 @@ mod tests {
         ] {
             assert!(of(text).is_err(), "{text}");
         }
-        assert!(canonical(b"\"\xff\"", &mut Vec::new()).is_err());
+        assert!(canonical(b"\"\xff\"", false, &mut Vec::new()).is_err());
         assert!(of(&format!("{}{}", "[".repeat(100), "]".repeat(100))).is_ok());
         assert_eq!(of(&"[".repeat(1_000_000)), Err("is nested deeper than JSON documents of a server are"));
     }

@@ -347,7 +347,10 @@ impl<'e> Fields<'e> {
         if schema.attributes.contains(&name) {
             self.attributes.insert(name, attribute);
         } else if schema.blocks.iter().any(|b| b.name == name) {
-            let help = format!("Write `{name} {{`, a line for each of its attributes, and `}}`.");
+            let labels = schema.blocks.iter().find(|block| block.name == name).map_or(0, |block| block.labels);
+            let label = if name == "rule" { " \"MIG2107\"" } else { " \"NAME\"" };
+            let form = format!("{name}{}", label.repeat(labels));
+            let help = format!("Write `{form} {{`, a line for each of its attributes, and `}}`.");
             faults.error("MIG1105", &at, format!("`{name}` is a block, not an attribute"), help);
         } else if schema.later.contains(&name) {
             // Setting it to its default is no use of it.

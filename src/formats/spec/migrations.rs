@@ -7,6 +7,7 @@ use hcl_edit::Span;
 use hcl_edit::structure::Block;
 use indexmap::IndexMap;
 
+use super::condition;
 use super::expression::Evaluator;
 use super::faults::{Faulted, Read, nearest};
 use super::fields::{Entry, Fields, Nested, Schema};
@@ -423,6 +424,14 @@ fn conditions(evaluator: &Evaluator, fields: &Fields) -> Read<BTreeMap<String, S
             evaluator.faults.error("MIG1205", &at, format!("the condition of \"{key}\" is empty"), help);
             faulted = true;
         }
+        if let Err(fault) = condition::check(&condition) {
+            evaluator.faults.push(
+                Diagnostic::error("MIG1240", format!("the condition of \"{key}\" {}", fault.what))
+                    .at(evaluator.faults.place(&within(evaluator, &at, &condition, fault.at)))
+                    .help(fault.help),
+            );
+            faulted = true;
+        }
         if conditions.insert(table.key(), condition).is_some() {
             let help = "Join the conditions by AND.";
             evaluator.faults.error("MIG1102", &key_at, format!("the table {table} stands twice in `where`"), help);
@@ -430,6 +439,17 @@ fn conditions(evaluator: &Evaluator, fields: &Fields) -> Read<BTreeMap<String, S
         }
     }
     if faulted { Err(Faulted) } else { Ok(conditions) }
+}
+
+/// A character of a text, where the spec holds it as it is between two quotes; else the text's own place.
+fn within(evaluator: &Evaluator, at: &At, value: &str, offset: usize) -> At {
+    let start = at.span.start + 1;
+    let body = evaluator.faults.texts.get(at.text).map(|text| text.body.as_str()).unwrap_or_default();
+    let length = value.get(offset..).and_then(|rest| rest.chars().next()).map_or(0, char::len_utf8);
+    match body.get(start..start + value.len()) == Some(value) && !evaluator.faults.texts[at.text].is_blanked(&at.span) {
+        true => At::new(at.text, start + offset..start + offset + length),
+        false => at.clone(),
+    }
 }
 
 fn size_or_auto(fields: &Fields, name: &str) -> Read<Option<u64>> {

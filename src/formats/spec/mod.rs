@@ -4,6 +4,7 @@
 
 mod aws;
 mod blocks;
+mod condition;
 mod credentials;
 mod expression;
 mod faults;
@@ -11,6 +12,7 @@ mod fields;
 mod functions;
 mod migrations;
 pub mod model;
+mod overlap;
 mod servers;
 mod syntax;
 #[cfg(test)]
@@ -189,6 +191,7 @@ fn model(evaluator: &Evaluator, blocks: &Blocks, inputs: &Inputs) -> Read<Spec> 
     // What blocks ask of each other can be said only where all of them were read.
     if !evaluator.faults.any_error() {
         aws::together(evaluator, &spec);
+        overlap::together(evaluator, &spec);
     }
     let settings = settings?;
     spec.state_path = settings.state_path;

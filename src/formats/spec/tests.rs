@@ -401,7 +401,7 @@ fn expressions_give_what_they_say_or_a_reason() {
     for (expression, expected) in [
         (r#""plain""#, "plain"),
         (r#""$${x} %%{y}""#, "${x} %{y}"),
-        (r#""a\\.b\t\"\u00e9""#, "a\\.b\t\"é"),
+        (r#""a\\.b\t\"\u00e9\"""#, "a\\.b\t\"é\""),
         (r#""${local.word}-${7}-${true}""#, "Word-7-true"),
         (r#""${local.word}""#, "Word"),
         (r#"" a ${~ local.word ~} b ""#, " aWordb "),

@@ -1,13 +1,14 @@
 //! The binlog as a replica reads it, as far as it tells which tables were written. Looks at no value of a row.
 
 use futures::StreamExt;
-use mysql_async::binlog::EventType;
 use mysql_async::binlog::events::{Event, EventData, TransactionPayloadEvent};
+use mysql_async::binlog::{BinlogChecksumAlg, EventType};
+use mysql_async::prelude::Queryable;
 use mysql_async::{BinlogStream, BinlogStreamRequest, Conn};
 use rand::Rng;
 
 use crate::formats::facts::Position;
-use crate::seams::sql::{Change, Fault, OnChange};
+use crate::seams::sql::{Change, Fault, LogEnd, OnChange};
 
 use super::faults::fault_of;
 
@@ -15,43 +16,84 @@ use super::faults::fault_of;
 const MARIADB_HARMLESS: std::ops::RangeInclusive<u8> = 160..=163;
 /// MariaDB's compressed row events: the head with the table's number is as in MySQL's.
 const MARIADB_ROWS: std::ops::RangeInclusive<u8> = 166..=171;
+const MARIADB_INSERTS: [u8; 2] = [166, 169];
 
-/// Reads until `to`; `false`: the log ended before it.
+/// Reads until `to`, where the file that it begins with is the one that `from` was taken in.
 pub(super) async fn read(
     conn: Conn,
     from: &Position,
     to: &Position,
     on_change: &mut OnChange<'_>,
-) -> Result<bool, Fault> {
-    // A server takes one replica of a number at a time and throws an older one out: the number is drawn high and at random.
-    let number = rand::rng().random_range(0x4000_0000..0x7fff_ffff_u32);
-    let request =
-        BinlogStreamRequest::new(number).with_filename(from.file.as_bytes()).with_pos(from.offset).with_non_blocking();
-    let mut stream = conn.get_binlog_stream(request).await.map_err(fault_of)?;
+) -> Result<LogEnd, Fault> {
+    let mut stream = open(conn, from).await?;
     let mut file = from.file.clone();
-    if reached(&file, from.offset, to) {
-        return Ok(true);
-    }
     let mut at_end = false;
+    let mut known = false;
     while let Some(event) = stream.next().await {
         let event = event.map_err(fault_of)?;
+        let raw = event.header().event_type_raw();
+        if !known && raw == EventType::FORMAT_DESCRIPTION_EVENT as u8 {
+            known = true;
+            if from.begun != 0 && from.begun != u64::from(event.header().timestamp()) {
+                return Ok(LogEnd::Another);
+            }
+            if reached(&file, from.offset, to) {
+                return Ok(LogEnd::Reached);
+            }
+        }
+        if is_damaged(&event) {
+            return Err(Fault::line("an event of the binlog came with a wrong checksum"));
+        }
         // The events of a compressed transaction come behind it, and have no place of their own; made-up ones neither.
         let place = u64::from(event.header().log_pos());
         if at_end && place > 0 {
-            return Ok(true);
+            return Ok(LogEnd::Reached);
         }
         if let Some(next) = look(&event, &stream, on_change) {
             file = next_file(&file, &next);
         }
         if file_number(&file) > file_number(&to.file) {
-            return Ok(true);
+            return Ok(LogEnd::Reached);
         }
         at_end |= place > 0 && reached(&file, place, to);
-        if at_end && event.header().event_type_raw() != EventType::TRANSACTION_PAYLOAD_EVENT as u8 && place > 0 {
-            return Ok(true);
+        if at_end && raw != EventType::TRANSACTION_PAYLOAD_EVENT as u8 && place > 0 {
+            return Ok(LogEnd::Reached);
         }
     }
-    Ok(at_end)
+    Ok(if at_end { LogEnd::Reached } else { LogEnd::Short })
+}
+
+/// When the file at a place was begun: the time of its first event, which every reader is sent first.
+pub(super) async fn begun(conn: Conn, at: &Position) -> Result<u64, Fault> {
+    let mut stream = open(conn, at).await?;
+    while let Some(event) = stream.next().await {
+        let header = event.map_err(fault_of)?.header();
+        if header.event_type_raw() == EventType::FORMAT_DESCRIPTION_EVENT as u8 {
+            return Ok(u64::from(header.timestamp()));
+        }
+    }
+    Err(Fault::line("the binlog ended before its first event"))
+}
+
+async fn open(mut conn: Conn, at: &Position) -> Result<BinlogStream, Fault> {
+    // Else a MariaDB puts events of others in the place of its own, and has none for a distributed transaction's.
+    conn.query_drop("SET @mariadb_slave_capability = 4").await.map_err(fault_of)?;
+    // A server takes one replica of a number at a time and throws an older one out: the number is drawn high and at random.
+    let number = rand::rng().random_range(0x4000_0000..0x7fff_ffff_u32);
+    let request =
+        BinlogStreamRequest::new(number).with_filename(at.file.as_bytes()).with_pos(at.offset).with_non_blocking();
+    conn.get_binlog_stream(request).await.map_err(fault_of)
+}
+
+/// The driver takes the checksum off and does not look at it. Made-up events and those inside of others have none.
+fn is_damaged(event: &Event) -> bool {
+    let footer = event.footer();
+    let crc = matches!(footer.get_checksum_alg(), Ok(Some(BinlogChecksumAlg::BINLOG_CHECKSUM_ALG_CRC32)));
+    let checked = crc && footer.get_checksum_enabled() && event.header().log_pos() > 0;
+    checked
+        && event.checksum().is_some_and(|told| {
+            u32::from_le_bytes(told) != event.calc_checksum(BinlogChecksumAlg::BINLOG_CHECKSUM_ALG_CRC32)
+        })
 }
 
 fn reached(file: &str, offset: u64, to: &Position) -> bool {
@@ -88,7 +130,7 @@ fn look(event: &Event, stream: &BinlogStream, on_change: &mut OnChange<'_>) -> O
         if let Some(bytes) = event.data().get(..6) {
             id[..6].copy_from_slice(bytes);
         }
-        tell_rows(u64::from_le_bytes(id), stream, on_change);
+        tell_rows(u64::from_le_bytes(id), MARIADB_INSERTS.contains(&raw), stream, on_change);
         return None;
     }
     let Ok(kind) = event.header().event_type() else {
@@ -103,7 +145,17 @@ fn look(event: &Event, stream: &BinlogStream, on_change: &mut OnChange<'_>) -> O
         }
     };
     match data {
-        EventData::RowsEvent(rows) => tell_rows(rows.table_id(), stream, on_change),
+        EventData::RowsEvent(rows) => {
+            let added = matches!(kind, EventType::WRITE_ROWS_EVENT | EventType::WRITE_ROWS_EVENT_V1);
+            tell_rows(rows.table_id(), added, stream, on_change);
+        }
+        EventData::TableMapEvent(map) => {
+            on_change(Change::Announced { schema: &map.database_name(), table: &map.table_name() });
+        }
+        EventData::XaPrepareLogEvent(bytes) => match xid(&bytes) {
+            Some(xid) => on_change(Change::Prepared { xid: &xid }),
+            None => on_change(Change::Unread { what: "a prepared transaction without a name" }),
+        },
         EventData::QueryEvent(query) => {
             on_change(Change::Statement { schema: &query.schema(), text: &query.query() });
         }
@@ -117,8 +169,7 @@ fn look(event: &Event, stream: &BinlogStream, on_change: &mut OnChange<'_>) -> O
                 on_change(Change::Unread { what: "a compressed transaction" });
             }
         }
-        EventData::TableMapEvent(_)
-        | EventData::FormatDescriptionEvent(_)
+        EventData::FormatDescriptionEvent(_)
         | EventData::XidEvent(_)
         | EventData::GtidEvent(_)
         | EventData::AnonymousGtidEvent(_)
@@ -131,25 +182,47 @@ fn look(event: &Event, stream: &BinlogStream, on_change: &mut OnChange<'_>) -> O
         | EventData::RandEvent(_)
         | EventData::UserVarEvent(_)
         | EventData::TransactionContextEvent(_)
-        | EventData::ViewChangeEvent(_)
-        | EventData::XaPrepareLogEvent(_) => {}
+        | EventData::ViewChangeEvent(_) => {}
         _ if kind == EventType::HEARTBEAT_EVENT => {}
         _ => on_change(Change::Unread { what: &format!("an event of type {kind:?}") }),
     }
     None
 }
 
-fn tell_rows(table: u64, stream: &BinlogStream, on_change: &mut OnChange<'_>) {
+fn tell_rows(table: u64, added: bool, stream: &BinlogStream, on_change: &mut OnChange<'_>) {
     match stream.get_tme(table) {
-        Some(map) => on_change(Change::Rows { schema: &map.database_name(), table: &map.table_name() }),
+        Some(map) => on_change(Change::Rows { schema: &map.database_name(), table: &map.table_name(), added }),
         None => on_change(Change::Unread { what: "rows of a table that was not announced" }),
     }
+}
+
+/// A prepared transaction's name, as the servers write it in a statement: a byte that says whether it is committed at
+/// once, number of the format, two lengths, two parts.
+fn xid(bytes: &[u8]) -> Option<String> {
+    let number = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
+    let (format, first, second) = (number(1)?, number(5)? as usize, number(9)? as usize);
+    let parts = bytes.get(13..)?;
+    let hex = |part: &[u8]| part.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let (first, second) = (parts.get(..first)?, parts.get(first..first.checked_add(second)?)?);
+    Some(format!("x'{}',x'{}',{format}", hex(first), hex(second)))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_prepared_transaction_is_named_as_its_commit_names_it() {
+        for (bytes, expected) in [
+            (&b"\0\x01\0\0\0\x02\0\0\0\0\0\0\0x1"[..], Some("x'7831',x'',1")),
+            (b"\0\x07\0\0\0\x01\0\0\0\x02\0\0\0abc", Some("x'61',x'6263',7")),
+            (b"\0\x07\0\0\0\x09\0\0\0\x02\0\0\0abc", None),
+            (b"\0\x07", None),
+        ] {
+            assert_eq!(xid(bytes).as_deref(), expected, "{bytes:?}");
+        }
+    }
 
     #[test]
     fn a_step_to_the_next_file_is_known_with_and_without_a_checksum() {

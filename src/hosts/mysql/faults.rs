@@ -9,7 +9,9 @@ use mysql_async::{DriverError, Error, IoError};
 
 use crate::formats::spec::model::{self, TlsMode};
 use crate::seams::sql::Fault;
-use crate::words::error::Failure;
+use crate::words::error::{ExitKind, Failure};
+
+use super::identity::Elsewhere;
 
 /// Errors of a server that come with the end of the connection (MySQL: 1053 shutdown, 1158-1161 network, 1184, 1927
 /// killed, 4031 idle too long; 3169 session killed).
@@ -105,6 +107,19 @@ impl Place {
             format!("set up a session with {self}"),
             "The server refuses a session variable that mig needs; `mig explain MIG3014` lists them.",
         )
+    }
+
+    /// A session that reached another server than the run's.
+    pub(super) fn elsewhere(&self, to: &Elsewhere) -> Failure {
+        self.failure(
+            "MIG4130",
+            format!("another server answered: the run is with {}, this connection reached {}", to.expected, to.reached),
+            format!(
+                "Name one server in {}, the writer, not an address that leads to several; then run the command again.",
+                self.block
+            ),
+        )
+        .exit(ExitKind::Stale)
     }
 
     pub(super) fn binlog_failure(&self, fault: &Fault) -> Failure {

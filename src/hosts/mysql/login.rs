@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use mysql_async::{Conn, Opts, OptsBuilder};
 
 use super::faults::Place;
+use super::identity::Identity;
 use super::{KEEPALIVE, PACKET_BYTES, tls};
 use crate::formats::spec::model;
 use crate::seams::sql::Tokens;
@@ -16,6 +17,8 @@ use crate::words::error::Outcome;
 /// How sessions with one server come to be.
 pub(super) struct Login {
     pub place: Place,
+    /// Which server answered the sessions so far.
+    pub identity: Identity,
     strict: Opts,
     /// For `verify_ca`: the same, with the name that the certificate was made for left unchecked.
     any_name: Option<Opts>,
@@ -47,7 +50,14 @@ impl Login {
             .wait_timeout(Some(0));
         let strict = Opts::from(builder.clone().ssl_opts(ssl.clone()));
         let any_name = tls::any_name(&config.tls, ssl).map(|ssl| Opts::from(builder.ssl_opts(Some(ssl))));
-        Ok(Self { place, strict, any_name, name_differs: AtomicBool::new(false), tokens })
+        Ok(Self {
+            place,
+            identity: Identity::default(),
+            strict,
+            any_name,
+            name_differs: AtomicBool::new(false),
+            tokens,
+        })
     }
 
     /// A connection that is logged in and not set up yet.
@@ -67,6 +77,19 @@ impl Login {
             _ => error,
         };
         Err(self.place.connect_failure(error).await)
+    }
+
+    /// The same, to the server that the other sessions are with.
+    ///
+    /// # Errors
+    /// Where another one answers, too.
+    pub async fn conn_to_the_same(&self) -> Outcome<Conn> {
+        let mut conn = self.conn().await?;
+        match self.identity.check_driver(&mut conn).await {
+            Ok(Ok(())) => Ok(conn),
+            Ok(Err(elsewhere)) => Err(self.place.elsewhere(&elsewhere)),
+            Err(fault) => Err(self.place.setup_failure(&fault)),
+        }
     }
 
     /// The driver's options for the next log-in.

@@ -6,8 +6,8 @@ use std::collections::BTreeSet;
 use crate::seams::sql::{Connection as _, Fault, Role};
 use crate::words::error::{Failure, Outcome};
 
-use super::MysqlConnection;
 use super::faults::Place;
+use super::{MysqlConnection, identity};
 
 /// For answers that wait on a slow reader or come from a slow writer, and for snapshots that are held open meanwhile.
 const DAY: &str = "86400";
@@ -59,8 +59,9 @@ const WANTED: &[&str] = &[
     "unique_checks",
 ];
 
+/// Which of them this server has, and of those that its identity is made of.
 pub(super) async fn known_variables(connection: &mut MysqlConnection) -> Result<BTreeSet<String>, Fault> {
-    let names = WANTED.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
+    let names = WANTED.iter().chain(identity::VARIABLES).map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ");
     let rows = connection.query(&format!("SHOW SESSION VARIABLES WHERE Variable_name IN ({names})")).await?;
     Ok(rows
         .rows
@@ -124,7 +125,8 @@ fn own(role: &Role, known: &BTreeSet<String>) -> Vec<(&'static str, String)> {
                 let read_only = if has("transaction_read_only") { "transaction_read_only" } else { "tx_read_only" };
                 optional(read_only, "1");
             }
-            own.push(("sql_mode", "'NO_ENGINE_SUBSTITUTION'".into()));
+            // A day that no month has is a value of a key, too, and of the borders of its ranges.
+            own.push(("sql_mode", "'NO_ENGINE_SUBSTITUTION,ALLOW_INVALID_DATES'".into()));
             own.push(("wait_timeout", DAY.into()));
         }
         Role::Write { keep_zero_dates, .. } => {
@@ -156,7 +158,7 @@ fn own(role: &Role, known: &BTreeSet<String>) -> Vec<(&'static str, String)> {
 
 /// Strict in every way; a 0 in an AUTO_INCREMENT column stays 0.
 fn write_mode(keep_zero_dates: bool) -> String {
-    let zero_dates = if keep_zero_dates { "" } else { "NO_ZERO_DATE,NO_ZERO_IN_DATE," };
+    let zero_dates = if keep_zero_dates { "ALLOW_INVALID_DATES," } else { "NO_ZERO_DATE,NO_ZERO_IN_DATE," };
     format!(
         "'STRICT_TRANS_TABLES,STRICT_ALL_TABLES,{zero_dates}ERROR_FOR_DIVISION_BY_ZERO,NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION'"
     )

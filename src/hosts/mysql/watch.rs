@@ -56,7 +56,8 @@ enum Seen {
     /// It waits for a statement.
     Waiting,
     Gone,
-    /// Another connection came to be, and could not tell: a proxy with numbers of its own is in between, say.
+    /// Another connection came to be, and could not tell: it reached another server, or a proxy with numbers of its own
+    /// is in between.
     Unknown,
     Unreachable,
 }
@@ -117,8 +118,9 @@ impl Watch {
     }
 
     async fn ask(&self) -> Seen {
-        let Ok(Ok(mut other)) = timeout(CONNECT_TIME, self.login.conn()).await else {
-            return Seen::Unreachable;
+        let mut other = match timeout(CONNECT_TIME, self.login.conn()).await {
+            Ok(Ok(other)) => other,
+            _ => return Seen::Unreachable,
         };
         let seen = timeout(CONNECT_TIME, self.look(&mut other)).await.unwrap_or(Seen::Unreachable);
         if !matches!(seen, Seen::Unreachable) {
@@ -128,6 +130,12 @@ impl Watch {
     }
 
     async fn look(&self, other: &mut Conn) -> Seen {
+        // On another server the number is somebody else's.
+        match self.login.identity.check_driver(other).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_)) => return Seen::Unknown,
+            Err(_) => return Seen::Unreachable,
+        }
         let own = other.id();
         // A cluster of TiDB servers lists the connections of all of them in one table, each server its own in the other.
         for table in ["CLUSTER_PROCESSLIST", "PROCESSLIST"] {
@@ -158,7 +166,7 @@ impl Watch {
     /// Ends the session on the server: what it holds would block the next one. A session may always end its user's own.
     async fn end(&self) {
         let _ = timeout(CONNECT_TIME, async {
-            let Ok(mut other) = self.login.conn().await else { return };
+            let Ok(mut other) = self.login.conn_to_the_same().await else { return };
             let _ = other.query_drop(format!("KILL {}", self.id)).await;
             let _ = other.disconnect().await;
         })

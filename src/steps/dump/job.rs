@@ -1,13 +1,18 @@
 //! What the dump of one table works with, and what both ways of reading share: a statement's rows, a file's way into its
 //! place, trying again.
 
+use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::broken;
-use super::sink::{Filled, Sink};
+use super::sink::{Filled, Losses, Sink};
 use crate::formats::chunk::{Range, Selection};
 use crate::formats::dumpfile::DumpFile;
 use crate::formats::manifest::PartEntry;
@@ -16,8 +21,9 @@ use crate::formats::structure::Table;
 use crate::seams::sql::{Fault, Rows};
 use crate::steps::again::{TRIES, again};
 use crate::steps::context::{Context, Lines};
-use crate::steps::part_file::PartFile;
+use crate::steps::part_file::{PartFile, TORN};
 use crate::steps::room::Room;
+use crate::steps::runner::fault as file_fault;
 use crate::steps::step::StepCtx;
 use crate::words::error::{Failure, Outcome};
 
@@ -26,8 +32,11 @@ pub struct Job {
     pub lines: Arc<Lines>,
     pub ctx: StepCtx,
     pub table: Table,
+    /// How many of its columns hold data of their own.
+    pub width: usize,
     pub where_: Option<String>,
     pub statement_size: usize,
+    pub losses: Losses,
     /// Bytes of text that a part is to have.
     pub chunk_bytes: u64,
     /// Bytes of text after which a file ends, whatever is behind.
@@ -39,6 +48,8 @@ pub struct Job {
     pub compress: Compress,
     pub dir: PathBuf,
     pub seen: Measured,
+    /// The highest number of a part whose file this run has begun.
+    pub begun: AtomicU32,
     /// Where files that are to be loaded in this run wait for room; `None`: nothing is loaded.
     pub room: Option<Arc<Room>>,
 }
@@ -91,6 +102,11 @@ fn is_shared(guess: u64, read: u64, chunk_bytes: u64) -> bool {
     }
 }
 
+/// After so long without a row it is asked whether a lock is in the way.
+const LOCK_LOOK: Duration = Duration::from_secs(5);
+/// How often it is looked whether a row came.
+const TICK: Duration = Duration::from_millis(500);
+
 impl Job {
     /// Whether what is left of the table is worth cutting, so that others help to read it.
     pub fn is_shared(&self) -> bool {
@@ -117,20 +133,61 @@ impl Job {
 
     /// Begins the file of a part; what an earlier try left of it is overwritten.
     pub fn begin(&self, number: u32) -> Outcome<Sink> {
+        self.begun.fetch_max(number, Ordering::Relaxed);
         let name = DumpFile::Data(self.table.name.clone(), u64::from(number)).name();
         let file = PartFile::create(&self.dir, &name, self.compress)?;
-        Ok(Sink::new(file, &self.table, self.statement_size))
+        Ok(Sink::new(file, &self.table, self.statement_size, self.losses))
+    }
+
+    /// Removes the file of a part that is not of the dump, whole or torn, if it is there.
+    pub fn remove(&self, number: u32) -> Outcome<()> {
+        let name = DumpFile::Data(self.table.name.clone(), u64::from(number)).name();
+        PartFile::remove(&self.dir, &name, self.compress)
     }
 
     /// A file into its place, durably.
     pub async fn commit(&self, number: u32, range: Option<Range>, filled: Filled) -> Outcome<PartEntry> {
-        let Filled { file, hash, marks, negative_zeros, text } = filled;
+        let Filled { file, hash, marks, negative_zeros, json_rounded, text } = filled;
         let (name, dir) = (file.name().to_owned(), self.dir.clone());
         let synced = tokio::task::spawn_blocking(move || file.commit(&dir)).await;
         let (bytes, digest) = synced.map_err(|error| broken(&error.to_string()))??;
         self.seen.add(hash.rows, text);
         let rows = hash.rows;
-        Ok(PartEntry { part: number, file: name, bytes, rows, range, hash, marks, digest, negative_zeros })
+        Ok(PartEntry {
+            part: number,
+            file: name,
+            bytes,
+            rows,
+            range,
+            hash,
+            marks,
+            digest,
+            negative_zeros,
+            json_rounded,
+        })
+    }
+
+    /// Removes files of an earlier attempt that no part of the dump is: a reading that broke off may have come to more of
+    /// them than the one that counts. `left`: what an earlier run left.
+    pub fn remove_what_is_no_part(&self, left: Vec<String>, parts: &[PartEntry]) -> Outcome<()> {
+        let mut kept: BTreeSet<&str> = parts.iter().map(|part| part.file.as_str()).collect();
+        let schema = DumpFile::Table(self.table.name.clone()).name();
+        kept.insert(&schema);
+        let numbers: BTreeSet<u32> = parts.iter().map(|part| part.part).collect();
+        let begun = (1..=self.begun.load(Ordering::Relaxed)).filter(|number| !numbers.contains(number));
+        let suffix = self.compress.packing().suffix();
+        let begun = begun.flat_map(|number| {
+            let name = DumpFile::Data(self.table.name.clone(), u64::from(number)).name();
+            [format!("{name}{suffix}"), format!("{name}{suffix}{TORN}")]
+        });
+        for file in left.into_iter().chain(begun).filter(|file| !kept.contains(file.as_str())) {
+            let path = self.dir.join(&file);
+            match std::fs::remove_file(&path) {
+                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(file_fault("remove", &path, &e)),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// Streams the rows of a statement, in a snapshot of their own.
@@ -141,19 +198,25 @@ impl Job {
     ) -> Outcome<()> {
         let mut line = self.lines.read.take().await?;
         let snapshot = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
-        line.connection.execute(snapshot).await.map_err(|f| self.failure(&f))?;
-        let mut ended = false;
+        line.connection.execute(snapshot).await.map_err(|f| self.failure(&f, snapshot))?;
+        let (mut ended, came) = (false, AtomicBool::new(false));
         let mut watched = |cells: &[Option<&[u8]>]| {
+            came.store(true, Ordering::Relaxed);
             let flow = on_row(cells);
             ended = flow.is_break();
             flow
         };
-        line.connection.stream(sql, &mut watched).await.map_err(|f| self.failure(&f))?;
+        let streamed = tokio::select! {
+            biased;
+            streamed = line.connection.stream(sql, &mut watched) => streamed,
+            never = self.tell_locks(&came) => match never {},
+        };
+        streamed.map_err(|f| self.failure(&f, sql))?;
         if ended {
             // Half-read: the connection is closed, the caller knows why.
             return Ok(());
         }
-        line.connection.execute("COMMIT").await.map_err(|f| self.failure(&f))?;
+        line.connection.execute("COMMIT").await.map_err(|f| self.failure(&f, "COMMIT"))?;
         line.give_back();
         Ok(())
     }
@@ -162,7 +225,7 @@ impl Job {
     pub async fn ask(&self, sql: &str) -> Outcome<Rows> {
         again(&self.context, &self.ctx, || async {
             let mut line = self.lines.read.take().await?;
-            let found = line.connection.query(sql).await.map_err(|fault| self.failure(&fault))?;
+            let found = line.connection.query(sql).await.map_err(|fault| self.failure(&fault, sql))?;
             line.give_back();
             Ok(found)
         })
@@ -174,10 +237,71 @@ impl Job {
         failure.retry == crate::words::error::Retry::Later && attempt < TRIES && !self.ctx.stopping()
     }
 
-    pub fn failure(&self, fault: &Fault) -> Failure {
+    /// The source gave rows outside of what was asked for.
+    pub fn astray(&self) -> Failure {
+        Failure::new(
+            "MIG5160",
+            format!("read {} from {} in the order of its key", self.table.name, self.lines.read.place()),
+            "the server gives rows that do not lie behind the last border, so that the dump would never end",
+            "Look for values of the key that have no character in Unicode, and for a `where` or a view of the key that changes it; leave the table out of the filter, or mend its keys on the source.",
+        )
+    }
+
+    /// Where no row comes for long: tells what lock the statement waits for, if the source says that it does. Ends never.
+    async fn tell_locks(&self, came: &AtomicBool) -> Infallible {
+        let mut told = false;
+        let mut since = Duration::ZERO;
+        while !came.load(Ordering::Relaxed) {
+            tokio::time::sleep(TICK).await;
+            since += TICK;
+            if since < LOCK_LOOK {
+                continue;
+            }
+            since = Duration::ZERO;
+            let lock = timeout(LOCK_LOOK, self.lock()).await.ok().flatten();
+            if came.load(Ordering::Relaxed) {
+                break;
+            }
+            if let Some(state) = &lock {
+                self.ctx
+                    .waits_for(&format!("another session of the source, which holds a lock on the table ({state})"));
+            } else if told {
+                self.ctx.waits_for("");
+            }
+            told = lock.is_some();
+        }
+        if told {
+            self.ctx.waits_for("");
+        }
+        std::future::pending().await
+    }
+
+    /// What a statement of this user on the table waits for, in the server's words: a user sees its own statements.
+    async fn lock(&self) -> Option<String> {
+        let name = self.table.name.sql().replace('\\', "\\\\").replace('\'', "''");
+        let sql = format!(
+            "SELECT STATE FROM information_schema.PROCESSLIST WHERE ID <> CONNECTION_ID() \
+             AND USER = SUBSTRING_INDEX(USER(), '@', 1) AND STATE LIKE 'Waiting for%lock%' AND LOCATE('FROM {name}', INFO) > 0 LIMIT 1"
+        );
+        let mut line = self.lines.read.take().await.ok()?;
+        let rows = line.connection.query(&sql).await.ok()?;
+        line.give_back();
+        String::from_utf8(rows.rows.into_iter().next()?.into_iter().next()??).ok()
+    }
+
+    /// What the source answered to a statement. One that it cannot read is shown, without the values in it.
+    pub fn failure(&self, fault: &Fault, sql: &str) -> Failure {
+        let doing = format!("read {} from {}", self.table.name, self.lines.read.place());
+        if !fault.lost && matches!(fault.number, Some(1054 | 1064 | 1149 | 1305)) {
+            let shown = sql.split_once(" WHERE ").map_or(sql.to_owned(), |(what, _)| format!("{what} WHERE …"));
+            let hint = format!(
+                "If the table was changed since, plan again; else it is a fault of mig: please report it with the statement, {shown}"
+            );
+            return fault.failure("MIG5130", doing, hint);
+        }
         let hint =
             "Look whether the source is up and the table is still there; then run `mig apply` again: it goes on.";
-        fault.failure("MIG5130", format!("read {} from {}", self.table.name, self.lines.read.place()), hint)
+        fault.failure("MIG5130", doing, hint)
     }
 }
 

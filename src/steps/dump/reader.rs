@@ -1,6 +1,7 @@
 //! Reads one slice of a table and cuts it into parts by the bytes that come: a slice of rows as long as expected is one
 //! part. A statement reads in the key's order, so a part ends at the key of a row that was seen, wherever that is.
 
+use std::collections::HashSet;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -13,7 +14,8 @@ use tokio::task::JoinSet;
 
 use super::job::Job;
 use super::sink::Sink;
-use super::{broken, select_along};
+use super::slicer::hash_of;
+use super::{broken, own_cells, select_along};
 use crate::formats::chunk::cut::{Group, ReadKey, guess_of};
 use crate::formats::chunk::{KeyValue, Range, Selection};
 use crate::formats::manifest::PartEntry;
@@ -65,6 +67,8 @@ struct Cutter<'a> {
     full: Option<Vec<KeyValue>>,
     /// The part's border is recorded: it is not to be cut.
     fixed: bool,
+    /// Borders that were cut at in this slice, as hashes: of text only the server knows the order.
+    cut_at: HashSet<u64>,
     stop: Option<Stop>,
 }
 
@@ -86,6 +90,7 @@ impl Reader {
             longest: 0,
             full: None,
             fixed: number.is_some(),
+            cut_at: HashSet::new(),
             stop: None,
         };
         let (mut attempt, mut before) = (0, cutter.range.after.clone());
@@ -175,20 +180,40 @@ impl Cutter<'_> {
                 }
             }
         }
-        let width = cells.len() - self.reader.key.beside.len().min(cells.len());
+        if self.open.is_none() {
+            self.expect_within(&self.key_of(cells)?)?;
+        }
         let sink = self.sink()?;
         let before = sink.text();
-        sink.push(&cells[..width], &job.ctx, &job.lines.pace)?;
+        sink.push(own_cells(cells, job.width), &job.ctx, &job.lines.pace)?;
         let text = sink.text();
         self.longest = self.longest.max(text - before);
         // Full where another such row would not fit: the room for a file is what it takes at most.
         let filled = text + self.longest >= self.limit;
         if filled && !self.fixed {
-            self.full = Some(self.reader.key.of_row(cells).ok_or_else(|| broken("a row without a key"))?);
+            let border = self.key_of(cells)?;
+            self.expect_within(&border)?;
+            if !self.cut_at.insert(hash_of(&border)) {
+                return Err(self.reader.job.astray());
+            }
+            self.full = Some(border);
         }
         // Between two parts there may be no end for long.
         let stopping = filled && self.fixed && job.ctx.stopping();
         Ok(stopping.then(|| Stop::For(Failure::interrupted("dump the table"))))
+    }
+
+    fn key_of(&self, cells: &[Option<&[u8]>]) -> Outcome<Vec<KeyValue>> {
+        self.reader.key.of_row(cells).ok_or_else(|| broken("a row without a key"))
+    }
+
+    /// A row outside of what was asked for would be read again and again, or be there twice.
+    fn expect_within(&self, key: &[KeyValue]) -> Outcome<()> {
+        let stays = self.range.after.as_deref() == Some(key);
+        if stays || !self.reader.key.may_hold(&self.range, key) {
+            return Err(self.reader.job.astray());
+        }
+        Ok(())
     }
 
     fn sink(&mut self) -> Outcome<&mut Sink> {

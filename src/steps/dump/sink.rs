@@ -2,9 +2,10 @@
 
 use crate::formats::dumpfile::{self, InsertWriter, PushFault};
 use crate::formats::manifest;
-use crate::formats::rowhash::{self, PartHash, RowHasher};
+use crate::formats::rowhash::{self, JsonNumbers, PartHash, RowHasher};
 use crate::formats::structure::{Column, Table};
 use crate::steps::context::Pace;
+use crate::steps::losses::RowNames;
 use crate::steps::part_file::PartFile;
 use crate::steps::step::StepCtx;
 use crate::words::error::{Failure, Outcome};
@@ -14,11 +15,20 @@ use super::broken;
 /// The write buffer of one part.
 const BUFFER: usize = 256 * 1024;
 
+/// What is done about values that would be lost on the way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Losses {
+    pub json: JsonNumbers,
+    /// Whether the key of such a row may be named.
+    pub show_keys: bool,
+}
+
 /// A file of rows that is being written.
 pub struct Sink {
     file: PartFile,
     writer: InsertWriter,
     hasher: RowHasher,
+    names: RowNames,
     hash: PartHash,
     /// See [`manifest::PartEntry::marks`].
     marks: Vec<PartHash>,
@@ -37,12 +47,14 @@ pub struct Filled {
     pub marks: Vec<PartHash>,
     /// Values that are -0.
     pub negative_zeros: u64,
+    /// Numbers in JSON that no DOUBLE holds.
+    pub json_rounded: u64,
     /// Of text, before it was packed.
     pub text: u64,
 }
 
 impl Sink {
-    pub fn new(file: PartFile, table: &Table, statement_size: usize) -> Self {
+    pub fn new(file: PartFile, table: &Table, statement_size: usize, losses: Losses) -> Self {
         let columns: Vec<&Column> = table.data_columns().collect();
         let names: Vec<&str> = columns.iter().map(|c| c.name.as_str()).collect();
         let all = columns.len() == table.columns.len();
@@ -50,7 +62,8 @@ impl Sink {
         Self {
             file,
             writer: InsertWriter::new(&table.name.name, (!all).then_some(&names), statement_size, forms),
-            hasher: RowHasher::new(columns.iter().map(|c| rowhash::canon_of(c)).collect()),
+            hasher: RowHasher::new(columns.iter().map(|c| rowhash::canon_of(c)).collect()).taking(losses.json),
+            names: RowNames::of(table, losses.show_keys),
             hash: PartHash::default(),
             marks: Vec::new(),
             marked: 0,
@@ -62,7 +75,10 @@ impl Sink {
 
     /// One row. Nothing of it is kept but its hash and, at most, [`BUFFER`] bytes of its text.
     pub fn push(&mut self, cells: &[Option<&[u8]>], ctx: &StepCtx, pace: &Pace) -> Outcome<()> {
-        let hash = self.hasher.hash_row(cells).map_err(|e| broken(&e.to_string()))?;
+        let hash = self
+            .hasher
+            .hash_row(cells)
+            .map_err(|fault| self.names.failure(&fault, cells).unwrap_or_else(|| broken(&fault.to_string())))?;
         self.hash.add(hash);
         let Self { file, writer, buffer, bytes, .. } = self;
         let mut spill = |text: &mut Vec<u8>| if text.len() < BUFFER { Ok(()) } else { flush(file, text, bytes) };
@@ -95,9 +111,10 @@ impl Sink {
         self.writer.finish(&mut self.buffer);
         flush(&mut self.file, &mut self.buffer, &mut self.bytes)?;
         self.report(ctx, pace);
-        let negative_zeros = self.hasher.negative_zeros();
+        let (negative_zeros, json_rounded) = (self.hasher.negative_zeros(), self.hasher.json_rounded());
         self.marks.pop_if(|mark| mark.rows == self.hash.rows);
-        Ok(Filled { file: self.file, hash: self.hash, marks: self.marks, negative_zeros, text: self.bytes })
+        let Self { file, hash, marks, bytes: text, .. } = self;
+        Ok(Filled { file, hash, marks, negative_zeros, json_rounded, text })
     }
 
     fn report(&mut self, ctx: &StepCtx, pace: &Pace) {

@@ -2,7 +2,8 @@
 //! by looking up keys at even steps between the first and the last, which costs next to nothing; else, and where that
 //! gives no slices (all rows at one number), by walking along the key in steps of as many rows as a part should have.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 
 use serde_json::json;
@@ -24,6 +25,8 @@ pub struct Slicer {
     groups: Arc<[Group]>,
     /// For the names of the notes.
     notes: usize,
+    /// Borders that the walks came to, as hashes: of text only the server knows the order.
+    walked: HashSet<u64>,
 }
 
 /// What is to be cut.
@@ -47,7 +50,7 @@ enum How {
 
 impl Slicer {
     pub fn new(job: Arc<Job>, key: Arc<ReadKey>, groups: Arc<[Group]>, notes: usize) -> Self {
-        Self { job, key, ready: VecDeque::new(), uncut: VecDeque::new(), groups, notes }
+        Self { job, key, ready: VecDeque::new(), uncut: VecDeque::new(), groups, notes, walked: HashSet::new() }
     }
 
     /// A slice of an earlier run.
@@ -149,6 +152,12 @@ impl Slicer {
             return Ok(());
         }
         borders.truncate(1);
+        if let Some(border) = borders.first() {
+            let stays = range.after.as_ref() == Some(border) || !self.walked.insert(hash_of(border));
+            if stays || !self.key.may_hold(&range, border) {
+                return Err(self.job.astray());
+            }
+        }
         let range = self.record(range, borders).await?;
         self.uncut.push_front(Uncut { range, how: How::Walk });
         Ok(())
@@ -177,6 +186,12 @@ impl Slicer {
         }
         Ok(Range { partitions, after, up_to })
     }
+}
+
+pub fn hash_of(border: &[KeyValue]) -> u64 {
+    let mut hash = DefaultHasher::new();
+    border.iter().for_each(|value| value.0.hash(&mut hash));
+    hash.finish()
 }
 
 /// The number that the first column of a border holds.

@@ -2,13 +2,14 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
 use super::job::Job;
 use super::sink::Sink;
-use super::{broken, select};
+use super::{broken, own_cells, select};
 use crate::formats::chunk::Selection;
 use crate::formats::manifest::PartEntry;
 use crate::steps::again::again;
@@ -16,7 +17,12 @@ use crate::words::error::{Failure, Outcome};
 
 /// Reads the whole table, and all of it again after a passing fault.
 pub async fn dump(job: &Arc<Job>) -> Outcome<Vec<PartEntry>> {
-    let entries = again(&job.context, &job.ctx, || once(job)).await?;
+    let begun = AtomicU32::new(0);
+    let entries = again(&job.context, &job.ctx, || once(job, &begun)).await?;
+    // A try that broke off may have come further than the one that came to its end.
+    for number in entries.len()..begun.into_inner() as usize {
+        job.remove(u32::try_from(number + 1).unwrap_or(u32::MAX))?;
+    }
     job.ctx.borders(entries.iter().map(|entry| (entry.part, Value::Null)).collect()).await?;
     for entry in &entries {
         job.ctx.part_done(entry.part, json!(entry)).await?;
@@ -27,11 +33,12 @@ pub async fn dump(job: &Arc<Job>) -> Outcome<Vec<PartEntry>> {
     Ok(entries)
 }
 
-async fn once(job: &Arc<Job>) -> Outcome<Vec<PartEntry>> {
+async fn once(job: &Arc<Job>, begun: &AtomicU32) -> Outcome<Vec<PartEntry>> {
     let mut entries: Vec<PartEntry> = Vec::new();
     let mut open: Option<Sink> = None;
     let mut failed = None;
     let handle = Handle::current();
+    let width = job.table.data_columns().count();
     let streamed = {
         let mut step = |cells: &[Option<&[u8]>]| -> Outcome<()> {
             if let Some(sink) = open.take_if(|sink| sink.text() >= job.file_size) {
@@ -41,9 +48,13 @@ async fn once(job: &Arc<Job>) -> Outcome<Vec<PartEntry>> {
             }
             let sink = match &mut open {
                 Some(sink) => sink,
-                None => open.insert(job.begin(number(&entries)?)?),
+                None => {
+                    let number = number(&entries)?;
+                    begun.fetch_max(number, Ordering::Relaxed);
+                    open.insert(job.begin(number)?)
+                }
             };
-            sink.push(cells, &job.ctx, &job.lines.pace)
+            sink.push(own_cells(cells, width), &job.ctx, &job.lines.pace)
         };
         let mut on_row = |cells: &[Option<&[u8]>]| {
             failed = match step(cells) {

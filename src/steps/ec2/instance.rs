@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::formats::cloud::{Instance, NewInstance};
 use crate::formats::cloud_inputs::{InstanceInputs, InstanceOutputs, KeyPairOutputs, SecurityGroupOutputs, names};
 use crate::formats::plan::Node;
-use crate::steps::cloud::{Call, Done, Hand, Remains, sibling};
+use crate::steps::cloud::{Call, Done, Hand, Remains};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::step::StepCtx;
 use crate::words::error::{Failure, Outcome};
@@ -41,7 +41,7 @@ pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value
 pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
     let remains = Remains::of(node);
     let hand = Hand::of(context, ctx, node)?;
-    if let Some(id) = remains.id("instance_id") {
+    for id in remains.ids("instance_id") {
         let what = format!("the instance {id}");
         remains.may_go(&what)?;
         let found = hand.look(&format!("look for {what}"), || hand.cloud.instance(id)).await?;
@@ -49,10 +49,8 @@ pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<V
             hand.claim(&what, &instance.tags)?;
             end(&hand, id).await?;
         }
-        return Ok(Value::Null);
     }
-    // Broken off between the call and its record: it can only be found by its tags.
-    if remains.intended()
+    if remains.unanswered()
         && let Some(instance) = by_marks(&hand).await?
     {
         end(&hand, &instance.id).await?;
@@ -63,7 +61,7 @@ pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<V
 /// Ends what stands on the runner's group or key before these are made anew: the plan makes it anew, too.
 pub(super) async fn end_over(hand: &Hand<'_>) -> Outcome<()> {
     let mut marks = hand.marks();
-    marks.insert(names::ADDRESS.into(), sibling(hand.addr, "instance").to_string());
+    marks.insert(names::ADDRESS.into(), hand.addr.sibling("instance").to_string());
     let what = "look for the instance that stands on it";
     for instance in hand.look(what, || hand.cloud.instances_tagged(&marks)).await?.iter().filter(|i| alive(i)) {
         end(hand, &instance.id).await?;

@@ -55,9 +55,8 @@ pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<V
     let hand = Hand::of(context, ctx, node)?;
     if let Ok(made) = serde_json::from_value::<SecurityGroupOutputs>(remains.from.clone()) {
         take_back(&hand, &made).await?;
-        return Ok(Value::Null);
     }
-    // Broken off before its end: what it had begun is in its notes.
+    // Broken off before its end, at first or when it was made anew: what it had begun is in its notes.
     let rule =
         remains.note(SOURCE_RULE).and_then(|note| serde_json::from_value::<(String, String, u16)>(note.clone()).ok());
     if let Some((source, group, port)) = rule {

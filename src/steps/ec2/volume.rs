@@ -37,14 +37,15 @@ pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value
 pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
     let remains = Remains::of(node);
     let hand = Hand::of(context, ctx, node)?;
-    if let Some(id) = remains.id("volume_id") {
+    for id in remains.ids("volume_id") {
         let what = format!("the volume {id}");
         remains.may_go(&what)?;
         if let Some(volume) = hand.look(&format!("look for {what}"), || hand.cloud.volume(id)).await?.filter(alive) {
             hand.claim(&what, &volume.tags)?;
             delete(&hand, id).await?;
         }
-    } else if remains.intended()
+    }
+    if remains.unanswered()
         && let Some(volume) = by_marks(&hand).await?
     {
         delete(&hand, &volume.id).await?;

@@ -1,15 +1,17 @@
 //! Whether anybody wrote between two places of the binlog. What cannot be read or understood is said to be unproven.
-//! Knows statements by their first words only; no value of a row or of a statement is kept.
+//! Knows no statement ([`super::statement`]) and no value of a row; which place to begin at is [`super::evidence`]'s.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::foreign_keys;
+use super::statement::{Meaning, meaning};
 use crate::formats::facts::{Binlog, Flavor, Position, WritesFacts};
 use crate::formats::filter::{Filter, is_system_schema};
 use crate::formats::structure::Inventory;
-use crate::seams::sql::{Change, Server};
+use crate::seams::sql::{Change, LogEnd, Server};
 use crate::words::addr::TableName;
 
 /// How long reading it may take.
@@ -17,7 +19,60 @@ const READING_TIME: Duration = Duration::from_secs(600);
 /// How many statements are named.
 const NAMED: usize = 10;
 
-/// Reads the binlog between two places. `selected` says by schema and name which tables count; see [`counted`].
+/// From which place on writes to each table count.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Since {
+    /// Of the run's begin: for names that its filter takes, and that no table of its has.
+    pub run: Option<Position>,
+    /// Where each table's dump began.
+    pub tables: BTreeMap<TableName, Position>,
+    /// Tables whose dump is complete.
+    pub done: BTreeSet<TableName>,
+}
+
+impl Since {
+    pub fn is_empty(&self) -> bool {
+        self.run.is_none() && self.tables.is_empty()
+    }
+
+    /// All places, earliest first.
+    pub fn places(&self) -> Vec<&Position> {
+        let mut places: Vec<&Position> = self.tables.values().chain(&self.run).collect();
+        places.sort_by_key(|position| position.place());
+        places.dedup_by(|a, b| a.same_place(b));
+        places
+    }
+}
+
+/// Which names count in a stretch of the log.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// Tables on which any write counts.
+    pub tables: BTreeSet<TableName>,
+    /// Tables whose foreign keys carry a change or a deletion on to one of those. InnoDB's cascades stand in no binlog, the
+    /// write that set them off does.
+    pub parents: BTreeSet<TableName>,
+    /// Names that count whether or not such a table is there now.
+    pub names: Option<Filter>,
+    /// Tables that do not count yet, whatever `names` says: their rows are read later.
+    pub not_yet: BTreeSet<TableName>,
+}
+
+impl Scope {
+    fn has(&self, table: &TableName) -> bool {
+        let named = |filter: &Filter| !is_system_schema(&table.schema) && filter.matches(&table.schema, &table.name);
+        self.tables.contains(table) || (!self.not_yet.contains(table) && self.names.as_ref().is_some_and(named))
+    }
+
+    /// Whether anything in a schema may count.
+    fn touches(&self, schema: &str) -> bool {
+        let in_it = |table: &TableName| table.schema.eq_ignore_ascii_case(schema);
+        let may = |filter: &Filter| !is_system_schema(schema) && filter.may_match_in(schema);
+        self.tables.iter().chain(&self.parents).any(in_it) || self.names.as_ref().is_some_and(may)
+    }
+}
+
+/// Reads the binlog between two places.
 ///
 /// Writes with `sql_log_bin = 0` stand in no binlog and are not seen.
 pub async fn writes_between(
@@ -25,78 +80,124 @@ pub async fn writes_between(
     binlog: &Binlog,
     from: &Position,
     to: &Position,
-    selected: &(dyn Fn(&str, &str) -> bool + Sync),
+    scope: &Scope,
 ) -> WritesFacts {
     let mut facts = WritesFacts { from: from.clone(), to: to.clone(), ..WritesFacts::default() };
-    if (&from.file, from.offset) == (&to.file, to.offset) {
-        return facts;
-    }
-    if let Some(reason) = unreadable(binlog, from) {
+    if let Some(reason) = unreadable(binlog, from, to) {
         facts.unproven = reason;
         return facts;
     }
-    let mut seen = Seen { selected, changed: BTreeSet::new(), unattributed: Vec::new(), unread: None };
+    if from.same_place(to) && from.same_set(to) == Some(false) {
+        facts.unproven =
+            "the set of executed transactions moved and the binlog did not: what was executed was not logged".into();
+        return facts;
+    }
+    let mut seen = Seen::of(scope);
     let reached = server.binlog(from, to, &mut |change| seen.take(change)).await;
+    let announced = seen.announced.difference(&seen.changed).cloned().collect();
     facts.changed_tables = seen.changed.into_iter().collect();
+    facts.announced = announced;
     facts.unattributed = seen.unattributed;
     facts.unproven = match (reached, seen.unread) {
+        // Nothing to read, and whether it is the same log the sets tell.
+        (Err(_), _) if from.same_place(to) && from.same_set(to) == Some(true) => String::new(),
         (Err(failure), _) => failure.to_string(),
-        (Ok(false), _) => "the binlog ended before the position that the server told".into(),
-        (Ok(true), Some(what)) => format!("the binlog holds {what}"),
-        (Ok(true), None) => String::new(),
+        (Ok(LogEnd::Another), _) => {
+            format!("the binlog was made anew: {} is another file than the one of the earlier look", from.file)
+        }
+        (Ok(LogEnd::Short), _) => "the binlog ended before the position that the server told".into(),
+        (Ok(LogEnd::Reached), Some(what)) => format!("the binlog holds {what}"),
+        (Ok(LogEnd::Reached), None) if from.begun == 0 && from.same_set(to) != Some(true) => {
+            format!("whether {} is still the file of the earlier look is not known", from.file)
+        }
+        (Ok(LogEnd::Reached), None) => String::new(),
     };
     facts
 }
 
-/// What was written since `from` to a table that a migration moves: the selected ones, those whose writes cascade to
-/// them, and any other name that its filter (`rules`) takes, which may be gone by now. Told within a time.
+/// What was written to what a migration moves, to each table since its own place, told within a time. `rules` are its
+/// filter, `source` the tables that are there now.
 pub async fn writes_since(
     server: &dyn Server,
     binlog: &Binlog,
-    from: &Position,
+    since: &Since,
     rules: &[String],
     source: &Inventory,
 ) -> WritesFacts {
+    let mut facts = WritesFacts { run: since.run.clone(), ..WritesFacts::default() };
+    let places = since.places();
+    let Some(first) = places.first() else { return facts };
+    facts.from = (*first).clone();
     let Some(to) = &binlog.position else {
-        let unproven = if binlog.fault.is_empty() { "the binlog is off".into() } else { binlog.fault.clone() };
-        return WritesFacts { from: from.clone(), unproven, ..WritesFacts::default() };
+        facts.unproven = if binlog.fault.is_empty() { "the binlog is off".into() } else { binlog.fault.clone() };
+        return facts;
     };
-    let counted = counted(source);
-    let filter = Filter::parse(rules).unwrap_or_default();
-    let selected = |schema: &str, name: &str| {
-        counted.contains(&TableName::new(schema, name)) || (!is_system_schema(schema) && filter.matches(schema, name))
+    facts.to = to.clone();
+    let read = async {
+        let mut all = facts.clone();
+        let scopes = scopes(server, since, &places, rules, source).await?;
+        let ends = places.iter().skip(1).copied().chain([to]);
+        for ((from, to), scope) in places.iter().zip(ends).zip(&scopes) {
+            add(&mut all, writes_between(server, binlog, from, to, scope).await);
+        }
+        Ok::<_, String>(all)
     };
-    let read = writes_between(server, binlog, from, to, &selected);
-    timeout(READING_TIME, read).await.unwrap_or_else(|_| WritesFacts {
-        from: from.clone(),
-        to: to.clone(),
-        unproven: format!("reading the binlog took longer than {} s", READING_TIME.as_secs()),
-        ..WritesFacts::default()
-    })
+    facts.unproven = match timeout(READING_TIME, read).await {
+        Ok(Ok(all)) => return all,
+        Ok(Err(why)) => why,
+        Err(_) => format!("reading the binlog took longer than {} s", READING_TIME.as_secs()),
+    };
+    facts
 }
 
-/// The tables on which a write counts: the selected ones, and those whose foreign keys carry a write on to a selected
-/// one. InnoDB's cascades stand in no binlog, the write that set them off does.
-pub fn counted(inventory: &Inventory) -> BTreeSet<TableName> {
-    let mut counted: BTreeSet<TableName> = inventory.tables.iter().map(|table| table.name.clone()).collect();
-    for key in inventory.tables.iter().flat_map(|table| &table.foreign_keys) {
-        let carries = |rule: &str| !matches!(rule, "NO ACTION" | "RESTRICT" | "");
-        if carries(&key.on_delete) || carries(&key.on_update) {
-            counted.insert(key.references.clone());
-        }
+/// What counts behind each place.
+async fn scopes(
+    server: &dyn Server,
+    since: &Since,
+    places: &[&Position],
+    rules: &[String],
+    source: &Inventory,
+) -> Result<Vec<Scope>, String> {
+    let filter = Filter::parse(rules).unwrap_or_default();
+    let all: BTreeSet<TableName> =
+        source.tables.iter().map(|table| table.name.clone()).chain(since.tables.keys().cloned()).collect();
+    let parents = foreign_keys::parents(server, source).await?;
+    let scope = |place: &&Position| {
+        let behind = |of: &Position| of.place() <= place.place();
+        let counts = |table: &TableName| since.tables.get(table).is_some_and(behind);
+        let (tables, not_yet): (BTreeSet<TableName>, _) = all.iter().cloned().partition(counts);
+        let names = since.run.as_ref().is_some_and(behind).then(|| filter.clone());
+        Scope { parents: foreign_keys::above(&parents, &tables), tables, names, not_yet }
+    };
+    Ok(places.iter().map(scope).collect())
+}
+
+fn add(all: &mut WritesFacts, more: WritesFacts) {
+    let merge = |into: &mut Vec<String>, from: Vec<String>| {
+        into.extend(from);
+        into.sort();
+        into.dedup();
+    };
+    merge(&mut all.changed_tables, more.changed_tables);
+    merge(&mut all.announced, more.announced);
+    merge(&mut all.unattributed, more.unattributed);
+    if all.unproven.is_empty() {
+        all.unproven = more.unproven;
     }
-    counted
 }
 
 /// Why the binlog proves nothing, whatever stands in it.
-fn unreadable(binlog: &Binlog, from: &Position) -> Option<String> {
+fn unreadable(binlog: &Binlog, from: &Position, to: &Position) -> Option<String> {
     if !binlog.enabled {
         return Some("the binlog is off".into());
     }
     if !binlog.fault.is_empty() {
         return Some(binlog.fault.clone());
     }
-    if !binlog.format.eq_ignore_ascii_case("ROW") {
+    if binlog.applies_unlogged {
+        return Some("the source is a replica that does not log what it applies".into());
+    }
+    if !binlog.format.eq_ignore_ascii_case("ROW") && !from.same_place(to) {
         return Some(format!("binlog_format is {}, and only ROW names the tables", binlog.format));
     }
     if binlog.filtered {
@@ -106,245 +207,75 @@ fn unreadable(binlog: &Binlog, from: &Position) -> Option<String> {
 }
 
 struct Seen<'a> {
-    selected: &'a (dyn Fn(&str, &str) -> bool + Sync),
+    scope: &'a Scope,
     changed: BTreeSet<String>,
+    announced: BTreeSet<String>,
+    /// Distributed transactions whose rows were seen.
+    prepared: BTreeSet<String>,
     unattributed: Vec<String>,
     unread: Option<String>,
 }
 
-impl Seen<'_> {
+impl<'a> Seen<'a> {
+    fn of(scope: &'a Scope) -> Self {
+        let (changed, announced, prepared) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        Self { scope, changed, announced, prepared, unattributed: Vec::new(), unread: None }
+    }
+
     fn take(&mut self, change: Change<'_>) {
         match change {
-            Change::Rows { schema, table } => self.table(schema, table),
-            Change::Statement { schema, text } => match meaning(text) {
-                Meaning::Nothing => {}
-                Meaning::Tables(names) => {
-                    for (named_schema, table) in names {
-                        self.table(named_schema.as_deref().unwrap_or(schema), &table);
-                    }
+            Change::Rows { schema, table, added } => self.rows(schema, table, added),
+            Change::Announced { schema, table } => {
+                let table = TableName::new(schema, table);
+                if self.scope.has(&table) {
+                    self.announced.insert(table.key());
                 }
-                Meaning::Unknown(words) => {
-                    let words = if schema.is_empty() { words } else { format!("{words} (in schema {schema})") };
-                    if self.unattributed.len() < NAMED && !self.unattributed.contains(&words) {
-                        self.unattributed.push(words);
-                    }
-                }
-            },
+            }
+            Change::Prepared { xid } => {
+                self.prepared.insert(xid.to_owned());
+            }
+            Change::Statement { schema, text } => self.statement(schema, meaning(text)),
             Change::Unread { what } => {
                 self.unread.get_or_insert_with(|| what.to_owned());
             }
         }
     }
 
-    fn table(&mut self, schema: &str, table: &str) {
-        if (self.selected)(schema, table) {
-            self.changed.insert(TableName::new(schema, table).key());
-        }
-    }
-}
-
-/// What a statement in the binlog can have written.
-#[derive(Debug, PartialEq, Eq)]
-enum Meaning {
-    /// No row of any table.
-    Nothing,
-    /// Only these tables, by schema (where it is named) and name.
-    Tables(Vec<(Option<String>, String)>),
-    /// Anything; the first words of the statement.
-    Unknown(String),
-}
-
-/// Two words or more stand for what begins with them.
-const HARMLESS: &[&str] = &[
-    "BEGIN",
-    "COMMIT",
-    "ROLLBACK",
-    "SAVEPOINT",
-    "RELEASE SAVEPOINT",
-    "START TRANSACTION",
-    "XA",
-    "FLUSH",
-    "GRANT",
-    "REVOKE",
-    "ANALYZE",
-    "OPTIMIZE",
-    "CREATE USER",
-    "ALTER USER",
-    "DROP USER",
-    "RENAME USER",
-    "CREATE ROLE",
-    "DROP ROLE",
-    "SET PASSWORD",
-    "SET DEFAULT ROLE",
-    "CREATE DATABASE",
-    "CREATE SCHEMA",
-    "CREATE TRIGGER",
-    "DROP TRIGGER",
-    "CREATE PROCEDURE",
-    "DROP PROCEDURE",
-    "ALTER PROCEDURE",
-    "CREATE FUNCTION",
-    "DROP FUNCTION",
-    "ALTER FUNCTION",
-    "CREATE EVENT",
-    "DROP EVENT",
-    "ALTER EVENT",
-    "CREATE DEFINER",
-    "CREATE SERVER",
-    "DROP SERVER",
-    "ALTER SERVER",
-    "CREATE TEMPORARY TABLE",
-    "DROP TEMPORARY TABLE",
-];
-
-fn meaning(statement: &str) -> Meaning {
-    let tokens = tokens(statement);
-    let word = |at: usize| match tokens.get(at) {
-        Some(Token::Word(word)) => word.to_ascii_uppercase(),
-        _ => String::new(),
-    };
-    let first = format!("{} {} {}", word(0), word(1), word(2));
-    let begins = |with: &str| first.strip_prefix(with).is_some_and(|rest| rest.is_empty() || rest.starts_with(' '));
-    // A definer's object may also be a view: that one is looked at below.
-    let view =
-        tokens.iter().take(24).any(|token| matches!(token, Token::Word(word) if word.eq_ignore_ascii_case("VIEW")));
-    if HARMLESS.iter().any(|with| begins(with)) && !(view && begins("CREATE DEFINER")) {
-        return Meaning::Nothing;
-    }
-    let unknown = || Meaning::Unknown(first.split_whitespace().take(2).collect::<Vec<_>>().join(" "));
-    // A table that goes elsewhere, or takes another's rows, is named further behind.
-    let moves = |token: &Token| matches!(token, Token::Word(word) if ["RENAME", "EXCHANGE", "SELECT"].iter().any(|w| word.eq_ignore_ascii_case(w)));
-    let mut rest = tokens.as_slice();
-    let mut skip = |words: &[&str]| {
-        while let Some(Token::Word(word)) = rest.first() {
-            if !words.iter().any(|w| word.eq_ignore_ascii_case(w)) {
-                break;
+    fn statement(&mut self, schema: &str, meaning: Meaning) {
+        let unknown = match meaning {
+            Meaning::Nothing => None,
+            Meaning::Tables(names) => {
+                for (named_schema, table) in names {
+                    self.rows(named_schema.as_deref().unwrap_or(schema), &table, false);
+                }
+                None
             }
-            rest = &rest[1..];
-        }
-    };
-    let names = match (word(0).as_str(), word(1).as_str()) {
-        ("TRUNCATE", _) => {
-            skip(&["TRUNCATE", "TABLE"]);
-            names(rest, false)
-        }
-        ("DROP", "TABLE" | "TABLES" | "VIEW") => {
-            skip(&["DROP", "TABLE", "TABLES", "VIEW", "IF", "EXISTS"]);
-            names(rest, true)
-        }
-        ("CREATE" | "ALTER", "TABLE") if !tokens.iter().any(moves) => {
-            skip(&["CREATE", "ALTER", "TABLE", "IF", "NOT", "EXISTS"]);
-            names(rest, false)
-        }
-        ("CREATE", "INDEX" | "UNIQUE" | "FULLTEXT" | "SPATIAL") | ("DROP", "INDEX") => {
-            let at =
-                rest.iter().position(|token| matches!(token, Token::Word(word) if word.eq_ignore_ascii_case("ON")));
-            at.and_then(|at| names(&rest[at + 1..], false))
-        }
-        ("CREATE" | "ALTER", _) if view => {
-            let at =
-                rest.iter().position(|token| matches!(token, Token::Word(word) if word.eq_ignore_ascii_case("VIEW")));
-            at.and_then(|at| names(&rest[at + 1..], false))
-        }
-        _ => None,
-    };
-    names.map_or_else(unknown, Meaning::Tables)
-}
-
-#[derive(Debug, PartialEq, Eq)]
-enum Token {
-    /// A bare word.
-    Word(String),
-    /// A name in backticks.
-    Quoted(String),
-    Sign(char),
-}
-
-/// Words, names and signs; comments and the content of texts are left out.
-fn tokens(statement: &str) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    let mut rest = statement;
-    while let Some(c) = rest.chars().next() {
-        let tail = &rest[c.len_utf8()..];
-        if rest.starts_with("/*!") || rest.starts_with("/*M!") {
-            // Code for a server that is new enough: the version is skipped, the end comes as two signs.
-            rest = rest[3..].trim_start_matches(|c: char| c == '!' || c.is_ascii_digit());
-        } else if rest.starts_with("/*") {
-            rest = rest[2..].split_once("*/").map_or("", |(_, after)| after);
-        } else if rest.starts_with("*/") {
-            rest = &rest[2..];
-        } else if rest.starts_with("-- ") || c == '#' {
-            rest = rest.split_once('\n').map_or("", |(_, after)| after);
-        } else if c == '`' {
-            let (name, after) = quoted_name(tail);
-            tokens.push(Token::Quoted(name));
-            rest = after;
-        } else if c == '\'' || c == '"' {
-            rest = behind_text(tail, c);
-            tokens.push(Token::Sign(c));
-        } else if c.is_alphanumeric() || c == '_' || c == '$' {
-            let end = rest.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$')).unwrap_or(rest.len());
-            tokens.push(Token::Word(rest[..end].to_owned()));
-            rest = &rest[end..];
-        } else {
-            if !c.is_whitespace() {
-                tokens.push(Token::Sign(c));
+            Meaning::Dropped(dropped) => {
+                let in_it = self.scope.tables.iter().filter(|table| table.schema.eq_ignore_ascii_case(&dropped));
+                self.changed.extend(in_it.map(TableName::key));
+                self.scope.touches(&dropped).then(|| format!("DROP DATABASE {dropped}"))
             }
-            rest = tail;
-        }
-    }
-    tokens
-}
-
-fn quoted_name(text: &str) -> (String, &str) {
-    let mut name = String::new();
-    let mut rest = text;
-    while let Some((part, after)) = rest.split_once('`') {
-        name.push_str(part);
-        match after.strip_prefix('`') {
-            Some(more) => {
-                name.push('`');
-                rest = more;
+            Meaning::Within(schemas, words) => {
+                let touched = schemas.iter().map(String::as_str).chain([schema]).any(|name| self.scope.touches(name));
+                touched.then_some(words)
             }
-            None => return (name, after),
+            Meaning::Committed(xid) => {
+                (!self.prepared.contains(&xid)).then(|| "XA COMMIT of what was prepared before".to_owned())
+            }
+            Meaning::Unknown(words) => Some(words),
+        };
+        let Some(words) = unknown else { return };
+        let words = if schema.is_empty() { words } else { format!("{words} (in schema {schema})") };
+        if self.unattributed.len() < NAMED && !self.unattributed.contains(&words) {
+            self.unattributed.push(words);
         }
     }
-    (name, "")
-}
 
-fn behind_text(text: &str, quote: char) -> &str {
-    let mut chars = text.char_indices();
-    while let Some((at, c)) = chars.next() {
-        if c == '\\' {
-            chars.next();
-        } else if c == quote {
-            return &text[at + 1..];
+    fn rows(&mut self, schema: &str, table: &str, added: bool) {
+        let table = TableName::new(schema, table);
+        if self.scope.has(&table) || (!added && self.scope.parents.contains(&table)) {
+            self.changed.insert(table.key());
         }
-    }
-    ""
-}
-
-/// The table's name at the begin, or a list of them; `None` where there is none.
-fn names(tokens: &[Token], list: bool) -> Option<Vec<(Option<String>, String)>> {
-    let name = |token: Option<&Token>| match token {
-        Some(Token::Word(name) | Token::Quoted(name)) => Some(name.clone()),
-        _ => None,
-    };
-    let mut found = Vec::new();
-    let mut at = 0;
-    loop {
-        let first = name(tokens.get(at))?;
-        at += 1;
-        if tokens.get(at) == Some(&Token::Sign('.')) {
-            found.push((Some(first), name(tokens.get(at + 1))?));
-            at += 2;
-        } else {
-            found.push((None, first));
-        }
-        if !list || tokens.get(at) != Some(&Token::Sign(',')) {
-            return Some(found);
-        }
-        at += 1;
     }
 }
 
@@ -358,65 +289,71 @@ pub fn has_binlog(flavor: Flavor) -> bool {
 mod tests {
     use super::*;
 
-    fn tables(names: &[&str]) -> Meaning {
-        Meaning::Tables(
-            names
-                .iter()
-                .map(|name| match name.split_once('.') {
-                    Some((schema, table)) => (Some(schema.to_owned()), table.to_owned()),
-                    None => (None, (*name).to_owned()),
-                })
-                .collect(),
-        )
-    }
-
-    #[test]
-    fn a_statement_is_nothing_or_some_tables_or_unknown() {
-        for (statement, expected) in [
-            ("BEGIN", Meaning::Nothing),
-            ("COMMIT", Meaning::Nothing),
-            ("SAVEPOINT `x`", Meaning::Nothing),
-            ("GRANT SELECT ON shop.* TO a", Meaning::Nothing),
-            ("CREATE USER 'a'@'%' IDENTIFIED WITH 'x'", Meaning::Nothing),
-            ("create database shop", Meaning::Nothing),
-            ("CREATE DEFINER=`root`@`localhost` PROCEDURE p() SELECT 1", Meaning::Nothing),
-            ("TRUNCATE TABLE shop.orders", tables(&["shop.orders"])),
-            ("truncate orders", tables(&["orders"])),
-            (
-                "DROP TABLE IF EXISTS `a`, `b.c`.d /* generated by server */",
-                Meaning::Tables(vec![(None, "a".into()), (Some("b.c".into()), "d".into())]),
-            ),
-            ("/* hello */ ALTER TABLE `orders` ADD COLUMN x INT DEFAULT 1", tables(&["orders"])),
-            ("CREATE TABLE IF NOT EXISTS s.t (a INT COMMENT 'SELECT')", tables(&["s.t"])),
-            ("CREATE UNIQUE INDEX i ON s.t (a)", tables(&["s.t"])),
-            ("CREATE ALGORITHM=UNDEFINED DEFINER=`r`@`%` SQL SECURITY DEFINER VIEW `v` AS SELECT 1", tables(&["v"])),
-            ("CREATE DEFINER=`r`@`%` VIEW `v` AS SELECT 1", tables(&["v"])),
-            ("ALTER TABLE a RENAME TO orders", Meaning::Unknown("ALTER TABLE".into())),
-            ("ALTER TABLE a EXCHANGE PARTITION p WITH TABLE orders", Meaning::Unknown("ALTER TABLE".into())),
-            ("CREATE TABLE a SELECT * FROM b", Meaning::Unknown("CREATE TABLE".into())),
-            ("RENAME TABLE a TO orders", Meaning::Unknown("RENAME TABLE".into())),
-            ("DROP DATABASE shop", Meaning::Unknown("DROP DATABASE".into())),
-            ("UPDATE orders SET name = 'secret'", Meaning::Unknown("UPDATE ORDERS".into())),
-            ("insert into t values ('secret')", Meaning::Unknown("INSERT INTO".into())),
-            ("BEGINNING", Meaning::Unknown("BEGINNING".into())),
-        ] {
-            assert_eq!(meaning(statement), expected, "{statement}");
-        }
-    }
-
     #[test]
     fn a_binlog_that_leaves_writes_out_proves_nothing() {
         let whole = Binlog { enabled: true, format: "ROW".into(), files: vec!["b.1".into()], ..Binlog::default() };
-        let from = Position { file: "b.1".into(), offset: 4, gtid: String::new() };
-        assert_eq!(unreadable(&whole, &from), None);
+        let from = Position { file: "b.1".into(), offset: 4, ..Position::default() };
+        let to = Position { offset: 9, ..from.clone() };
+        assert_eq!(unreadable(&whole, &from, &to), None);
+        // Any format tells that nothing was written.
+        assert_eq!(unreadable(&Binlog { format: "MIXED".into(), ..whole.clone() }, &from, &from), None);
         for (what, binlog) in [
             ("off", Binlog { enabled: false, ..whole.clone() }),
             ("format", Binlog { format: "MIXED".into(), ..whole.clone() }),
             ("filter", Binlog { filtered: true, ..whole.clone() }),
+            ("replica", Binlog { applies_unlogged: true, ..whole.clone() }),
             ("gone", Binlog { files: vec!["b.2".into()], ..whole.clone() }),
             ("fault", Binlog { fault: "denied".into(), ..whole.clone() }),
         ] {
-            assert!(unreadable(&binlog, &from).is_some(), "{what}");
+            assert!(unreadable(&binlog, &from, &to).is_some(), "{what}");
+        }
+    }
+
+    fn name(key: &str) -> TableName {
+        TableName::parse_key(key).unwrap()
+    }
+
+    #[test]
+    fn what_an_event_says_counts_by_the_tables_that_it_may_touch() {
+        let scope = Scope {
+            tables: BTreeSet::from([name("shop.a")]),
+            parents: BTreeSet::from([name("up.p")]),
+            names: Some(Filter::parse(&["shop.*".into(), "!shop.x*".into()]).unwrap()),
+            not_yet: BTreeSet::from([name("shop.later")]),
+        };
+        let rows = |schema, table, added| Change::Rows { schema, table, added };
+        let said = |schema, text| Change::Statement { schema, text };
+        let (none, one) = (&[][..], &["shop.a"][..]);
+        for (changes, changed, announced, unattributed) in [
+            (vec![rows("shop", "a", true)], one, none, 0),
+            (vec![rows("shop", "gone", false)], &["shop.gone"][..], none, 0),
+            (vec![rows("shop", "x1", false), rows("other", "a", false), rows("shop", "later", false)], none, none, 0),
+            // An insert into a parent cascades to nothing.
+            (vec![rows("up", "p", true)], none, none, 0),
+            (vec![rows("up", "p", false)], &["up.p"][..], none, 0),
+            (vec![Change::Announced { schema: "shop", table: "a" }], none, one, 0),
+            (vec![Change::Announced { schema: "shop", table: "a" }, rows("shop", "a", false)], one, none, 0),
+            (vec![Change::Announced { schema: "up", table: "p" }], none, none, 0),
+            (vec![said("", "XA COMMIT X'01',X'',1")], none, none, 1),
+            (vec![Change::Prepared { xid: "x'01',x'',1" }, said("", "XA COMMIT X'01',X'',1")], none, none, 0),
+            (vec![said("shop", "DROP DATABASE other")], none, none, 0),
+            (vec![said("shop", "DROP DATABASE shop")], one, none, 1),
+            (vec![said("up", "DROP DATABASE up")], none, none, 1),
+            (vec![said("other", "RENAME TABLE a TO b")], none, none, 0),
+            (vec![said("other", "RENAME TABLE a TO shop.a")], none, none, 1),
+            (vec![said("shop", "RENAME TABLE a TO b")], none, none, 1),
+            (vec![said("other", "CALL p()")], none, none, 1),
+        ] {
+            let mut seen = Seen::of(&scope);
+            changes.iter().for_each(|change| seen.take(*change));
+            let only: BTreeSet<String> = seen.announced.difference(&seen.changed).cloned().collect();
+            assert!(
+                seen.changed.iter().map(String::as_str).eq(changed.iter().copied()),
+                "{changes:?}: {:?}",
+                seen.changed
+            );
+            assert!(only.iter().map(String::as_str).eq(announced.iter().copied()), "{changes:?}: {only:?}");
+            assert_eq!(seen.unattributed.len(), unattributed, "{changes:?}: {:?}", seen.unattributed);
         }
     }
 }

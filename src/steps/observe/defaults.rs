@@ -3,6 +3,7 @@
 //! A literal default is the bare text (`it's`), as MySQL writes it; of a binary column `0x` and hexadecimal digits, of a
 //! BIT column `b'101'`. An expression is SQL text; `CURRENT_TIMESTAMP` in capitals and without an empty list.
 
+use crate::formats::ddl::raw::hex_of;
 use crate::formats::facts::Flavor;
 
 /// What stands in COLUMN_DEFAULT, normalised.
@@ -77,15 +78,6 @@ fn current_time(text: &str) -> Option<String> {
 
 fn is_binary(data_type: &str) -> bool {
     matches!(data_type, "binary" | "varbinary" | "blob" | "tinyblob" | "mediumblob" | "longblob")
-}
-
-/// BINARY fills up with zero bytes, and not every server shows them.
-fn hex_of(bytes: &[u8], data_type: &str) -> String {
-    let end = match data_type {
-        "binary" => bytes.iter().rposition(|&b| b != 0).map_or(0, |last| last + 1),
-        _ => bytes.len(),
-    };
-    if end == 0 { String::new() } else { format!("0x{}", hex::encode_upper(&bytes[..end])) }
 }
 
 /// The content of a text in single quotes.

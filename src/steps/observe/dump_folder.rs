@@ -6,8 +6,10 @@ use std::io::Read;
 use std::path::Path;
 
 use crate::formats::ddl::create_reader;
+use crate::formats::dumpfile::csv_dialect::{CsvSettings, Proof, Proven};
 use crate::formats::dumpfile::folder::{self, Kind};
-use crate::formats::dumpfile::{METADATA, Packing};
+use crate::formats::dumpfile::{CsvDialect, InsertReader, METADATA, NOT_ESCAPED, Packing, Step};
+use crate::formats::facts::Flavor;
 use crate::formats::inputs::{DumpTool, ImportFile, ImportInputs};
 use crate::formats::structure::Inventory;
 use crate::steps::part_reader;
@@ -19,6 +21,12 @@ use crate::words::error::{Failure, Outcome};
 const LONGEST: u64 = 16 << 20;
 /// Of a file with rows, as much as tells who wrote it.
 const HEAD: u64 = 256;
+/// Bytes of a file that are read at a time.
+const PIECE: usize = 256 * 1024;
+
+/// Into how many SQL files is looked, and how far, before a plan is made.
+const FILES_TRIED: usize = 200;
+const BYTES_TRIED: usize = 1 << 20;
 
 /// What a dump's folder holds.
 #[derive(Clone, Debug, Default)]
@@ -128,6 +136,100 @@ impl Import {
 }
 
 impl DumpFolder {
+    /// How the CSV of the dump is written, by what earlier runs found.
+    pub fn set_csv(&mut self, csv: Option<CsvDialect>) {
+        self.tables.values_mut().for_each(|dumped| dumped.import.csv.clone_from(&csv));
+    }
+
+    /// Finds out how the CSV of the dump is written, by what is said of it and by what its files prove: reads them until
+    /// that is settled. One command wrote them all, so what one file proves counts for all.
+    ///
+    /// # Errors
+    /// `MIG2075`: they read well with backslash escapes and without, and differently. `MIG2076`: they read in neither way.
+    pub fn prove_csv(&mut self, settings: CsvSettings) -> Outcome<()> {
+        let is_csv = |file: &&ImportFile| Packing::of(&file.name).0.ends_with(".csv");
+        let names: Vec<String> = self
+            .tables
+            .values()
+            .flat_map(|dumped| dumped.import.files.iter().filter(is_csv).map(|file| file.name.clone()))
+            .collect();
+        if names.is_empty() {
+            return Ok(());
+        }
+        let mut proof = Proof::new(settings);
+        let mut piece = vec![0; PIECE];
+        for name in &names {
+            proof.begin();
+            let path = Path::new(&self.dir).join(name);
+            let mut file = part_reader::open(&path, 0).map_err(|e| part_reader::fault(&path, &e))?;
+            while !proof.is_settled() {
+                let read = file.read(&mut piece).map_err(|e| part_reader::fault(&path, &e))?;
+                proof.feed(name, &piece[..read]);
+                if read == 0 {
+                    break;
+                }
+            }
+        }
+        let doing = format!("find out how the CSV of the dump {} is written", self.dir);
+        match proof.result() {
+            Proven::Dialect(dialect) => {
+                self.set_csv((dialect != CsvDialect::default()).then_some(dialect));
+                Ok(())
+            }
+            Proven::Ambiguous => Err(Failure::new(
+                "MIG2075",
+                doing,
+                "its values hold backslashes and read well with escapes and without, but not as the same values; Dumpling writes nowhere which it was",
+                "Say how it was made: `-csv-backslash-escapes=true` (Dumpling's default), or `=false` for a dump of `--escape-backslash=false`. Nothing was loaded.",
+            )),
+            Proven::Neither(escaped, plain) => Err(Failure::new(
+                "MIG2076",
+                doing,
+                format!("with backslash escapes: {escaped}; without: {plain}"),
+                "Say how it was made: -csv-separator, -csv-delimiter, -csv-null, -csv-header. Lines end with CR LF or LF. Nothing was loaded.",
+            )),
+        }
+    }
+
+    /// Looks into the SQL files whether they were written with backslash escapes: into the first of each, since one command
+    /// wrote them all. What stands further behind is found by whoever takes the rows.
+    ///
+    /// # Errors
+    /// `MIG2077`: they were not.
+    pub fn prove_sql(&self) -> Outcome<()> {
+        let is_sql = |file: &&ImportFile| Packing::of(&file.name).0.ends_with(".sql");
+        let files = self.tables.values().filter_map(|dumped| dumped.import.files.iter().find(is_sql));
+        for file in files.take(FILES_TRIED) {
+            let path = Path::new(&self.dir).join(&file.name);
+            let mut opened = part_reader::open(&path, 0).map_err(|e| part_reader::fault(&path, &e))?;
+            let mut reader = InsertReader::strict();
+            let mut piece = vec![0; PIECE];
+            let mut tried = 0;
+            // A file that is damaged is told by whoever takes its rows.
+            let fault = loop {
+                match reader.next_row() {
+                    Ok(Step::Row(_)) => {}
+                    Ok(Step::Hungry) if tried < BYTES_TRIED => {
+                        let read = opened.read(&mut piece).map_err(|e| part_reader::fault(&path, &e))?;
+                        tried += read;
+                        if read == 0 { reader.end() } else { reader.feed(&piece[..read]) }
+                    }
+                    Ok(Step::Hungry | Step::End) => break None,
+                    Err(fault) => break Some(fault).filter(|fault| fault.message == NOT_ESCAPED),
+                }
+            };
+            if let Some(fault) = fault {
+                return Err(Failure::new(
+                    "MIG2077",
+                    format!("find out how the SQL of the dump {} is written", self.dir),
+                    format!("{}: {fault}", file.name),
+                    "Its backslashes would be read as escapes. Dump again without `--escape-backslash=false`, or as CSV. Nothing was loaded.",
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// The structure of what meets `meets`, out of the dump's own texts: for a dump that stands for its source. With it
     /// what could not be read, by name.
     pub fn inventory(&self, meets: &dyn Fn(&TableName) -> bool) -> (Inventory, Vec<Diagnostic>) {
@@ -146,7 +248,7 @@ impl DumpFolder {
                 unread(name, "it holds no -schema.sql of it".into());
                 continue;
             };
-            match create_reader::read_table(name, text) {
+            match create_reader::read_table(name, text, Flavor::Mysql) {
                 Ok(mut table) => {
                     table.estimate.rows = dumped.import.rows.unwrap_or(0);
                     table.estimate.data_bytes = dumped.import.files.iter().map(|file| file.bytes).sum();
@@ -272,7 +374,7 @@ impl<'a> Looking<'a> {
 
     fn table(&mut self, stem: &str, name: TableName, tool: DumpTool) -> &mut DumpedTable {
         self.tables.insert(stem.to_owned(), name.clone());
-        let import = ImportInputs { dir: String::new(), tool, files: Vec::new(), rows: None };
+        let import = ImportInputs { dir: String::new(), tool, csv: None, files: Vec::new(), rows: None };
         self.found.tables.entry(name).or_insert(DumpedTable { import, ddl: None })
     }
 

@@ -1,18 +1,21 @@
-//! The structure of schemas as information_schema tells it, in one form whatever the server. The number of queries does
-//! not grow with the number of tables, but for partitioned ones: their clause stands in SHOW CREATE TABLE only.
+//! The structure of schemas in one form whatever the server, from two accounts: information_schema, whose queries do not
+//! grow in number with the tables, and SHOW CREATE TABLE of each. [`crate::think::reconcile`] makes one of both.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::formats::collation::{charset_of, normal_charset, normal_collation, normal_column_type};
+use crate::formats::ddl::{create_reader, raw};
 use crate::formats::facts::Flavor;
 use crate::formats::structure::{
-    Check, Column, ForeignKey, Generated, Index, IndexPart, Inventory, Program, Schema, Table, TableEstimate, View,
+    Check, Column, Doubt, ForeignKey, Generated, Index, IndexPart, Inventory, Program, Schema, Table, TableEstimate,
+    View,
 };
-use crate::seams::sql::Connection;
+use crate::seams::sql::{Connection, Role, Server};
+use crate::think::reconcile::{garbled_defaults, reconcile, settle_default};
 use crate::words::addr::{TableName, sql_ident};
 use crate::words::error::Outcome;
 
-use super::{defaults, each, literal, number, optional_text, server, text, texts};
+use super::{defaults, each, literal, number, optional_text, server, text, texts, views};
 
 const DOING: &str = "read the structure of the tables";
 
@@ -20,9 +23,18 @@ const DOING: &str = "read the structure of the tables";
 const SYSTEM: &str =
     "'mysql', 'sys', 'information_schema', 'performance_schema', 'metrics_schema', 'inspection_schema'";
 
+/// Where more connections to the same server come from, and how many at most.
+pub struct More<'a> {
+    pub server: &'a dyn Server,
+    pub most: usize,
+}
+
+/// How many tables are worth one more connection.
+const TABLES_A_CONNECTION: usize = 32;
+
 /// What `select` says yes to, by schema and name, and the names of all tables and views there are, sorted.
 ///
-/// `schemas` limits where is looked; those of them that exist stand in the inventory even when nothing in them is
+/// `more`: for many tables. `schemas` limits where is looked; those of them that exist stand in the inventory even when nothing in them is
 /// selected. Without it, every schema but the system's is looked at, and a schema stands in the inventory when
 /// something in it is selected. Sequences stand among the routines, as `SEQUENCE`: only named, never moved.
 ///
@@ -30,12 +42,35 @@ const SYSTEM: &str =
 /// Where a query fails: no such privilege, a lost connection.
 pub async fn inventory(
     conn: &mut dyn Connection,
+    more: Option<More<'_>>,
     schemas: Option<&[String]>,
     select: &(dyn Fn(&str, &str) -> bool + Sync),
 ) -> Outcome<(Inventory, Vec<TableName>)> {
     if schemas.is_some_and(<[String]>::is_empty) {
         return Ok(Default::default());
     }
+    let (mut found, names) = read(conn, more, schemas, select).await?;
+    // The two accounts are read one after the other: a table that was altered in between is no riddle.
+    let doubted = |table: &&Table| table.doubts.iter().any(|doubt| matches!(doubt, Doubt::Disagreement { .. }));
+    let doubted: BTreeSet<TableName> = found.tables.iter().filter(doubted).map(|table| table.name.clone()).collect();
+    if !doubted.is_empty() {
+        let select = |schema: &str, name: &str| doubted.contains(&TableName::new(schema, name));
+        let (mut again, _) = read(conn, None, schemas, &select).await?;
+        for table in &mut found.tables {
+            if let Some(at) = again.tables.iter().position(|other| other.name == table.name) {
+                *table = again.tables.swap_remove(at);
+            }
+        }
+    }
+    Ok((found, names))
+}
+
+async fn read(
+    conn: &mut dyn Connection,
+    more: Option<More<'_>>,
+    schemas: Option<&[String]>,
+    select: &(dyn Fn(&str, &str) -> bool + Sync),
+) -> Outcome<(Inventory, Vec<TableName>)> {
     let mut reading = Reading::begin(conn, schemas, select).await?;
     reading.schemas(conn).await?;
     reading.tables(conn).await?;
@@ -44,11 +79,11 @@ pub async fn inventory(
         reading.indexes(conn).await?;
         reading.foreign_keys(conn).await?;
         reading.checks(conn).await?;
-        reading.views(conn).await?;
+        views::read(conn, reading.flavor, &reading.within, &mut reading.views).await?;
         reading.programs(conn).await?;
-        reading.partitions(conn).await?;
-        reading.parsers(conn).await?;
     }
+    reading.sort();
+    reading.statements(conn, more.as_ref()).await?;
     Ok(reading.end())
 }
 
@@ -69,7 +104,6 @@ struct Reading<'a> {
     names: Vec<TableName>,
     tables: BTreeMap<TableName, Table>,
     views: BTreeMap<TableName, View>,
-    partitioned: Vec<TableName>,
     triggers: Vec<Program>,
     routines: Vec<Program>,
     events: Vec<Program>,
@@ -110,7 +144,6 @@ impl<'a> Reading<'a> {
             names: Vec::new(),
             tables: BTreeMap::new(),
             views: BTreeMap::new(),
-            partitioned: Vec::new(),
             triggers: Vec::new(),
             routines: Vec::new(),
             events: Vec::new(),
@@ -157,7 +190,7 @@ impl<'a> Reading<'a> {
              TABLE_ROWS, DATA_LENGTH, INDEX_LENGTH FROM information_schema.TABLES WHERE TABLE_SCHEMA {}",
             self.within
         );
-        let Reading { schemas, names, tables, views, partitioned, routines, select, .. } = self;
+        let Reading { schemas, names, tables, views, routines, select, .. } = self;
         each(conn, DOING, &sql, |row| {
             let name = TableName::new(text(row[0]), text(row[1]));
             if !schemas.contains_key(&name.schema) {
@@ -169,7 +202,7 @@ impl<'a> Reading<'a> {
                 "VIEW" => {
                     names.push(name.clone());
                     if chosen {
-                        views.insert(name.clone(), empty_view(name));
+                        views.insert(name.clone(), View::named(name));
                     }
                 }
                 "SEQUENCE" if chosen => {
@@ -178,9 +211,6 @@ impl<'a> Reading<'a> {
                 "BASE TABLE" | "SYSTEM VERSIONED" => {
                     names.push(name.clone());
                     if chosen {
-                        if text(row[6]).contains("partitioned") {
-                            partitioned.push(name.clone());
-                        }
                         tables.insert(name.clone(), table(name, row));
                     }
                 }
@@ -212,6 +242,7 @@ impl<'a> Reading<'a> {
                 table.columns.push(column(*flavor, *hex_defaults, row));
             } else if let Some(view) = views.get_mut(&last) {
                 view.columns.push(text(row[2]));
+                view.shape.push(column(*flavor, *hex_defaults, row));
             }
         })
         .await
@@ -252,6 +283,7 @@ impl<'a> Reading<'a> {
                     parts: vec![part],
                     parser: String::new(),
                     comment: text(row[9]),
+                    ..Default::default()
                 }),
             }
         })
@@ -342,30 +374,6 @@ impl<'a> Reading<'a> {
         .await
     }
 
-    async fn views(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
-        if self.views.is_empty() {
-            return Ok(());
-        }
-        let sql = format!(
-            "SELECT TABLE_SCHEMA, TABLE_NAME, VIEW_DEFINITION, CHECK_OPTION, SECURITY_TYPE, DEFINER, \
-             CHARACTER_SET_CLIENT, COLLATION_CONNECTION FROM information_schema.VIEWS WHERE TABLE_SCHEMA {}",
-            self.within
-        );
-        let Reading { views, flavor, .. } = self;
-        each(conn, DOING, &sql, |row| {
-            if let Some(view) = views.get_mut(&TableName::new(text(row[0]), text(row[1]))) {
-                view.select = text(row[2]);
-                // TiDB takes no such clause, and says CASCADED of every view.
-                view.check_option = if *flavor == Flavor::Tidb { "NONE".into() } else { text(row[3]) };
-                view.security_type = text(row[4]);
-                view.definer = text(row[5]);
-                view.charset = normal_charset(&text(row[6]));
-                view.collation = normal_collation(&text(row[7]));
-            }
-        })
-        .await
-    }
-
     async fn programs(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
         let within = &self.within;
         let of_schemas: BTreeSet<String> =
@@ -408,35 +416,63 @@ impl<'a> Reading<'a> {
         each(conn, DOING, &sql, |row| events.extend(program(row))).await
     }
 
-    async fn partitions(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
-        for name in &self.partitioned {
-            let rows = texts(conn, DOING, &format!("SHOW CREATE TABLE {}", name.sql())).await?;
-            let ddl = rows.first().and_then(|row| row.get(1)).map(String::as_str).unwrap_or_default();
-            if let Some(table) = self.tables.get_mut(name) {
-                table.partitioning = partitioning(ddl);
-            }
+    /// The second account of each table: SHOW CREATE TABLE, over several connections where there are many tables: over a
+    /// long line each costs a round trip.
+    async fn statements(&mut self, conn: &mut dyn Connection, more: Option<&More<'_>>) -> Outcome<()> {
+        let tables: Vec<(TableName, Table)> = std::mem::take(&mut self.tables).into_iter().collect();
+        let wanted = more.map_or(0, |more| more.most.min(tables.len() / TABLES_A_CONNECTION));
+        let mut others: Vec<Box<dyn Connection>> = Vec::new();
+        if let Some(more) = more {
+            // Where a server gives no more connections, those that there are do the work.
+            let lines = (0..wanted).map(|_| more.server.connect(&Role::Look));
+            others.extend(futures::future::join_all(lines).await.into_iter().filter_map(Result::ok));
         }
+        let mut shares: Vec<Vec<(TableName, Table)>> = vec![Vec::new(); others.len() + 1];
+        let count = shares.len();
+        for (at, table) in tables.into_iter().enumerate() {
+            shares[at % count].push(table);
+        }
+        let lines = std::iter::once(conn).chain(others.iter_mut().map(|line| &mut **line as &mut dyn Connection));
+        let this = &*self;
+        let work = lines.zip(shares).map(|(line, share)| this.both_accounts(line, share));
+        let read = futures::future::try_join_all(work).await?;
+        self.tables = read.into_iter().flatten().collect();
         Ok(())
     }
 
-    /// The parsers of FULLTEXT indexes stand in SHOW CREATE TABLE only.
-    async fn parsers(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
-        let full = |table: &&mut Table| table.indexes.iter().any(|index| index.kind == "FULLTEXT");
-        for table in self.tables.values_mut().filter(full) {
-            let rows = texts(conn, DOING, &format!("SHOW CREATE TABLE {}", table.name.sql())).await?;
-            let ddl = rows.first().and_then(|row| row.get(1)).map(String::as_str).unwrap_or_default();
-            for index in table.indexes.iter_mut().filter(|index| index.kind == "FULLTEXT") {
-                index.parser = parser(ddl, &index.name);
+    async fn both_accounts(
+        &self,
+        conn: &mut dyn Connection,
+        tables: Vec<(TableName, Table)>,
+    ) -> Outcome<Vec<(TableName, Table)>> {
+        let narrow = self.flavor == Flavor::Mariadb || (self.flavor == Flavor::Mysql && !self.hex_defaults);
+        let mut read = Vec::with_capacity(tables.len());
+        for (name, listed) in tables {
+            let sql = format!("SHOW CREATE TABLE {}", name.sql());
+            let rows = conn.query(&sql).await.map_err(|fault| fault.told(format!("read how {name} was created")))?;
+            let statement = rows.rows.first().and_then(|row| row.get(1)).and_then(Option::as_deref).unwrap_or_default();
+            let shown = create_reader::read_table(&name, &raw::text(statement), self.flavor);
+            let mut both = reconcile(self.flavor, narrow, listed, shown);
+            for column in garbled_defaults(&both) {
+                if let Some(default) = computed_default(conn, &name, &column).await? {
+                    settle_default(&mut both, &column, default);
+                }
             }
+            read.push((name, both));
         }
-        Ok(())
+        Ok(read)
     }
 
-    fn end(mut self) -> (Inventory, Vec<TableName>) {
+    fn sort(&mut self) {
         for table in self.tables.values_mut() {
             table.indexes.sort_by(|a, b| (a.name != "PRIMARY", &a.name).cmp(&(b.name != "PRIMARY", &b.name)));
             table.foreign_keys.sort_by(|a, b| a.name.cmp(&b.name));
             table.checks.sort_by(|a, b| a.name.cmp(&b.name));
+        }
+    }
+
+    fn end(mut self) -> (Inventory, Vec<TableName>) {
+        for table in self.tables.values_mut() {
             table.generated_invisible_key = has_generated_key(table);
         }
         let used: BTreeSet<&str> =
@@ -458,19 +494,6 @@ impl<'a> Reading<'a> {
     }
 }
 
-fn empty_view(name: TableName) -> View {
-    View {
-        name,
-        select: String::new(),
-        columns: Vec::new(),
-        check_option: String::new(),
-        security_type: String::new(),
-        definer: String::new(),
-        charset: String::new(),
-        collation: String::new(),
-    }
-}
-
 fn table(name: TableName, row: &[Option<&[u8]>]) -> Table {
     let collation = normal_collation(&text(row[4]));
     Table {
@@ -488,7 +511,30 @@ fn table(name: TableName, row: &[Option<&[u8]>]) -> Table {
         partitioning: String::new(),
         generated_invisible_key: false,
         estimate: TableEstimate { rows: number(row[7]), data_bytes: number(row[8]), index_bytes: number(row[9]) },
+        ..Default::default()
     }
+}
+
+/// A default as the server computes it: over a row that is not there, which gives NULL where the column takes none, else
+/// over one that is. `None`: the table has no row.
+async fn computed_default(conn: &mut dyn Connection, table: &TableName, column: &str) -> Outcome<Option<String>> {
+    let (table, column) = (table.sql(), sql_ident(column));
+    for sql in [
+        format!(
+            "SELECT HEX(CONVERT(DEFAULT(t.{column}) USING utf8mb4)) FROM (SELECT 1 AS one) o LEFT JOIN {table} t ON FALSE"
+        ),
+        format!("SELECT HEX(CONVERT(DEFAULT(t.{column}) USING utf8mb4)) FROM {table} t LIMIT 1"),
+    ] {
+        let rows = conn
+            .query(&sql)
+            .await
+            .map_err(|fault| fault.told(format!("ask for the default of {column} of {table}")))?;
+        let digits = rows.rows.first().and_then(|row| row.first()).and_then(Option::as_deref);
+        if let Some(bytes) = digits.and_then(|digits| hex::decode(digits).ok()) {
+            return Ok(String::from_utf8(bytes).ok());
+        }
+    }
+    Ok(None)
 }
 
 fn column(flavor: Flavor, hex_defaults: bool, row: &[Option<&[u8]>]) -> Column {
@@ -519,6 +565,7 @@ fn column(flavor: Flavor, hex_defaults: bool, row: &[Option<&[u8]>]) -> Column {
         octet_length: row[7].map(|_| number(row[7])),
         srid: optional_text(row[13]).and_then(|srid| srid.parse().ok()),
         comment: text(row[11]),
+        ..Default::default()
     }
 }
 
@@ -548,76 +595,19 @@ fn kept_options(options: &str) -> String {
     kept.filter(|word| !word.eq_ignore_ascii_case("row_format=dynamic")).collect::<Vec<_>>().join(" ")
 }
 
-/// The parser behind a FULLTEXT index's line in a SHOW CREATE TABLE: ``/*!50100 WITH PARSER `ngram` */``.
-fn parser(ddl: &str, index: &str) -> String {
-    let head = format!("FULLTEXT KEY {} (", sql_ident(index));
-    let line = ddl.lines().find(|line| line.trim_start().starts_with(&head));
-    let rest = line.and_then(|line| line.split_once(" WITH PARSER `")).map(|(_, rest)| rest);
-    rest.and_then(|rest| rest.split('`').next()).unwrap_or_default().to_owned()
-}
-
-/// The clause out of a SHOW CREATE TABLE. It begins a line, and no other line begins so: in comments and names of a
-/// table a line's end is escaped.
-fn partitioning(ddl: &str) -> String {
-    let is_begin = |line: &str| {
-        let line = line.trim_start();
-        let code = line.strip_prefix("/*!").map_or(line, |rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
-        code.trim_start().starts_with("PARTITION BY ")
-    };
-    let mut at = 0;
-    for line in ddl.split_inclusive('\n') {
-        if is_begin(line) {
-            let clause = ddl[at..].trim();
-            let bare = match clause.strip_prefix("/*!") {
-                Some(rest) => rest.trim_start_matches(|c: char| c.is_ascii_digit()).trim_end_matches("*/").trim(),
-                None => clause,
-            };
-            return bare.to_owned();
-        }
-        at += line.len();
-    }
-    String::new()
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
 
     #[test]
-    fn how_a_table_is_kept_and_its_texts_are_cut_is_read() {
+    fn how_a_table_is_kept_is_read() {
         for (options, kept) in [
             ("row_format=DYNAMIC partitioned stats_persistent=1 max_rows=9", ""),
             ("row_format=COMPRESSED KEY_BLOCK_SIZE=8", "row_format=COMPRESSED KEY_BLOCK_SIZE=8"),
             ("ENCRYPTION='Y' `PAGE_COMPRESSED`=1", "ENCRYPTION='Y' `PAGE_COMPRESSED`=1"),
         ] {
             assert_eq!(kept_options(options), kept);
-        }
-        let ddl = "CREATE TABLE `t` (\n  FULLTEXT KEY `a``b` (`c`) /*!50100 WITH PARSER `ngram` */ ,\n  FULLTEXT KEY `f` (`c`)\n)";
-        for (index, expected) in [("a`b", "ngram"), ("f", ""), ("x", "")] {
-            assert_eq!(parser(ddl, index), expected, "{index}");
-        }
-    }
-
-    #[test]
-    fn the_clause_of_partitions_is_read_from_every_servers_ddl() {
-        for (tail, clause) in [
-            (
-                "\n/*!50100 PARTITION BY RANGE (`y`)\n(PARTITION p0 VALUES LESS THAN (2000) ENGINE = InnoDB) */",
-                "PARTITION BY RANGE (`y`)\n(PARTITION p0 VALUES LESS THAN (2000) ENGINE = InnoDB)",
-            ),
-            (
-                "\n/*!50500 PARTITION BY RANGE  COLUMNS(a)\n(PARTITION p0 VALUES LESS THAN (1)) */",
-                "PARTITION BY RANGE  COLUMNS(a)\n(PARTITION p0 VALUES LESS THAN (1))",
-            ),
-            ("\n PARTITION BY HASH (`y`)\nPARTITIONS 4", "PARTITION BY HASH (`y`)\nPARTITIONS 4"),
-            ("\nPARTITION BY HASH (`y`) PARTITIONS 4", "PARTITION BY HASH (`y`) PARTITIONS 4"),
-            (" COMMENT='\\nPARTITION BY HASH (x)'", ""),
-            ("", ""),
-        ] {
-            let ddl =
-                format!("CREATE TABLE `par` (\n  `y` int NOT NULL COMMENT 'PARTITION BY '\n) ENGINE=InnoDB{tail}");
-            assert_eq!(partitioning(&ddl), clause);
         }
     }
 }

@@ -4,9 +4,15 @@ pub mod binlog;
 pub mod cloud;
 mod defaults;
 pub mod dump_folder;
+pub mod evidence;
+mod expressions;
+pub mod foreign_keys;
 pub mod inventory;
 pub mod ledger;
+pub mod rows;
 pub mod server;
+mod statement;
+pub mod views;
 pub mod world;
 pub mod zero_dates;
 
@@ -46,7 +52,7 @@ where
 }
 
 /// The cells of a small result as text.
-async fn texts(conn: &mut dyn Connection, doing: &str, sql: &str) -> Outcome<Vec<Vec<String>>> {
+pub(super) async fn texts(conn: &mut dyn Connection, doing: &str, sql: &str) -> Outcome<Vec<Vec<String>>> {
     let rows = conn.query(sql).await.map_err(|fault| fault.told(doing))?;
     Ok(cells(&rows))
 }

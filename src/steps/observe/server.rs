@@ -18,6 +18,7 @@ const TIDB_ROW_LIMIT: u64 = 6 << 20;
 
 /// Variables that the facts are made of; a server has some of them.
 const VARIABLES: &[&str] = &[
+    "aurora_server_id",
     "binlog_format",
     "binlog_row_image",
     "datadir",
@@ -27,6 +28,8 @@ const VARIABLES: &[&str] = &[
     "innodb_read_only",
     "local_infile",
     "log_bin",
+    "log_replica_updates",
+    "log_slave_updates",
     "lower_case_table_names",
     "max_allowed_packet",
     "port",
@@ -82,20 +85,22 @@ pub async fn server_facts(conn: &mut dyn Connection, ledger_schema: Option<&str>
     let user = who.get(1).cloned().unwrap_or_default();
     let flavor = flavor_of(&version);
     let server_id = match flavor {
-        Flavor::Mysql => value("server_uuid").to_owned(),
-        Flavor::Mariadb => format!("{}:{}:{}", value("hostname"), value("port"), value("datadir")),
+        Flavor::Mysql if !value("server_uuid").is_empty() => value("server_uuid").to_owned(),
+        // MySQL before 5.6 has none either.
+        Flavor::Mysql | Flavor::Mariadb => format!("{}:{}:{}", value("hostname"), value("port"), value("datadir")),
         Flavor::Tidb => tidb_id(conn, ledger_schema).await?,
     };
     let (collations, default_collations) = collations(conn, flavor).await?;
     let named = |names: &[&str]| names.iter().filter(|name| on(name)).map(|name| (*name).to_owned()).collect();
-    let (mut binlog, replica) = match flavor {
-        Flavor::Tidb => (Binlog::default(), false),
-        _ if !on("log_bin") => (Binlog::default(), replica(conn, flavor, &version).await?.unwrap_or(false)),
-        _ => {
-            let replica = replica(conn, flavor, &version).await?.unwrap_or(false);
-            (binlog(conn, flavor, &version, value("gtid_binlog_pos")).await?, replica)
-        }
+    let replica = if flavor == Flavor::Tidb { None } else { replica(conn, flavor, &version).await? };
+    let mut binlog = match flavor {
+        Flavor::Tidb => Binlog::default(),
+        _ if !on("log_bin") => Binlog::default(),
+        _ => binlog(conn, flavor, &version, value("gtid_binlog_pos")).await?,
     };
+    binlog.applies_unlogged =
+        binlog.enabled && replica != Some(false) && !on("log_replica_updates") && !on("log_slave_updates");
+    let replica = replica.unwrap_or(false);
     binlog.format = value("binlog_format").into();
     binlog.row_image = value("binlog_row_image").into();
     let tidb = flavor == Flavor::Tidb;
@@ -105,6 +110,7 @@ pub async fn server_facts(conn: &mut dyn Connection, ledger_schema: Option<&str>
         identity: format!("{}@{server_id}", user.rsplit_once('@').map_or(user.as_str(), |(name, _)| name)),
         server_id,
         flavor,
+        aurora: variables.contains_key("aurora_server_id"),
         tls_cipher: texts(conn, DOING, "SHOW STATUS LIKE 'Ssl_cipher'")
             .await?
             .into_iter()
@@ -212,28 +218,23 @@ async fn replica(conn: &mut dyn Connection, flavor: Flavor, version: &str) -> Ou
         _ if at_least(version, (8, 4)) => "SHOW REPLICA STATUS",
         _ => "SHOW SLAVE STATUS",
     };
-    Ok(maybe(conn, sql).await?.ok().map(|rows| !rows.rows.is_empty()))
+    if let Ok(rows) = maybe(conn, sql).await? {
+        return Ok(Some(!rows.rows.is_empty()));
+    }
+    // MariaDB has a privilege of its own for that, and tells every user whether one runs.
+    let running = maybe(conn, "SHOW GLOBAL STATUS LIKE 'Slaves_running'").await?.ok();
+    let running = running.and_then(|rows| cells(&rows).into_iter().next()?.into_iter().nth(1));
+    Ok(running.map(|count| count != "0"))
 }
 
 async fn binlog(conn: &mut dyn Connection, flavor: Flavor, version: &str, mariadb_gtid: &str) -> Outcome<Binlog> {
     let mut binlog = Binlog { enabled: true, ..Binlog::default() };
-    let sql = if flavor == Flavor::Mysql && at_least(version, (8, 4)) {
-        "SHOW BINARY LOG STATUS"
-    } else {
-        "SHOW MASTER STATUS"
-    };
+    let sql = status(flavor, version);
     match maybe(conn, sql).await? {
         Ok(rows) => {
-            let row = cells(&rows).into_iter().next().unwrap_or_default();
-            let cell = |name: &str| {
-                let at = rows.columns.iter().position(|column| column.eq_ignore_ascii_case(name));
-                at.and_then(|at| row.get(at)).cloned().unwrap_or_default()
-            };
+            let cell = |name: &str| named_cell(&rows, name);
             binlog.filtered = !cell("Binlog_Do_DB").is_empty() || !cell("Binlog_Ignore_DB").is_empty();
-            let gtid = cell("Executed_Gtid_Set").replace('\n', "");
-            let gtid = if gtid.is_empty() { mariadb_gtid.to_owned() } else { gtid };
-            let position = Position { file: cell("File"), offset: cell("Position").parse().unwrap_or(0), gtid };
-            binlog.position = (!position.file.is_empty()).then_some(position);
+            binlog.position = place(&rows, mariadb_gtid);
         }
         Err(fault) => {
             binlog.fault = format!("{sql}: {fault}");
@@ -245,6 +246,36 @@ async fn binlog(conn: &mut dyn Connection, flavor: Flavor, version: &str, mariad
         Err(fault) => binlog.fault = format!("SHOW BINARY LOGS: {fault}"),
     }
     Ok(binlog)
+}
+
+/// Where the binlog ends now; `None`: it is off, or this user may not know.
+///
+/// # Errors
+/// Where the connection is lost.
+pub async fn position(conn: &mut dyn Connection, flavor: Flavor, version: &str) -> Outcome<Option<Position>> {
+    let gtid = match flavor {
+        Flavor::Mariadb => maybe(conn, "SELECT @@GLOBAL.gtid_binlog_pos").await?.ok(),
+        _ => None,
+    };
+    let gtid = gtid.and_then(|rows| cells(&rows).into_iter().next()?.into_iter().next()).unwrap_or_default();
+    let rows = maybe(conn, status(flavor, version)).await?.ok();
+    Ok(rows.and_then(|rows| place(&rows, &gtid)))
+}
+
+fn status(flavor: Flavor, version: &str) -> &'static str {
+    if flavor == Flavor::Mysql && at_least(version, (8, 4)) { "SHOW BINARY LOG STATUS" } else { "SHOW MASTER STATUS" }
+}
+
+fn named_cell(rows: &Rows, name: &str) -> String {
+    let at = rows.columns.iter().position(|column| column.eq_ignore_ascii_case(name));
+    at.and_then(|at| cells(rows).into_iter().next()?.get(at).cloned()).unwrap_or_default()
+}
+
+fn place(rows: &Rows, mariadb_gtid: &str) -> Option<Position> {
+    let gtid = named_cell(rows, "Executed_Gtid_Set").replace('\n', "");
+    let gtid = if gtid.is_empty() { mariadb_gtid.to_owned() } else { gtid };
+    let (file, offset) = (named_cell(rows, "File"), named_cell(rows, "Position").parse().unwrap_or(0));
+    (!file.is_empty()).then(|| Position { file, offset, gtid, ..Position::default() })
 }
 
 async fn row_limit(conn: &mut dyn Connection, variable: &str) -> Outcome<u64> {

@@ -9,9 +9,10 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use crate::formats::facts::{LedgerFacts, MigrationFacts, Position, ServerFacts, World, WritesFacts};
+use crate::formats::facts::{Flavor, LedgerFacts, MigrationFacts, ServerFacts, ViewLack, World, WritesFacts};
 use crate::formats::filter::{Filter, is_system_schema};
 use crate::formats::inputs::ImportInputs;
+use crate::formats::row_facts::RowFacts;
 use crate::formats::spec::model::{self, DUMP, Migration, Spec, ZeroDates};
 use crate::formats::structure::{Inventory, Table};
 use crate::seams::sql::{Connection, Role, Server};
@@ -19,8 +20,11 @@ use crate::words::addr::TableName;
 use crate::words::diag::Diagnostic;
 use crate::words::error::{Failure, Outcome};
 
+use super::binlog::Since;
 use super::dump_folder::Import;
-use super::{binlog, inventory, ledger, server, texts, zero_dates};
+use super::inventory::More;
+use super::zero_dates::OddDates;
+use super::{binlog, expressions, inventory, ledger, rows, server, texts, views, zero_dates};
 
 /// How long one server may take to tell about itself, and how long one side of a migration may take.
 const SERVER_TIME: Duration = Duration::from_secs(60);
@@ -34,8 +38,8 @@ pub struct Look<'a> {
     /// By address: `source.mysql.shop`.
     pub servers: &'a BTreeMap<String, Arc<dyn Server>>,
     pub lineage: Option<&'a str>,
-    /// Position of the source's binlog when an open run began, by the migration's name.
-    pub begun: &'a BTreeMap<String, Position>,
+    /// From where on writes to the source count, by the migration's name.
+    pub begun: &'a BTreeMap<String, Since>,
     /// Where a migration's files go.
     pub workdir_of: &'a (dyn Fn(&Migration) -> PathBuf + Sync),
     /// What is imported, by the migration's name.
@@ -130,7 +134,12 @@ async fn facts(
     ledger_schema: Option<&str>,
 ) -> Outcome<ServerFacts> {
     let mut conn = connect(servers, address).await?;
-    server::server_facts(conn.as_mut(), ledger_schema).await
+    let mut facts = server::server_facts(conn.as_mut(), ledger_schema).await?;
+    // Of a source only: what the end of a verification is compared with.
+    if let (None, Some(position), Some(server)) = (ledger_schema, &mut facts.binlog.position, servers.get(address)) {
+        position.begun = server.log_begun(position).await.unwrap_or(0);
+    }
+    Ok(facts)
 }
 
 /// What was seen for one migration, and what could not be seen, by the server's address.
@@ -153,7 +162,7 @@ async fn migration(look: &Look<'_>, of: &Migration, servers: &BTreeMap<String, S
         if !reached(&source_address) {
             return None;
         }
-        Some(within(MIGRATION_TIME, source_side(look, of, source, ledger_schema)).await)
+        Some(within(MIGRATION_TIME, source_side(look, of, source, target, servers)).await)
     };
     let ledger_side = async {
         if !reached(&target_address) {
@@ -170,7 +179,11 @@ async fn migration(look: &Look<'_>, of: &Migration, servers: &BTreeMap<String, S
         Some(Ok(side)) => {
             seen.facts.source = side.inventory;
             seen.facts.source_names = side.names;
-            seen.facts.zero_dates = side.zero_dates;
+            seen.facts.source_schemas = side.schemas;
+            seen.facts.where_faults = side.where_faults;
+            seen.facts.zero_dates = side.odd_dates.zero;
+            seen.facts.impossible_dates = side.odd_dates.impossible;
+            seen.facts.rows = side.rows;
             seen.facts.imports = side.imports;
             seen.facts.import_findings = side.import_findings;
         }
@@ -183,9 +196,16 @@ async fn migration(look: &Look<'_>, of: &Migration, servers: &BTreeMap<String, S
         None => {}
     }
     if reached(&target_address) {
-        let read = target_side(look, &target_address, &seen.facts.source, &seen.facts.ledger);
+        let kind =
+            servers.get(&target_address).map(|facts| (facts.flavor, facts.check_constraints)).unwrap_or_default();
+        let read = target_side(look, (&target_address, target), kind, &seen.facts.source, &seen.facts.ledger);
         match within(MIGRATION_TIME, read).await {
-            Ok((inventory, rows)) => (seen.facts.target, seen.facts.target_rows) = (inventory, rows),
+            Ok(side) => {
+                seen.facts.target = side.inventory;
+                seen.facts.target_rows = side.rows;
+                seen.facts.view_lacks = side.view_lacks;
+                seen.facts.expression_lacks = side.expression_lacks;
+            }
             Err(failure) => seen.faults.push((target_address, failure)),
         }
     }
@@ -195,10 +215,14 @@ async fn migration(look: &Look<'_>, of: &Migration, servers: &BTreeMap<String, S
     (of.name.clone(), seen)
 }
 
+#[derive(Default)]
 struct SourceSide {
     inventory: Inventory,
     names: Vec<TableName>,
-    zero_dates: Vec<String>,
+    schemas: Vec<String>,
+    where_faults: BTreeMap<String, String>,
+    odd_dates: OddDates,
+    rows: RowFacts,
     imports: BTreeMap<String, ImportInputs>,
     import_findings: Vec<Diagnostic>,
 }
@@ -207,9 +231,11 @@ async fn source_side(
     look: &Look<'_>,
     of: &Migration,
     source: &model::Server,
-    ledger_schema: &str,
+    target: &model::Server,
+    servers: &BTreeMap<String, ServerFacts>,
 ) -> Outcome<SourceSide> {
-    let address = &address("source", source);
+    let (address, target_address) = (&address("source", source), address("target", target));
+    let ledger_schema = target.ledger_schema.as_str();
     // The spec was validated: a filter that cannot be read selects nothing.
     let filter = Filter::parse(&of.tables).unwrap_or_default();
     let movable = |schema: &str| !is_system_schema(schema) && !schema.eq_ignore_ascii_case(ledger_schema);
@@ -222,30 +248,92 @@ async fn source_side(
         let (imports, settled) = import.map(|import| import.settle(&met, &names)).unwrap_or_default();
         import_findings.extend(settled);
         let names = names.into_iter().collect();
-        return Ok(SourceSide { inventory, names, zero_dates: Vec::new(), imports, import_findings });
+        let side = SourceSide { inventory, names, imports, import_findings, ..SourceSide::default() };
+        return Ok(side);
     }
     let mut conn = connect(look.servers, address).await?;
     let takes = |schema: &str, name: &str| import.is_none_or(|import| import.takes(&TableName::new(schema, name)));
     let select = |schema: &str, name: &str| meets(schema, name) && takes(schema, name);
-    let (inventory, mut names) = inventory::inventory(conn.as_mut(), None, &select).await?;
+    let (inventory, mut names) =
+        inventory::inventory(conn.as_mut(), more(look, address, source), None, &select).await?;
     names.retain(|name| movable(&name.schema));
     let selected = names.iter().filter(|name| meets(&name.schema, &name.name)).cloned().collect();
     let (imports, import_findings) = import.map(|import| import.settle(&met, &selected)).unwrap_or_default();
-    let zero_dates = match of.gates.zero_dates {
-        ZeroDates::Stop => zero_dates::zero_dates(conn.as_mut(), &inventory.tables).await?,
-        ZeroDates::Keep => Vec::new(),
+    let odd_dates = match of.gates.zero_dates {
+        ZeroDates::Stop => zero_dates::odd_dates(conn.as_mut(), &inventory.tables).await?,
+        ZeroDates::Keep => OddDates::default(),
     };
-    Ok(SourceSide { inventory, names, zero_dates, imports, import_findings })
+    let mut schemas =
+        texts(conn.as_mut(), "list the schemas", "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA").await?;
+    schemas.retain(|row| row.first().is_some_and(|name| movable(name)));
+    let schemas = schemas.into_iter().flatten().collect();
+    let where_faults = where_faults(conn.as_mut(), of, &inventory).await?;
+    let mut side = SourceSide {
+        inventory,
+        names,
+        schemas,
+        where_faults,
+        odd_dates,
+        rows: RowFacts::default(),
+        imports,
+        import_findings,
+    };
+    if let (Some(here), Some(there)) = (servers.get(address), servers.get(&target_address)) {
+        let rows = rows::Look {
+            source: here,
+            target: there,
+            target_server: look.servers.get(&target_address).filter(|_| there.fault.is_none()).map(AsRef::as_ref),
+            migration: of,
+            tables: &side.inventory.tables,
+        };
+        side.rows = rows::row_facts(conn.as_mut(), &rows).await?;
+    }
+    Ok(side)
+}
+
+/// One statement of the plan runs already; a spec that allows few has its reason.
+fn more<'a>(look: &'a Look<'_>, address: &str, server: &model::Server) -> Option<More<'a>> {
+    let most = (server.max_threads as usize).saturating_sub(1).min(8);
+    look.servers.get(address).map(|server| More { server: server.as_ref(), most })
+}
+
+/// Asks the source about each condition, by a statement that reads no row: the answers of those that it does not take.
+async fn where_faults(
+    conn: &mut dyn Connection,
+    of: &Migration,
+    inventory: &Inventory,
+) -> Outcome<BTreeMap<String, String>> {
+    let mut faults = BTreeMap::new();
+    for (key, condition) in &of.dump.where_ {
+        let Some(table) = inventory.tables.iter().find(|table| table.name.key() == *key) else { continue };
+        let sql = format!("SELECT 1 FROM {} WHERE ({condition}) LIMIT 0", table.name.sql());
+        match conn.query(&sql).await {
+            Ok(_) => {}
+            Err(fault) if fault.lost => return Err(fault.told("ask the source about a condition of `where`")),
+            Err(fault) => {
+                faults.insert(key.clone(), fault.to_string());
+            }
+        }
+    }
+    Ok(faults)
+}
+
+struct TargetSide {
+    inventory: Inventory,
+    rows: BTreeMap<String, Option<u64>>,
+    view_lacks: BTreeMap<String, Vec<ViewLack>>,
+    expression_lacks: BTreeMap<String, String>,
 }
 
 /// What stands on the target under a selected name, or under one that the ledger lists: what a run has created stays in
 /// sight when the source cannot be reached or the filter narrows.
 async fn target_side(
     look: &Look<'_>,
-    address: &str,
+    (address, target): (&str, &model::Server),
+    (flavor, checks): (Flavor, bool),
     source: &Inventory,
     ledger: &LedgerFacts,
-) -> Outcome<(Inventory, BTreeMap<String, Option<u64>>)> {
+) -> Outcome<TargetSide> {
     let owned = ledger.objects.iter().filter_map(|object| TableName::parse_key(&object.name));
     let tables = source.tables.iter().map(|table| table.name.clone());
     let views = source.views.iter().map(|view| view.name.clone());
@@ -258,9 +346,15 @@ async fn target_side(
     let mut conn = connect(look.servers, address).await?;
     // The target may not tell names apart by case: what meets a name in lower case meets it.
     let select = |schema: &str, name: &str| meant.contains(&(schema.to_lowercase(), name.to_lowercase()));
-    let (inventory, _) = inventory::inventory(conn.as_mut(), Some(&schemas), &select).await?;
+    let (inventory, _) =
+        inventory::inventory(conn.as_mut(), more(look, address, target), Some(&schemas), &select).await?;
     let rows = has_rows(conn.as_mut(), &inventory.tables).await?;
-    Ok((inventory, rows))
+    let view_lacks = views::lacks(conn.as_mut(), flavor, source).await?;
+    let expression_lacks = match flavor {
+        Flavor::Tidb => expressions::lacks(conn.as_mut(), source, checks).await?,
+        _ => BTreeMap::new(),
+    };
+    Ok(TargetSide { inventory, rows, view_lacks, expression_lacks })
 }
 
 /// For each table whether it holds a row; `None` where that cannot be seen.
@@ -299,9 +393,13 @@ async fn writes(
     facts: &ServerFacts,
     source: &Inventory,
 ) -> Option<WritesFacts> {
-    let from = look.begun.get(&of.name)?;
+    let since = look.begun.get(&of.name)?;
+    // Where all is done, nothing that the plan could begin depends on it.
+    if since.run.is_none() && source.tables.iter().all(|table| since.done.contains(&table.name)) {
+        return None;
+    }
     let server = look.servers.get(address)?;
-    Some(binlog::writes_since(server.as_ref(), &facts.binlog, from, &of.tables, source).await)
+    Some(binlog::writes_since(server.as_ref(), &facts.binlog, since, &of.tables, source).await)
 }
 
 /// Free bytes where a folder is or would be made, and why it cannot be used. Nothing is written to find out.

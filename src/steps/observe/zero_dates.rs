@@ -1,5 +1,6 @@
-//! A bounded look for zero dates (`0000-00-00`, `2020-00-01`), which a strict target refuses. It finds what the first
-//! rows and the ends of indexes show; a zero date that it does not see is refused by the load, which is strict.
+//! A bounded look for zero dates (`0000-00-00`, `2020-00-01`) and for days that no month has (31 February, which
+//! ALLOW_INVALID_DATES lets in), which a strict target refuses. It finds what the first rows and the ends of indexes
+//! show; what it does not see is refused by the load, which is strict.
 
 use crate::formats::structure::{Column, Table};
 use crate::seams::sql::Connection;
@@ -13,45 +14,68 @@ const ROWS: u32 = 100_000;
 /// Columns that one query looks at.
 const COLUMNS: usize = 64;
 
-/// The columns of `tables` in which a zero date was seen: `shop.orders.created`, sorted. The session has to be one that
-/// takes zero dates for values: `Look` or `Read`.
+/// The columns in which such dates were seen: `shop.orders.created`, sorted.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct OddDates {
+    pub zero: Vec<String>,
+    /// Of days that no month has.
+    pub impossible: Vec<String>,
+}
+
+/// Looks at the columns of `tables`. The session has to be one that takes such dates for values: `Look` or `Read`.
 ///
 /// # Errors
 /// Where a query fails.
-pub async fn zero_dates(conn: &mut dyn Connection, tables: &[Table]) -> Outcome<Vec<String>> {
+pub async fn odd_dates(conn: &mut dyn Connection, tables: &[Table]) -> Outcome<OddDates> {
     let columns: Vec<(&Table, &Column)> = tables
         .iter()
         .flat_map(|table| table.data_columns().map(move |column| (table, column)))
         .filter(|(_, column)| matches!(column.data_type.as_str(), "date" | "datetime" | "timestamp"))
         .collect();
-    let mut found = Vec::new();
+    let mut found = OddDates::default();
     for some in columns.chunks(COLUMNS) {
         let looks = some.iter().map(|(table, column)| look(table, column)).collect::<Vec<_>>().join(", ");
         let rows = texts(conn, "look for zero dates", &format!("SELECT {looks}")).await?;
         for ((table, column), seen) in some.iter().zip(rows.first().into_iter().flatten()) {
-            if seen == "1" {
-                found.push(format!("{}.{}", table.name.key(), key_ident(&column.name)));
+            let seen: u8 = seen.parse().unwrap_or(0);
+            let place = || format!("{}.{}", table.name.key(), key_ident(&column.name));
+            if seen & ZERO > 0 {
+                found.zero.push(place());
+            }
+            if seen & IMPOSSIBLE > 0 {
+                found.impossible.push(place());
             }
         }
     }
-    found.sort();
+    found.zero.sort();
+    found.impossible.sort();
     Ok(found)
 }
 
-/// An expression that is 1 where the column is seen to hold a zero date.
+const ZERO: u8 = 1;
+const IMPOSSIBLE: u8 = 2;
+
+/// An expression that is the sum of what is seen in the column.
 fn look(table: &Table, column: &Column) -> String {
     let (from, name) = (table.name.sql(), sql_ident(&column.name));
-    let first_rows = format!(
-        "EXISTS (SELECT 1 FROM (SELECT {name} FROM {from} LIMIT {ROWS}) first_rows \
-         WHERE MONTH({name}) = 0 OR DAYOFMONTH({name}) = 0)"
-    );
+    let first_rows =
+        |odd: &str| format!("EXISTS (SELECT 1 FROM (SELECT {name} FROM {from} LIMIT {ROWS}) first_rows WHERE {odd})");
+    let zero = first_rows(&format!("MONTH({name}) = 0 OR DAYOFMONTH({name}) = 0"));
+    // A TIMESTAMP holds no such day.
+    let impossible = match column.data_type.as_str() {
+        "timestamp" => String::new(),
+        _ => format!(
+            " + {IMPOSSIBLE} * {}",
+            first_rows(&format!("DAYOFMONTH({name}) > 28 AND DAYOFMONTH({name}) > DAYOFMONTH(LAST_DAY({name}))"))
+        ),
+    };
     let leads = |index: &crate::formats::structure::Index| {
         index.kind == "BTREE" && index.parts.first().and_then(|part| part.column.as_ref()) == Some(&column.name)
     };
     // The least value of an index costs one step, and a zero date is less than every other.
     if table.indexes.iter().any(leads) {
-        format!("({first_rows} OR IFNULL((SELECT MONTH(MIN({name})) = 0 FROM {from}), 0))")
+        format!("({zero} OR IFNULL((SELECT MONTH(MIN({name})) = 0 FROM {from}), 0)){impossible}")
     } else {
-        first_rows
+        format!("{zero}{impossible}")
     }
 }

@@ -2,6 +2,7 @@
 //! goes on meanwhile, so nothing is lost by waiting.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -100,10 +101,14 @@ async fn once(
     drop(hello);
     let mut acked = remote.acked.subscribe();
     // Numbers of the attachment before mean nothing to this one.
-    remote.unsettled.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clear();
+    *remote.unsettled.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Default::default();
     remote.acked.send_replace(0);
     acked.mark_unchanged();
     let mut stop = remote.stop.subscribe();
+    if *stop.borrow() {
+        // The run was told to stop while this line was made, or before it was cut.
+        stop.mark_changed();
+    }
     let mut lines = BufReader::new(&mut channel.from).lines();
     let mut over: Option<u64> = None;
     loop {
@@ -112,6 +117,7 @@ async fn once(
         {
             let _ = channel.to.write_all(&line(&ToWorker::Bye).unwrap_or_default()).await;
             let _ = channel.to.flush().await;
+            remote.told.store(true, Ordering::SeqCst);
             return Ok(Left::Over);
         }
         let to_send = tokio::select! {
@@ -145,6 +151,9 @@ async fn once(
         let text = line(&to_send).map_err(|error| unexpected(endpoint, &error.to_string()))?;
         if let Err(error) = channel.to.write_all(&text).await {
             return Ok(Left::Broken(broken(&error)));
+        }
+        if matches!(to_send, ToWorker::Stop) {
+            remote.told.store(true, Ordering::SeqCst);
         }
     }
 }

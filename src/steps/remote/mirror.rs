@@ -65,6 +65,11 @@ pub async fn follow(
             settled(number);
         }
         if let Some(outputs) = end {
+            // What is still on its way to this step is told by its end: a number that nobody takes up keeps the worker waiting.
+            news.close();
+            while let Ok((number, _)) = news.try_recv() {
+                number.into_iter().for_each(settled);
+            }
             return outputs;
         }
     }

@@ -8,7 +8,9 @@ mod mirror;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
 use serde_json::Value;
@@ -25,6 +27,9 @@ use crate::seams::clock::Clock;
 use crate::seams::shell::Shells;
 use crate::words::addr::StepAddr;
 use crate::words::error::{Failure, Outcome};
+
+/// How long a line may take until a worker is told to stop.
+const STOP_TIME: Duration = Duration::from_secs(20);
 
 /// Where a runner's shell answers: by the spec, or by what its last step found out. `None`: not known yet.
 pub fn endpoint(kind: &RunnerKind, ready: Option<&Value>) -> Option<Endpoint> {
@@ -53,16 +58,26 @@ pub struct Delegation {
     pub stop_worker: bool,
 }
 
+/// What the worker told, by number.
+#[derive(Default)]
+struct Numbers {
+    /// A mirror still works on them.
+    open: BTreeSet<u64>,
+    /// The highest that is durable here. Numbers settle in any order.
+    highest: u64,
+}
+
 /// One migration on one worker.
 pub struct Remote {
     delegation: Delegation,
     /// Ends of the lines to mirrors; the receiver until its step starts.
     lines: Mutex<BTreeMap<StepAddr, (mpsc::UnboundedSender<Numbered>, Option<mpsc::UnboundedReceiver<Numbered>>)>>,
-    /// Numbers that a mirror still works on.
-    unsettled: Mutex<BTreeSet<u64>>,
+    unsettled: Mutex<Numbers>,
     /// The highest number below which everything is durable here.
     acked: watch::Sender<u64>,
     stop: watch::Sender<bool>,
+    /// The worker was told to stop, or its work was over.
+    told: AtomicBool,
     task: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
@@ -79,9 +94,32 @@ impl Remote {
             unsettled: Mutex::default(),
             acked: watch::Sender::new(0),
             stop: watch::Sender::new(false),
+            told: AtomicBool::new(false),
             task: Mutex::default(),
             delegation,
         })
+    }
+
+    /// After an interrupt: tells the worker to stop where no step that was running here did, since all of them had ended over
+    /// there. Waits for a time that the line may need.
+    pub async fn stop_worker(&self) {
+        let attached = self.task.lock().unwrap_or_else(PoisonError::into_inner).is_some();
+        if !attached || self.left_at_work().is_none() {
+            return;
+        }
+        self.stop.send_replace(true);
+        let began = self.delegation.clock.millis();
+        while self.left_at_work().is_some()
+            && self.delegation.clock.millis().saturating_sub(began) < STOP_TIME.as_millis() as u64
+        {
+            self.delegation.clock.sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// The migration whose worker was to be stopped with this run, where it was not told so: it may be at work.
+    pub fn left_at_work(&self) -> Option<&str> {
+        let wanted = self.delegation.stop_worker && !self.told.load(Ordering::SeqCst);
+        wanted.then_some(self.delegation.migration.as_str())
     }
 
     pub fn takes(&self, addr: &StepAddr) -> bool {
@@ -152,15 +190,16 @@ impl Remote {
 
     /// A number is on its way to a mirror.
     fn unsettled(&self, number: u64) {
-        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).insert(number);
+        self.unsettled.lock().unwrap_or_else(PoisonError::into_inner).open.insert(number);
     }
 
     fn settled(&self, number: u64) {
-        let mut unsettled = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
-        unsettled.remove(&number);
-        let up_to = unsettled.first().map_or(u64::MAX, |first| first - 1);
+        let mut numbers = self.unsettled.lock().unwrap_or_else(PoisonError::into_inner);
+        numbers.open.remove(&number);
+        numbers.highest = numbers.highest.max(number);
+        let up_to = numbers.open.first().map_or(numbers.highest, |first| first - 1);
         self.acked.send_if_modified(|acked| {
-            let next = if up_to == u64::MAX { number.max(*acked) } else { up_to.max(*acked) };
+            let next = up_to.max(*acked);
             std::mem::replace(acked, next) != next
         });
     }
@@ -188,6 +227,20 @@ impl StepSet for Everywhere {
             }
             None => self.here.run(node, ctx),
         }
+    }
+
+    /// What a worker created it takes back itself, at the end of its own run.
+    fn withdraw<'a>(
+        &'a self,
+        graph: &'a Graph,
+        completed: &'a BTreeSet<StepAddr>,
+        failures: &'a [Failure],
+    ) -> BoxFuture<'a, Vec<Failure>> {
+        Box::pin(async move {
+            let here = |addr: &StepAddr| !self.remotes.iter().any(|remote| remote.takes(addr));
+            let own: BTreeSet<StepAddr> = completed.iter().filter(|addr| here(addr)).cloned().collect();
+            super::structure::withdraw(&self.here.0, graph, &own, failures).await
+        })
     }
 }
 

@@ -164,3 +164,31 @@ fn foreign_keys_checks_partitions_and_defaults_of_the_table_count() {
         ["default collation: expected utf8mb4_general_ci, found utf8mb4_bin"]
     );
 }
+
+#[test]
+fn an_index_that_the_server_made_for_a_foreign_key_is_part_of_the_key() {
+    let with_key = |mut t: Table, columns: &[&str]| {
+        t.foreign_keys.push(ForeignKey {
+            name: "fk".into(),
+            columns: columns.iter().map(|c| (*c).to_owned()).collect(),
+            references: TableName::new("s", "p"),
+            referenced_columns: columns.iter().map(|c| (*c).to_owned()).collect(),
+            on_update: "NO ACTION".into(),
+            on_delete: "NO ACTION".into(),
+        });
+        t
+    };
+    let plain = || table("s", "t").with(column("a", "int")).with(column("b", "int"));
+    let wanted = with_key(plain(), &["a"]);
+    for (name, columns, found) in [
+        ("fk", &["a"][..], false),
+        ("FK", &["a"], false),
+        ("fk", &["b"], true),
+        ("fk", &["a", "b"], true),
+        ("other", &["a"], true),
+    ] {
+        let mut actual = wanted.clone();
+        actual.indexes.push(index(name, columns));
+        assert_eq!(!differs(&wanted, &actual).is_empty(), found, "{name} {columns:?}");
+    }
+}

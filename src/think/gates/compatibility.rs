@@ -8,10 +8,15 @@ use crate::formats::facts::Verdict;
 use crate::formats::spec::model::{RuleAction, ZeroDates};
 use crate::words::diag::Diagnostic;
 
+pub(crate) mod carried;
 mod columns;
+mod generated;
 mod innodb;
 mod keys;
 mod names;
+mod numbers;
+mod rows;
+pub(crate) mod views;
 
 pub(crate) use columns::{default_allowed, index_expression_allowed};
 pub(crate) use innodb::default_taken_by_old;
@@ -30,20 +35,29 @@ pub fn judge(subject: &Subject) -> Verdict {
         let rule = rule.on(subject.target.flavor);
         let summary = format!("{} ({}): the target {}", rule.noun, objects.len(), rule.fate);
         let finding = match rules::action(&rule, gates) {
-            RuleAction::Stop => Diagnostic::error(rule.code, summary).help(rule.help),
+            RuleAction::Stop => Diagnostic::error(rule.code, summary).help(how_to_set(&rule)),
+            RuleAction::Warn | RuleAction::Rewrite if rule.leaves_out => {
+                Diagnostic::warning(rule.code, format!("{summary}; left out, and not moved"))
+            }
             RuleAction::Rewrite => {
                 let what = rule.rewrite.unwrap_or_default();
                 Diagnostic::warning(rule.code, format!("{summary}; rewritten: {what}"))
             }
-            RuleAction::Warn => Diagnostic::warning(rule.code, summary).help(rule.help),
+            RuleAction::Warn if rules::changes(rule.code, gates) && rule.rewrite.is_some() => {
+                let what = rule.rewrite.unwrap_or_default();
+                Diagnostic::warning(rule.code, format!("{summary}; rewritten: {what}")).help(rule.help)
+            }
+            RuleAction::Warn => Diagnostic::warning(rule.code, summary).help(how_to_set(&rule)),
         };
         findings.push(finding.detail(objects.join("\n")));
     }
     findings.extend(zero_dates(subject));
+    findings.extend(impossible_dates(subject));
+    findings.extend(rows::stops(subject));
     for (code, action) in &gates.rules {
         match rules::find(code) {
             None => findings.push(Diagnostic::error("MIG2030", format!("there is no rule {code}")).about(code).help(
-                "The rules of the compatibility gate are MIG2101 to MIG2126 and MIG2140 to MIG2152; \"mig explain CODE\" tells of each.",
+                "The rules of the compatibility gate have codes from MIG2101 on; the plan names those that it meets, and \"mig explain CODE\" tells of each.",
             )),
             Some(rule) if *action == RuleAction::Rewrite && rule.rewrite.is_none() => findings.push(
                 Diagnostic::error("MIG2031", format!("rule {} knows no rewrite", rule.code))
@@ -62,13 +76,28 @@ pub fn judge(subject: &Subject) -> Verdict {
     verdict(saw, findings)
 }
 
+/// The rule's help; where it says that the rule is to be set, with what to write.
+fn how_to_set(rule: &rules::Rule) -> String {
+    let wanted =
+        ["rewrite", "warn", "stop"].into_iter().find(|action| rule.help.contains(&format!("rule to \"{action}\"")));
+    match wanted {
+        Some(action) => format!("{} In the gates block: {}.", rule.help, rules::setting(rule.code, action)),
+        None => rule.help.to_owned(),
+    }
+}
+
 /// Every object that a rule meets, by code.
 pub(crate) fn met(subject: &Subject) -> Met {
     let mut met = Met::new();
+    carried::look(subject, &mut met);
     columns::look(subject, &mut met);
     keys::look(subject, &mut met);
     names::look(subject, &mut met);
     innodb::look(subject, &mut met);
+    views::look(subject, &mut met);
+    generated::look(subject, &mut met);
+    numbers::look(subject, &mut met);
+    rows::look(subject, &mut met);
     met
 }
 
@@ -107,6 +136,20 @@ fn zero_dates(subject: &Subject) -> Option<Diagnostic> {
         ),
     };
     Some(found.detail(places.join("\n")))
+}
+
+/// Days that no month has, as far as the bounded look saw them.
+fn impossible_dates(subject: &Subject) -> Option<Diagnostic> {
+    let places = &subject.facts.impossible_dates;
+    if places.is_empty() {
+        return None;
+    }
+    let summary = format!(
+        "{} days that no month has (31 February): the target's strict mode refuses them",
+        if places.len() == 1 { "1 column has".to_owned() } else { format!("{} columns have", places.len()) }
+    );
+    let help = "Correct them on the source, or set zero_dates = \"keep\": those tables are then written under ALLOW_INVALID_DATES, and the dates arrive as they are.";
+    Some(Diagnostic::error(rules::ZERO_DATE, summary).detail(places.join("\n")).help(help))
 }
 
 /// `0000-00-00`, `2020-00-10`, `2020-01-00`, with a time or without.

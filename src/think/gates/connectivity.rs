@@ -40,6 +40,13 @@ pub fn judge(subject: &Subject) -> Verdict {
                 .help("Name the primary in the target block, or end the replication first."),
         );
     }
+    if source.replica {
+        findings.push(
+            Diagnostic::warning("MIG2056", "the source is a replica: it has what it has applied of another server's writes")
+                .about(&subject.migration.source)
+                .help("Look that it has caught up, and that no write comes from its primary; or name the primary in the source block."),
+        );
+    }
     if (target.flavor == Flavor::Tidb) != (subject.target_kind == "tidb") {
         let meant = if subject.target_kind == "tidb" { "mysql" } else { "tidb" };
         let summary =
@@ -57,18 +64,20 @@ pub fn judge(subject: &Subject) -> Verdict {
                 .help("Nothing needs to be done; with local_infile on, LOAD DATA makes the load faster."),
         );
     }
-    for (server, name) in [(source, &subject.migration.source), (target, &subject.migration.target)] {
-        if let Some(oldest) = too_old(server) {
+    let unreadable = unreadable_source(source, &subject.migration.source);
+    let roles = [("source", source, &subject.migration.source), ("target", target, &subject.migration.target)];
+    let roles = roles.into_iter().filter(|(role, ..)| *role == "target" || unreadable.is_none());
+    for (role, server, name) in roles {
+        if let Some(oldest) = older_than_tried(server, role) {
+            let summary = format!("{} is older than {oldest}, the oldest tried as a {role}", version_text(server));
             findings.push(
-                Diagnostic::warning(
-                    "MIG2007",
-                    format!("{} is older than {oldest}, the oldest tried", version_text(server)),
-                )
-                .about(name)
-                .help("Expect differences that no gate knows; verify tells whether the rows are equal."),
+                Diagnostic::warning("MIG2007", summary)
+                    .about(name)
+                    .help("Expect differences that no gate knows; verify tells whether the rows are equal."),
             );
         }
     }
+    findings.extend(unreadable);
     let saw = format!(
         "source {} ({}), target {} ({})",
         version_text(source),
@@ -119,16 +128,53 @@ fn own_version(server: &ServerFacts) -> &str {
     }
 }
 
-fn too_old(server: &ServerFacts) -> Option<&'static str> {
+/// The source whose rows mig has no way to read at one moment.
+fn unreadable_source(source: &ServerFacts, name: &str) -> Option<Diagnostic> {
+    if source.dump {
+        return None;
+    }
+    let oldest = match source.flavor {
+        Flavor::Tidb => {
+            let summary =
+                format!("the source is {}: mig reads from MySQL and MariaDB, not from TiDB", version_text(source));
+            return Some(Diagnostic::error("MIG2064", summary).about(name).help(
+                "Correct host and port of the source block. To move rows out of TiDB, dump them with Dumpling and load the files with `mig import-dump`.",
+            ));
+        }
+        Flavor::Mysql => (5, 6, 5),
+        Flavor::Mariadb => (10, 0, 0),
+    };
+    let seen = version(source)?;
+    (seen < oldest).then(|| {
+        let (major, minor, patch) = oldest;
+        let summary = format!(
+            "the source is {}, which has no START TRANSACTION READ ONLY: mig reads from {major}.{minor}.{patch} on",
+            version_text(source)
+        );
+        Diagnostic::error("MIG2063", summary).about(name).help(
+            "Upgrade the source, or dump it with mysqldump into a newer server and name that one in the source block.",
+        )
+    })
+}
+
+/// The oldest version that the tests of mig run with in this role, where the server is older. They run with these and
+/// with MySQL 9.7; what lies between was not tried by itself.
+fn older_than_tried(server: &ServerFacts, role: &str) -> Option<&'static str> {
     if server.dump {
         return None;
     }
-    let (oldest, text) = match server.flavor {
-        Flavor::Mysql => ((5, 7), "5.7"),
-        Flavor::Mariadb => ((10, 5), "10.5"),
-        Flavor::Tidb => ((7, 5), "7.5"),
+    let (oldest, text) = match (server.flavor, role) {
+        (Flavor::Mysql, "source") => ((5, 6), "5.6"),
+        (Flavor::Mysql, _) => ((9, 7), "9.7"),
+        (Flavor::Mariadb, _) => ((10, 11), "10.11"),
+        (Flavor::Tidb, _) => ((8, 5), "8.5"),
     };
+    let (major, minor, _) = version(server)?;
+    ((major, minor) < oldest).then_some(text)
+}
+
+/// `None`: the server tells no number.
+fn version(server: &ServerFacts) -> Option<(u32, u32, u32)> {
     let mut numbers = own_version(server).split(['.', '-']).map_while(|n| n.parse::<u32>().ok());
-    let seen = (numbers.next()?, numbers.next()?);
-    (seen < oldest).then_some(text)
+    Some((numbers.next()?, numbers.next()?, numbers.next().unwrap_or(0)))
 }

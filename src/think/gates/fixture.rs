@@ -117,7 +117,7 @@ pub fn mysql() -> ServerFacts {
             enabled: true,
             format: "ROW".into(),
             row_image: "FULL".into(),
-            position: Some(position(100)),
+            position: Some(Position { gtid: "uuid:1-9".into(), ..position(100) }),
             ..Default::default()
         },
         check_constraints: true,
@@ -126,7 +126,7 @@ pub fn mysql() -> ServerFacts {
 }
 
 pub fn position(offset: u64) -> Position {
-    Position { file: "binlog.000001".into(), offset, gtid: String::new() }
+    Position { file: "binlog.000001".into(), offset, ..Position::default() }
 }
 
 pub fn tidb() -> ServerFacts {

@@ -97,7 +97,11 @@ fn binlog_needs(server: &ServerFacts, grants: &Grants) -> Missing {
         _ => &["REPLICATION CLIENT", "SUPER"],
     };
     let mut missing = Missing::new();
-    for one_of in [position, &["REPLICATION SLAVE", "REPLICATION REPLICA"]] {
+    // What is between log and commit: MariaDB and GTIDs tell it to everybody.
+    let gtids = server.binlog.position.as_ref().is_some_and(|position| !position.gtid.is_empty());
+    let transactions: &[&'static str] = &["PROCESS"];
+    let transactions = (server.flavor == Flavor::Mysql && !gtids).then_some(transactions);
+    for one_of in [position, &["REPLICATION SLAVE", "REPLICATION REPLICA"]].into_iter().chain(transactions) {
         if !one_of.iter().any(|privilege| grants.global(privilege)) {
             missing.entry("*.*".into()).or_default().insert(one_of[0]);
         }

@@ -2,7 +2,10 @@
 //! What an object is and whether a rule meets it stands in [`super::compatibility`]; what a rewrite changes stands in
 //! [`crate::think::rewrite`].
 
+use std::collections::BTreeSet;
+
 use crate::formats::facts::Flavor;
+use crate::formats::rowhash::JsonNumbers;
 use crate::formats::spec::model::{Gates, RuleAction};
 
 /// One rule.
@@ -20,12 +23,16 @@ pub struct Rule {
     /// The target would take the DDL and lose or change this without an error. Then a rule that only warns makes the
     /// same change itself, by name: never silently.
     pub silent: bool,
+    /// The target refuses it, and nothing can be left out or changed: to warn would lead into a CREATE that fails.
+    pub fails: bool,
+    /// What it meets cannot be made at all: where the rule does not stop, it is left out by name.
+    pub leaves_out: bool,
     /// What to do now.
     pub help: &'static str,
 }
 
 const fn rule(code: &'static str, noun: &'static str, fate: &'static str, help: &'static str) -> Rule {
-    Rule { code, noun, fate, stops: true, rewrite: None, silent: false, help }
+    Rule { code, noun, fate, stops: true, rewrite: None, silent: false, fails: false, leaves_out: false, help }
 }
 
 impl Rule {
@@ -35,6 +42,14 @@ impl Rule {
 
     const fn silent(self) -> Self {
         Self { silent: true, ..self }
+    }
+
+    const fn fails(self) -> Self {
+        Self { fails: true, ..self }
+    }
+
+    const fn leaves_out(self) -> Self {
+        Self { silent: true, leaves_out: true, rewrite: Some("left out"), ..self }
     }
 
     const fn rewrites(self, what: &'static str) -> Self {
@@ -118,11 +133,44 @@ pub const SRID: &str = "MIG2149";
 pub const TEXT_PARSER: &str = "MIG2150";
 pub const TABLE_OPTION: &str = "MIG2151";
 pub const SYSTEM_VERSIONED: &str = "MIG2152";
+pub const NOT_UNDERSTOOD: &str = "MIG2190";
+pub const BINARY_DEFAULT: &str = "MIG2191";
+pub const COMMENT: &str = "MIG2192";
+pub const PERIOD: &str = "MIG2193";
+pub const SEQUENCE_DEFAULT: &str = "MIG2194";
+pub const ROWS_ELSEWHERE: &str = "MIG2195";
+pub const WHOLE_LOB_KEY: &str = "MIG2196";
+pub const DUPLICATE_MEMBER: &str = "MIG2197";
+pub const KEY_COMMENT: &str = "MIG2198";
+pub const SCHEMA_DEFAULT: &str = "MIG2199";
+pub const VIEW_BROKEN: &str = "MIG2160";
+pub const VIEW_STORED_FUNCTION: &str = "MIG2161";
+pub const VIEW_TEXT: &str = "MIG2162";
+pub const VIEW_OUTSIDE: &str = "MIG2163";
+pub const VIEW_OVER_LEFT_OUT: &str = "MIG2164";
+pub const VIEW_UNREAD: &str = "MIG2165";
+pub const VIEW_COLLATION: &str = "MIG2166";
+pub const VIEW_WORDS: &str = "MIG2167";
+pub const VIEW_CHECK_OPTION: &str = "MIG2168";
+pub const LOST_TEXT: &str = "MIG2170";
+pub const UNLOOKED: &str = "MIG2171";
+pub const GENERATED_DIFFERS: &str = "MIG2172";
+pub const GENERATED_MAY_DIFFER: &str = "MIG2173";
+pub const JSON_NUMBERS: &str = "MIG2174";
+pub const JSON_TYPES: &str = "MIG2175";
+pub const OTHER_CODE: &str = "MIG2176";
+pub const MERGED_KEYS: &str = "MIG2177";
+pub const LOST_PARENTS: &str = "MIG2178";
+pub const ROUNDED_FLOAT: &str = "MIG2179";
+pub const NUMBERED_WITHIN: &str = "MIG2180";
 
 /// Every rule whose action may be set, by code.
 pub const RULES: &[Rule] = &[
-    rule(SPATIAL, "spatial column or index", "has no spatial types", "Leave the table out of the filter, or drop the column on the source."),
-    rule(CHARSET, "column in a charset that the target does not have", "does not have the charset", "Convert it: collation = \"convert\" and an entry in collation_map for its collation."),
+    rule(SPATIAL, "spatial column or index", "has no spatial types", "Leave the table out of the filter, or set this rule to \"rewrite\": the bytes of each shape are kept as LONGBLOB, without spatial indexes.")
+        .silent()
+        .rewrites("the bytes of each shape are kept as LONGBLOB, without spatial indexes"),
+    rule(CHARSET, "column in a charset that the target does not have", "does not have the charset", "Convert it: collation = \"convert\" and an entry in collation_map for its collation.")
+        .fails(),
     rule(TRIGGER, "trigger", "has no triggers: what it does would stop happening", "Move its work into the application, then set this rule to \"warn\"."),
     rule(ROUTINE, "routine", "has no stored routines", "Move its work into the application, then set this rule to \"warn\"."),
     rule(EVENT, "event", "has no events", "Move it to a scheduler of your own, then set this rule to \"warn\"."),
@@ -133,10 +181,13 @@ pub const RULES: &[Rule] = &[
         .silent()
         .rewrites("created without it"),
     rule(INVISIBLE, "invisible column", "has no invisible columns", "Set this rule to \"rewrite\" to create them visible: SELECT * then returns them.")
+        .silent()
         .rewrites("created visible"),
     rule(INVISIBLE_KEY, "generated invisible key", "has no generated invisible keys", "Set this rule to \"rewrite\" to create my_row_id as an ordinary column: SELECT * then returns it.")
+        .silent()
         .rewrites("created as an ordinary, visible key"),
-    rule(COLLIDING_NAMES, "name that differs from another in case only", "does not tell names apart by case", "Rename one of them on the source, or leave it out of the filter."),
+    rule(COLLIDING_NAMES, "name that differs from another in case only", "does not tell names apart by case", "Rename one of them on the source, or leave it out of the filter.")
+        .fails(),
     rule(ROW_TOO_LONG, "table whose rows may exceed the target's limit", "refuses rows above its limit", "Let the target's administrator raise tidb_txn_entry_size_limit (up to 120 MiB)."),
     rule(ROW_MAY_BE_TOO_LONG, "large column whose values may exceed the target's limit", "refuses rows above its limit", "Look for the longest value on the source; where it is too long, let the target's administrator raise tidb_txn_entry_size_limit (up to 120 MiB).")
         .warns(),
@@ -144,27 +195,31 @@ pub const RULES: &[Rule] = &[
     rule(INDEXES, "table with too many indexes", "takes 64 indexes a table and 16 columns an index unless configured otherwise", "Drop indexes on the source, or let the target's administrator raise index-limit, then set this rule to \"warn\"."),
     rule(INDEX_WIDTH, "index or column too wide once converted", "takes 3,072 bytes an index and 65,535 a column", "Shorten the column or give the index a prefix on the source, or map the collation to one of a narrower charset."),
     rule(FOREIGN_KEY, "foreign key", "takes no foreign keys on partitioned tables, BLOB, TEXT and virtual columns", "Set this rule to \"rewrite\" to create the table without it.")
+        .silent()
         .rewrites("created without it"),
     rule(SUBPARTITION, "subpartitioned table", "ignores SUBPARTITION without an error", "Set this rule to \"rewrite\" to create it with its partitions alone.")
         .silent()
         .rewrites("created with its partitions alone"),
     rule(PARTITION, "partitioning", "does not know this kind of partitioning", "Set this rule to \"rewrite\": LINEAR is left out, any other kind is created as one table.")
+        .silent()
         .rewrites("created without LINEAR, or as one table"),
     rule(DESCENDING, "descending index", "takes DESC in an index and ignores it", "Nothing needs to be done: it is created ascending, and read backwards where that helps.")
         .warns()
         .silent()
         .rewrites("created ascending"),
     rule(DEFAULT_EXPRESSION, "default that is an expression", "takes only a few expressions as a default", "Set this rule to \"rewrite\" to create the column without its default; the application then has to give the value.")
+        .silent()
         .rewrites("created without its default"),
     rule(INDEX_EXPRESSION, "index over an expression", "takes only a few functions in an index unless configured otherwise", "Set this rule to \"rewrite\" to create the table without the index, or to \"stop\".")
-        .warns()
+        .silent()
         .rewrites("created without it"),
-    rule(ZEROFILL, "ZEROFILL column", "keeps ZEROFILL, deprecated, and does not show it in information_schema", "Nothing needs to be done: the numbers are equal, only their padding may differ.")
+    rule(ZEROFILL, "ZEROFILL column", "gives the numbers without their padding: 42, where the source gives 00000042", "The numbers are equal. Where the application reads them as text (CONCAT, a driver), pad them there: LPAD(…).")
         .warns(),
     rule(ENGINE, "table with another engine than InnoDB", "has one engine", "Nothing needs to be done, unless the application counts on the engine (no transactions, no foreign keys, rows in memory).")
         .warns()
         .silent(),
-    rule(TYPE, "column of a type that the target does not have", "does not have the type", "Leave the table out of the filter, or change the type on the source."),
+    rule(TYPE, "column of a type that the target does not have", "does not have the type", "Leave the table out of the filter, or change the type on the source.")
+        .fails(),
     rule(OUTSIDE_REFERENCE, "foreign key to a table outside of the migration", "would hold a reference to a table that is not there", "Widen the filter, create the other table first, or set this rule to \"warn\": the key is then created and its checks fail until the table is there."),
     rule(JSON_AS_TEXT, "JSON column", "keeps JSON as LONGTEXT with a CHECK", "Nothing needs to be done: the documents are equal by value, and JSON functions read them.")
         .warns()
@@ -175,6 +230,7 @@ pub const RULES: &[Rule] = &[
         .silent()
         .rewrites("created without NOT NULL"),
     rule(UNENFORCED_CHECK, "CHECK constraint that is not enforced", "enforces every CHECK constraint", "Set this rule to \"rewrite\" to create the table without it.")
+        .silent()
         .rewrites("created without it"),
     rule(CHECK_NAME, "CHECK constraint that is called like its column", "tells names of CHECK constraints apart by schema, not by table", "Nothing needs to be done: the constraint takes its table's name along.")
         .warns()
@@ -184,7 +240,8 @@ pub const RULES: &[Rule] = &[
     rule(AUTO_INCREMENT_WITHIN, "AUTO_INCREMENT column that begins no index", "wants one that begins with it (InnoDB)", "Set this rule to \"rewrite\" to create the table with one more index; the application then counts on over the whole table, no more within each group.")
         .rewrites("created with an index over the column"),
     rule(KEYLESS, "table without a primary key", "refuses such tables, or adds a key of its own", "Give the table a primary key on the source, or let the target's administrator switch the variable off that the list names."),
-    rule(FUNCTION, "expression with a function that the target does not have", "does not have the function", "Change the expression on the source, or leave the table or view out of the filter."),
+    rule(FUNCTION, "expression with a function or a clause that the target does not know", "would refuse it", "Change the expression on the source, or leave the table or view out of the filter.")
+        .fails(),
     rule(REFERENCE_TO_NO_KEY, "foreign key to columns that are no unique key", "takes no such keys while restrict_fk_on_non_standard_key is ON", "Make the referenced columns a unique key on the source, or let the target's administrator switch the variable off."),
     rule(SRID, "column bound to one spatial reference system", "does not keep the SRID of a column", "Nothing needs to be done: every value keeps its own SRID; it is not checked on the target.")
         .warns()
@@ -195,8 +252,80 @@ pub const RULES: &[Rule] = &[
     rule(TABLE_OPTION, "table with options of its own", "creates it with its defaults", "Nothing needs to be done, unless the application counts on them (compression, encryption); they can be set afterwards with ALTER TABLE.")
         .warns()
         .silent(),
+    rule(NOT_UNDERSTOOD, "table whose structure is not known for certain", "is given what mig understands of it", "Report the quoted text. Set this rule to \"warn\" to go on with what information_schema tells, where that is enough for you."),
+    rule(BINARY_DEFAULT, "default of bytes that are no text", "keeps another character in the place of such bytes in a default", "Set this rule to \"rewrite\" to create the column without its default; the application then has to give the value.")
+        .silent()
+        .rewrites("created without its default"),
+    rule(COMMENT, "comment that is too long", "takes 1,024 bytes in the comment of a column or an index and 2,048 in that of a table", "Shorten it on the source, or set this rule to \"rewrite\" to leave the comment out.")
+        .silent()
+        .rewrites("created without the comment"),
+    rule(PERIOD, "period of an application", "has no periods: nothing refuses overlaps any more", "Set this rule to \"rewrite\" to create the table without the period and without the keys that refuse overlaps.")
+        .silent()
+        .rewrites("created without the period and its keys"),
+    rule(SEQUENCE_DEFAULT, "default that reads a sequence", "gets no sequences: mig moves tables and views", "Set this rule to \"rewrite\" to create the column without its default; create the sequence and the default by hand after the cutover.")
+        .silent()
+        .rewrites("created without its default"),
+    rule(ROWS_ELSEWHERE, "table that keeps no rows of its own", "keeps the rows that the table shows", "Leave the table out of the filter, or set this rule to \"warn\" to move the rows that it shows into an ordinary table."),
+    rule(WHOLE_LOB_KEY, "key over a whole BLOB or TEXT", "takes such a column in a key with a prefix only", "Set this rule to \"rewrite\" to create the table without the key: the target then does not refuse duplicates.")
+        .silent()
+        .rewrites("created without it"),
+    rule(DUPLICATE_MEMBER, "ENUM or SET with the same member twice", "refuses a member that stands there twice", "Change the type on the source, or leave the table out of the filter.")
+        .fails(),
+    rule(KEY_COMMENT, "comment of a primary key over one integer", "does not keep it", "Nothing needs to be done: the table's own comment is kept.")
+        .warns()
+        .silent()
+        .rewrites("created without it"),
+    rule(SCHEMA_DEFAULT, "schema that stands on the target with another default collation", "is used as it is: tables that are created there later get its default", "Nothing needs to be done for what is moved: every table names its own. ALTER DATABASE on the target makes the default that of the source.")
+        .warns(),
     rule(SYSTEM_VERSIONED, "system-versioned table", "gets the rows of now: mig moves no history", "Set this rule to \"warn\" to move the rows of now into an ordinary table, or leave the table out of the filter."),
+    rule(VIEW_BROKEN, "view that the source itself cannot read", "would refuse it, too", "Mend or drop it on the source, or set this rule to \"rewrite\": it and the views over it are then left out.")
+        .leaves_out(),
+    rule(VIEW_STORED_FUNCTION, "view that calls a stored function", "does not have the function, and mig moves none", "Write the function's work into the view, create the function on the target first, or set this rule to \"rewrite\": the view and the views over it are then left out.")
+        .leaves_out(),
+    rule(VIEW_TEXT, "view with a function or a clause that the target does not know", "would refuse it", "Change the view on the source, or set this rule to \"rewrite\": it and the views over it are then left out.")
+        .leaves_out(),
+    rule(VIEW_OUTSIDE, "view over a table outside of the migration", "would refuse it while the table is not there", "Widen the filter, create the table on the target first, or set this rule to \"rewrite\": the view and the views over it are then left out.")
+        .leaves_out(),
+    rule(VIEW_OVER_LEFT_OUT, "view over a view that cannot be made", "would refuse it", "See to the view that it reads, or set this rule to \"rewrite\": it is then left out, too.")
+        .leaves_out(),
+    rule(VIEW_UNREAD, "view whose text is not understood", "would get a text that mig cannot vouch for", "Please report it with the text; set this rule to \"rewrite\" to leave the view and the views over it out.")
+        .leaves_out(),
+    rule(VIEW_COLLATION, "view whose own words compare by the collation of its author's connection", "keeps no collation with a view, and compares them by its default", "Nothing needs to be done: the collation is written into the text.")
+        .warns()
+        .silent()
+        .rewrites("COLLATE is added to its words"),
+    rule(VIEW_WORDS, "view whose words may compare by another collation", "may compare words in the view's text by another collation than the source", "Write COLLATE into the view on the source, or look at what it gives on the target: the certificate compares its rows.")
+        .warns(),
+    rule(VIEW_CHECK_OPTION, "view with a CHECK OPTION", "takes no writes through views, and keeps no CHECK OPTION", "Nothing needs to be done, unless the application writes through the view: let it write to the table.")
+        .warns()
+        .silent()
+        .rewrites("created without it"),
+    rule(UNLOOKED, "look at rows that did not come to its end", "may refuse or change what it did not reach", "The dump reads every row and stops at what would be lost; set this rule to \"stop\" where it has to be known beforehand.")
+        .warns(),
+    rule(GENERATED_DIFFERS, "generated column with other values", "computes it anew, in another way", "Set this rule to \"warn\" to move the table all the same: verify compares the values, and a difference is named in the certificate. Or change the expression on the source.")
+        .silent(),
+    rule(GENERATED_MAY_DIFFER, "generated column that may get other values", "computes it anew, and may do so in another way", "Nothing needs to be done: verify compares the values, and a difference ends with exit code 6. Set this rule to \"warn\" yourself to have a difference named in the certificate instead.")
+        .warns()
+        .silent(),
+    rule(JSON_NUMBERS, "JSON column with numbers of more digits than a DOUBLE holds", "rounds numbers in JSON to the next DOUBLE", "Set this rule to \"warn\" to take the rounded numbers: the certificate counts them. Or keep such numbers as strings on the source.")
+        .silent(),
+    rule(JSON_TYPES, "JSON column with dates, times, bytes or bits", "keeps them as strings in JSON: JSON_TYPE, comparisons and the order change", "Set this rule to \"warn\" to take the strings: their text is the same.")
+        .silent(),
+    rule(OTHER_CODE, "text column with codes whose Unicode character another code stands for, too", "keeps the character, not the code", "Nothing needs to be done, unless the application reads the bytes: two such codes become one.")
+        .warns(),
+    rule(LOST_PARENTS, "foreign key that holds by the source's collation alone", "takes the texts of parent and child for different (a trailing U+3000 or U+00A0 is no padding there), so the rows would have no parent", "Give the children the exact text of their parents on the source, or set this rule to \"warn\" to move them as they are.")
+        .silent(),
+    rule(ROUNDED_FLOAT, "FLOAT or DOUBLE column with digits after the point", "keeps the last bit of such a value in another way: both are compared as they are shown", "Nothing needs to be done: the values are equal to the digits that the column declares.")
+        .warns(),
+    rule(NUMBERED_WITHIN, "AUTO_INCREMENT column behind another in its key", "counts on over the whole table, no more within each group", "Let the application give the numbers, or set this rule to \"stop\".")
+        .warns()
+        .silent(),
 ];
+
+/// What sets a rule, in the gates block of a migration.
+pub fn setting(code: &str, action: &str) -> String {
+    format!("rule \"{code}\" {{ action = \"{action}\" }}")
+}
 
 /// The rule of a code.
 pub fn find(code: &str) -> Option<&'static Rule> {
@@ -208,10 +337,48 @@ pub fn action(rule: &Rule, gates: &Gates) -> RuleAction {
     let set = gates.rules.iter().find(|(code, _)| code.eq_ignore_ascii_case(rule.code)).map(|(_, action)| *action);
     match set {
         Some(RuleAction::Rewrite) if rule.rewrite.is_none() => RuleAction::Stop,
+        Some(RuleAction::Warn) if rule.fails => RuleAction::Stop,
         Some(action) => action,
-        None if rule.stops && gates.compatibility != RuleAction::Warn => RuleAction::Stop,
+        None if rule.stops && (rule.fails || gates.compatibility != RuleAction::Warn) => RuleAction::Stop,
         None => RuleAction::Warn,
     }
+}
+
+/// What becomes of numbers inside of JSON documents that no DOUBLE holds.
+pub fn json_numbers(gates: &Gates, target: Flavor) -> JsonNumbers {
+    match find(JSON_NUMBERS).map(|rule| action(rule, gates)) {
+        _ if target != Flavor::Tidb => JsonNumbers::Exact,
+        Some(RuleAction::Warn) => JsonNumbers::Doubles,
+        _ => JsonNumbers::Refused,
+    }
+}
+
+/// How the certificate tells of a rule that let something pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// Something is not as it was, and the spec agreed.
+    Accepted,
+    /// Something may be so.
+    Named,
+}
+
+/// What a rule warns of stands in the certificate. `None`: it is told there in another way, among what arrived changed
+/// (`changed` has its code) or what was not moved.
+pub fn in_certificate(code: &str, changed: &BTreeSet<String>) -> Option<Told> {
+    match code {
+        JSON_TYPES | LOST_PARENTS => Some(Told::Accepted),
+        UNLOOKED | GENERATED_DIFFERS | GENERATED_MAY_DIFFER | JSON_NUMBERS | OTHER_CODE | ROUNDED_FLOAT
+        | NUMBERED_WITHIN => Some(Told::Named),
+        TRIGGER | ROUTINE | EVENT => None,
+        other => (find(other).is_some() && !changed.contains(other)).then_some(Told::Named),
+    }
+}
+
+/// Whether the spec says itself that generated columns may have other values on the target.
+pub fn accepts_generated(gates: &Gates) -> bool {
+    let says =
+        |code: &str| gates.rules.iter().any(|(set, to)| set.eq_ignore_ascii_case(code) && *to == RuleAction::Warn);
+    gates.compatibility == RuleAction::Warn || says(GENERATED_DIFFERS) || says(GENERATED_MAY_DIFFER)
 }
 
 /// Whether what the rule is about is changed in what is created.

@@ -1,13 +1,15 @@
 //! Gate `target_tables`: what is to be created is not there yet, or is this lineage's own. Knows the ledger's
 //! `objects`; takes nothing over that it cannot show to be its own.
 
+use std::collections::BTreeMap;
+
 use super::{Subject, cannot_look, count, verdict};
 use crate::formats::facts::{LedgerObject, Verdict};
 use crate::formats::spec::model::TargetTables;
 use crate::formats::structure::Table;
 use crate::think::compare::structure_differences;
 use crate::think::rewrite::for_target;
-use crate::words::addr::TableName;
+use crate::words::addr::{TableName, key_ident, sql_ident};
 use crate::words::diag::{Diagnostic, Severity};
 
 /// What stands at a name on the target.
@@ -26,6 +28,11 @@ pub fn judge(subject: &Subject) -> Verdict {
     for view in &inventory.views {
         look(subject, &view.name, None, &mut found);
     }
+    for schema in &inventory.schemas {
+        look_at_schema(subject, &schema.name, &mut found);
+    }
+    let gone = std::mem::take(&mut found.gone);
+    found.list.extend(gone.into_iter().map(|(lineage, objects)| gone_of(subject, &lineage, &objects)));
     let names = count(inventory.tables.len() + inventory.views.len(), "name");
     let saw = match (found.own, found.empty) {
         (0, 0) => format!("{names}, none on the target"),
@@ -54,6 +61,8 @@ struct Findings {
     blind: Vec<Diagnostic>,
     own: usize,
     empty: usize,
+    /// What the ledger says that another lineage made and what is not there: lineage -> kinds and names.
+    gone: BTreeMap<String, Vec<(String, String)>>,
 }
 
 fn look(subject: &Subject, name: &TableName, table: Option<&Table>, found: &mut Findings) {
@@ -63,10 +72,13 @@ fn look(subject: &Subject, name: &TableName, table: Option<&Table>, found: &mut 
         subject.facts.ledger.objects.iter().filter(|o| names_it(subject, o, kind, name)).collect();
     let own = rows.iter().find(|o| Some(o.lineage.as_str()) == subject.lineage);
     if let Some(other) = rows.iter().find(|o| Some(o.lineage.as_str()) != subject.lineage) {
-        found.list.push(other_lineage(name, other, there.is_some()));
         if there.is_some() || other.state == "intended" {
-            return;
+            found.list.push(other_lineage(subject, name, other));
+        } else {
+            let gone = found.gone.entry(other.lineage.clone()).or_default();
+            gone.push((other.kind.clone(), other.name.clone()));
         }
+        return;
     }
     let Some(there) = there else { return };
     if own.is_some_and(|o| o.state == "created") {
@@ -80,9 +92,12 @@ fn look(subject: &Subject, name: &TableName, table: Option<&Table>, found: &mut 
                 found.list.push(taken(name, "table"));
                 return;
             }
-            let mut expected = for_target(table, subject.target, &subject.migration.gates).table;
+            let mut expected =
+                for_target(table, &subject.facts.source.tables, subject.target, &subject.migration.gates).table;
+            // The counter is carried with the rows.
+            expected.next_id = None;
             if actual.foreign_keys.is_empty() {
-                // They come after the load, by a step of their own.
+                // They are created by a step of their own.
                 expected.foreign_keys.clear();
             }
             let differences = structure_differences(&expected, actual);
@@ -121,6 +136,56 @@ fn look(subject: &Subject, name: &TableName, table: Option<&Table>, found: &mut 
     }
 }
 
+/// A schema that is there is used as it is. One that is not is written into the ledger, where another lineage's row of it
+/// would stand in the way.
+fn look_at_schema(subject: &Subject, schema: &str, found: &mut Findings) {
+    if subject.facts.target.schemas.iter().any(|there| there.name.eq_ignore_ascii_case(schema)) {
+        return;
+    }
+    let is_it =
+        |object: &&LedgerObject| object.kind == "schema" && (object.name == schema || object.name == key_ident(schema));
+    for object in subject.facts.ledger.objects.iter().filter(is_it) {
+        if Some(object.lineage.as_str()) != subject.lineage {
+            let gone = found.gone.entry(object.lineage.clone()).or_default();
+            gone.push((object.kind.clone(), object.name.clone()));
+        }
+    }
+}
+
+/// Names of objects that one finding lists.
+const NAMED: usize = 20;
+
+/// What another lineage made and what is gone. Whoever lost its state has to take its rows out of the ledger: the
+/// statements for that, over all of its rows where nothing of it is left on the target.
+fn gone_of(subject: &Subject, lineage: &str, objects: &[(String, String)]) -> Diagnostic {
+    let names: Vec<String> = objects.iter().map(|(kind, name)| format!("{kind} {name}")).collect();
+    let list = match names.len() {
+        n if n > NAMED => format!("{}\nand {} more", names[..NAMED].join("\n"), n - NAMED),
+        _ => names.join("\n"),
+    };
+    let mine = subject.facts.ledger.objects.iter().filter(|object| object.lineage == lineage);
+    let all = mine.into_iter().all(|object| objects.contains(&(object.kind.clone(), object.name.clone())));
+    let ledger = sql_ident(subject.ledger_schema);
+    let lineage_sql = literal(lineage);
+    let statements = match all {
+        true => format!(
+            "DELETE FROM {ledger}.batches WHERE lineage = {lineage_sql}; DELETE FROM {ledger}.objects WHERE lineage = {lineage_sql};"
+        ),
+        false => {
+            let names: Vec<String> = objects.iter().map(|(_, name)| literal(name)).collect();
+            let names = names.join(", ");
+            format!(
+                "DELETE FROM {ledger}.batches WHERE lineage = {lineage_sql} AND tbl IN ({names}); DELETE FROM {ledger}.objects WHERE lineage = {lineage_sql} AND name IN ({names});"
+            )
+        }
+    };
+    let summary =
+        format!("the ledger on the target holds what lineage {lineage} made and what is gone from the target");
+    Diagnostic::error("MIG2048", summary).detail(list).help(format!(
+        "Run `mig destroy` where that lineage's state lies. Where its state is lost and no mig runs with it, take its rows out of the ledger on the target, then plan again: {statements}"
+    ))
+}
+
 fn find<'a>(subject: &Subject<'a>, name: &TableName) -> Option<There<'a>> {
     let inventory = &subject.facts.target;
     let table = inventory.tables.iter().find(|t| same_name(subject, &t.name, name)).map(There::Table);
@@ -147,15 +212,17 @@ fn taken(name: &TableName, kind: &str) -> Diagnostic {
         .help("Drop or rename it on the target, or leave the name out of the filter. An empty table of the same structure is taken with target_tables = \"same_and_empty\".")
 }
 
-fn other_lineage(name: &TableName, other: &LedgerObject, there: bool) -> Diagnostic {
+fn other_lineage(subject: &Subject, name: &TableName, other: &LedgerObject) -> Diagnostic {
     let text = format!("two specs onto one target table: {name} belongs to lineage {}", other.lineage);
-    if there || other.state == "intended" {
-        Diagnostic::error("MIG2047", text)
-            .about(name.key())
-            .help("Leave the table out of one of the two specs, or run mig destroy where the other state lies.")
-    } else {
-        Diagnostic::warning("MIG2048", format!("{text}, and is gone from the target"))
-            .about(name.key())
-            .help("Run mig destroy where the other state lies, so that its ledger rows go, too.")
-    }
+    let ledger = sql_ident(subject.ledger_schema);
+    Diagnostic::error("MIG2047", text).about(name.key()).help(format!(
+        "Leave the table out of one of the two specs, or run `mig destroy -drop-target-data` where the other state lies. Where that state is lost: drop the table on the target, and DELETE FROM {ledger}.objects WHERE lineage = {} AND name = {}; then plan again.",
+        literal(&other.lineage),
+        literal(&other.name)
+    ))
+}
+
+/// A text as SQL.
+fn literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }

@@ -1,11 +1,12 @@
 mod each_rule;
+mod target_tables;
 
 use super::fixture::*;
 use super::*;
 use crate::formats::ddl::fixture::{column, index, part, table};
-use crate::formats::facts::{Flavor, WritesFacts};
+use crate::formats::facts::{Flavor, Position, WritesFacts};
 use crate::formats::spec::model::{RuleAction, TargetTables, Writes, ZeroDates};
-use crate::formats::structure::{Check, Column, ForeignKey, Index, IndexPart, Program, Table, View};
+use crate::formats::structure::{Check, Column, ForeignKey, Index, IndexPart, Program, Schema, Table, View};
 use crate::words::addr::TableName;
 use crate::words::error::Failure;
 
@@ -24,7 +25,6 @@ fn fault() -> Option<Failure> {
 
 fn view(name: &str) -> View {
     View {
-        name: TableName::new("shop", name),
         select: "select 1 AS `1`".into(),
         columns: vec!["1".into()],
         check_option: "NONE".into(),
@@ -32,6 +32,7 @@ fn view(name: &str) -> View {
         definer: String::new(),
         charset: "utf8mb4".into(),
         collation: "utf8mb4_bin".into(),
+        ..View::named(TableName::new("shop", name))
     }
 }
 
@@ -127,14 +128,14 @@ fn accepting_turns_only_a_missing_look_into_unproven_and_never_a_no() {
 
 #[test]
 fn connectivity_wants_two_servers_and_one_that_takes_writes() {
-    let rows: [(Change, &str); 11] = [
+    let rows: [(Change, &str); 19] = [
         (|c| c.target.server_id = "uuid".into(), "No MIG2002"),
         (|c| c.source.server_id = "none".into(), "Passed"),
         (|c| c.source.server_id = String::new(), "Passed"),
         (|c| c.target.read_only = vec!["read_only".into()], "No MIG2003"),
         (|c| c.target.replica = true, "No MIG2004"),
-        (|c| c.source.replica = true, "Passed"),
-        (|c| c.target.flavor = Flavor::Mysql, "Warned MIG2005"),
+        (|c| c.source.replica = true, "Warned MIG2056"),
+        (|c| (c.target.flavor, c.target.version) = (Flavor::Mysql, "9.7.4".into()), "Warned MIG2005"),
         (|c| c.target_kind = "mysql", "Warned MIG2005"),
         (
             |c| {
@@ -144,10 +145,20 @@ fn connectivity_wants_two_servers_and_one_that_takes_writes() {
             "Passed",
         ),
         (|c| c.target.local_infile = false, "Warned MIG2006"),
+        (|c| c.source.version = "5.6.10-log".into(), "Passed"),
+        (|c| c.source.version = "5.6.5".into(), "Passed"),
+        (|c| c.source.version = "5.6.4-m7".into(), "No MIG2063"),
+        (|c| c.source.version = "5.5.9".into(), "No MIG2063"),
+        (|c| (c.source.flavor, c.source.version) = (Flavor::Mariadb, "10.4.34-MariaDB".into()), "Warned MIG2007"),
+        (|c| (c.source.flavor, c.source.version) = (Flavor::Mariadb, "5.5.68-MariaDB".into()), "No MIG2063"),
+        (|c| (c.source.flavor, c.source.version) = (Flavor::Tidb, "8.0.11-TiDB-v8.5.6".into()), "No MIG2064"),
         (
-            |c| (c.source.version, c.target.version) = ("5.6.51-log".into(), "5.7.25-TiDB-v6.5.0".into()),
-            "Warned MIG2007 MIG2007",
+            |c| {
+                (c.target.flavor, c.target_kind, c.target.version) = (Flavor::Mysql, "mysql", "8.0.36".into());
+            },
+            "Warned MIG2007",
         ),
+        (|c| c.target.version = "5.7.25-TiDB-v6.5.0".into(), "Warned MIG2007"),
     ];
     for (change, expected) in rows {
         check("connectivity", &Case::sound().changed(change), expected);
@@ -171,6 +182,12 @@ fn privileges_are_told_as_the_lines_that_give_what_is_missing() {
     let seen = check("privileges", &granted(&["GRANT USAGE ON *.* TO `r`@`%`"], &[ALL]), "No MIG2010 MIG2012 MIG2013");
     assert!(seen.contains("GRANT SELECT ON `shop`.* TO 'reader'@'%';"), "{seen}");
     assert!(seen.contains("GRANT REPLICATION CLIENT, REPLICATION SLAVE ON *.* TO 'reader'@'%';"), "{seen}");
+    // Without GTIDs only the list of transactions tells what is on its way.
+    let bare = |grants: &str| granted(&[grants], &[ALL]).changed(|c| c.source.binlog.position = Some(position(1)));
+    let seen = check("privileges", &bare(SIGHT), "Warned MIG2012");
+    assert!(seen.contains("GRANT PROCESS ON *.* TO 'reader'@'%';"), "{seen}");
+    check("privileges", &bare(&SIGHT.replace("SELECT", "SELECT, PROCESS")), "Passed");
+    check("privileges", &bare(SIGHT).changed(|c| c.source.flavor = Flavor::Mariadb), "Passed");
     let one_table = "GRANT SELECT, TRIGGER ON `shop`.`orders` TO `r`@`%`";
     check("privileges", &granted(&[one_table], &[ALL]), "Warned MIG2012 MIG2013");
     check("privileges", &granted(&[one_table], &[ALL]).changed(|c| c.source.binlog.enabled = false), "Warned MIG2013");
@@ -371,98 +388,6 @@ fn the_disk_is_larger_than_what_has_to_lie_on_it() {
 }
 
 #[test]
-fn a_name_on_the_target_is_free_ones_own_or_taken() {
-    let there = |change: fn(&mut Case)| {
-        Case::sound()
-            .changed(|c| {
-                c.facts.target.tables.push(orders());
-                c.facts.target_rows.insert("shop.orders".into(), Some(0));
-            })
-            .changed(change)
-    };
-    let rows: [(Change, &str); 15] = [
-        (|_| {}, "No MIG2043"),
-        (|c| c.facts.target.tables[0].name.name = "ORDERS".into(), "No MIG2043"),
-        (|c| c.facts.target.tables[0].name.name = "carts".into(), "Passed"),
-        (|c| c.migration.gates.target_tables = TargetTables::SameAndEmpty, "Passed"),
-        (
-            |c| {
-                c.migration.gates.target_tables = TargetTables::SameAndEmpty;
-                c.facts.target_rows.insert("shop.orders".into(), Some(1));
-            },
-            "No MIG2044",
-        ),
-        (
-            |c| {
-                c.migration.gates.target_tables = TargetTables::SameAndEmpty;
-                c.facts.target_rows.clear();
-            },
-            "CannotLook MIG2046",
-        ),
-        (
-            |c| {
-                c.migration.gates.target_tables = TargetTables::SameAndEmpty;
-                c.facts.target.tables[0].columns[1].column_type = "varchar(39)".into();
-            },
-            "No MIG2045",
-        ),
-        (
-            |c| {
-                c.facts.ledger.objects.push(object("mine", "table", "shop.orders", "created"));
-                c.facts.target_rows.insert("shop.orders".into(), Some(1));
-            },
-            "Passed",
-        ),
-        (|c| c.facts.ledger.objects.push(object("mine", "table", "shop.orders", "intended")), "Passed"),
-        (
-            |c| {
-                c.facts.ledger.objects.push(object("mine", "table", "shop.orders", "intended"));
-                c.facts.target_rows.insert("shop.orders".into(), Some(1));
-            },
-            "No MIG2044",
-        ),
-        (
-            |c| {
-                c.facts.ledger.objects.push(object("mine", "table", "shop.orders", "intended"));
-                c.facts.target.tables[0].columns.pop();
-            },
-            "No MIG2045",
-        ),
-        (|c| c.facts.ledger.objects.push(object("other", "table", "shop.orders", "created")), "No MIG2047"),
-        (
-            |c| {
-                c.facts.ledger.objects.push(object("other", "table", "shop.orders", "created"));
-                c.facts.target.tables.clear();
-            },
-            "Warned MIG2048",
-        ),
-        (
-            |c| {
-                c.facts.ledger.objects.push(object("other", "table", "shop.orders", "intended"));
-                c.facts.target.tables.clear();
-            },
-            "No MIG2047",
-        ),
-        (
-            |c| {
-                c.facts.ledger.objects.push(object("mine", "table", "shop.orders", "created"));
-                c.lineage = None;
-            },
-            "No MIG2047",
-        ),
-    ];
-    for (change, expected) in rows {
-        check("target_tables", &there(change), expected);
-    }
-    let seen = check(
-        "target_tables",
-        &there(|c| c.facts.ledger.objects.push(object("other", "table", "shop.orders", "created"))),
-        "No MIG2047",
-    );
-    assert!(seen.contains("belongs to lineage other"), "{seen}");
-}
-
-#[test]
 fn views_and_tables_do_not_stand_in_for_each_other() {
     let base = || Case::sound().changed(|c| c.facts.source.views.push(view("v")));
     check("target_tables", &base(), "Passed");
@@ -509,10 +434,30 @@ fn writes_are_proven_stopped_only_by_positions_or_by_events_all_read() {
     let changed = WritesFacts { changed_tables: vec!["shop.orders".into()], ..seen(1, 2) };
     let unattributed = WritesFacts { unattributed: vec!["a DDL statement".into()], ..seen(1, 2) };
     let gone = WritesFacts { unproven: "binlog.000001 is gone".into(), ..seen(1, 2) };
+    let unlogged: fn(&mut Case) = |c| c.source.binlog.applies_unlogged = true;
+    let announced = WritesFacts { announced: vec!["shop.orders".into()], ..seen(1, 2) };
+    let moved_unlogged = WritesFacts { unproven: "the set moved and the binlog did not".into(), ..seen(1, 1) };
+    // A run that begins, with and without the word that nothing was on its way.
+    let begins = |settled: &str| {
+        let begin = Some(Position { settled: settled.into(), ..position(1) });
+        WritesFacts { from: begin.clone().unwrap(), to: begin.clone().unwrap(), begin, ..Default::default() }
+    };
+    let goes_on = WritesFacts { begin: begins("log_status").begin, ..seen(0, 2) };
+    let goes_on_blindly = WritesFacts { begin: begins("").begin, ..seen(0, 2) };
     for (writes, change, expected) in [
         (None, none, "Passed"),
         (None, mixed, "Warned MIG2054"),
-        (None, filtered, "Warned MIG2054"),
+        (None, filtered, "CannotLook MIG2058"),
+        (None, unlogged, "CannotLook MIG2055"),
+        (Some(seen(1, 1)), filtered, "CannotLook MIG2058"),
+        (Some(seen(1, 1)), unlogged, "CannotLook MIG2055"),
+        (Some(begins("log_status")), none, "Passed"),
+        (Some(begins("log_status")), mixed, "Warned MIG2054"),
+        (Some(begins("")), none, "CannotLook MIG2057"),
+        (Some(goes_on), none, "Passed"),
+        (Some(goes_on_blindly), none, "CannotLook MIG2057"),
+        (Some(announced), none, "CannotLook MIG2053"),
+        (Some(moved_unlogged), none, "CannotLook MIG2053"),
         (None, off, "CannotLook MIG2050"),
         (None, unread, "CannotLook MIG2051"),
         (None, locked, "Passed"),
@@ -520,7 +465,7 @@ fn writes_are_proven_stopped_only_by_positions_or_by_events_all_read() {
         (Some(seen(1, 1)), mixed, "Passed"),
         (Some(seen(1, 2)), none, "Passed"),
         (Some(seen(1, 2)), mixed, "CannotLook MIG2053"),
-        (Some(seen(1, 2)), filtered, "CannotLook MIG2053"),
+        (Some(seen(1, 2)), filtered, "CannotLook MIG2058"),
         (Some(changed.clone()), none, "No MIG2052"),
         (Some(changed), mixed, "No MIG2052"),
         (Some(unattributed), none, "CannotLook MIG2053"),
@@ -541,7 +486,7 @@ fn a_filter_that_matches_nothing_names_what_it_nearly_met() {
         case.facts.source = Default::default();
         case.migration.tables = rules.iter().map(|r| (*r).to_owned()).collect();
         case.facts.source_names = names.iter().map(|(s, n)| TableName::new(*s, *n)).collect();
-        empty_match(&case.migration, &case.facts).map(|found| found.help)
+        selection::empty_match(&case.migration, &case.facts).map(|found| found.help)
     };
     let shop = [("shop", "orders"), ("shop", "carts"), ("crm", "people")];
     assert_eq!(named(&["shop.ordres"], &shop).as_deref(), Some("Did you mean shop.orders?"));
@@ -549,5 +494,47 @@ fn a_filter_that_matches_nothing_names_what_it_nearly_met() {
     assert!(named(&["zzz.qqq"], &shop).is_some_and(|help| !help.contains("Did you mean")));
     assert!(named(&["shop.*"], &[]).is_some_and(|help| help.contains("SELECT")));
     let case = Case::sound();
-    assert_eq!(empty_match(&case.migration, &case.facts), None);
+    assert_eq!(selection::empty_match(&case.migration, &case.facts), None);
+}
+
+#[test]
+fn what_the_filter_and_the_conditions_name_in_vain_is_told() {
+    let told = |change: Change| {
+        let case = Case::sound().changed(change);
+        let found = selection::judge(&case.migration, &case.facts);
+        found.iter().map(|d| format!("{} {} {}", d.code, d.summary, d.help)).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(told(|_| {}), "");
+    let mistyped = told(|c| {
+        c.facts.source_names = vec![TableName::new("shop", "orders"), TableName::new("shop", "customers")];
+        c.migration.tables = vec!["shop.*".into(), "shop.custmers".into(), "stock.items".into(), "!mysql.user".into()];
+    });
+    for line in [
+        "MIG2065 the rule \"shop.custmers\" selects nothing: the source shows no table or view of that name Did you mean shop.customers?",
+        "MIG2065 the rule \"stock.items\" selects nothing: the source shows no schema stock Correct",
+        "MIG2065 the rule \"!mysql.user\" selects nothing: mig moves no table of the system schema mysql, so that",
+    ] {
+        assert!(mistyped.contains(line), "{mistyped}");
+    }
+    let bare = told(|c| {
+        c.facts.source_names = vec![TableName::new("shop", "orders")];
+        c.facts.source_schemas = vec!["shop".into(), "bare".into(), "other".into()];
+        c.migration.tables = vec!["*.*".into(), "!other.*".into()];
+    });
+    assert!(bare.contains("MIG2065 schema bare selects nothing: it holds no table"), "{bare}");
+    assert_eq!(bare.lines().count(), 1, "{bare}");
+    let conditions = told(|c| {
+        c.facts.source_names = vec![TableName::new("shop", "orders")];
+        c.migration.tables = vec!["shop.*".into()];
+        c.migration.dump.where_ = [("shop.orders", "x = 1"), ("shop.ordres", "id < 5")]
+            .map(|(key, text)| (key.to_owned(), text.to_owned()))
+            .into();
+        c.facts.where_faults = [("shop.orders".to_owned(), "error 1054: Unknown column 'x'".to_owned())].into();
+    });
+    assert!(
+        conditions.contains("MIG2067 the source refuses the condition of shop.orders in `where`: error 1054"),
+        "{conditions}"
+    );
+    assert!(conditions.contains("MIG2066 the condition of shop.ordres in `where` limits nothing"), "{conditions}");
+    assert!(conditions.contains("Did you mean shop.orders?"), "{conditions}");
 }

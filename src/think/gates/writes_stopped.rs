@@ -1,5 +1,6 @@
 //! Gate `writes_stopped`: nothing wrote to the selected tables between the run's first position and now. Says proven
-//! only with evidence; what cannot be read is unproven. Positions stand in no verdict: they move.
+//! only with evidence; what cannot be read is unproven. Tables that were read by an earlier run are judged from the place
+//! where that began. Positions stand in no verdict: they move.
 
 use super::{Subject, cannot_look, count, verdict};
 use crate::formats::facts::{Verdict, WritesFacts};
@@ -36,8 +37,28 @@ pub fn judge(subject: &Subject) -> Verdict {
             "The gate \"privileges\" prints the GRANT lines.",
         );
     }
+    if binlog.applies_unlogged {
+        return unproven(
+            "MIG2055",
+            "the source is a replica that does not log what it applies",
+            "log_replica_updates (log_slave_updates) is OFF: the primary's writes change its rows, and stand in no log of it.",
+        );
+    }
+    if binlog.filtered {
+        return unproven(
+            "MIG2058",
+            "the binlog is filtered by schema (binlog-do-db or binlog-ignore-db)",
+            "A write that the filter leaves out does not even move the position.",
+        );
+    }
     match writes {
         None => before_the_run(subject),
+        Some(seen) if seen.begin.as_ref().is_some_and(|begin| begin.settled.is_empty()) => unproven(
+            "MIG2057",
+            "commits may be on their way",
+            "A commit stands in the binlog before its rows can be read: one that was under way when the position was taken would be missed. The gate \"privileges\" prints the GRANT line for the list of transactions; with gtid_mode ON no right is needed.",
+        ),
+        Some(seen) if seen.begin.as_ref() == Some(&seen.from) => before_the_run(subject),
         Some(seen) => between(subject, seen),
     }
 }
@@ -57,10 +78,10 @@ fn before_the_run(subject: &Subject) -> Verdict {
 }
 
 fn between(subject: &Subject, seen: &WritesFacts) -> Verdict {
-    if seen.from == seen.to {
+    let mut doubts = doubts(subject);
+    if seen.from.same_place(&seen.to) && seen.unproven.is_empty() {
         return verdict("nothing was written on the source: the binlog's position is the same", Vec::new());
     }
-    let mut doubts = doubts(subject);
     if !seen.unproven.is_empty() {
         doubts.push(seen.unproven.clone());
     }
@@ -71,6 +92,12 @@ fn between(subject: &Subject, seen: &WritesFacts) -> Verdict {
             seen.unattributed.join("; ")
         ));
     }
+    if !seen.announced.is_empty() {
+        doubts.push(format!(
+            "a statement may have written to {}, by a foreign key's action, say",
+            seen.announced.join(", ")
+        ));
+    }
     if doubts.is_empty() {
         return verdict(
             "something was written on the source, nothing on a selected table: every event was read",
@@ -79,7 +106,7 @@ fn between(subject: &Subject, seen: &WritesFacts) -> Verdict {
     }
     unproven(
         "MIG2053",
-        &format!("something was written on the source: {}", doubts.join(", ")),
+        &format!("what was written on the source is not known: {}", doubts.join(", ")),
         "Whether it was on a selected table cannot be told.",
     )
 }
@@ -90,9 +117,6 @@ fn doubts(subject: &Subject) -> Vec<String> {
     let mut doubts = Vec::new();
     if !binlog.format.eq_ignore_ascii_case("ROW") {
         doubts.push(format!("binlog_format is {}, not ROW", binlog.format));
-    }
-    if binlog.filtered {
-        doubts.push("the binlog is filtered by schema (binlog-do-db or binlog-ignore-db)".to_owned());
     }
     doubts
 }

@@ -175,6 +175,10 @@ fn planned(spec: &Spec, cloud: &CloudFacts, state: Option<&State>) -> Body {
 }
 
 fn planned_with(spec: &Spec, cloud: &CloudFacts, state: Option<&State>, replace: &[&str]) -> Body {
+    planned_at(spec, cloud, state, replace, &[])
+}
+
+fn planned_at(spec: &Spec, cloud: &CloudFacts, state: Option<&State>, replace: &[&str], targets: &[String]) -> Body {
     // The servers themselves are another matter here: what is asked of is the account.
     let mut world = World { cloud: Some(cloud.clone()), ..World::default() };
     let source = "source.aurora.shop";
@@ -183,15 +187,8 @@ fn planned_with(spec: &Spec, cloud: &CloudFacts, state: Option<&State>, replace:
         world.servers.insert(address.into(), crate::formats::facts::ServerFacts { fault, ..Default::default() });
     }
     let replace = replace.iter().map(|a| StepAddr::parse(a).unwrap()).collect();
-    let question = Question {
-        spec,
-        state,
-        world: &world,
-        mode: Mode::Apply,
-        replace: &replace,
-        drop_target_data: false,
-        targets: &[],
-    };
+    let question =
+        Question { spec, state, world: &world, mode: Mode::Apply, replace: &replace, drop_target_data: false, targets };
     plan(&question).unwrap().0
 }
 

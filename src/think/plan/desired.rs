@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::aws_diff::Standing;
 use super::{aws, aws_source};
 use crate::formats::chunk;
+use crate::formats::ddl::view::reads;
 use crate::formats::ddl::{self, DdlOptions};
 use crate::formats::facts::{MigrationFacts, ServerFacts, Verdict, World};
 use crate::formats::filter::Filter;
@@ -15,11 +16,14 @@ use crate::formats::inputs::{
     TableInputs, VerifyInputs, ViewInputs,
 };
 use crate::formats::plan::{Action, Edge, EdgeKind, Node, Pending, Rewrite};
+use crate::formats::rowhash::JsonNumbers;
 use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec, VerifyMode};
 use crate::formats::state::State;
-use crate::formats::structure::{Table, TableEstimate, View};
-use crate::think::{gates, rewrite};
-use crate::words::addr::{StepAddr, StepKind, TableName, key_ident, sql_ident};
+use crate::formats::structure::{Table, View};
+use crate::think::gates::compatibility::views::left_out;
+use crate::think::gates::{self, rules};
+use crate::think::rewrite;
+use crate::words::addr::{StepAddr, StepKind, TableName, key_ident};
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
 use crate::words::error::Outcome;
@@ -36,6 +40,8 @@ pub struct Desired {
     pub diagnostics: Vec<Diagnostic>,
     /// Migrations whose source or target could not be reached: their tables are unknown, their records are kept.
     pub unknown: BTreeSet<String>,
+    /// Servers of the spec that are looked at from a runner that is not there now: what is recorded of them stays.
+    pub out_of_sight: BTreeSet<StepAddr>,
     /// Filters by migration, for the reasons.
     pub filters: BTreeMap<String, Filter>,
     /// Of steps in a cloud: what their objects' own facts say.
@@ -107,6 +113,7 @@ pub fn desired(spec: &Spec, world: &World, state: Option<&State>, anew: &BTreeSe
     for (kind, addr, server) in sources.chain(targets) {
         let by = delegated.get(&addr);
         if by.is_some_and(|migration| world.pending.contains_key(migration)) {
+            wanted.out_of_sight.insert(addr);
             continue;
         }
         let ready = by.and_then(|name| ready_addr(spec, spec.migrations.get(name)?));
@@ -173,9 +180,7 @@ pub fn desired(spec: &Spec, world: &World, state: Option<&State>, anew: &BTreeSe
             wanted.unknown.insert(migration.name.clone());
             continue;
         }
-        if let Some(diagnostic) = gates::empty_match(migration, facts) {
-            wanted.diagnostics.push(diagnostic);
-        }
+        wanted.diagnostics.extend(gates::selection::judge(migration, facts));
         wanted.diagnostics.extend(facts.import_findings.iter().cloned());
         wanted.migration(migration, seen_target, facts, &gate_addrs);
     }
@@ -243,15 +248,18 @@ impl Desired {
         for table in facts.source.tables.iter().filter(|t| !t.foreign_keys.is_empty()) {
             self.foreign_keys(migration, target, facts, table);
         }
-        for view in &facts.source.views {
-            self.view(migration, facts, view);
+        let left_out = left_out(facts);
+        for view in facts.source.views.iter().filter(|view| !left_out.contains_key(&view.name)) {
+            self.view(migration, target, facts, view);
         }
+        self.structure(name, gates);
         let report = StepAddr::in_migration(name, StepKind::Report, None);
         let mut below: Vec<StepAddr> =
             self.nodes.iter().filter(|n| n.addr.migration() == Some(name)).map(|n| n.addr.clone()).collect();
         below.sort();
         let tables: Vec<String> = facts.source.tables.iter().map(|t| t.name.key()).collect();
-        let views: Vec<String> = facts.source.views.iter().map(|v| v.name.key()).collect();
+        let views: Vec<(String, bool)> =
+            facts.source.views.iter().map(|v| (v.name.key(), left_out.contains_key(&v.name))).collect();
         let inputs = ReportInputs { migration: name.to_owned(), tables };
         self.node(report.clone(), StepKind::Report, &inputs, &(&inputs, views));
         self.after(&report, below);
@@ -271,8 +279,8 @@ impl Desired {
         let (create, dump, load, verify) =
             (of(StepKind::Table), of(StepKind::Dump), of(StepKind::Load), of(StepKind::Verify));
 
-        let source = Table { estimate: TableEstimate::default(), ..source.clone() };
-        let rewritten = rewrite::for_target(&source, target, &migration.gates);
+        let source = ddl::without_the_moment(source);
+        let rewritten = rewrite::for_target(&source, &facts.source.tables, target, &migration.gates);
         let fingerprint = ddl::fingerprint(&source);
         let options = DdlOptions { checks: target.check_constraints, dialect: target.flavor.into() };
         let ddl = ddl::create_table_pretty(&rewritten.table, options);
@@ -286,6 +294,8 @@ impl Desired {
             self.rewrites.insert(create.clone(), rewrite);
         }
         let keyed = chunk::usable_for_ranges(&source).is_some();
+        let json_as_doubles = source.columns.iter().any(|column| column.data_type == "json")
+            && rules::json_numbers(&migration.gates, target.flavor) == JsonNumbers::Doubles;
         let decisive = ddl::fingerprint(&rewritten.table);
         let inputs = TableInputs { source, target: rewritten.table, ddl };
         self.node(create.clone(), StepKind::Table, &inputs, &decisive);
@@ -299,19 +309,18 @@ impl Desired {
             engine: "native".into(),
             format: "sql".into(),
             compress: word(&migration.dump.compress),
+            json_as_doubles,
             import: facts.imports.get(&table.key()).cloned(),
         };
         let taken = dump_inputs.decisive();
         self.node(dump.clone(), StepKind::Dump, &dump_inputs, &taken);
-        self.after(&dump, gates.iter().cloned());
-        if migration.dump.room().is_some() {
-            // The dump waits for room that loads make, so its own load must not be what has not begun.
-            self.after(&dump, [create.clone()]);
-        }
+        // No row moves before everything that the rows need was created and read back.
+        let structure = StepAddr::gate(name, gates::STRUCTURE);
+        self.after(&dump, [structure.clone()]);
 
         let load_inputs = LoadInputs { table: table.clone() };
         self.node(load.clone(), StepKind::Load, &load_inputs, &("load", &taken, &decisive));
-        self.after(&load, [create]);
+        self.after(&load, [create, structure]);
         // A table without a usable key has no stable parts: an interrupted dump of it starts over, so nothing of it
         // may be loaded before the dump is whole (contract, "Edges").
         let kind = if keyed { EdgeKind::Stream } else { EdgeKind::After };
@@ -324,48 +333,56 @@ impl Desired {
         }
     }
 
-    /// Foreign keys wait for the loads of their own table and of those they reference: an edge to every load would
-    /// make tables x keys edges, and the others change nothing for them.
+    /// The gate between structure and rows: one step that waits for every creation and that every dump and load waits
+    /// for, so that the edges are as many as the steps.
+    fn structure(&mut self, migration: &str, gates: &[StepAddr]) {
+        let addr = StepAddr::gate(migration, gates::STRUCTURE);
+        let inputs = GateInputs { gate: gates::STRUCTURE.to_owned() };
+        let created = [StepKind::Table, StepKind::ForeignKeys, StepKind::View];
+        let of_it = |node: &&Node| node.addr.migration() == Some(migration) && created.contains(&node.kind);
+        let before: Vec<StepAddr> = self.nodes.iter().filter(of_it).map(|node| node.addr.clone()).collect();
+        self.node(addr.clone(), StepKind::Gate, &inputs, &inputs);
+        self.after(&addr, gates.iter().cloned().chain(before));
+    }
+
+    /// Foreign keys wait for their own table and for those they reference.
     fn foreign_keys(&mut self, migration: &Migration, target: &ServerFacts, facts: &MigrationFacts, table: &Table) {
         let name = migration.name.as_str();
         let addr = StepAddr::of_table(name, StepKind::ForeignKeys, &table.name);
-        let rewritten = rewrite::for_target(table, target, &migration.gates);
+        let rewritten = rewrite::for_target(table, &facts.source.tables, target, &migration.gates);
         let inputs = ForeignKeysInputs { table: table.name.clone(), ddl: ddl::foreign_keys(&rewritten.table) };
         self.node(addr.clone(), StepKind::ForeignKeys, &inputs, &inputs);
         let mut tables: BTreeSet<&TableName> = table.foreign_keys.iter().map(|key| &key.references).collect();
         tables.insert(&table.name);
-        let loads = tables
+        let created = tables
             .into_iter()
             .filter(|t| facts.source.table(t).is_some())
-            .map(|t| StepAddr::of_table(name, StepKind::Load, t))
+            .map(|t| StepAddr::of_table(name, StepKind::Table, t))
             .collect::<Vec<_>>();
-        self.after(&addr, loads);
+        self.after(&addr, created);
     }
 
-    /// A view waits for the loads of the tables, and for the views, that its text names. information_schema qualifies
-    /// and quotes every name in it, so a name that is used always stands there in that form.
-    fn view(&mut self, migration: &Migration, facts: &MigrationFacts, view: &View) {
+    /// A view waits for the tables and views that its text reads.
+    fn view(&mut self, migration: &Migration, target: &ServerFacts, facts: &MigrationFacts, view: &View) {
         let name = migration.name.as_str();
         let addr = StepAddr::of_table(name, StepKind::View, &view.name);
-        let (created, changes) = rewrite::view_for_target(view);
+        let (created, changes) = rewrite::views::for_target(view, &facts.source, target, &migration.gates);
         if !changes.is_empty() {
             let (source, target) = (ddl::create_view(view), ddl::create_view(&created));
             self.rewrites.insert(addr.clone(), Rewrite { source, target, changes });
         }
         let inputs = ViewInputs { ddl: ddl::create_view(&created), view: created };
-        self.fingerprints.insert(addr.clone(), Digest::of(view));
+        self.fingerprints.insert(addr.clone(), Digest::of(&View { shape: Vec::new(), ..view.clone() }));
         self.node(addr.clone(), StepKind::View, &inputs, &inputs);
-        // A dump's text of a view leaves the name of its own schema out.
-        let names = |table: &TableName| {
-            let own = table.schema == view.name.schema && !facts.imports.is_empty();
-            view.select.contains(&table.sql()) || (own && view.select.contains(&sql_ident(&table.name)))
-        };
-        let loads = facts
+        let read: BTreeSet<String> =
+            reads(&view.select, &view.name.schema).iter().map(|name| name.key().to_lowercase()).collect();
+        let names = |name: &TableName| read.contains(&name.key().to_lowercase());
+        let tables = facts
             .source
             .tables
             .iter()
             .filter(|t| names(&t.name))
-            .map(|t| StepAddr::of_table(name, StepKind::Load, &t.name));
+            .map(|t| StepAddr::of_table(name, StepKind::Table, &t.name));
         let views = facts
             .source
             .views
@@ -373,7 +390,7 @@ impl Desired {
             .filter(|v| v.name != view.name && names(&v.name))
             .map(|v| StepAddr::of_table(name, StepKind::View, &v.name));
         let database = StepAddr::in_migration(name, StepKind::Database, Some(key_ident(&view.name.schema)));
-        let edges: Vec<StepAddr> = loads.chain(views).chain([database]).collect();
+        let edges: Vec<StepAddr> = tables.chain(views).chain([database]).collect();
         self.after(&addr, edges);
     }
 }

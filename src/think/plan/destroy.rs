@@ -104,11 +104,38 @@ pub(super) fn undone_before(state: &State, addr: &StepAddr, record: &StepRecord)
 
 /// What stands in the way of a destroy: objects that the state protects, whatever the spec says now.
 pub fn prevented(state: &State) -> Vec<Diagnostic> {
-    let guarded = |record: &StepRecord| {
-        record.outputs.get("inputs").and_then(|i| i.get("prevent_destroy")).and_then(Value::as_bool).unwrap_or(false)
-    };
     let held = state.steps.iter().filter(|(addr, record)| in_cloud(addr) && guarded(record));
     held.map(|(addr, _)| prevented_by(addr, "destroy")).collect()
+}
+
+/// An instance stands on its security group: where the group is made anew, it goes along. The plan has to say so, and a
+/// protected one stays; `-target` cuts its own step out of the plan.
+pub(super) fn gone_along(graph: &Graph, state: &State) -> Vec<Diagnostic> {
+    let part = |node: &Node| node.addr.words().last().cloned();
+    let anew = graph.nodes.iter().filter(|node| node.action == Action::Replace && in_cloud(&node.addr));
+    let groups = anew.filter(|node| part(node).as_deref() == Some("security_group"));
+    groups
+        .filter_map(|group| {
+            let instance = group.addr.sibling("instance");
+            let owned = state.steps.get(&group.addr)?.outputs.get("owned").and_then(Value::as_bool);
+            let stands = state.steps.get(&instance).filter(|_| owned == Some(true))?;
+            let told = graph.nodes.iter().any(|node| node.addr == instance && node.action == Action::Replace);
+            match guarded(stands) {
+                _ if told => None,
+                true => Some(prevented_by(&instance, "replace")),
+                false => Some(
+                    Diagnostic::error("MIG3227", "the instance would end with its security group")
+                        .about(instance.to_string())
+                        .detail(format!("{} is made anew, and this step is left out of the plan.", group.addr))
+                        .help("Name the instance as well, -replace and -target, or leave -target out."),
+                ),
+            }
+        })
+        .collect()
+}
+
+fn guarded(record: &StepRecord) -> bool {
+    record.outputs.get("inputs").and_then(|i| i.get("prevent_destroy")).and_then(Value::as_bool).unwrap_or(false)
 }
 
 pub(super) fn prevented_by(addr: &StepAddr, doing: &str) -> Diagnostic {

@@ -9,11 +9,13 @@ use super::Settled;
 use super::aws_diff::Standing;
 use super::desired::Desired;
 use super::destroy;
+use crate::formats::ddl;
 use crate::formats::facts::{MigrationFacts, World};
 use crate::formats::filter::Filter;
 use crate::formats::inputs::{ForeignKeysInputs, TableInputs};
 use crate::formats::plan::{Action, Change, EdgeKind, Graph, Node};
 use crate::formats::state::{State, Status, StepRecord};
+use crate::formats::structure::Table;
 use crate::think::{compare, graph};
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::diag::Diagnostic;
@@ -31,7 +33,8 @@ pub fn settle(
     replace: &BTreeSet<StepAddr>,
     targeted: bool,
 ) -> Outcome<Settled> {
-    let Desired { nodes, edges, rewrites, mut diagnostics, unknown, filters, standings, kept_blocks, .. } = wanted;
+    let Desired { nodes, edges, rewrites, mut diagnostics, unknown, out_of_sight, filters, .. } = wanted;
+    let (standings, kept_blocks) = (wanted.standings, wanted.kept_blocks);
     let wanted_warnings = wanted.warn_if_pending;
     let mut graph = graph::arrange(nodes, edges)?;
     check_replace(&graph, replace)?;
@@ -45,6 +48,7 @@ pub fn settle(
         let migration = node.addr.migration().unwrap_or_default();
         let ask = Ask {
             node,
+            nodes: &graph.nodes,
             record: state.steps.get(&node.addr),
             state,
             facts: world.migrations.get(migration).unwrap_or(&nothing),
@@ -80,8 +84,9 @@ pub fn settle(
             });
         }
     }
+    diagnostics.extend(destroy::gone_along(&graph, state));
     if !targeted {
-        forget(&mut graph, &mut changes, state, &unknown, &filters);
+        forget(&mut graph, &mut changes, state, (&unknown, &out_of_sight), &filters);
         let leaving = leave(&mut graph, &mut changes, state, &kept_blocks)?;
         diagnostics.extend(leaving);
     }
@@ -103,6 +108,7 @@ fn check_replace(graph: &Graph, replace: &BTreeSet<StepAddr>) -> Outcome<()> {
 /// Everything one decision looks at.
 struct Ask<'a> {
     node: &'a Node,
+    nodes: &'a [Node],
     record: Option<&'a StepRecord>,
     state: &'a State,
     facts: &'a MigrationFacts,
@@ -127,10 +133,11 @@ impl Ask<'_> {
             return (Action::Create, self.why_new());
         };
         if self.replace.contains(&self.node.addr) {
-            let action = if matches!(kind, StepKind::Verify | StepKind::Report | StepKind::Runner) {
-                Action::Rerun
-            } else {
-                Action::Replace
+            let action = match kind {
+                // A rerun would go on after what it has recorded.
+                StepKind::Verify if !self.is_complete() => Action::Replace,
+                StepKind::Verify | StepKind::Report | StepKind::Runner => Action::Rerun,
+                _ => Action::Replace,
             };
             return (action, ASKED.into());
         }
@@ -264,15 +271,9 @@ impl Ask<'_> {
         match self.node.kind {
             StepKind::Table => self.table_drift(),
             StepKind::Load => self.load_drift(record),
-            StepKind::View => {
-                let view = self.node.addr.table()?;
-                self.facts.target.view(&view).is_none().then(|| (Action::Replace, "gone from the target".into()))
-            }
-            StepKind::ForeignKeys => {
-                let inputs: ForeignKeysInputs = serde_json::from_value(self.node.inputs.clone()).ok()?;
-                let there = self.facts.target.table(&inputs.table).map_or(0, |t| t.foreign_keys.len());
-                (there < inputs.ddl.len()).then(|| (Action::Replace, "gone from the target".into()))
-            }
+            StepKind::View => self.view_drift(record),
+            StepKind::ForeignKeys => self.foreign_key_drift(),
+            StepKind::Report => self.report_drift(),
             StepKind::Database => {
                 let name = self.node.addr.key()?;
                 let there = self.facts.target.schemas.iter().any(|s| crate::words::addr::key_ident(&s.name) == name);
@@ -280,6 +281,17 @@ impl Ask<'_> {
             }
             _ => None,
         }
+    }
+
+    /// A view of another text holds no rows: it is made anew.
+    fn view_drift(&self, record: &StepRecord) -> Option<(Action, String)> {
+        let name = self.node.addr.table()?.key().to_lowercase();
+        let Some(there) = self.facts.target.views.iter().find(|view| view.name.key().to_lowercase() == name) else {
+            return Some((Action::Replace, "gone from the target".into()));
+        };
+        let made = record.outputs.get("text").and_then(Value::as_str)?;
+        let changed = made != ddl::view_fingerprint(there).as_str();
+        changed.then(|| (Action::Replace, "changed on the target: its text".into()))
     }
 
     fn table_drift(&self) -> Option<(Action, String)> {
@@ -293,26 +305,56 @@ impl Ask<'_> {
         Some((Action::Replace, format!("changed on the target: {}", first.what)))
     }
 
+    fn foreign_key_drift(&self) -> Option<(Action, String)> {
+        let inputs: ForeignKeysInputs = serde_json::from_value(self.node.inputs.clone()).ok()?;
+        let actual = self.facts.target.table(&inputs.table)?;
+        let addr = StepAddr::of_table(self.node.addr.migration()?, StepKind::Table, &inputs.table);
+        let wanted = wanted_table(self.nodes.iter().find(|node| node.addr == addr)?)?;
+        let differences = compare::foreign_key_differences(&wanted, actual);
+        let first = differences.iter().find(|difference| !difference.expected.is_empty())?;
+        let reason = match first.actual.as_str() {
+            "" => format!("gone from the target: {}", first.what),
+            _ => format!("changed on the target: {}", first.what),
+        };
+        Some((Action::Replace, reason))
+    }
+
+    /// What no step makes right by itself, and what the certificate speaks of.
+    fn report_drift(&self) -> Option<(Action, String)> {
+        let found = self.tables().find_map(|wanted| {
+            let actual = self.facts.target.table(&wanted.name)?;
+            let next = self.facts.source.table(&wanted.name).and_then(|table| table.next_id);
+            let counts = wanted.columns.iter().any(|column| column.auto_increment);
+            let counter = next.filter(|_| counts).and_then(|next| compare::counter_difference(next, actual));
+            let keys = compare::foreign_key_differences(&wanted, actual);
+            let found = counter.into_iter().chain(keys.into_iter().filter(|key| key.expected.is_empty())).next()?;
+            Some(format!("{}: {} is not as on the source", wanted.name, found.what))
+        });
+        found.map(|reason| (Action::Rerun, reason))
+    }
+
+    /// The tables of this migration as they are wanted on the target.
+    fn tables(&self) -> impl Iterator<Item = Table> {
+        let of_it = |node: &&Node| node.kind == StepKind::Table && node.addr.migration() == self.node.addr.migration();
+        self.nodes.iter().filter(of_it).filter_map(wanted_table)
+    }
+
     fn load_drift(&self, record: &StepRecord) -> Option<(Action, String)> {
         let table = self.node.addr.table()?.key();
-        let number = |name: &str| record.outputs.get(name).and_then(Value::as_u64);
-        let (rows, epoch) = (number("rows").unwrap_or(0), number("epoch").unwrap_or(0));
-        let loaded = self.facts.ledger.loaded.get(&table);
-        let (there, there_epoch) = loaded.map_or((0, epoch), |l| (l.rows, l.epoch));
-        if there == rows && there_epoch == epoch {
-            return None;
-        }
-        Some((
-            Action::Replace,
-            format!(
-                "the ledger on the target is not what was recorded ({there} rows of {rows}): restored from a backup?"
-            ),
-        ))
+        let difference = self.facts.ledger.differs_from(&table, &record.outputs)?;
+        let reason =
+            format!("the ledger on the target is not what was recorded ({difference}): restored from a backup?");
+        Some((Action::Replace, reason))
     }
 }
 
+/// The table of a table's node as it is wanted on the target.
+fn wanted_table(node: &Node) -> Option<Table> {
+    serde_json::from_value::<TableInputs>(node.inputs.clone()).ok().map(|inputs| inputs.target)
+}
+
 const OWED: &str = "the run that was broken off was to do it again";
-const GOES_ON: &str = "goes on after";
+const GOES_ON: &str = "goes on";
 /// The reason of a step that `-replace` named; a plan file is known by it to have been made so.
 pub const ASKED: &str = "asked for with -replace";
 /// The reason of dumps that begin anew because the writes_stopped gate was named.
@@ -320,9 +362,9 @@ pub const POSITION_ANEW: &str = "the source's position is taken anew";
 
 fn unfinished(record: &StepRecord) -> String {
     match record.progress.parts_done() {
-        0 => format!("unfinished: {GOES_ON} nothing durable"),
-        1 => format!("unfinished: {GOES_ON} 1 durable part"),
-        n => format!("unfinished: {GOES_ON} {n} durable parts"),
+        0 => format!("unfinished: {GOES_ON} from its beginning"),
+        1 => format!("unfinished: {GOES_ON} after 1 durable part"),
+        n => format!("unfinished: {GOES_ON} after {n} durable parts"),
     }
 }
 
@@ -416,13 +458,17 @@ fn forget(
     graph: &mut Graph,
     changes: &mut Vec<Change>,
     state: &State,
-    unknown: &BTreeSet<String>,
+    (unknown, out_of_sight): (&BTreeSet<String>, &BTreeSet<StepAddr>),
     filters: &BTreeMap<String, Filter>,
 ) {
     let wanted: BTreeSet<StepAddr> = graph.nodes.iter().map(|n| n.addr.clone()).collect();
     for (addr, record) in &state.steps {
         let migration = addr.migration().unwrap_or_default();
-        if wanted.contains(addr) || unknown.contains(migration) || destroy::in_cloud(addr) {
+        if wanted.contains(addr)
+            || unknown.contains(migration)
+            || out_of_sight.contains(addr)
+            || destroy::in_cloud(addr)
+        {
             continue;
         }
         let reason = match (filters.get(migration), addr.table()) {
@@ -499,13 +545,15 @@ fn leave(
 }
 
 /// A server that is not the one recorded: nothing may be compared with it.
+/// Which server the state knows at an address of the spec: the id that it gave itself, or that was given to it at first contact.
+pub fn recorded_server<'a>(state: &'a State, address: &str) -> Option<&'a str> {
+    let record = state.steps.get(&StepAddr::parse(address)?)?;
+    record.outputs.get("server_id").and_then(Value::as_str)
+}
+
 fn with_identity(mut diagnostics: Vec<Diagnostic>, state: &State, world: &World) -> Vec<Diagnostic> {
     for (address, facts) in &world.servers {
-        let recorded = StepAddr::parse(address)
-            .and_then(|addr| state.steps.get(&addr))
-            .and_then(|r| r.outputs.get("server_id"))
-            .and_then(Value::as_str);
-        if let Some(recorded) = recorded
+        if let Some(recorded) = recorded_server(state, address)
             && facts.fault.is_none()
             && facts.server_id != recorded
         {

@@ -14,6 +14,7 @@ pub mod desired;
 pub mod destroy;
 pub mod diff;
 pub mod estimate;
+mod overlap;
 pub mod target;
 
 use std::collections::BTreeSet;
@@ -68,8 +69,9 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
             observed.verdicts = wanted.verdicts.clone();
             pending = std::mem::take(&mut wanted.pending);
             let estimates = estimate::estimate(spec, world, &wanted);
+            let twice = overlap::of_migrations(spec, world);
             let mut settled = diff::settle(wanted, recorded, world, question.replace, named.is_some())?;
-            settled.diagnostics.extend(named);
+            settled.diagnostics.extend(named.into_iter().chain(twice));
             let estimates = estimate::of_pending(estimates, &settled.graph);
             // A gate is asked only if a pending step depends on it: the verdicts of the others are no part of the plan.
             observed.verdicts.retain(|addr, _| settled.evaluated.contains(addr));

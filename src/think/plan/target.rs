@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::desired::Desired;
+use crate::think::gates;
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::diag::Diagnostic;
 use crate::words::error::{Failure, Outcome};
@@ -35,7 +36,10 @@ pub fn narrow(wanted: &mut Desired, targets: &[String]) -> Outcome<Diagnostic> {
     let mut kept: BTreeSet<StepAddr> = BTreeSet::new();
     while let Some(addr) = open.pop() {
         if kept.insert(addr.clone()) {
-            open.extend(parents.get(addr).into_iter().flatten());
+            // The gate of the structure looks at what is there: a table that was not named is not created for it.
+            let structure = addr.kind() == Some(StepKind::Gate) && addr.key() == Some(gates::STRUCTURE);
+            let needed = |above: &&&StepAddr| !structure || above.kind() == Some(StepKind::Gate);
+            open.extend(parents.get(addr).into_iter().flatten().filter(needed));
             // A dump waits for no table of the target, but it reads the structure that the table's step holds.
             open.extend(wanted.nodes.iter().map(|n| &n.addr).filter(|other| is_table_of(other, addr)));
         }

@@ -23,7 +23,7 @@ impl Draft<'_> {
             self.table.partitioning = String::new();
             self.change(rules::PARTITION, "created as one table, not partitioned by SYSTEM_TIME".to_owned());
         }
-        self.table.system_versioned = false;
+        self.history();
         let options = std::mem::take(&mut self.table.options);
         if !options.is_empty() {
             self.change(rules::TABLE_OPTION, format!("its options ({options}) are left to the target"));
@@ -98,7 +98,14 @@ impl Draft<'_> {
                 self.change(rules::UNENFORCED_CHECK, format!("CHECK constraint {name}, not enforced, is not created"));
             }
         }
-        if has.check_names_by_table || !rules::changes(rules::CHECK_NAME, self.gates) {
+        if !has.check_names_by_table {
+            self.names_of_checks();
+        }
+    }
+
+    /// Names that are told apart by schema: of a constraint that MariaDB calls like its column.
+    pub(super) fn names_of_checks(&mut self) {
+        if !rules::changes(rules::CHECK_NAME, self.gates) {
             return;
         }
         for at in 0..self.table.checks.len() {
@@ -113,7 +120,7 @@ impl Draft<'_> {
     }
 
     fn indexes_of_innodb(&mut self, has: &Abilities) {
-        if !has.expression_indexes && rules::action_is_rewrite(rules::INDEX_EXPRESSION, self.gates) {
+        if !has.expression_indexes && rules::changes(rules::INDEX_EXPRESSION, self.gates) {
             self.drop_indexes(rules::INDEX_EXPRESSION, "index over an expression", |index| {
                 index.parts.iter().any(|part| part.expression.is_some())
             });
@@ -148,6 +155,7 @@ impl Draft<'_> {
                 parts: vec![part],
                 parser: String::new(),
                 comment: String::new(),
+                ..Default::default()
             });
         }
     }

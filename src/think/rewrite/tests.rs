@@ -1,7 +1,7 @@
 use super::*;
 use crate::formats::ddl::fixture::{column, index, part, table};
 use crate::formats::spec::model::RuleAction;
-use crate::formats::structure::{Check, Column, ForeignKey, IndexPart};
+use crate::formats::structure::{Check, Column, ForeignKey, IndexPart, Inventory, View};
 use crate::think::gates::fixture::{converting, gates, innodb, orders, ruled, tidb};
 use crate::words::addr::TableName;
 
@@ -11,7 +11,7 @@ fn codes(rewritten: &Rewritten) -> Vec<&str> {
 
 #[test]
 fn a_table_without_anything_to_change_arrives_as_it_is() {
-    let seen = for_target(&orders(), &tidb(), &gates());
+    let seen = for_target(&orders(), &[], &tidb(), &gates());
     assert_eq!(seen.table, orders());
     assert!(seen.changes.is_empty());
 }
@@ -19,7 +19,7 @@ fn a_table_without_anything_to_change_arrives_as_it_is() {
 #[test]
 fn another_name_of_the_same_collation_is_no_change() {
     let t = table("s", "t").with(column("a", "varchar(9)").collated("utf8mb3", "utf8mb3_general_ci"));
-    let seen = for_target(&t, &tidb(), &gates());
+    let seen = for_target(&t, &[], &tidb(), &gates());
     assert_eq!(seen.table.columns[0].collation.as_deref(), Some("utf8_general_ci"));
     assert_eq!(seen.table.columns[0].charset.as_deref(), Some("utf8"));
     assert!(seen.changes.is_empty());
@@ -34,7 +34,7 @@ fn a_converted_collation_takes_its_charset_and_wider_texts_along() {
     t.columns[0].octet_length = Some(9);
     (t.charset, t.collation) = ("latin1".into(), "latin1_swedish_ci".into());
     let map = converting(&[("latin1_swedish_ci", "utf8mb4_general_ci")]);
-    let seen = for_target(&t, &tidb(), &map);
+    let seen = for_target(&t, &[], &tidb(), &map);
     assert_eq!(codes(&seen), ["MIG2021", "MIG2021", "MIG2021", "MIG2127", "MIG2021"]);
     assert_eq!((seen.table.charset.as_str(), seen.table.collation.as_str()), ("utf8mb4", "utf8mb4_general_ci"));
     let types: Vec<&str> = seen.table.columns.iter().map(|c| c.column_type.as_str()).collect();
@@ -43,7 +43,7 @@ fn a_converted_collation_takes_its_charset_and_wider_texts_along() {
     assert!(seen.changes[1].summary.contains("s.t: column a: collation latin1_swedish_ci becomes utf8mb4_general_ci"));
     // Without "convert" the map does nothing.
     let stopped = Gates { collation: gates().collation, ..map };
-    assert_eq!(for_target(&t, &tidb(), &stopped).table.columns, t.columns);
+    assert_eq!(for_target(&t, &[], &tidb(), &stopped).table.columns, t.columns);
 }
 
 /// Changes a table so that a rule meets it; tells whether the source's trait is still there.
@@ -121,11 +121,11 @@ fn a_rewrite_changes_one_thing_and_says_so() {
     for (code, change, still) in ROWS {
         let mut t = orders();
         change(&mut t);
-        let seen = for_target(&t, &tidb(), &ruled(code, RuleAction::Rewrite));
+        let seen = for_target(&t, &[], &tidb(), &ruled(code, RuleAction::Rewrite));
         assert!(!still(&seen.table), "{code}");
         assert_eq!(codes(&seen), [*code]);
         assert!(seen.changes[0].summary.starts_with("shop.orders: "), "{}", seen.changes[0].summary);
-        let stopped = for_target(&t, &tidb(), &ruled(code, RuleAction::Stop));
+        let stopped = for_target(&t, &[], &tidb(), &ruled(code, RuleAction::Stop));
         assert!(still(&stopped.table), "{code}");
         assert_eq!(stopped.table, t, "{code}");
         assert!(stopped.changes.is_empty(), "{code}");
@@ -137,7 +137,7 @@ fn what_the_target_would_drop_silently_is_dropped_by_name_when_only_warned_of() 
     for (code, change, still) in ROWS {
         let mut t = orders();
         change(&mut t);
-        let seen = for_target(&t, &tidb(), &ruled(code, RuleAction::Warn));
+        let seen = for_target(&t, &[], &tidb(), &ruled(code, RuleAction::Warn));
         let silent = rules::find(code).is_some_and(|rule| rule.silent);
         assert_eq!(still(&seen.table), !silent, "{code}");
         assert_eq!(seen.changes.len(), usize::from(silent), "{code}");
@@ -149,7 +149,7 @@ fn checks_stay_where_the_target_enforces_them() {
     let mut t = orders();
     ROWS[1].1(&mut t);
     let target = ServerFacts { check_constraints: true, ..tidb() };
-    let seen = for_target(&t, &target, &ruled(rules::CHECK, RuleAction::Rewrite));
+    let seen = for_target(&t, &[], &target, &ruled(rules::CHECK, RuleAction::Rewrite));
     assert_eq!(seen.table, t);
     assert!(seen.changes.is_empty());
 }
@@ -159,7 +159,7 @@ fn an_engine_that_is_not_kept_is_named() {
     let mut t = orders();
     t.engine = "MEMORY".into();
     t.indexes[0].kind = "HASH".into();
-    let seen = for_target(&t, &tidb(), &gates());
+    let seen = for_target(&t, &[], &tidb(), &gates());
     assert_eq!(seen.table, orders());
     assert_eq!(codes(&seen), ["MIG2123"]);
 }
@@ -167,7 +167,6 @@ fn an_engine_that_is_not_kept_is_named() {
 #[test]
 fn views_lose_their_definer_and_schemas_follow_the_map() {
     let view = View {
-        name: TableName::new("s", "v"),
         select: "select 1".into(),
         columns: Vec::new(),
         check_option: "NONE".into(),
@@ -175,11 +174,12 @@ fn views_lose_their_definer_and_schemas_follow_the_map() {
         definer: "root@%".into(),
         charset: "utf8mb4".into(),
         collation: "utf8mb4_bin".into(),
+        ..View::named(TableName::new("s", "v"))
     };
-    let (seen, changes) = view_for_target(&view);
+    let (seen, changes) = views::for_target(&view, &Inventory::default(), &tidb(), &gates());
     assert_eq!(seen.definer, "");
     assert!(changes[0].summary.contains("root@%"));
-    assert!(view_for_target(&seen).1.is_empty());
+    assert!(views::for_target(&seen, &Inventory::default(), &tidb(), &gates()).1.is_empty());
     let schema = Schema { name: "s".into(), charset: "latin1".into(), collation: "latin1_swedish_ci".into() };
     let (seen, changes) =
         schema_for_target(&schema, &tidb(), &converting(&[("latin1_swedish_ci", "utf8mb4_general_ci")]));
@@ -192,25 +192,25 @@ fn mariadb_gets_json_as_text_and_mysql_gets_names_and_defaults_that_it_takes() {
     let (mysql, mariadb) = (innodb(Flavor::Mysql, "9.7.4"), innodb(Flavor::Mariadb, "10.11.18-MariaDB"));
     let generated = column("g", "json").not_null().generated_as("json_object()", true);
     let mut t = orders().with(column("j", "json")).with(generated);
-    let seen = for_target(&t, &mariadb, &gates());
+    let seen = for_target(&t, &[], &mariadb, &gates());
     assert_eq!(codes(&seen), ["MIG2140", "MIG2140", "MIG2141"]);
     let json = Check { name: "j".into(), clause: "json_valid(`j`)".into(), enforced: true };
     assert_eq!(seen.table.checks, std::slice::from_ref(&json));
     assert_eq!(seen.table.column("j").unwrap().column_type, "longtext");
     assert!(seen.table.column("g").unwrap().nullable);
-    let stopped = for_target(&t, &mariadb, &ruled(rules::JSON_AS_TEXT, RuleAction::Stop));
+    let stopped = for_target(&t, &[], &mariadb, &ruled(rules::JSON_AS_TEXT, RuleAction::Stop));
     assert_eq!(stopped.table.column("j"), t.column("j"));
-    assert!(for_target(&t, &mysql, &gates()).changes.is_empty());
+    assert!(for_target(&t, &[], &mysql, &gates()).changes.is_empty());
 
     t = orders().with(column("j", "longtext").defaulting("it's"));
     t.checks = vec![json, Check { name: "k".into(), clause: "1".into(), enforced: true }];
-    let seen = for_target(&t, &mysql, &gates());
+    let seen = for_target(&t, &[], &mysql, &gates());
     assert_eq!(codes(&seen), ["MIG2143"]);
     let names: Vec<&str> = seen.table.checks.iter().map(|check| check.name.as_str()).collect();
     assert_eq!(names, ["t_chk_j".replace('t', "orders").as_str(), "k"]);
     let default = seen.table.column("j").unwrap();
     assert_eq!((default.default.as_deref(), default.default_is_expression), (Some("'it''s'"), true));
-    assert_eq!(for_target(&t, &mariadb, &gates()).table, t);
+    assert_eq!(for_target(&t, &[], &mariadb, &gates()).table, t);
 }
 
 #[test]
@@ -255,9 +255,9 @@ fn what_an_innodb_target_cannot_hold_is_changed_only_when_it_is_asked_for() {
         let mut t = orders();
         change(&mut t);
         assert!(still(&t), "{code}");
-        let stopped = for_target(&t, &mariadb, &gates());
+        let stopped = for_target(&t, &[], &mariadb, &gates());
         assert!(still(&stopped.table) && stopped.changes.is_empty(), "{code}");
-        let seen = for_target(&t, &mariadb, &ruled(code, RuleAction::Rewrite));
+        let seen = for_target(&t, &[], &mariadb, &ruled(code, RuleAction::Rewrite));
         assert!(!still(&seen.table), "{code}");
         assert_eq!(codes(&seen), [*code]);
     }

@@ -80,6 +80,13 @@ pub(super) const ROWS: &[CodeRow] = &[
          and then do what you were about to do.",
     ),
     row(
+        "MIG3227",
+        ExitKind::Error,
+        "an instance would end that the plan leaves out",
+        "A security group that is made anew takes the instance over it along, and -target left the instance out of the plan. \
+         Name the instance as well, or plan without -target.",
+    ),
+    row(
         "MIG3226",
         ExitKind::Error,
         "the cluster lets nobody in by IAM",

@@ -50,7 +50,7 @@ pub(super) const ROWS: &[CodeRow] = &[
         "MIG2007",
         ExitKind::Gate,
         "a server is older than those tried",
-        "mig is tried with MySQL 5.7 and later, MariaDB 10.5 and later, TiDB 7.5 and later. An older server may work. Expect differences that no gate knows of; verify compares the rows in any case.",
+        "The tests of mig run with MySQL 5.6 and 9.7 and MariaDB 10.11 as sources, and with TiDB 8.5, MySQL 9.7 and MariaDB 10.11 as targets. An older server may work. Expect differences that no gate knows of; verify compares the rows in any case.",
     ),
     row(
         "MIG2010",
@@ -169,8 +169,8 @@ pub(super) const ROWS: &[CodeRow] = &[
     row(
         "MIG2048",
         ExitKind::Gate,
-        "another lineage's table is gone",
-        "The ledger holds a row of another lineage for this name, but the table is not there. Somebody dropped it by hand. Run mig destroy with the other state, so that its ledger rows go, too.",
+        "what another lineage made is gone",
+        "The ledger holds rows of another lineage for these names, but nothing is there: somebody dropped it by hand, perhaps beside a state that was lost. A new migration would find the names taken. Run mig destroy with the other state. Where that is lost for good, delete its rows from the ledger's tables batches and objects with the statements in the help: nothing else hangs on them.",
     ),
     row(
         "MIG2050",
@@ -200,7 +200,31 @@ pub(super) const ROWS: &[CodeRow] = &[
         "MIG2054",
         ExitKind::Gate,
         "the binlog will not tell tables apart",
-        "The position can be compared, so that no write at all is proven as such. Once anything writes, even elsewhere, this binlog cannot say that it was elsewhere: it needs format ROW and no filter by schema.",
+        "The position can be compared, so that no write at all is proven as such. Once anything writes, even elsewhere, this binlog cannot say that it was elsewhere: it needs format ROW.",
+    ),
+    row(
+        "MIG2055",
+        ExitKind::Gate,
+        "the source is a replica that does not log what it applies",
+        "With log_replica_updates (log_slave_updates) OFF, the default of MariaDB and of MySQL 5.7 and older, a replica changes rows by its primary's writes and writes nothing of it into its own binlog. So its binlog proves nothing. Name the primary as the source, set the variable ON, stop the replication and reset its settings, or accept it by name: accept_unproven = [\"writes_stopped\"].",
+    ),
+    row(
+        "MIG2056",
+        ExitKind::Success,
+        "the source is a replica",
+        "What is moved is what the replica has applied; a write that its primary has and it has not is missing. With log_replica_updates ON, what it applies meanwhile is seen like any other write. Let it catch up, and stop the writes on its primary.",
+    ),
+    row(
+        "MIG2057",
+        ExitKind::Gate,
+        "commits may be on their way",
+        "A transaction is in the binlog a moment before its rows can be read (as long as a semi-synchronous replica takes to answer). A position that is taken in that moment lies behind it, and its rows would be missing without a trace. mig asks performance_schema.log_status (BACKUP_ADMIN), MariaDB's place of a snapshot, the list of transactions (PROCESS) or gtid_owned (gtid_mode ON), and waits up to 20 s. Nothing of that could be asked, or a transaction stayed open. Grant PROCESS, let the transaction end, or accept it by name: accept_unproven = [\"writes_stopped\"].",
+    ),
+    row(
+        "MIG2058",
+        ExitKind::Gate,
+        "the binlog is filtered by schema",
+        "With binlog-do-db or binlog-ignore-db, writes to some schemas stand in no binlog: its position says nothing. Take the filter out, or accept it by name: accept_unproven = [\"writes_stopped\"].",
     ),
     row(
         "MIG2060",
@@ -495,5 +519,65 @@ pub(super) const ROWS: &[CodeRow] = &[
         ExitKind::Error,
         "a table's structure cannot be read from the dump",
         "Without a source the structure comes out of the dump's own -schema.sql files, in the form of SHOW CREATE TABLE. A clause that is not known is an error: it would be lost. Exclude the table, or name the source.",
+    ),
+    row(
+        "MIG2190",
+        ExitKind::Gate,
+        "a table's structure is not known for certain",
+        "mig reads every table twice: from information_schema and from SHOW CREATE TABLE. A clause that it does not know, or an attribute of which the two tell different things, may be lost or changed on the target. The finding quotes the text. Please report it. With \"warn\" the table is created from what information_schema tells.",
+    ),
+    row(
+        "MIG2191",
+        ExitKind::Gate,
+        "a default holds bytes that are no text",
+        "TiDB keeps the default of a column as UTF-8. Bytes that are no UTF-8 become U+FFFD, and an INSERT that uses the default fails. With \"rewrite\" or \"warn\" the column is created without its default.",
+    ),
+    row(
+        "MIG2192",
+        ExitKind::Gate,
+        "a comment is too long for the target",
+        "MySQL counts the characters of a comment, TiDB its bytes: 1,024 for a column or an index, 2,048 for a table (error 1629). With \"rewrite\" or \"warn\" the comment is left out; everything else of the table arrives.",
+    ),
+    row(
+        "MIG2193",
+        ExitKind::Gate,
+        "a table has a period",
+        "PERIOD FOR an application's time, and keys WITHOUT OVERLAPS, are MariaDB's. The target has neither: it refuses no overlap, and FOR PORTION OF is no SQL there. With \"rewrite\" or \"warn\" the table is created without the period and without such keys.",
+    ),
+    row(
+        "MIG2194",
+        ExitKind::Gate,
+        "a default reads a sequence",
+        "The column takes its value from a sequence, and sequences stay behind. A default that fails at every INSERT is not created: with \"rewrite\" or \"warn\" the column has none. TiDB has sequences: create one after the cutover that starts above the source's next value, and give the column its default.",
+    ),
+    row(
+        "MIG2195",
+        ExitKind::Gate,
+        "a table keeps no rows of its own",
+        "The engine shows rows that lie elsewhere (MERGE: in other tables; FEDERATED, CONNECT, SPIDER: on another server) or keeps none (BLACKHOLE). On the target it would be an ordinary table with a copy of them, which nothing keeps up to date. With \"warn\" it is moved so.",
+    ),
+    row(
+        "MIG2196",
+        ExitKind::Gate,
+        "a key takes a whole BLOB or TEXT",
+        "MariaDB takes a UNIQUE key over a whole BLOB or TEXT and keeps it by a hash. The target wants a prefix (error 1170), which would refuse other rows. With \"rewrite\" or \"warn\" the table is created without the key, and nothing refuses duplicates.",
+    ),
+    row(
+        "MIG2197",
+        ExitKind::Gate,
+        "an ENUM or SET has the same member twice",
+        "Without strict mode MySQL takes a type in which one member stands twice under its collation. The target refuses it (error 1291). Change the type on the source, or leave the table out of the filter.",
+    ),
+    row(
+        "MIG2198",
+        ExitKind::Gate,
+        "a primary key has a comment that the target does not keep",
+        "Where a primary key is one integer column, TiDB clusters the rows by it and has no index that could carry a comment: it takes the statement and drops the comment. mig creates the key without it and says so.",
+    ),
+    row(
+        "MIG2199",
+        ExitKind::Gate,
+        "a schema stands on the target with another default collation",
+        "A schema that is there is used as it is, never altered. What is moved names its own charsets and collations; a table that somebody creates there later without one gets the default of the schema, which is not the source's.",
     ),
 ];

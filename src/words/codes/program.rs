@@ -229,6 +229,16 @@ pub(super) const ROWS: &[CodeRow] = &[
          does not write such a plan. Nothing was done. Plan again.",
     ),
     row(
+        "MIG4130",
+        Stale,
+        "another server answered",
+        "Every session asks the server who it is, and one of them reached another server than those before it: the \
+         address leads to several (a reader endpoint, a load balancer, a proxy), or it was moved to another server in \
+         the meantime. What was seen of one server proves nothing of another; a second one may lag behind. The session \
+         was not used. Name one server, the writer, and run the command again: what is recorded is kept, and goes on \
+         where the server is the recorded one.",
+    ),
+    row(
         "MIG4120",
         Success,
         "the plan is not of the whole spec",

@@ -29,6 +29,12 @@ pub(super) const ROWS: &[CodeRow] = &[
         "The certificate found a difference in structure or rows. `mig report` names each.",
     ),
     row(
+        "MIG6050",
+        Mismatch,
+        "a view is not equal",
+        "All tables are equal, and a view on the target gives other rows than on the source, or has another text than the one that was created. `mig report` names each. Somebody may have replaced it on the target: `mig plan` then says so, and `mig apply` makes it anew. Else the two servers give another meaning to its text: look at the functions in it and at the collation by which its words compare.",
+    ),
+    row(
         "MIG6005",
         Error,
         "the certificate could not be written",
@@ -53,6 +59,24 @@ pub(super) const ROWS: &[CodeRow] = &[
         "A file of the dump is torn, was changed, or has other bytes than its manifest says. Nothing of it was committed. `mig apply -replace=ADDR` of the table's dump step makes it anew.",
     ),
     row(
+        "MIG6030",
+        Mismatch,
+        "loaded parts are gone from the target, and so are their files",
+        "What was recorded as loaded is not in the ledger on the target, as after a restore or a failover to a copy that was behind. Such parts are loaded again, but their files were removed after their load (keep = false). `mig apply -replace=ADDR` of the table's dump step makes them anew.",
+    ),
+    row(
+        "MIG6031",
+        Mismatch,
+        "the ledger on the target does not have what was loaded",
+        "When a load ends, and once more before the certificate is written, the sums in the ledger on the target are compared with what was loaded. They differ: the target was restored meanwhile, or another process loads the same table. Load the table anew with `mig apply -replace=ADDR` of its load step.",
+    ),
+    row(
+        "MIG6032",
+        Mismatch,
+        "the target no longer has what was loaded",
+        "A certificate says equal only of rows that its own run has read. So what an earlier run verified, and what the ledger on the target no longer has, is read on the target again before it is written. It differs from what was dumped: somebody wrote to the target meanwhile, or it was restored. Load the named tables anew with `mig apply -replace=ADDR` of their load steps.",
+    ),
+    row(
         "MIG6020",
         Error,
         "rows could not be hashed on a server",
@@ -69,5 +93,23 @@ pub(super) const ROWS: &[CodeRow] = &[
         Error,
         "verification broke off",
         "A fault inside the verification. Run `mig apply` again; if it stays, please report it.",
+    ),
+    row(
+        "MIG6040",
+        Mismatch,
+        "a generated column differs",
+        "Generated columns are not moved: the target computes them anew from data that arrived equal, and for this column it came to other values. The text of FLOAT, DOUBLE and numbers in JSON, time zones and some functions differ between servers. Change the expression on the source, or set rule MIG2173 to \"warn\": then the certificate names the column, and its verdict is \"accepted\".",
+    ),
+    row(
+        "MIG6041",
+        Mismatch,
+        "a text cannot be moved without loss",
+        "A value holds a code that stands for no Unicode character (many are in gbk, big5, sjis and others), or bytes that are no text of its charset. Every way to the target leads through Unicode, where it would become a question mark, and two values might become one. Nothing of the row was sent. The plan counts such values where its look reaches them. Correct them on the source, or make the column VARBINARY there.",
+    ),
+    row(
+        "MIG6042",
+        Mismatch,
+        "a number in JSON cannot be moved without loss",
+        "A JSON document holds a number with more digits than a DOUBLE holds, and the target rounds such numbers. Nothing of the row was sent. Keep such numbers as strings on the source, or set rule MIG2174 to \"warn\": then the rounded numbers are taken, compared as such, and counted in the certificate.",
     ),
 ];

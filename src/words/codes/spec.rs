@@ -341,6 +341,22 @@ pub(super) const ROWS: &[CodeRow] = &[
          ca_file = \"rds\" means the file rds-global-bundle.pem beside the spec.",
     ),
     row(
+        "MIG1238",
+        ExitKind::Error,
+        "two migrations move one table",
+        "The filters of two migrations take the same table into the same target. One target table has one owner: the second \
+         migration would empty what the first has moved. Leave the table out of one of the two filters, or give one of the \
+         migrations another target. To put several sources into one table, move them into tables of their own first.",
+    ),
+    row(
+        "MIG1239",
+        ExitKind::Error,
+        "two migrations lead to one target table",
+        "Two migrations of the spec have selected tables or views of one name for one target server, as two shards of one \
+         schema have. One target table has one owner: the second migration would empty what the first has moved. Leave the \
+         tables out of one of the two filters, or give one of the migrations another target.",
+    ),
+    row(
         "MIG1200",
         ExitKind::Error,
         "the spec has faults",

@@ -1,7 +1,7 @@
 //! Codes of the steps: MIG51xx. One row each; see the parent for the ranges.
 
 use super::{CodeRow, row};
-use crate::words::error::ExitKind::{Error, Interrupted, Mismatch};
+use crate::words::error::ExitKind::{Error, Gate, Interrupted, Mismatch};
 
 pub(super) const ROWS: &[CodeRow] = &[
     row(
@@ -50,7 +50,7 @@ pub(super) const ROWS: &[CodeRow] = &[
         "MIG5122",
         Error,
         "a table could not be created",
-        "The target refused CREATE TABLE. The message has its answer; the compatibility gate names what it knows beforehand.",
+        "The target refused CREATE TABLE. The message has its answer and the statement. The structure comes before the first row: nothing was loaded, what this run had created is removed, and the exit code is 5. Where the connection failed, the exit code is 1, and another apply goes on.",
     ),
     row(
         "MIG5123",
@@ -62,7 +62,7 @@ pub(super) const ROWS: &[CodeRow] = &[
         "MIG5124",
         Error,
         "foreign keys could not be added",
-        "The target refused ALTER TABLE. Rows that a WHERE of the dump left out may be missing as parents.",
+        "The target refused ALTER TABLE. The message has its answer and the statement. The structure comes before the first row: nothing was loaded, and what this run had created is removed.",
     ),
     row(
         "MIG5125",
@@ -75,6 +75,24 @@ pub(super) const ROWS: &[CodeRow] = &[
         Error,
         "an object could not be dropped",
         "The target refused to drop a table or view of this lineage.",
+    ),
+    row(
+        "MIG5127",
+        Gate,
+        "the structure came out otherwise",
+        "What was created is read back before the first row moves, from information_schema and from SHOW CREATE TABLE, and compared with the source. It differs in something that no change of the plan names. Nothing was loaded, and what this run had created is removed. The finding lists each difference.",
+    ),
+    row(
+        "MIG5128",
+        Error,
+        "an AUTO_INCREMENT counter could not be set",
+        "The target would give out numbers again that the source has given before, and it refused ALTER TABLE … AUTO_INCREMENT. Grant ALTER on the table, or set the counter by hand; another apply then goes on.",
+    ),
+    row(
+        "MIG5129",
+        Error,
+        "a schema of a probe could not be created",
+        "`mig plan -probe` creates what the plan will create in schemas of its own, called mig_probe_ and a number drawn for this probe, reads it back and drops them. The target refused such a schema. Grant the user of the target all rights on schemas called `mig_probe_%`, or plan without -probe.",
     ),
     row(
         "MIG5130",
@@ -123,6 +141,12 @@ pub(super) const ROWS: &[CodeRow] = &[
         Error,
         "one row is too large for the target",
         "Batches were halved down to this row, and the target's limit of one entry or one transaction is below it. The message names the file and the row; what came before it is loaded.",
+    ),
+    row(
+        "MIG5146",
+        Error,
+        "the table is not this load's any more",
+        "Each batch looks, in its own transaction, whether the ledger on the target still has the table at the load that the batch is of. It has not: another process with a copy of this state has emptied and loaded the table meanwhile, or the target was restored to an earlier time. Nothing of the batch was kept. Let one process alone work with a state.",
     ),
     row(
         "MIG5152",

@@ -127,6 +127,7 @@ fn statements_of_every_form_are_read() {
     check("", &[]);
     check(HEADER, &[]);
     check("INSERT INTO t VALUES (),();", &[&[], &[]]);
+    check("INSERT INTO t () VALUES\n(),\n();\nINSERT INTO t ( ) VALUES ();", &[&[], &[], &[]]);
     check(
         "INSERT INTO `t` VALUES\n(1),\n(2);\nINSERT INTO `t` VALUES\n(3);\n",
         &[&[Some(b"1")], &[Some(b"2")], &[Some(b"3")]],
@@ -254,5 +255,44 @@ proptest! {
         let mut file = b"INSERT INTO t VALUES (".to_vec();
         file.extend(bytes);
         let _ = read(&file, piece);
+    }
+}
+
+#[test]
+fn a_string_that_no_writer_with_backslash_escapes_leaves_so_is_a_fault_where_that_is_asked_for() {
+    for (value, sound) in [
+        ("'plain'", true),
+        (r"'a\'b\\c\nd\0\Z\r\x'", false),
+        (r"'a\'b\\c\nd\0\Z\r'", true),
+        (r#"_binary "a\"b\'c""#, true),
+        ("'a''b'", false),
+        ("'a\nb'", false),
+        ("'a\rb'", false),
+        ("'a\0b'", false),
+        ("'a\u{1a}b'", false),
+        (r"'C:\temp'", false),
+        // Fits both ways.
+        (r"'C:\new'", true),
+    ] {
+        for piece in [1, 5, 1 << 20] {
+            let mut reader = InsertReader::strict();
+            let file = format!("INSERT INTO `t` VALUES (1,{value});");
+            let mut pieces = file.as_bytes().chunks(piece);
+            let told = loop {
+                match reader.next_row() {
+                    Ok(Step::Row(_)) => {}
+                    Ok(Step::End) => break true,
+                    Ok(Step::Hungry) => match pieces.next() {
+                        Some(bytes) => reader.feed(bytes),
+                        None => reader.end(),
+                    },
+                    Err(fault) => {
+                        assert_eq!(fault.message, NOT_ESCAPED, "{value}");
+                        break false;
+                    }
+                }
+            };
+            assert_eq!(told, sound, "{value} in pieces of {piece}");
+        }
     }
 }

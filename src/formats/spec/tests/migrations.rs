@@ -26,6 +26,7 @@ fn a_migration_says_what_is_wrong_with_it() {
         ("  gates { accept_unproven = [\"writes_stoped\"] }", "MIG1202", "4:30", "Did you mean \"writes_stopped\"?"),
         ("  gates { accept_unproven = \"disk\" }", "MIG1201", "4:29", "a list of strings"),
         ("  gates {\n    rule \"MIG2207\" { action = \"warn\" }\n  }", "MIG1222", "5:10", "no code of a rule"),
+        ("  gates {\n    rule = { MIG2107 = \"warn\" }\n  }", "MIG1105", "5:5", "Write `rule \"MIG2107\" {`"),
         ("  gates {\n    rule \"MIG210\" { action = \"warn\" }\n  }", "MIG1222", "5:10", "MIG2199"),
         ("  gates {\n    rule \"MIG2107\" { action = \"ignore\" }\n  }", "MIG1202", "5:31", "\"rewrite\""),
         ("  gates {\n    rule \"MIG2107\" {\n    }\n  }", "MIG1107", "5:5", "`action` is missing"),
@@ -38,6 +39,10 @@ fn a_migration_says_what_is_wrong_with_it() {
         ("  dump { chunk_bytes = \"big\" }", "MIG1203", "4:24", "no size"),
         ("  dump { where = { \"shop.*\" = \"1\" } }", "MIG1221", "4:20", "no pattern"),
         ("  dump { where = { \"shop.a\" = \" \" } }", "MIG1205", "4:31", "is empty"),
+        ("  dump { where = { \"shop.a\" = \"id<10) or (a=2\" } }", "MIG1240", "4:37", "was not opened"),
+        ("  dump { where = { \"shop.a\" = \"id<50 -- note\" } }", "MIG1240", "4:38", "a comment"),
+        ("  dump { where = { \"shop.a\" = \"v = 'é' AND (a\" } }", "MIG1240", "4:44", "not closed"),
+        ("  dump { where = { \"shop.a\" = \"v = \\\"x\" } }", "MIG1240", "4:31", "never closed"),
         ("  dump { where = { \"a.b\" = \"1\", \"`a`.b\" = \"2\" } }", "MIG1102", "4:33", "a.b stands twice"),
         ("  dump {\n    where { x = 1 }\n  }", "MIG1105", "5:5", "where = { … }"),
         ("  load { engine = \"lightning\" }", "MIG1120", "4:19", "lightning"),
@@ -54,6 +59,39 @@ fn a_migration_says_what_is_wrong_with_it() {
         "migration \"x\" {\n  source = target.tidb.cloud\n}\n",
         &[("MIG1107", "1:1", "`target` is missing"), ("MIG1226", "2:12", "must be a source")],
     );
+}
+
+#[test]
+fn two_migrations_that_surely_move_one_table_into_one_target_are_refused() {
+    let two = |target: &str, one: &str, other: &str| {
+        let server = |kind: &str, name: &str| {
+            format!("{kind} \"mysql\" \"{name}\" {{\n  host = \"{name}.example\"\n  username = \"u\"\n}}\n")
+        };
+        let migration = |name: &str, source: &str, target: &str, tables: &str| {
+            format!(
+                "migration \"{name}\" {{\n  source = source.mysql.{source}\n  target = target.mysql.{target}\n  tables = \
+                 [{tables}]\n}}\n"
+            )
+        };
+        let servers = [server("source", "a"), server("source", "b"), server("target", "t"), server("target", "u")];
+        format!("{}{}{}", servers.concat(), migration("m", "a", "t", one), migration("n", "b", target, other))
+    };
+    for (target, one, other, shared) in [
+        ("t", "\"s.t\"", "\"s.t\"", Some("s.t")),
+        ("t", "\"s.*\"", "\"S.*\"", Some("s.*")),
+        ("t", "\"s.*\"", "\"x.y\", \"s.t\"", Some("s.t")),
+        ("t", "\"*.*\"", "\"s.t\"", Some("s.t")),
+        ("u", "\"s.t\"", "\"s.t\"", None),
+        // Each has its own, as far as the rules tell.
+        ("t", "\"*.*\"", "\"*.*\"", None),
+        ("t", "\"s.*\", \"!s.t\"", "\"s.t\"", None),
+        ("t", "\"s.*\", \"!s.a*\"", "\"s.*\", \"!s.b*\"", None),
+        ("t", "\"s.a*\"", "\"s.b*\"", None),
+    ] {
+        let words = format!("migration.m and migration.n both move {} into target.t", shared.unwrap_or_default());
+        let fault = ("MIG1238", "25:12", words.as_str());
+        check(&two(target, one, other), if shared.is_some() { std::slice::from_ref(&fault) } else { &[] });
+    }
 }
 
 #[test]

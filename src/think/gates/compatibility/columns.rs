@@ -3,7 +3,7 @@
 use super::{Met, note};
 use crate::formats::ddl::expression::{functions, normal_expression};
 use crate::formats::ddl::{clock_function, lob};
-use crate::formats::dumpfile::members::set_beyond_numbers;
+use crate::formats::dumpfile::members::{members, set_beyond_numbers};
 use crate::formats::facts::Flavor;
 use crate::formats::structure::{Column, Table};
 use crate::think::abilities::Abilities;
@@ -11,7 +11,7 @@ use crate::think::gates::collation::{Fate, charset_width, fate, plain_name};
 use crate::think::gates::{Subject, rules};
 use crate::words::addr::key_ident;
 
-const SPATIAL_TYPES: [&str; 9] = [
+pub(super) const SPATIAL_TYPES: [&str; 9] = [
     "geometry",
     "point",
     "linestring",
@@ -80,6 +80,9 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
                 && !subject.target.collations.values().any(|has| plain_name(has) == plain_name(charset))
             {
                 note(met, rules::CHARSET, format!("{} {charset}", place()));
+            }
+            if tidb && same_member_twice(column) {
+                note(met, rules::DUPLICATE_MEMBER, format!("{} {}", place(), column.column_type));
             }
             let invisible_key = table.generated_invisible_key && column.name == "my_row_id";
             if tidb && column.invisible {
@@ -168,6 +171,19 @@ pub(super) fn created_width(subject: &Subject, column: &Column) -> Option<u64> {
     })
 }
 
+/// Whether two members of an ENUM or SET are one under the column's collation, by case and by blanks at the end.
+fn same_member_twice(column: &Column) -> bool {
+    if !matches!(column.data_type.as_str(), "enum" | "set") {
+        return false;
+    }
+    let by_case = !column.collation.as_deref().is_some_and(|name| name.ends_with("_ci"));
+    let mut seen = std::collections::BTreeSet::new();
+    members(&column.column_type).into_iter().any(|member| {
+        let member = member.trim_end_matches(' ');
+        !seen.insert(if by_case { member.to_owned() } else { member.to_lowercase() })
+    })
+}
+
 /// The 40 of `varchar(40)`.
 pub(super) fn declared_characters(column: &Column) -> Option<u64> {
     matches!(column.data_type.as_str(), "char" | "varchar" | "binary" | "varbinary")
@@ -175,9 +191,13 @@ pub(super) fn declared_characters(column: &Column) -> Option<u64> {
         .flatten()
 }
 
-/// Whether TiDB takes the column's default. The list is the one of its documentation ("Default Values").
+/// Whether TiDB takes the column's default. The list is the one of its documentation ("Default Values"); a BLOB, TEXT or
+/// JSON takes no literal one (error 1101).
 pub(crate) fn default_allowed(column: &Column) -> bool {
-    let (Some(default), true) = (&column.default, column.default_is_expression) else { return true };
+    let Some(default) = &column.default else { return true };
+    if !column.default_is_expression {
+        return !lob(&column.data_type);
+    }
     if clock_function(&column.data_type, default).is_some() {
         return true;
     }

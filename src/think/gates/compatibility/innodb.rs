@@ -38,9 +38,6 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             note(met, rules::TABLE_OPTION, format!("{}: {}", table.name, table.options));
         }
     }
-    for view in &inventory.views {
-        look_at_functions(&has, &view.name.key(), &view.select, met);
-    }
     if has.checks && !has.check_names_by_table {
         look_at_check_names(subject, met);
     }
@@ -139,7 +136,7 @@ fn look_at_references(subject: &Subject, table: &Table, met: &mut Met) {
 }
 
 /// Names that two tables of a schema use, but for those that are renamed.
-fn look_at_check_names(subject: &Subject, met: &mut Met) {
+pub(super) fn look_at_check_names(subject: &Subject, met: &mut Met) {
     let mut names: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
     for table in &subject.facts.source.tables {
         for check in table.checks.iter().filter(|check| !abilities::named_like_a_column(table, check)) {

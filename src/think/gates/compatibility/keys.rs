@@ -24,7 +24,7 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             }
         }
         for key in &table.foreign_keys {
-            if tidb && foreign_key_refused(table, key) {
+            if tidb && foreign_key_refused(table, key, parent_of(subject, key)) {
                 note(met, rules::FOREIGN_KEY, place(&key.name));
             }
             let here = |inventory: &crate::formats::structure::Inventory| {
@@ -45,7 +45,8 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
                 note(met, rules::PARTITION, format!("{} {}", table.name, head(&table.partitioning)));
             }
         }
-        if !table.engine.is_empty() && !table.engine.eq_ignore_ascii_case("InnoDB") {
+        let other = !table.engine.is_empty() && !table.engine.eq_ignore_ascii_case("InnoDB");
+        if other && super::carried::elsewhere(table).is_none() {
             note(met, rules::ENGINE, format!("{} {}", table.name, table.engine));
         }
     }
@@ -90,12 +91,23 @@ fn created_index_width(subject: &Subject, table: &Table, index: &Index) -> u64 {
     widths.sum()
 }
 
-/// Whether TiDB refuses the key: on a partitioned table, a BLOB or TEXT, or a virtual column.
-pub(crate) fn foreign_key_refused(table: &Table, key: &ForeignKey) -> bool {
-    !table.partitioning.is_empty()
-        || key.columns.iter().filter_map(|name| table.column(name)).any(|column| {
-            lob(&column.data_type) || column.generated.as_ref().is_some_and(|generated| !generated.stored)
-        })
+fn parent_of<'a>(subject: &'a Subject, key: &ForeignKey) -> Option<&'a Table> {
+    [&subject.facts.source, &subject.facts.target].into_iter().find_map(|inventory| inventory.table(&key.references))
+}
+
+/// Whether TiDB refuses the key: on a partitioned table, a BLOB or TEXT, or a virtual column; to a partitioned table; and
+/// between columns of two types (error 3780), where CHAR and VARCHAR, BINARY and VARBINARY are two. MySQL takes those.
+pub(crate) fn foreign_key_refused(table: &Table, key: &ForeignKey, parent: Option<&Table>) -> bool {
+    let refused = |column: &crate::formats::structure::Column| {
+        lob(&column.data_type) || column.generated.as_ref().is_some_and(|generated| !generated.stored)
+    };
+    let own = key.columns.iter().filter_map(|name| table.column(name));
+    if !table.partitioning.is_empty() || own.clone().any(refused) {
+        return true;
+    }
+    let Some(parent) = parent else { return false };
+    let theirs = key.referenced_columns.iter().filter_map(|name| parent.column(name));
+    !parent.partitioning.is_empty() || own.zip(theirs).any(|(one, other)| one.data_type != other.data_type)
 }
 
 /// Whether TiDB does not know this kind of partitioning, or changes it without an error (LINEAR).

@@ -3,6 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Met, note};
+use crate::formats::collation::normal_collation;
+use crate::formats::structure::Schema;
+use crate::think::gates::collation::{Fate, fate};
 use crate::think::gates::{Subject, rules};
 use crate::words::addr::{TableName, key_ident};
 
@@ -18,6 +21,19 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
     }
     for table in inventory.tables.iter().filter(|table| table.system_versioned) {
         note(met, rules::SYSTEM_VERSIONED, table.name.key());
+    }
+    for (schema, there) in
+        inventory.schemas.iter().filter_map(|schema| Some((schema, standing(subject, &schema.name)?)))
+    {
+        let (Fate::Kept { collation, .. } | Fate::Converted { collation, .. }) =
+            fate(&schema.collation, subject.target, &subject.migration.gates)
+        else {
+            continue;
+        };
+        if normal_collation(&collation) != there.collation {
+            let name = key_ident(&schema.name);
+            note(met, rules::SCHEMA_DEFAULT, format!("{name}: {} there, {collation} by the source", there.collation));
+        }
     }
     for event in &inventory.events {
         note(met, rules::EVENT, TableName::new(&event.schema, &event.name).key());
@@ -35,4 +51,9 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
     for same in schemas.values().chain(objects.values()).filter(|same| same.len() > 1) {
         note(met, rules::COLLIDING_NAMES, same.iter().cloned().collect::<Vec<_>>().join(" and "));
     }
+}
+
+/// The schema of that name as the target has it already.
+fn standing<'a>(subject: &'a Subject, name: &str) -> Option<&'a Schema> {
+    subject.facts.target.schemas.iter().find(|there| there.name.eq_ignore_ascii_case(name))
 }

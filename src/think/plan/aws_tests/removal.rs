@@ -23,6 +23,63 @@ fn prevent_destroy_is_kept_in_the_state_and_refuses() {
     assert_eq!(destroy::prevented(&state).len(), 2);
 }
 
+#[test]
+fn an_instance_does_not_end_with_its_group_behind_the_plans_back() {
+    let group = "runner.ec2.mover.security_group";
+    let instance = "runner.ec2.mover.instance";
+    for (settings, targets, expected) in [
+        ("\"t2.large\"\n  prevent_destroy = true\n", &[group][..], &["MIG3225"][..]),
+        ("\"t2.large\"\n", &[group], &["MIG3227"]),
+        ("\"t2.large\"\n", &[], &[]),
+    ] {
+        let spec = spec_of(&[("\"t2.large\"\n", settings)]);
+        let (state, cloud) = applied(&planned(&spec, &account(), None), &account());
+        let targets: Vec<String> = targets.iter().map(|target| (*target).to_owned()).collect();
+        let body = planned_at(&spec, &cloud, Some(&state), &[group], &targets);
+        assert_eq!(codes(&body), expected, "{:?}", body.diagnostics);
+        assert_eq!(node(&body, group).action, Action::Replace);
+        if targets.is_empty() {
+            assert_eq!(node(&body, instance).action, Action::Replace);
+        }
+    }
+}
+
+#[test]
+fn servers_behind_a_runner_that_is_stopped_are_not_forgotten() {
+    let spec = spec_of(NOTHING);
+    let (mut state, cloud) = applied(&planned(&spec, &account(), None), &account());
+    let some = state.steps.values().next().cloned().unwrap();
+    let servers = ["source.aurora.shop", "target.tidb.cloud"];
+    for (server, kind) in servers.iter().zip([StepKind::Source, StepKind::Target]) {
+        let record = StepRecord { kind, outputs: json!({"server_id": "x"}), ..some.clone() };
+        state.steps.insert(StepAddr::parse(server).unwrap(), record);
+    }
+    let ready = StepAddr::parse("runner.ec2.mover.ready").unwrap();
+    let mut world = World { cloud: Some(cloud), ..World::default() };
+    world.pending.insert("shop".into(), ready);
+    let (replace, state) = (Default::default(), Some(&state));
+    let question = |spec| Question {
+        spec,
+        state,
+        world: &world,
+        mode: Mode::Apply,
+        replace: &replace,
+        drop_target_data: false,
+        targets: &[],
+    };
+    let forgotten = |body: &Body| -> Vec<String> {
+        let gone = body.changes.iter().filter(|change| change.action == Action::Forget);
+        gone.map(|change| change.addr.to_string()).filter(|addr| servers.contains(&addr.as_str())).collect()
+    };
+    assert_eq!(forgotten(&plan(&question(&spec)).unwrap().0), Vec::<String>::new());
+    // One that has left the spec is.
+    let renamed = spec_of(&[
+        ("target \"tidb\" \"cloud\"", "target \"tidb\" \"other\""),
+        ("target.tidb.cloud", "target.tidb.other"),
+    ]);
+    assert_eq!(forgotten(&plan(&question(&renamed)).unwrap().0), ["target.tidb.cloud"]);
+}
+
 /// The order in which objects are removed, by part.
 fn removed(nodes: &[Node]) -> Vec<String> {
     let gone = nodes.iter().filter(|n| n.action == Action::Destroy);

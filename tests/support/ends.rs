@@ -4,7 +4,7 @@
 use mysql_async::prelude::Queryable;
 use mysql_async::{Conn, OptsBuilder, Params, Value};
 
-use super::support::Bed;
+use super::Bed;
 
 /// What a server holds in one cell: each way of looking gives a text.
 pub type Cell = Vec<String>;

@@ -1,10 +1,10 @@
 //! One migration by the program itself: its folder, its spec, its runs and its certificate.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::support::{Bed, program};
+use super::{Bed, program};
 
 pub struct Journey {
     dir: tempfile::TempDir,
@@ -22,28 +22,28 @@ impl Journey {
         let ledger = format!("ml_{}_{}_{name}", std::process::id(), source.kind);
         let journey = Self { dir: tempfile::tempdir().unwrap(), source, target, schemas, ledger };
         journey.forget().await;
-        let tables: Vec<String> =
-            journey.schemas.iter().map(|s| hcl(&format!("`{}`.*", s.replace('`', "``")))).collect();
+        journey.write(&[], gates, body);
+        journey
+    }
+
+    /// The same of one schema without these objects.
+    pub async fn leaving_out(source: Bed, schema: &str, name: &str, objects: &[String], gates: &str) -> Self {
+        let journey = Self::new(source, vec![schema.to_owned()], name, "", "").await;
+        journey.write(objects, gates, "");
+        journey
+    }
+
+    /// Writes the spec. `left_out`: objects of the first schema.
+    fn write(&self, left_out: &[String], gates: &str, body: &str) {
+        let journey = self;
+        let quoted = |name: &str| format!("`{}`", name.replace('`', "``"));
+        let all = journey.schemas.iter().map(|schema| format!("{}.*", quoted(schema)));
+        let but = left_out.iter().map(|name| format!("!{}.{}", quoted(&journey.schemas[0]), quoted(name)));
+        let tables: Vec<String> = all.chain(but).map(|rule| hcl(&rule)).collect();
+        let ports = (journey.source.config().port, journey.target.config().port);
         let text = format!(
             r#"
-source "mysql" "from" {{
-  host     = "127.0.0.1"
-  port     = {}
-  username = "root"
-  tls {{
-    mode = "disabled"
-  }}
-}}
-target "tidb" "to" {{
-  host          = "127.0.0.1"
-  port          = {}
-  username      = "root"
-  ledger_schema = "{}"
-  tls {{
-    mode = "disabled"
-  }}
-}}
-migration "m" {{
+{}migration "m" {{
   source = source.mysql.from
   target = target.tidb.to
   tables = [{}]
@@ -54,17 +54,25 @@ migration "m" {{
 {body}
 }}
 "#,
-            journey.source.config().port,
-            journey.target.config().port,
-            journey.ledger,
+            super::server_blocks(ports, &journey.target, "root", &journey.ledger),
             tables.join(", "),
         );
-        std::fs::write(journey.path("types.mig.hcl"), text).unwrap();
-        journey
+        std::fs::write(journey.path("journey.mig.hcl"), text).unwrap();
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    /// A file of its folder.
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
+    }
+
+    /// The first schema that it moves.
+    pub fn schema(&self) -> &str {
+        &self.schemas[0]
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.dir.path()
     }
 
     /// Runs the program; `expected` is its exit code. Gives what it said.
@@ -78,6 +86,26 @@ migration "m" {{
         let what = format!("{}: {arguments:?}\n{told}\n{differences:#?}", self.source.kind);
         assert_eq!(output.status.code(), Some(expected), "{what}");
         told
+    }
+
+    /// Runs the program; its exit code and what it said.
+    pub fn said(&self, arguments: &[&str]) -> (i32, String) {
+        let output = program::command(self.dir.path(), arguments).output().unwrap();
+        (output.status.code().unwrap_or(-1), program::said(&output))
+    }
+
+    /// Plans: the exit code, the plan, and what else was said.
+    pub fn planned(&self) -> (i32, Value, String) {
+        let output = program::command(self.dir.path(), &["plan", "-json"]).output().unwrap();
+        let plan = serde_json::from_slice(&output.stdout).unwrap_or_default();
+        (output.status.code().unwrap_or(-1), plan, String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
+    /// Runs the program, whose answer on stdout is JSON.
+    pub fn json(&self, arguments: &[&str], expected: i32) -> Value {
+        let output = program::command(self.dir.path(), arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(expected), "{arguments:?}: {}", program::said(&output));
+        serde_json::from_slice(&output.stdout).unwrap_or_else(|fault| panic!("{fault}: {}", program::said(&output)))
     }
 
     /// Applies, asserts that every table is proven equal, and gives the certificate.

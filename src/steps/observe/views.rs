@@ -1,0 +1,227 @@
+//! Views as two sources tell them: SHOW CREATE VIEW, whose text is carried, and information_schema.VIEWS, which has to
+//! agree with it. Then what only a server can say: whether the source can read a view, and what of a view's text a
+//! target does not take. Statements are only prepared, none is run: nothing is created and no row is read.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::formats::collation::{normal_charset, normal_collation};
+use crate::formats::ddl::{self, view};
+use crate::formats::facts::{Flavor, ViewLack};
+use crate::formats::structure::{Inventory, View, ViewFault};
+use crate::seams::sql::{Connection, Fault};
+use crate::words::addr::TableName;
+use crate::words::error::Outcome;
+
+use super::{each, literal, text, texts};
+
+const DOING: &str = "read the structure of the views";
+/// `FUNCTION … does not exist`.
+pub(super) const NO_FUNCTION: u16 = 1305;
+/// A syntax that the server does not know.
+pub(super) const SYNTAX: u16 = 1064;
+
+/// Fills in the views that were found by name. `within`: a condition on a schema's name.
+///
+/// # Errors
+/// A lost connection; a view that cannot be read carries its own fault.
+pub(super) async fn read(
+    conn: &mut dyn Connection,
+    flavor: Flavor,
+    within: &str,
+    views: &mut BTreeMap<TableName, View>,
+) -> Outcome<()> {
+    if views.is_empty() {
+        return Ok(());
+    }
+    let sql = format!(
+        "SELECT TABLE_SCHEMA, TABLE_NAME, CHECK_OPTION, SECURITY_TYPE, DEFINER, CHARACTER_SET_CLIENT, \
+         COLLATION_CONNECTION FROM information_schema.VIEWS WHERE TABLE_SCHEMA {within}"
+    );
+    each(conn, DOING, &sql, |row| {
+        if let Some(view) = views.get_mut(&TableName::new(text(row[0]), text(row[1]))) {
+            view.check_option = text(row[2]);
+            view.security_type = text(row[3]);
+            view.definer = text(row[4]);
+            view.charset = normal_charset(&text(row[5]));
+            view.collation = normal_collation(&text(row[6]));
+        }
+    })
+    .await?;
+    for view in views.values_mut() {
+        match texts_or_fault(conn, &format!("SHOW CREATE VIEW {}", view.name.sql())).await? {
+            Ok(rows) => {
+                let shown = rows.first().and_then(|row| row.get(1)).cloned().unwrap_or_default();
+                take(view, flavor, &shown);
+            }
+            Err(fault) => view.fault = Some(ViewFault::Broken(fault.to_string())),
+        }
+        // TiDB says 1356 of a broken view only where it is read.
+        if flavor != Flavor::Tidb
+            && view.fault.is_none()
+            && let Some(fault) = prepared(conn, &format!("SELECT * FROM {}", view.name.sql())).await?
+        {
+            view.fault = Some(ViewFault::Broken(fault.to_string()));
+        }
+    }
+    Ok(())
+}
+
+/// Takes over what SHOW CREATE VIEW says, where information_schema says the same.
+fn take(view: &mut View, flavor: Flavor, shown: &str) {
+    let read = match view::read(shown) {
+        Ok(read) => read,
+        Err(fault) => {
+            view.fault = Some(ViewFault::NotUnderstood(fault.to_string()));
+            return;
+        }
+    };
+    // TiDB takes no such clause, and says CASCADED of every view.
+    if flavor == Flavor::Tidb {
+        view.check_option = read.check_option.clone();
+    }
+    let pairs = [
+        ("DEFINER", &view.definer, &read.definer),
+        ("SQL SECURITY", &view.security_type, &read.security),
+        ("CHECK OPTION", &view.check_option, &read.check_option),
+        ("the name", &view.name.name, &read.name),
+    ];
+    if let Some((what, one, other)) = pairs.into_iter().find(|(_, one, other)| !one.eq_ignore_ascii_case(other)) {
+        view.fault = Some(ViewFault::NotUnderstood(format!(
+            "information_schema and SHOW CREATE VIEW disagree on {what}: {one:?} and {other:?}"
+        )));
+    }
+    view.algorithm = read.algorithm;
+    view.select = read.select;
+}
+
+/// What of the views' texts the target does not take, by the key of the view. `here`: whether a table or view is moved,
+/// or stands on the target in the eyes of the caller.
+///
+/// # Errors
+/// A lost connection.
+pub async fn lacks(
+    conn: &mut dyn Connection,
+    flavor: Flavor,
+    source: &Inventory,
+) -> Outcome<BTreeMap<String, Vec<ViewLack>>> {
+    let mut asked = Asked { functions: BTreeMap::new(), stored: BTreeMap::new(), objects: BTreeMap::new() };
+    let moved: BTreeSet<TableName> =
+        source.tables.iter().map(|t| &t.name).chain(source.views.iter().map(|v| &v.name)).map(lower).collect();
+    let mut found = BTreeMap::new();
+    for view in source.views.iter().filter(|view| view.fault.is_none()) {
+        let mut lacks = Vec::new();
+        let calls = view::calls(&view.select, &view.name.schema);
+        for name in &calls.words {
+            if asked.lacks_function(conn, name).await? {
+                lacks.push(ViewLack::Function(name.clone()));
+            }
+        }
+        for name in &calls.stored {
+            if asked.lacks_stored(conn, name).await? {
+                lacks.push(ViewLack::StoredFunction(name.clone()));
+            }
+        }
+        for name in view::reads(&view.select, &view.name.schema) {
+            if !moved.contains(&lower(&name)) && asked.lacks_object(conn, &name).await? {
+                lacks.push(ViewLack::Object(name));
+            }
+        }
+        if let Some(fault) = not_parsed(conn, flavor, view).await? {
+            lacks.push(ViewLack::Syntax(fault));
+        }
+        if !lacks.is_empty() {
+            found.insert(view.name.key(), lacks);
+        }
+    }
+    Ok(found)
+}
+
+fn lower(name: &TableName) -> TableName {
+    TableName::new(name.schema.to_lowercase(), name.name.to_lowercase())
+}
+
+/// Answers that were had already.
+struct Asked {
+    functions: BTreeMap<String, bool>,
+    stored: BTreeMap<TableName, bool>,
+    objects: BTreeMap<TableName, bool>,
+}
+
+impl Asked {
+    /// A call without arguments is refused by any function that wants some, with another number.
+    async fn lacks_function(&mut self, conn: &mut dyn Connection, name: &str) -> Outcome<bool> {
+        if let Some(known) = self.functions.get(name) {
+            return Ok(*known);
+        }
+        let fault = prepared(conn, &format!("SELECT {name}()")).await?;
+        let lacks = fault.is_some_and(|fault| matches!(fault.number, Some(NO_FUNCTION | NO_SCHEMA)));
+        self.functions.insert(name.to_owned(), lacks);
+        Ok(lacks)
+    }
+
+    async fn lacks_stored(&mut self, conn: &mut dyn Connection, name: &TableName) -> Outcome<bool> {
+        if let Some(known) = self.stored.get(name) {
+            return Ok(*known);
+        }
+        let sql = format!(
+            "SELECT COUNT(*) FROM information_schema.ROUTINES WHERE ROUTINE_TYPE = 'FUNCTION' AND \
+             LOWER(ROUTINE_SCHEMA) = LOWER({}) AND LOWER(ROUTINE_NAME) = LOWER({})",
+            literal(&name.schema),
+            literal(&name.name)
+        );
+        let lacks = is_none(&texts(conn, DOING, &sql).await?);
+        self.stored.insert(name.clone(), lacks);
+        Ok(lacks)
+    }
+
+    async fn lacks_object(&mut self, conn: &mut dyn Connection, name: &TableName) -> Outcome<bool> {
+        if let Some(known) = self.objects.get(name) {
+            return Ok(*known);
+        }
+        let sql = format!(
+            "SELECT COUNT(*) FROM information_schema.TABLES WHERE LOWER(TABLE_SCHEMA) = LOWER({}) AND \
+             LOWER(TABLE_NAME) = LOWER({})",
+            literal(&name.schema),
+            literal(&name.name)
+        );
+        let lacks = is_none(&texts(conn, DOING, &sql).await?);
+        self.objects.insert(name.clone(), lacks);
+        Ok(lacks)
+    }
+}
+
+/// No database was selected: where a server looks for a stored function that it has no schema for.
+const NO_SCHEMA: u16 = 1046;
+
+fn is_none(rows: &[Vec<String>]) -> bool {
+    rows.first().and_then(|row| row.first()).is_none_or(|count| count == "0")
+}
+
+/// What the target's own parser says of the view's text; `None`: it takes it.
+async fn not_parsed(conn: &mut dyn Connection, flavor: Flavor, view: &View) -> Outcome<Option<String>> {
+    let create = ddl::create_view(view);
+    // TiDB resolves names in what it prepares; of two statements it reads the text and refuses to prepare them.
+    let text = if flavor == Flavor::Tidb { format!("SELECT 1; {create}") } else { create };
+    let fault = prepared(conn, &text).await?.filter(|fault| fault.number == Some(SYNTAX));
+    Ok(fault.map(|fault| fault.message))
+}
+
+/// Prepares a statement and gives the server's refusal.
+pub(super) async fn prepared(conn: &mut dyn Connection, sql: &str) -> Outcome<Option<Fault>> {
+    match conn.execute(&format!("PREPARE mig_look FROM {}", literal(sql))).await {
+        Ok(_) => {
+            let end = conn.execute("DEALLOCATE PREPARE mig_look").await;
+            end.map(|_| None).map_err(|fault| fault.told(DOING))
+        }
+        Err(fault) if fault.lost => Err(fault.told(DOING)),
+        Err(fault) => Ok(Some(fault)),
+    }
+}
+
+async fn texts_or_fault(conn: &mut dyn Connection, sql: &str) -> Outcome<Result<Vec<Vec<String>>, Fault>> {
+    match conn.query(sql).await {
+        Ok(rows) => Ok(Ok(super::cells(&rows))),
+        Err(fault) if fault.lost => Err(fault.told(DOING)),
+        Err(fault) => Ok(Err(fault)),
+    }
+}

@@ -1,0 +1,342 @@
+//! Generated columns whose values the target may compute differently: told by their expressions alone. A generated column
+//! is not moved but computed anew; whether its values are equal is for verify to say.
+//!
+//! Seen on MySQL 9.7.4 and TiDB 8.5.6: the text of FLOAT, DOUBLE and numbers in JSON is written in another way (`1e20`,
+//! `100000000000000000000`; `20.0`, `20`), and so is that of a JSON document, with what is computed of it (LENGTH, MD5).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Met, note};
+use crate::formats::ddl::expression::{Token, expression_text, functions, tokens};
+use crate::formats::facts::Flavor;
+use crate::formats::structure::{Column, Table};
+use crate::think::gates::collation::{Fate, fate};
+use crate::think::gates::{Subject, rules};
+use crate::words::addr::key_ident;
+
+/// Functions that were seen to give the same on MySQL, MariaDB and TiDB, of whole numbers, DECIMAL, text, bytes and dates.
+const SAME: &[&str] = &[
+    "abs",
+    "adddate",
+    "addtime",
+    "and",
+    "ascii",
+    "between",
+    "bin",
+    "bin_to_uuid",
+    "bit_count",
+    "bit_length",
+    "case",
+    "ceil",
+    "ceiling",
+    "char_length",
+    "character_length",
+    "coalesce",
+    "concat",
+    "concat_ws",
+    "conv",
+    "crc32",
+    "date",
+    "date_add",
+    "date_format",
+    "date_sub",
+    "datediff",
+    "day",
+    "dayname",
+    "dayofmonth",
+    "dayofweek",
+    "dayofyear",
+    "elt",
+    "extract",
+    "field",
+    "find_in_set",
+    "floor",
+    "from_days",
+    "greatest",
+    "hex",
+    "hour",
+    "if",
+    "ifnull",
+    "in",
+    "inet_aton",
+    "inet_ntoa",
+    "insert",
+    "instr",
+    "interval",
+    "isnull",
+    "json_array",
+    "json_contains",
+    "json_contains_path",
+    "json_depth",
+    "json_length",
+    "json_object",
+    "json_quote",
+    "json_valid",
+    "last_day",
+    "lcase",
+    "least",
+    "left",
+    "length",
+    "like",
+    "locate",
+    "lower",
+    "lpad",
+    "ltrim",
+    "makedate",
+    "maketime",
+    "md5",
+    "microsecond",
+    "mid",
+    "minute",
+    "mod",
+    "month",
+    "monthname",
+    "not",
+    "nullif",
+    "oct",
+    "octet_length",
+    "or",
+    "ord",
+    "period_add",
+    "period_diff",
+    "position",
+    "quarter",
+    "quote",
+    "regexp",
+    "repeat",
+    "replace",
+    "reverse",
+    "right",
+    "round",
+    "rpad",
+    "rtrim",
+    "sec_to_time",
+    "second",
+    "sha",
+    "sha1",
+    "sha2",
+    "sign",
+    "space",
+    "str_to_date",
+    "strcmp",
+    "subdate",
+    "substr",
+    "substring",
+    "substring_index",
+    "time",
+    "time_format",
+    "time_to_sec",
+    "timestampdiff",
+    "to_base64",
+    "to_days",
+    "to_seconds",
+    "trim",
+    "truncate",
+    "ucase",
+    "unhex",
+    "upper",
+    "uuid_to_bin",
+    "week",
+    "weekday",
+    "xor",
+    "year",
+    "yearweek",
+];
+
+/// Functions that take the text of what they are given.
+const OF_TEXT: &[&str] = &[
+    "bit_length",
+    "char_length",
+    "character_length",
+    "concat",
+    "concat_ws",
+    "crc32",
+    "format",
+    "from_base64",
+    "hex",
+    "instr",
+    "lcase",
+    "left",
+    "length",
+    "locate",
+    "lower",
+    "lpad",
+    "ltrim",
+    "md5",
+    "mid",
+    "octet_length",
+    "replace",
+    "reverse",
+    "right",
+    "rpad",
+    "rtrim",
+    "sha",
+    "sha1",
+    "sha2",
+    "substr",
+    "substring",
+    "substring_index",
+    "to_base64",
+    "trim",
+    "ucase",
+    "upper",
+    "json_storage_size",
+    "json_pretty",
+    "quote",
+    "compress",
+];
+
+/// Functions of the bytes that a text is kept in.
+const OF_BYTES: &[&str] = &[
+    "ascii",
+    "bit_length",
+    "compress",
+    "crc32",
+    "hex",
+    "length",
+    "md5",
+    "octet_length",
+    "ord",
+    "sha",
+    "sha1",
+    "sha2",
+    "to_base64",
+];
+
+/// Functions that read values out of a JSON document.
+const OF_JSON: &[&str] = &["json_extract", "json_unquote", "json_value", "json_keys", "json_search"];
+
+/// Functions that tell of a JSON document without its text.
+const ABOUT_JSON: &[&str] =
+    &["json_contains", "json_contains_path", "json_depth", "json_length", "json_type", "json_valid"];
+
+/// How a value may come to differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Risk {
+    May,
+    Differs,
+}
+
+pub(super) fn look(subject: &Subject, met: &mut Met) {
+    if subject.source.flavor == subject.target.flavor {
+        return;
+    }
+    for table in &subject.facts.source.tables {
+        let mut known = BTreeMap::new();
+        for column in table.columns.iter().filter(|column| column.generated.is_some()) {
+            let Some((risk, why)) = risk_of(subject, table, column, &mut known, 0) else { continue };
+            let code = if risk == Risk::Differs { rules::GENERATED_DIFFERS } else { rules::GENERATED_MAY_DIFFER };
+            let expression = column.generated.as_ref().map(|g| expression_text(&g.expression)).unwrap_or_default();
+            let place = format!("{}.{}", table.name, key_ident(&column.name));
+            note(met, code, format!("{place} is computed anew, {why}: {}", shortened(&expression)));
+        }
+    }
+}
+
+/// The first letters of a long expression.
+fn shortened(expression: &str) -> String {
+    const LETTERS: usize = 80;
+    match expression.char_indices().nth(LETTERS) {
+        None => expression.to_owned(),
+        Some((at, _)) => format!("{}…", &expression[..at]),
+    }
+}
+
+type Known = BTreeMap<String, Option<(Risk, String)>>;
+
+fn risk_of(
+    subject: &Subject,
+    table: &Table,
+    column: &Column,
+    known: &mut Known,
+    depth: usize,
+) -> Option<(Risk, String)> {
+    if let Some(known) = known.get(&column.name) {
+        return known.clone();
+    }
+    let generated = column.generated.as_ref()?;
+    let text = expression_text(&generated.expression);
+    let used = columns_in(table, &text);
+    let called: BTreeSet<String> = functions(&text).into_iter().collect();
+    let calls = |list: &[&str]| called.iter().any(|name| list.contains(&name.as_str()));
+    let is = |kinds: &[&str]| used.iter().any(|column| kinds.contains(&column.data_type.as_str()));
+    let is_text = column.charset.is_some()
+        || matches!(
+            column.data_type.as_str(),
+            "binary" | "varbinary" | "blob" | "tinyblob" | "mediumblob" | "longblob"
+        );
+    let mut risks: Vec<(Risk, String)> = Vec::new();
+    let mut add = |risk, why: &str| risks.push((risk, why.to_owned()));
+    if is(&["float", "double"]) {
+        if is_text || calls(OF_TEXT) || column.data_type == "json" {
+            add(Risk::Differs, "from the text of a FLOAT or DOUBLE");
+        } else if calls(&["round", "truncate", "floor", "ceil", "ceiling", "mod"]) {
+            add(Risk::May, "from a FLOAT or DOUBLE that is rounded");
+        }
+    }
+    if is(&["json"]) {
+        if calls(OF_JSON) || text.contains("->") {
+            if is_text || column.data_type == "json" || calls(OF_TEXT) {
+                add(Risk::May, "from the text of a JSON value (numbers are written in another way)");
+            }
+        } else if calls(OF_TEXT) || is_text && !calls(ABOUT_JSON) {
+            add(Risk::Differs, "from the text of a JSON document");
+        }
+    }
+    let is_bytes = column.charset.is_none() && is_text;
+    if let Some(other) = used.iter().find(|column| other_bytes(subject, column)).filter(|_| is_bytes || calls(OF_BYTES))
+    {
+        let charset = other.charset.as_deref().unwrap_or_default();
+        add(Risk::Differs, &format!("from the bytes of a text in {charset}, which the target keeps as UTF-8"));
+    }
+    let zoned = calls(&["from_unixtime", "unix_timestamp", "convert_tz"])
+        || is(&["timestamp"]) && column.data_type != "timestamp";
+    if zoned {
+        let risk = if generated.stored { Risk::Differs } else { Risk::May };
+        add(risk, "by the time zone of a session: mig loads in UTC");
+    }
+    if calls(&["charset", "collation", "coercibility", "weight_string"]) {
+        add(Risk::Differs, "from the names or weights of a collation");
+    }
+    let untried: Vec<&String> = called
+        .iter()
+        .filter(|name| !SAME.contains(&name.as_str()) && !OF_JSON.contains(&name.as_str()))
+        .filter(|name| !["from_unixtime", "unix_timestamp", "convert_tz"].contains(&name.as_str()))
+        .collect();
+    if let Some(name) = untried.first() {
+        add(Risk::May, &format!("by {}(), which servers may compute in another way", name.to_uppercase()));
+    }
+    // A cycle is none of a server's; the depth bounds it all the same.
+    for other in used.iter().filter(|other| other.generated.is_some() && depth < 16) {
+        if let Some((risk, _)) = risk_of(subject, table, other, known, depth + 1) {
+            add(risk, &format!("from column {}, which may differ", other.name));
+        }
+    }
+    let worst = risks.into_iter().reduce(|worst, next| if next.0 > worst.0 { next } else { worst });
+    known.insert(column.name.clone(), worst.clone());
+    worst
+}
+
+/// Whether the text of a column is kept in other bytes on the target: converted, or in TiDB's latin1, which is UTF-8.
+fn other_bytes(subject: &Subject, column: &Column) -> bool {
+    let (Some(charset), Some(collation)) = (&column.charset, &column.collation) else { return false };
+    let gets = match fate(collation, subject.target, &subject.migration.gates) {
+        Fate::Kept { charset, .. } | Fate::Converted { charset, .. } => charset,
+        Fate::Unsupported | Fate::MappedToNothing { .. } => return false,
+    };
+    let plain =
+        |name: &str| if ["utf8", "utf8mb3", "utf8mb4", "ascii"].contains(&name) { "utf8" } else { name }.to_owned();
+    plain(charset) != plain(&gets) || subject.target.flavor == Flavor::Tidb && charset == "latin1"
+}
+
+/// The table's columns that an expression names.
+fn columns_in<'a>(table: &'a Table, text: &str) -> Vec<&'a Column> {
+    let names: BTreeSet<String> = tokens(text)
+        .into_iter()
+        .filter_map(|token| match token {
+            Token::Ident(name) | Token::Word(name) => Some(name.to_lowercase()),
+            _ => None,
+        })
+        .collect();
+    table.columns.iter().filter(|column| names.contains(&column.name.to_lowercase())).collect()
+}

@@ -1,0 +1,77 @@
+//! What the looks at rows found, as objects of rules; and what no setting lets pass, because the load could only fail.
+
+use super::{Met, note};
+use crate::formats::row_facts::{RowFinding, RowRisk, Unfinished};
+use crate::think::gates::{Subject, count, rules};
+use crate::words::diag::Diagnostic;
+
+pub(super) fn look(subject: &Subject, met: &mut Met) {
+    for finding in &subject.facts.rows.found {
+        let code = match finding.risk {
+            RowRisk::OtherCode => rules::OTHER_CODE,
+            RowRisk::JsonNumbers => rules::JSON_NUMBERS,
+            RowRisk::JsonTypes => rules::JSON_TYPES,
+            RowRisk::LostParents => rules::LOST_PARENTS,
+            RowRisk::LostText | RowRisk::MergedKeys => continue,
+        };
+        note(met, code, named(finding));
+    }
+    for look in &subject.facts.rows.unfinished {
+        note(met, rules::UNLOOKED, unfinished(look));
+    }
+}
+
+/// Findings that stop whatever the settings are.
+pub(super) fn stops(subject: &Subject) -> Vec<Diagnostic> {
+    let of = |risk| subject.facts.rows.of(risk).map(named).collect::<Vec<_>>();
+    let (lost, merged) = (of(RowRisk::LostText), of(RowRisk::MergedKeys));
+    let mut stops = Vec::new();
+    if !lost.is_empty() {
+        let summary = format!(
+            "{} text that stands for no Unicode character: it would be lost on the way, as a question mark",
+            if lost.len() == 1 { "1 column holds".to_owned() } else { format!("{} columns hold", lost.len()) }
+        );
+        stops.push(Diagnostic::error(rules::LOST_TEXT, summary).detail(lost.join("\n")).help(
+            "Correct the values on the source, or make the column VARBINARY there: then its bytes are moved as they are. `mig explain MIG2170` has a query that finds the rows.",
+        ));
+    }
+    if !merged.is_empty() {
+        let summary = format!(
+            "{}: values that differ on the source are equal under the target's collation, so the rows cannot all arrive",
+            count(merged.len(), "unique key")
+        );
+        stops.push(Diagnostic::error(rules::MERGED_KEYS, summary).detail(merged.join("\n")).help(
+            "Map the collation to one that tells the values apart (utf8mb4_bin does), or change the values on the source.",
+        ));
+    }
+    stops
+}
+
+/// `shop.orders.note (gbk): 3 rows`.
+fn named(finding: &RowFinding) -> String {
+    let place = format!("{}.{}", finding.table, finding.object);
+    let rows = count(usize::try_from(finding.rows).unwrap_or(usize::MAX), "row");
+    match finding.risk {
+        RowRisk::LostText | RowRisk::OtherCode => format!("{place} ({}): {rows}", finding.what),
+        RowRisk::JsonNumbers => format!("{place}: {rows} with such JSON numbers"),
+        RowRisk::JsonTypes => format!("{place}: {rows} with such JSON values: {}", finding.what),
+        RowRisk::MergedKeys => format!(
+            "{place} (unique over {}): {} that would be the same",
+            finding.what,
+            count(usize::try_from(finding.rows).unwrap_or(usize::MAX), "group")
+        ),
+        RowRisk::LostParents => {
+            format!("{place} ({}): {rows} would be without their parent", finding.what)
+        }
+    }
+}
+
+fn unfinished(look: &Unfinished) -> String {
+    let what = match look.risk {
+        RowRisk::LostText | RowRisk::OtherCode => "text without a Unicode character",
+        RowRisk::JsonNumbers | RowRisk::JsonTypes => "values in JSON that are more than their text",
+        RowRisk::MergedKeys => "values of the unique key that become equal",
+        RowRisk::LostParents => "rows that lose their parent",
+    };
+    format!("{}.{} ({what}): {}", look.table, look.object, look.why)
+}

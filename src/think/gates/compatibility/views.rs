@@ -1,0 +1,100 @@
+//! Views: which cannot be made on the target, each with its reasons. What a server says of a view's text was asked
+//! before; here it is put together, and followed through views over views.
+
+use std::collections::BTreeMap;
+
+use super::{Met, note};
+use crate::formats::ddl::view::reads;
+use crate::formats::facts::{Flavor, MigrationFacts, ServerFacts, ViewLack};
+use crate::formats::structure::{View, ViewFault};
+use crate::think::gates::{Subject, rules};
+use crate::think::rewrite::views::words;
+use crate::words::addr::TableName;
+
+/// Why a view is left out: the rule, and what of the view it meets.
+pub(crate) type Reasons = Vec<(&'static str, String)>;
+
+pub(super) fn look(subject: &Subject, met: &mut Met) {
+    let left_out = left_out(subject.facts);
+    for (code, text) in left_out.values().flatten() {
+        note(met, code, text.clone());
+    }
+    let source = &subject.facts.source;
+    for view in source.views.iter().filter(|view| !left_out.contains_key(&view.name)) {
+        let words = words(view, source, subject.target, &subject.migration.gates);
+        if words.are_edited() {
+            note(met, rules::VIEW_COLLATION, format!("{}: {}", view.name, words.added));
+        }
+        if !words.open.is_empty() {
+            note(met, rules::VIEW_WORDS, format!("{}: {}", view.name, words.open));
+        }
+        if let Some(option) = check_option_lost(view, subject.target) {
+            note(met, rules::VIEW_CHECK_OPTION, format!("{} WITH {option} CHECK OPTION", view.name));
+        }
+    }
+}
+
+/// The views that cannot be made on the target. Whatever the settings say, none of them is created: a rule that stops
+/// refuses the plan, any other leaves them out by name.
+pub(crate) fn left_out(facts: &MigrationFacts) -> BTreeMap<TableName, Reasons> {
+    let mut out: BTreeMap<TableName, Reasons> = BTreeMap::new();
+    for view in &facts.source.views {
+        let reasons = own_reasons(view, facts.view_lacks.get(&view.name.key()).map(Vec::as_slice).unwrap_or_default());
+        if !reasons.is_empty() {
+            out.insert(view.name.clone(), reasons);
+        }
+    }
+    // Over one that is left out, to any depth.
+    loop {
+        let same = |one: &TableName, other: &TableName| one.key().to_lowercase() == other.key().to_lowercase();
+        let over = |view: &View| {
+            let read = reads(&view.select, &view.name.schema);
+            out.keys().find(|gone| **gone != view.name && read.iter().any(|name| same(name, gone))).cloned()
+        };
+        let more: Vec<(TableName, TableName)> = facts
+            .source
+            .views
+            .iter()
+            .filter(|view| !out.contains_key(&view.name))
+            .filter_map(|view| Some((view.name.clone(), over(view)?)))
+            .collect();
+        if more.is_empty() {
+            return out;
+        }
+        for (name, gone) in more {
+            let text = format!("{name} reads the view {gone}, which cannot be made");
+            out.insert(name, vec![(rules::VIEW_OVER_LEFT_OUT, text)]);
+        }
+    }
+}
+
+fn own_reasons(view: &View, lacks: &[ViewLack]) -> Reasons {
+    let name = &view.name;
+    match &view.fault {
+        Some(ViewFault::Broken(answer)) => {
+            return vec![(rules::VIEW_BROKEN, format!("{name}: the source cannot read it: {answer}"))];
+        }
+        Some(ViewFault::NotUnderstood(what)) => return vec![(rules::VIEW_UNREAD, format!("{name}: {what}"))],
+        None => {}
+    }
+    let reason = |lack: &ViewLack| match lack {
+        ViewLack::Function(function) => {
+            (rules::VIEW_TEXT, format!("{name} calls {}, which the target does not have", function.to_uppercase()))
+        }
+        ViewLack::StoredFunction(function) => (
+            rules::VIEW_STORED_FUNCTION,
+            format!("{name} calls the stored function {function}, which is not on the target"),
+        ),
+        ViewLack::Object(object) => {
+            (rules::VIEW_OUTSIDE, format!("{name} reads {object}, which is neither moved nor on the target"))
+        }
+        ViewLack::Syntax(answer) => (rules::VIEW_TEXT, format!("{name}: the target refuses its text: {answer}")),
+    };
+    lacks.iter().map(reason).collect()
+}
+
+/// The CHECK OPTION that a target without writable views does not keep.
+pub(crate) fn check_option_lost<'a>(view: &'a View, target: &ServerFacts) -> Option<&'a str> {
+    let option = view.check_option.as_str();
+    (target.flavor == Flavor::Tidb && !option.is_empty() && !option.eq_ignore_ascii_case("NONE")).then_some(option)
+}

@@ -1,0 +1,207 @@
+//! Where the program writes and what it says, with the program itself: files of its own are never overwritten, what holds rows
+//! is its owner's alone, a reader that is gone or a full disk has the exit code that is documented.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use support::journey::Journey;
+use support::{Bed, program};
+
+async fn journey(name: &str) -> Journey {
+    let statements = [
+        "ALTER DATABASE COLLATE utf8mb4_bin",
+        "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20))",
+        "INSERT INTO t VALUES (1, 'one'), (2, NULL)",
+    ];
+    let schema = Bed::mysql().schema(&format!("out_{name}"), &statements).await;
+    Journey::new(Bed::mysql(), vec![schema], name, "", "").await
+}
+
+#[tokio::test]
+async fn a_plan_is_written_where_it_was_asked_for_and_never_over_a_file_of_the_program() {
+    let journey = journey("where").await;
+    journey.apply();
+    let read = |name: &str| std::fs::read(journey.path(name)).unwrap();
+    std::fs::create_dir(journey.path("aside")).unwrap();
+    std::os::unix::fs::symlink("../mig.migstate", journey.path("aside/link")).unwrap();
+    for (out, what) in [
+        ("mig.migstate", "that is the state"),
+        ("./mig.migstate", "that is the state"),
+        ("aside/link", "that is the state"),
+        ("mig.migstate.journal", "that is the state's journal"),
+        ("mig.migstate.lock", "that is the state's lock"),
+        ("journey.mig.hcl", "that is a file of the spec"),
+    ] {
+        let before = (read("mig.migstate"), read("journey.mig.hcl"));
+        let told = program::flat(&journey.run(&["plan", "-out", out], 1));
+        assert!(told.contains("MIG1004") && told.contains(what), "{out}: {told}");
+        assert_eq!((read("mig.migstate"), read("journey.mig.hcl")), before, "{out}");
+    }
+    // A pipe gets the plan and stays a pipe.
+    let pipe = journey.path("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let reader = {
+        let pipe = pipe.clone();
+        std::thread::spawn(move || std::fs::read(pipe).unwrap())
+    };
+    journey.run(&["plan", "-out", "pipe"], 0);
+    assert!(reader.join().unwrap().starts_with(b"{"));
+    assert!(std::fs::symlink_metadata(&pipe).unwrap().file_type().is_fifo());
+    // Links are followed, also to what is not there yet.
+    for (link, to) in [("old.link", "old.plan"), ("new.link", "aside/new.plan")] {
+        if link == "old.link" {
+            std::fs::write(journey.path(to), "old").unwrap();
+        }
+        std::os::unix::fs::symlink(to, journey.path(link)).unwrap();
+        journey.run(&["plan", "-out", link], 0);
+        assert!(std::fs::symlink_metadata(journey.path(link)).unwrap().is_symlink());
+        assert!(read(to).starts_with(b"{"), "{link}");
+        assert_eq!(std::fs::metadata(journey.path(to)).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    journey.end().await;
+}
+
+#[tokio::test]
+async fn a_state_behind_a_link_to_nothing_yet_is_made_where_the_link_leads() {
+    let journey = journey("link").await;
+    std::fs::create_dir(journey.path("shared")).unwrap();
+    std::os::unix::fs::symlink("shared/mig.migstate", journey.path("mig.migstate")).unwrap();
+    journey.run(&["apply", "-auto-approve"], 0);
+    assert!(std::fs::symlink_metadata(journey.path("mig.migstate")).unwrap().is_symlink());
+    assert!(journey.path("shared/mig.migstate").is_file());
+    journey.run(&["plan", "-detailed-exitcode"], 0);
+    journey.end().await;
+}
+
+fn all(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap().flatten() {
+        if entry.file_type().unwrap().is_dir() {
+            found.extend(all(&entry.path()));
+        }
+        found.push(entry.path());
+    }
+    found
+}
+
+#[tokio::test]
+async fn what_holds_rows_is_its_owners_alone_whatever_the_umask() {
+    let journey = journey("umask").await;
+    let run = format!("umask 000; exec {} apply -auto-approve", env!("CARGO_BIN_EXE_mig"));
+    let output = Command::new("sh").args(["-c", &run]).current_dir(journey.folder()).output().unwrap();
+    assert!(output.status.success(), "{}", program::said(&output));
+    let files = all(&journey.path(".mig"));
+    assert!(files.iter().any(|file| file.extension().is_some_and(|e| e == "sql")), "{files:?}");
+    for file in files {
+        let mode = std::fs::metadata(&file).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, if file.is_dir() { 0o700 } else { 0o600 }, "{file:?}: {mode:o}");
+    }
+    journey.end().await;
+}
+
+#[tokio::test]
+async fn a_reader_that_is_gone_or_a_full_disk_has_its_exit_code() {
+    let journey = journey("full").await;
+    let full = || Stdio::from(std::fs::File::options().write(true).open("/dev/full").unwrap());
+    let code = |arguments: &[&str], out: Stdio, err: Stdio| {
+        let mut command = program::command(journey.folder(), arguments);
+        command.stdout(out).stderr(err).status().unwrap().code()
+    };
+    let gone = || {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        Stdio::from(writer)
+    };
+    for (arguments, out, err, expected) in [
+        (&["version"][..], full(), Stdio::null(), 1),
+        (&["version"], gone(), Stdio::null(), 0),
+        (&["plan", "-json"], full(), Stdio::null(), 1),
+        (&["plan"], full(), full(), 1),
+        (&["-chdir=/nonexistent", "plan"], Stdio::null(), full(), 1),
+        (&["plan", "-target=nosuch"], gone(), gone(), 1),
+        // A run goes on without its readers.
+        (&["apply", "-auto-approve"], gone(), gone(), 0),
+        (&["plan", "-detailed-exitcode"], Stdio::null(), full(), 0),
+    ] {
+        assert_eq!(code(arguments, out, err), Some(expected), "{arguments:?}");
+    }
+    journey.end().await;
+}
+
+#[tokio::test]
+async fn a_saved_plan_takes_no_further_wishes_and_a_forgotten_migration_gets_no_certificate() {
+    let journey = journey("wishes").await;
+    journey.run(&["plan", "-out", "p"], 0);
+    for wish in ["-target=migration.m", "-replace=migration.m.report"] {
+        let told = program::flat(&journey.run(&["apply", "p", wish], 1));
+        assert!(told.contains("MIG1002") && told.contains("do not go with a saved plan"), "{told}");
+    }
+    assert!(!journey.path("mig.migstate").exists());
+    assert!(journey.run(&["apply", "p"], 0).contains("Certificate of migration.m"));
+    let spec = std::fs::read_to_string(journey.path("journey.mig.hcl")).unwrap();
+    let without = spec.split("migration \"m\"").next().unwrap();
+    std::fs::write(journey.path("journey.mig.hcl"), without).unwrap();
+    let told = journey.run(&["apply", "-auto-approve"], 0);
+    assert!(!told.contains("Certificate"), "{told}");
+    journey.end().await;
+}
+
+#[tokio::test]
+async fn another_authority_than_the_reviewed_one_makes_a_plan_stale() {
+    let journey = journey("authority").await;
+    std::fs::copy(journey.source.dir.join("data/ca.pem"), journey.path("ca.pem")).unwrap();
+    let spec = std::fs::read_to_string(journey.path("journey.mig.hcl")).unwrap();
+    let verified = spec.replacen("mode = \"disabled\"", "mode = \"verify_ca\"\n    ca_file = \"ca.pem\"", 1);
+    std::fs::write(journey.path("journey.mig.hcl"), verified).unwrap();
+    journey.run(&["plan", "-out", "p"], 0);
+    let reviewed = std::fs::read(journey.path("ca.pem")).unwrap();
+    std::fs::write(journey.path("ca.pem"), [&reviewed[..], b"\n"].concat()).unwrap();
+    let told = journey.run(&["apply", "p"], 3);
+    assert!(!journey.path("mig.migstate").exists(), "{told}");
+    std::fs::write(journey.path("ca.pem"), reviewed).unwrap();
+    journey.run(&["apply", "p"], 0);
+    journey.end().await;
+}
+
+/// Every command of the page for the night is typed as it stands there, with this test's names.
+#[tokio::test]
+async fn the_commands_of_the_page_for_the_night_work() {
+    let journey = journey("night").await;
+    journey.apply();
+    let schema = format!("{}.t", journey.schema());
+    let page = include_str!("../docs/on-call.md");
+    let blocks = page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let mut typed = 0;
+    for line in blocks.flat_map(str::lines) {
+        let line = line.split("  #").next().unwrap().trim();
+        let line = line.replace("shop.orders", &schema).replace("migration.shop", "migration.m");
+        let script = line.replacen("mig ", &format!("{} ", env!("CARGO_BIN_EXE_mig")), 1);
+        let output = Command::new("sh")
+            .args(["-c", &script])
+            .current_dir(journey.folder())
+            .stdin(Stdio::null())
+            .env("NO_COLOR", "1")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{line}: {}", program::said(&output));
+        typed += 1;
+    }
+    assert!(typed > 10, "{typed}");
+    let left = format!("SELECT COUNT(*) FROM {schema}");
+    assert_eq!(journey.target.rows(&left).await, [["2"]], "the migrated table stays");
+    journey.end().await;
+}
+
+#[test]
+fn nobody_is_led_to_a_destroy_by_a_slip_of_the_fingers() {
+    let dir = tempfile::tempdir().unwrap();
+    for typed in [&["test"][..], &["workspace"], &["taint"], &["destroy", "-target=x"], &["destory"]] {
+        let told = program::run(dir.path(), typed, 1, &[]);
+        let told = told.replace(typed[0], "");
+        assert!(!told.contains("similar"), "{typed:?}: {told}");
+    }
+}
