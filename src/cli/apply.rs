@@ -11,15 +11,16 @@ use tokio::sync::{mpsc, watch};
 
 use super::args::{Apply, Global, Locking};
 use super::remote::{self, Handover};
+use super::saved::{asked_for, blocked, check_file, check_world, same_provider};
 use super::session::{Session, addresses, duration, print, read_plan, say};
 use super::signals;
 use crate::drive::lock::{self, Locked};
 use crate::drive::recovery;
 use crate::drive::run::{EventSink, Run, RunEnd, run as drive};
 use crate::formats::certificate::Certificate;
+use crate::formats::cloud::CloudPlace;
 use crate::formats::facts::World;
-use crate::formats::plan::{Action, Body, Mode, Node, PlanFile};
-use crate::formats::plan_seal;
+use crate::formats::plan::{Action, Mode, Node, PlanFile};
 use crate::formats::state::{OpenRun, State};
 use crate::hosts::file;
 use crate::screen;
@@ -32,14 +33,10 @@ use crate::steps::Steps;
 use crate::steps::context::{Context, Parts};
 use crate::steps::remote::Everywhere;
 use crate::steps::report::certificate_path;
-use crate::think::plan::diff::{ASKED, recorded_server};
 use crate::think::ready::Limits;
 use crate::think::run::{Interrupt, StepEnd};
 use crate::words::addr::{StepAddr, StepKind};
-use crate::words::diag::Severity;
 use crate::words::error::{ExitKind, Failure, Outcome};
-
-const AGAIN: &str = "Plan again and review the new plan. Nothing was touched.";
 
 pub async fn run(global: &Global, args: &Apply, style: Style) -> Outcome<ExitKind> {
     let file = args.plan.as_deref().map(read_plan).transpose()?;
@@ -73,6 +70,7 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
     let _lock = take_lock(&session, &args.locking, command).await?;
     let mut state = recovery::look(&*session.store)?.state;
     let mode = file.as_ref().map_or(Mode::Apply, |plan| plan.body.mode);
+    let provider = session.right_provider(state.as_ref()).await?;
     let servers = session.servers()?;
     let replace = match &file {
         Some(plan) => asked_for(&plan.body),
@@ -80,6 +78,7 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
     };
     if let Some(plan) = &file {
         check_file(&session, plan, state.as_ref())?;
+        same_provider(plan, provider.as_ref())?;
     }
     let mut world = World::default();
     if mode == Mode::Apply {
@@ -106,7 +105,7 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
         return Ok(ExitKind::Success);
     }
     let pending = plan.body.pending.clone();
-    let order = Order::of(plan, state, world, servers, args);
+    let order = Order::of(plan, state, world, servers, provider, args);
     let again = args.r#continue.then(|| session.with_spec(session.spec.clone()));
     let exit = execute(session, order, style).await?;
     if pending.is_empty() || exit != ExitKind::Success {
@@ -180,6 +179,7 @@ fn shown_plan(
 /// `-continue`: plans what is known now and applies it, under the same lock.
 async fn second(session: Session, args: &Apply, style: Style) -> Outcome<ExitKind> {
     let state = recovery::look(&*session.store)?.state;
+    let provider = session.right_provider(state.as_ref()).await?;
     let servers = session.servers()?;
     let nothing = BTreeSet::new();
     let (state, world) = observed(&session, &servers, state, &nothing, args.json, style).await?;
@@ -189,7 +189,7 @@ async fn second(session: Session, args: &Apply, style: Style) -> Outcome<ExitKin
         return Ok(ExitKind::Success);
     }
     let pending = !plan.body.pending.is_empty();
-    let exit = execute(session, Order::of(plan, state, world, servers, args), style).await?;
+    let exit = execute(session, Order::of(plan, state, world, servers, provider, args), style).await?;
     Ok(if pending && exit == ExitKind::Success { ExitKind::Changes } else { exit })
 }
 
@@ -230,162 +230,6 @@ pub async fn take_lock(session: &Session, args: &Locking, command: &str) -> Outc
         say(&format!("The lock of a run that died was taken over: {dead}.\n"));
     }
     Ok(Some(locked))
-}
-
-/// Addresses that the plan does again because they were named.
-fn asked_for(body: &Body) -> BTreeSet<StepAddr> {
-    let mut asked: BTreeSet<StepAddr> =
-        body.changes.iter().filter(|c| c.reason.ends_with(ASKED)).map(|c| c.addr.clone()).collect();
-    for change in &body.changes {
-        if change.reason.ends_with(crate::think::plan::diff::POSITION_ANEW)
-            && let Some(migration) = change.addr.migration()
-        {
-            asked.insert(StepAddr::gate(migration, "writes_stopped"));
-        }
-    }
-    asked
-}
-
-/// Whether the plan is of this spec and this state.
-fn check_file(session: &Session, plan: &PlanFile, state: Option<&State>) -> Outcome<()> {
-    let body = &plan.body;
-    let stale = |code, cause: String| Err(Failure::new(code, "apply the plan", cause, AGAIN));
-    let open = state.and_then(|s| s.open_run.as_ref());
-    let resumes = open.is_some_and(|open| open.plan_digest == plan.digest);
-    if body.spec_digest != crate::words::digest::Digest::of(&session.spec.digest_form()) {
-        return stale("MIG4106", "the spec, or a file that it reads, has changed since the plan was made".into());
-    }
-    if resumes {
-        return Ok(());
-    }
-    if open.is_some() {
-        let hint = "Resume that run with its own plan file, or run `mig apply` without one: it plans anew.";
-        return Err(Failure::new("MIG4111", "apply the plan", "a run of another plan is open in the state", hint));
-    }
-    if plan_seal::expired(&plan.header, &session.clock.now()) {
-        return stale("MIG4105", format!("it has expired at {}", plan.header.expires));
-    }
-    let lineage = state.map(|s| s.lineage.as_str());
-    if body.lineage.as_deref() != lineage {
-        return stale("MIG4107", "the state is of another lineage than the plan's".into());
-    }
-    let serial = state.map_or(0, |s| s.serial);
-    if body.serial != serial || body.state_digest != crate::think::plan::recorded_digest(state) {
-        return stale("MIG4107", format!("the state has changed: serial {} then, {serial} now", body.serial));
-    }
-    if body.blocked {
-        return Err(blocked(body));
-    }
-    Ok(())
-}
-
-fn blocked(body: &Body) -> Failure {
-    let gates: Vec<String> =
-        body.observed.verdicts.iter().filter(|(_, v)| v.outcome.refuses()).map(|(addr, _)| addr.to_string()).collect();
-    let cause = if gates.is_empty() {
-        "it is blocked, its diagnostics are errors".to_owned()
-    } else {
-        format!("it is blocked, these gates say no: {}", gates.join(", "))
-    };
-    Failure::new("MIG4110", "apply the plan", cause, "Mend what the plan names, then plan again. Nothing was started.")
-}
-
-/// Whether the world is still the one that the plan saw. Names everything that has moved.
-fn check_world(
-    session: &Session,
-    plan: &PlanFile,
-    state: Option<&State>,
-    world: &World,
-    replace: &BTreeSet<StepAddr>,
-) -> Outcome<()> {
-    let resumes = state.and_then(|s| s.open_run.as_ref()).is_some_and(|open| open.plan_digest == plan.digest);
-    let now = session.plan(state, world, Mode::Apply, replace, false, &plan.body.targets)?.body;
-    let (then, here) = (&plan.body.observed, &now.observed);
-    let mut servers = Vec::new();
-    let mut moved = Vec::new();
-    for (address, facts) in &world.servers {
-        if let Some(fault) = &facts.fault {
-            return Err(fault.clone());
-        }
-        let was = then.servers.get(address).map_or("", String::as_str);
-        // A plan made before first contact knows no id of the target; its own run may have minted it since.
-        let minted = resumes && was.ends_with("none");
-        let known = state.and_then(|state| recorded_server(state, address));
-        if let Some(known) = known.filter(|known| *known != facts.server_id) {
-            let is = if facts.server_id.is_empty() { "one that mig has not met" } else { facts.server_id.as_str() };
-            servers.push(format!("{address} was {known}, is {is}"));
-        } else if was != facts.identity && !minted {
-            servers.push(format!("{address} was {was}, is {}", facts.identity));
-        }
-    }
-    // Whose account it is, and clusters that cannot be reached from here.
-    for (address, was) in then.servers.iter().filter(|(address, _)| !world.servers.contains_key(*address)) {
-        match here.servers.get(address) {
-            Some(is) if is != was => servers.push(format!("{address} was {was}, is {is}")),
-            _ => {}
-        }
-    }
-    // What an account says against the plan by now: a peering that expired, a group that was closed.
-    let against: Vec<_> = now.diagnostics.iter().filter(|d| d.severity == Severity::Error).cloned().collect();
-    if let Some(first) = against.first().filter(|_| session.spec.aws.is_some()) {
-        let hint = "Mend what it names, then plan again. Nothing was started.";
-        let mut failure = Failure::new("MIG4110", "apply the plan", first.summary.clone(), hint);
-        failure.code = first.code.clone();
-        return Err(failure.exit(ExitKind::Gate).with(against));
-    }
-    for (addr, fingerprint) in &then.tables {
-        match here.tables.get(addr) {
-            None => moved.push(format!("{} is gone from the source or the filter", addr.key().unwrap_or_default())),
-            Some(other) if other != fingerprint => {
-                moved.push(format!("{} has another structure", addr.key().unwrap_or_default()));
-            }
-            Some(_) => {}
-        }
-    }
-    for addr in here.tables.keys().filter(|addr| !then.tables.contains_key(addr)) {
-        moved.push(format!("{} is new at the source", addr.key().unwrap_or_default()));
-    }
-    if !servers.is_empty() {
-        return Err(Failure::new("MIG4109", "apply the plan", servers.join("; "), AGAIN));
-    }
-    if !moved.is_empty() {
-        return Err(Failure::new("MIG4108", "apply the plan", moved.join("; "), AGAIN));
-    }
-    for (addr, verdict) in &here.verdicts {
-        let was = then.verdicts.get(addr).map(|v| v.outcome);
-        if verdict.outcome.refuses() && was.is_none_or(|was| was < verdict.outcome) {
-            return Err(refusal(addr, verdict));
-        }
-    }
-    if !resumes {
-        let list = |body: &Body| -> BTreeMap<StepAddr, Action> {
-            body.changes.iter().map(|c| (c.addr.clone(), c.action)).collect()
-        };
-        let (then, here) = (list(&plan.body), list(&now));
-        let differ: Vec<String> = here
-            .iter()
-            .filter(|(addr, action)| then.get(*addr) != Some(action))
-            .map(|(addr, _)| addr)
-            .chain(then.keys().filter(|addr| !here.contains_key(*addr)))
-            .take(5)
-            .map(ToString::to_string)
-            .collect();
-        if !differ.is_empty() {
-            let cause = format!("the target or the files are not as they were: {}", differ.join(", "));
-            return Err(Failure::new("MIG4107", "apply the plan", cause, AGAIN));
-        }
-    }
-    Ok(())
-}
-
-/// A gate that says no now.
-fn refusal(addr: &StepAddr, verdict: &crate::formats::facts::Verdict) -> Failure {
-    let code = verdict.findings.first().map(|f| f.code.clone());
-    let hint = "Mend what it names, or set the gate in the spec; then plan again. Nothing was started.";
-    let mut failure =
-        Failure::new("MIG4110", "pass the gate", verdict.saw.clone(), hint).at(addr).with(verdict.findings.clone());
-    failure.code = code.unwrap_or(failure.code);
-    failure.exit(ExitKind::Gate)
 }
 
 /// How a plan is approved.
@@ -443,6 +287,8 @@ pub struct Order {
     pub plan: PlanFile,
     pub state: Option<State>,
     pub world: World,
+    /// Where the provider's objects are made; recorded when the run is opened.
+    pub provider: Option<CloudPlace>,
     pub servers: BTreeMap<StepAddr, Arc<dyn Server>>,
     pub parallelism: usize,
     pub json: bool,
@@ -457,18 +303,20 @@ impl Order {
         state: Option<State>,
         world: World,
         servers: BTreeMap<StepAddr, Arc<dyn Server>>,
+        provider: Option<CloudPlace>,
         args: &Apply,
     ) -> Self {
         let Apply { parallelism, json, show_keys, stop_worker, .. } = *args;
-        Self { plan, state, world, servers, parallelism, json, show_keys, stop_worker }
+        Self { plan, state, world, provider, servers, parallelism, json, show_keys, stop_worker }
     }
 }
 
 /// Runs the plan's graph and shows how it goes.
 pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<ExitKind> {
-    let Order { plan, state, world, servers, parallelism, json, show_keys, stop_worker } = order;
+    let Order { plan, state, world, provider, servers, parallelism, json, show_keys, stop_worker } = order;
     let state = state.unwrap_or_else(|| State::new(format!("{:032x}", rand::random::<u128>())));
-    let open_run = OpenRun::new(plan.digest.clone(), plan.body.state_digest.clone());
+    let mut open_run = OpenRun::new(plan.digest.clone(), plan.body.state_digest.clone());
+    open_run.provider = provider;
     let graph = Arc::new(plan.body.graph.clone());
     let Session { dir, spec, texts, state_path, store, clock, shells, account, .. } = session;
     let remotes = remote::remotes(&Handover {
@@ -487,6 +335,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         stop_worker,
     })?;
     let away = !remotes.is_empty();
+    let before = certificates(&plan, &state_path);
     let parts = Parts {
         spec,
         dir,
@@ -526,7 +375,10 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         }
     }
     let _ = shown.await;
-    tell_end(&end, &plan, &state_path, json, style);
+    tell_end(&end, &plan, json, style);
+    if !json {
+        tell_certificates(&end, &before, &certificates(&plan, &state_path), style);
+    }
     if away && end.exit == ExitKind::Interrupted && !stop_worker && !json {
         say("The worker on the runner goes on. `mig apply` reattaches; with -stop-worker, Ctrl-C stops it, too.\n");
     }
@@ -574,8 +426,8 @@ pub async fn show(
     }
 }
 
-/// Root causes once, what was not started because of them, and the certificates of what was proven.
-fn tell_end(end: &RunEnd, plan: &PlanFile, state_path: &Path, json: bool, style: Style) {
+/// Root causes once, and what was not started because of them.
+fn tell_end(end: &RunEnd, plan: &PlanFile, json: bool, style: Style) {
     if !json {
         let failures: Vec<(StepAddr, Failure)> =
             end.failures.iter().filter_map(|f| f.address.clone().map(|addr| (addr, f.clone()))).collect();
@@ -598,21 +450,34 @@ fn tell_end(end: &RunEnd, plan: &PlanFile, state_path: &Path, json: bool, style:
             say("\nThis was a destroy: `mig destroy` goes on with what is left. `mig apply` would make it anew.\n");
         }
     }
-    if json || plan.body.mode == Mode::Destroy {
-        return;
-    }
-    // A migration that is only forgotten proves nothing.
-    let reports = |node: &&Node| node.kind == StepKind::Report && node.action != Action::Forget;
-    for node in plan.body.graph.nodes.iter().filter(reports) {
-        let Some(migration) = node.addr.migration() else { continue };
-        let ran = end.ends.get(&node.addr).is_some_and(|e| matches!(e, StepEnd::Complete | StepEnd::Failed(_)));
-        if !ran {
-            continue;
-        }
-        let certificate = std::fs::read(certificate_path(state_path, migration))
-            .ok()
-            .and_then(|bytes| serde_json::from_slice::<Certificate>(&bytes).ok());
-        if let Some(certificate) = certificate {
+}
+
+/// The certificates beside the state, by the step that writes each. A migration that is only forgotten proves nothing.
+fn certificates(plan: &PlanFile, state_path: &Path) -> BTreeMap<StepAddr, Vec<u8>> {
+    let reports = plan.body.graph.nodes.iter().filter(|node| node.kind == StepKind::Report);
+    let reports = reports.filter(|node| !matches!(node.action, Action::Forget | Action::Destroy));
+    let read = |node: &Node| {
+        let bytes = std::fs::read(certificate_path(state_path, node.addr.migration()?)).ok()?;
+        Some((node.addr.clone(), bytes))
+    };
+    reports.filter_map(read).collect()
+}
+
+/// Shows what this run proved. A report that failed may have written none: then the one that lies there is an older
+/// run's.
+fn tell_certificates(
+    end: &RunEnd,
+    before: &BTreeMap<StepAddr, Vec<u8>>,
+    after: &BTreeMap<StepAddr, Vec<u8>>,
+    style: Style,
+) {
+    for (addr, bytes) in after {
+        let written = match end.ends.get(addr) {
+            Some(StepEnd::Complete) => true,
+            Some(StepEnd::Failed(_)) => before.get(addr) != Some(bytes),
+            _ => false,
+        };
+        if let (true, Ok(certificate)) = (written, serde_json::from_slice::<Certificate>(bytes)) {
             print(&format!("\n{}", screen::certificate::text(&certificate, style)));
         }
     }

@@ -346,6 +346,9 @@ pub struct State {
 pub enum StateCommand {
     /// The addresses in the state.
     List {
+        /// Only what is under these addresses.
+        #[arg(value_name = "ADDR")]
+        addrs: Vec<String>,
         #[command(flatten)]
         variables: Variables,
     },
@@ -355,7 +358,50 @@ pub enum StateCommand {
         addr: String,
         #[command(flatten)]
         variables: Variables,
+        /// As JSON.
+        #[arg(long, env = "MIG_JSON")]
+        json: bool,
     },
+    /// Print the state as it is on record, for a backup or an edit: it may hold keys of rows.
+    Pull {
+        #[command(flatten)]
+        variables: Variables,
+    },
+    /// Put an edited copy of the state in its place.
+    Push(Push),
+    /// Forget steps; what they made stays where it is.
+    Rm(Rm),
+}
+
+#[derive(Args, Debug)]
+pub struct Push {
+    /// What `mig state pull` gave, edited; `-` is standard input.
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    #[command(flatten)]
+    pub variables: Variables,
+    #[command(flatten)]
+    pub locking: Locking,
+    /// Whatever stands there now: another lineage, a later state, one that cannot be read.
+    #[arg(long)]
+    pub force: bool,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Rm {
+    /// A step, or a block with all its steps.
+    #[arg(value_name = "ADDR", required = true)]
+    pub addrs: Vec<String>,
+    #[command(flatten)]
+    pub variables: Variables,
+    #[command(flatten)]
+    pub locking: Locking,
+    /// Say what would be done, and do nothing.
+    #[arg(long)]
+    pub dry_run: bool,
 }
 
 #[derive(Args, Debug)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::session::Session;
-use crate::formats::cloud::ProviderSettings;
+use crate::formats::cloud::{CloudPlace, ProviderSettings};
 use crate::formats::cloud_facts::CloudFacts;
 use crate::formats::facts::World;
 use crate::formats::spec::model::Server;
@@ -14,8 +14,8 @@ use crate::formats::state::State;
 use crate::hosts::aws;
 use crate::seams::cloud::Cloud;
 use crate::steps::observe::cloud as observe;
-use crate::think::plan::aws_source as clusters;
-use crate::words::error::{Failure, Outcome};
+use crate::think::plan::{aws_source as clusters, place};
+use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// How a command reaches the account.
 #[derive(Clone)]
@@ -75,6 +75,43 @@ impl Session {
     /// Who signs log-ins by IAM.
     pub fn signer(&self) -> Option<&Outcome<Arc<dyn Cloud>>> {
         self.signer.as_ref().or(self.account.as_ref().map(|account| &account.cloud))
+    }
+
+    /// Where the credentials lead: asked before any effect, and held against what the state records and the provider
+    /// allows. `None`: the spec has no provider, or nothing depends on the answer and there is none.
+    ///
+    /// # Errors
+    /// MIG3228, MIG3229 (exit code 3); no answer, where something is to be held against it.
+    pub async fn right_provider(&self, state: Option<&State>) -> Outcome<Option<CloudPlace>> {
+        let (Some(account), Some(provider)) = (&self.account, &self.spec.aws) else { return Ok(None) };
+        let identity = observe::identity(&account.cloud).await;
+        let depends = state.is_some_and(|state| state.provider.is_some()) || !provider.allowed_account_ids.is_empty();
+        let cloud = match identity {
+            Ok(identity) => CloudFacts { identity, ..CloudFacts::default() },
+            Err(fault) if depends => return Err(fault),
+            Err(_) => return Ok(None),
+        };
+        let here = place::of_provider(&self.spec, Some(&cloud));
+        let wrong = here.as_ref().and_then(|here| place::wrong_provider(&self.spec, state, here));
+        match wrong {
+            Some(wrong) => {
+                let mut failure = Failure::new("MIG3228", "find the right account", wrong.summary, wrong.help);
+                failure.code = wrong.code;
+                failure.cause = format!("{}: {}", failure.cause, wrong.detail);
+                Err(failure.exit(ExitKind::Stale))
+            }
+            None => Ok(here),
+        }
+    }
+
+    /// What a removal is bound to: whose account it is. Of the objects it asks nothing; its steps look themselves.
+    pub async fn world_of_destroy(&self) -> World {
+        let Some(account) = &self.account else { return World::default() };
+        let cloud = match observe::identity(&account.cloud).await {
+            Ok(identity) => CloudFacts { identity, ..CloudFacts::default() },
+            Err(fault) => CloudFacts { fault: Some(fault), ..CloudFacts::default() },
+        };
+        World { cloud: Some(cloud), ..World::default() }
     }
 
     /// What the account holds; `None`: the spec has none.

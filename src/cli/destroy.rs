@@ -27,7 +27,8 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
         print("Nothing to destroy: the state is empty.\n");
         return Ok(ExitKind::Success);
     };
-    let world = World::default();
+    let provider = session.right_provider(Some(&state)).await?;
+    let world = session.world_of_destroy().await;
     let plan = session.plan(Some(&state), &world, Mode::Destroy, &Default::default(), args.drop_target_data, &[])?;
     if !args.json {
         print(&screen::plan::text(&plan, style));
@@ -41,7 +42,8 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
     let order = Order {
         plan,
         state: Some(state),
-        world,
+        world: World::default(),
+        provider,
         servers,
         parallelism: args.parallelism,
         json: args.json,

@@ -12,10 +12,12 @@ mod plan;
 mod probe;
 mod remote;
 mod report;
+mod saved;
 mod session;
 mod show;
 mod signals;
 mod ssh;
+mod state;
 mod validate;
 mod verify;
 mod worker;
@@ -75,7 +77,7 @@ async fn dispatch(cli: Cli) -> ExitKind {
         Command::Destroy(a) => destroy::run(&cli.global, a, style).await,
         Command::Show(a) => show::run(&cli.global, a, style),
         Command::Graph(a) => show::graph(&cli.global, a).await,
-        Command::State(a) => show::state(&cli.global, a, style),
+        Command::State(a) => state::run(&cli.global, a, style).await,
         Command::Report(a) => report::run(&cli.global, a, style),
         Command::Logs(a) => logs::run(&cli.global, a).await,
         Command::Ssh(a) => ssh::run(&cli.global, a).await,

@@ -1,11 +1,10 @@
-//! `mig show`, `mig graph`, `mig state …`: views of what is recorded or planned. They change nothing.
+//! `mig show`, `mig graph`: views of what is recorded or planned. They change nothing.
 
-use super::args::{Global, Graph, Show, State, StateCommand};
+use super::args::{Global, Graph, Show};
 use super::session::{Session, print, read_plan};
 use crate::screen;
 use crate::screen::style::Style;
-use crate::words::addr::StepAddr;
-use crate::words::error::{ExitKind, Failure, Outcome};
+use crate::words::error::{ExitKind, Outcome};
 
 pub fn run(global: &Global, args: &Show, style: Style) -> Outcome<ExitKind> {
     if let Some(path) = &args.plan {
@@ -37,31 +36,5 @@ pub async fn graph(global: &Global, args: &Graph) -> Outcome<ExitKind> {
         }
     };
     print(&screen::graph::dot(&plan));
-    Ok(ExitKind::Success)
-}
-
-pub fn state(global: &Global, args: &State, style: Style) -> Outcome<ExitKind> {
-    let (variables, wanted) = match &args.command {
-        StateCommand::List { variables } => (variables, None),
-        StateCommand::Show { addr, variables } => (variables, Some(addr)),
-    };
-    let session = Session::open(global, variables)?;
-    let state = session.state()?;
-    match wanted {
-        None => print(&state.map(|s| screen::state::list(&s)).unwrap_or_default()),
-        Some(text) => {
-            let missing = || {
-                Failure::new(
-                    "MIG1017",
-                    "show a step of the state",
-                    format!("{text} is not in the state"),
-                    "`mig state list` names the addresses; quote them for the shell.",
-                )
-            };
-            let addr = StepAddr::parse(text).ok_or_else(missing)?;
-            let shown = state.as_ref().and_then(|s| screen::state::step(s, &addr, style)).ok_or_else(missing)?;
-            print(&shown);
-        }
-    }
     Ok(ExitKind::Success)
 }

@@ -2,6 +2,7 @@
 //! secret. Names of fields are EC2's and RDS's own words in snake case.
 
 use std::collections::BTreeMap;
+use std::fmt;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,21 @@ pub struct ProviderSettings {
     pub profile: Option<String>,
     /// Of an emulator or a proxy; `None`: AWS's own.
     pub endpoint_url: Option<String>,
+}
+
+/// Where objects of a cloud are: ids say nothing outside of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CloudPlace {
+    /// Twelve digits.
+    pub account: String,
+    pub region: String,
+}
+
+impl fmt::Display for CloudPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "account {} in {}", self.account, self.region)
+    }
 }
 
 /// Who the credentials belong to (STS GetCallerIdentity).

@@ -235,7 +235,11 @@ pub fn fold(mut state: State, records: &[Record]) -> Result<State, String> {
 /// As for [`fold`]; then the state is unchanged.
 pub fn fold_one(state: &mut State, record: &Record) -> Result<(), String> {
     match record {
-        Record::Open { open_run, .. } => state.open_run = Some(open_run.clone()),
+        Record::Open { open_run, .. } => {
+            let mut open_run = open_run.clone();
+            state.provider = open_run.provider.take().or(state.provider.take());
+            state.open_run = Some(open_run);
+        }
         Record::Start { addr, kind, inputs_digest, depends_on, at } => {
             let again = state.open_run.as_mut().is_some_and(|run| run.again.remove(addr));
             let before = state.steps.remove(addr);
@@ -287,7 +291,13 @@ pub fn fold_one(state: &mut State, record: &Record) -> Result<(), String> {
             state.steps.remove(addr);
         }
         Record::Reset { addr } => unfinished(state, addr)?.progress = Progress::default(),
-        Record::End => state.open_run = None,
+        Record::End => {
+            state.open_run = None;
+            // Nothing is recorded any more: the next run may begin in another place.
+            if state.steps.is_empty() {
+                state.provider = None;
+            }
+        }
     }
     Ok(())
 }

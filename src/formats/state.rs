@@ -7,12 +7,20 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::cloud::CloudPlace;
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::digest::{Digest, strict_json};
 use crate::words::error::{Failure, Outcome};
 
-/// The version this build writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+/// The version this build writes. It reads version 1, too, which had no checksum.
+pub const FORMAT_VERSION: u32 = 2;
+
+/// The last field of the file: a SHA-256 over every byte before it. It finds what a disk, a merge or an editor changed;
+/// it does not stop somebody who means to deceive.
+const CHECKSUM: &str = ",\n  \"checksum\": \"";
+const END: &str = "\"\n}\n";
+/// What stands behind the fields of a state without its checksum.
+const UNSEALED_END: &str = "\n}\n";
 
 /// The note that an unfinished step bears when a step whose parts it takes has thrown them away: what it did with them
 /// is void. It goes with the step's own reset.
@@ -21,6 +29,7 @@ pub const UPSTREAM_RESET: &str = "upstream_reset";
 /// `*.migstate` (contract, "What is written").
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(transform = with_checksum)]
 pub struct State {
     pub format_version: u32,
     pub mig_version: String,
@@ -31,6 +40,10 @@ pub struct State {
     /// Stands from the first effect of a run to its end.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub open_run: Option<OpenRun>,
+    /// The account and region of `provider "aws"` in which the recorded objects are. Absent: no run had a provider, or
+    /// mig was of a version that did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<CloudPlace>,
     pub steps: BTreeMap<StepAddr, StepRecord>,
 }
 
@@ -44,11 +57,14 @@ pub struct OpenRun {
     /// is resumed could not tell them from its own finished ones.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub again: BTreeSet<StepAddr>,
+    /// In a journal only: the provider's place, which the state takes over when the run is opened.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub provider: Option<CloudPlace>,
 }
 
 impl OpenRun {
     pub fn new(plan_digest: Digest, base_state_digest: Digest) -> Self {
-        Self { plan_digest, base_state_digest, again: BTreeSet::new() }
+        Self { plan_digest, base_state_digest, again: BTreeSet::new(), provider: None }
     }
 }
 
@@ -120,6 +136,7 @@ impl State {
             lineage,
             serial: 0,
             open_run: None,
+            provider: None,
             steps: BTreeMap::new(),
         }
     }
@@ -132,8 +149,28 @@ impl State {
     /// Reads a state strictly. `place` is the file as the user named it.
     ///
     /// # Errors
-    /// MIG4001 for a newer format, MIG4002 for what is no whole state.
+    /// MIG4001 for a newer format, MIG4002 for what is no whole state, MIG4012 for one that was changed after mig wrote it.
     pub fn read(bytes: &[u8], place: &str) -> Outcome<Self> {
+        let state = Self::read_unsealed(bytes, place)?;
+        if state.format_version >= 2 && unsealed(bytes).is_none() {
+            return Err(Failure::new(
+                "MIG4012",
+                format!("read the state {place}"),
+                "its checksum is not that of its content: it was changed after mig wrote it",
+                format!(
+                    "Restore {place} from a backup or from version control. If the change is meant: `mig state push FILE` \
+                     takes an edited copy, after a look at it. Nothing was touched."
+                ),
+            ));
+        }
+        Ok(Self { format_version: FORMAT_VERSION, ..state })
+    }
+
+    /// The same for a state that somebody edited: its checksum is not asked for.
+    ///
+    /// # Errors
+    /// As for [`State::read`], but MIG4012.
+    pub fn read_unsealed(bytes: &[u8], place: &str) -> Outcome<Self> {
         let damaged = |cause: String| {
             Failure::new(
                 "MIG4002",
@@ -145,7 +182,7 @@ impl State {
         if bytes.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) {
             return Err(damaged("the file is empty".into()));
         }
-        let value = strict_json(bytes).map_err(|error| {
+        let mut value = strict_json(bytes).map_err(|error| {
             let what = if error.is_eof() { "the file is cut short" } else { "the file is no JSON that mig wrote" };
             damaged(format!("{what}: {error}"))
         })?;
@@ -163,16 +200,19 @@ impl State {
                     format!("Install mig {by} or newer; the state was not touched."),
                 ));
             }
-            Some(version) if version < u64::from(FORMAT_VERSION) => {
-                return Err(damaged(format!("there never was a format {version}")));
+            Some(0) => return Err(damaged("there never was a format 0".into())),
+            Some(version) => {
+                let sealed = value.as_object_mut().and_then(|fields| fields.remove("checksum")).is_some();
+                if version == 1 && sealed {
+                    return Err(damaged("a state of format 1 has no checksum, and this one has".into()));
+                }
             }
-            Some(_) => {}
         }
         // The error names fields of the format, and at most a value of the state's own bookkeeping.
         serde_json::from_value(value).map_err(|error| damaged(format!("it is no whole state: {error}")))
     }
 
-    /// The bytes of the file: indented, ending in a newline.
+    /// The bytes of the file: indented, sealed by the checksum, ending in a newline.
     ///
     /// # Errors
     /// MIG1001, where a value cannot be written as JSON; none of these types can bring that about.
@@ -180,6 +220,10 @@ impl State {
         let mut bytes = serde_json::to_vec_pretty(self)
             .map_err(|error| Failure::new("MIG1001", "write the state", error.to_string(), "Please report this."))?;
         bytes.push(b'\n');
+        let content = bytes.len().saturating_sub(UNSEALED_END.len());
+        bytes.truncate(content);
+        let checksum = Digest::of_bytes(&bytes);
+        bytes.extend_from_slice(format!("{CHECKSUM}{checksum}{END}").as_bytes());
         Ok(bytes)
     }
 
@@ -187,6 +231,22 @@ impl State {
     pub fn outputs(&self, addr: &StepAddr) -> Option<&Value> {
         self.steps.get(addr).filter(|record| record.status == Status::Complete).map(|record| &record.outputs)
     }
+}
+
+/// The field that stands in the file and in no value.
+fn with_checksum(schema: &mut schemars::Schema) {
+    if let Some(properties) = schema.get_mut("properties").and_then(Value::as_object_mut) {
+        let text = "SHA-256 over every byte of the file before this field; from format 2 on.";
+        properties.insert("checksum".into(), serde_json::json!({ "type": "string", "description": text }));
+    }
+}
+
+/// The bytes that the checksum covers; `None` where it is not theirs.
+fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
+    let at = memchr::memmem::rfind(bytes, CHECKSUM.as_bytes())?;
+    let (content, seal) = bytes.split_at(at);
+    let expected = format!("{CHECKSUM}{}{END}", Digest::of_bytes(content));
+    (seal == expected.as_bytes()).then_some(content)
 }
 
 #[cfg(test)]
@@ -215,7 +275,13 @@ mod tests {
                 "more",
             ),
             (r#"{"format_version":1,"mig_version":"0.1.0","lineage":"x","serial":-1,"steps":{}}"#, "MIG4002", "-1"),
-            (r#"{"format_version":2,"mig_version":"9.9.9","shape":"new"}"#, "MIG4001", "9.9.9"),
+            (
+                r#"{"format_version":2,"mig_version":"0.1.0","lineage":"x","serial":1,"steps":{}}"#,
+                "MIG4012",
+                "checksum",
+            ),
+            (r#"{"format_version":1,"mig_version":"0.1.0","steps":{},"checksum":"x"}"#, "MIG4002", "has no checksum"),
+            (r#"{"format_version":3,"mig_version":"9.9.9","shape":"new"}"#, "MIG4001", "9.9.9"),
         ] {
             let failure = State::read(text.as_bytes(), "s").unwrap_err();
             assert_eq!(failure.code, code, "{text}");
@@ -226,6 +292,28 @@ mod tests {
             let failure = State::read(&good[..end], "s").unwrap_err();
             assert_eq!(failure.code, "MIG4002", "cut at {end}");
         }
+        for at in 0..good.len() {
+            for bit in 0..8 {
+                let mut flipped = good.clone();
+                flipped[at] ^= 1 << bit;
+                assert!(State::read(&flipped, "s").is_err(), "bit {bit} of byte {at}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_edited_state_is_refused_and_read_only_where_that_is_asked_for() {
+        let mut state = State::new("lin".into());
+        state.serial = 7;
+        let text = String::from_utf8(state.write().unwrap()).unwrap();
+        assert!(text.ends_with("\"\n}\n") && text.contains(",\n  \"checksum\": \"sha256:"), "{text}");
+        let edited = text.replace("\"lin\"", "\"lim\"");
+        let failure = State::read(edited.as_bytes(), "s").unwrap_err();
+        assert_eq!((failure.code.as_str(), failure.exit.code()), ("MIG4012", 1));
+        assert_eq!(State::read_unsealed(edited.as_bytes(), "s").unwrap().lineage, "lim");
+        // One of the first format is read, and written as one of this.
+        let old = r#"{"format_version":1,"mig_version":"0.1.0","lineage":"lin","serial":7,"steps":{}}"#;
+        assert_eq!(State::read(old.as_bytes(), "s").unwrap(), state);
     }
 
     #[test]

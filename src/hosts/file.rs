@@ -19,9 +19,11 @@ use crate::words::error::{Failure, Outcome};
 /// The system's.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-    let temporary = path.with_file_name(format!(".{name}.{}.new", std::process::id()));
+    // Of a name that nobody can foresee, and made here or not at all: in a folder that others may write to, somebody
+    // could have put a link there.
+    let temporary = path.with_file_name(format!(".{name}.{:016x}.new", rand::random::<u64>()));
     let written = (|| {
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&temporary)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
         file.write_all(bytes)?;
         file.sync_all()?;
         std::fs::rename(&temporary, path)
@@ -182,13 +184,23 @@ impl FileStore {
 
     /// One attempt: `None` when the file was removed or replaced between opening and locking it.
     fn lock_once(&self, path: &Path, holder: &Holder) -> io::Result<Option<Locking>> {
-        let mut file = OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)?;
+        // In a folder that others may write to, the name could be a link to a file that is not to be written over.
+        let flags = rustix::fs::OFlags::NOFOLLOW.bits() as i32;
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(flags);
+        let mut file = options.open(path).map_err(|error| match std::fs::symlink_metadata(path) {
+            Ok(there) if there.is_symlink() => io::Error::other("it is a link: remove it, then run the command again"),
+            _ => error,
+        })?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
             Err(rustix::io::Errno::WOULDBLOCK) => return Ok(Some(Locking::Held(read_holder(&mut file)))),
             Err(error) => return Err(error.into()),
         }
         let ours = file.metadata()?;
+        if !ours.is_file() || ours.nlink() > 1 {
+            return Err(io::Error::other("it is not a file of its own: remove it, then run the command again"));
+        }
         let there = match std::fs::metadata(path) {
             Ok(there) => there,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
@@ -376,6 +388,31 @@ mod tests {
         std::fs::write(folder.path().join("a.migstate.lock"), serde_json::to_vec(&holder(3)).unwrap()).unwrap();
         let Locking::Got { dead, .. } = two.try_lock(&holder(2)).unwrap() else { panic!("not got") };
         assert_eq!(dead, Some(holder(3)));
+    }
+
+    #[test]
+    fn nothing_is_written_through_a_link_that_somebody_put_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let victim = folder.path().join("victim");
+        let lock = folder.path().join("a.migstate.lock");
+        let store = FileStore::new(folder.path().join("a.migstate"));
+        for hard in [false, true] {
+            std::fs::write(&victim, "dear").unwrap();
+            match hard {
+                false => std::os::unix::fs::symlink(&victim, &lock).unwrap(),
+                true => std::fs::hard_link(&victim, &lock).unwrap(),
+            }
+            let failure = store.try_lock(&holder(1)).err().unwrap();
+            assert_eq!(failure.code, "MIG4011");
+            assert!(failure.cause.contains("remove it"), "{}", failure.cause);
+            std::fs::remove_file(&lock).unwrap();
+            assert_eq!(std::fs::read(&victim).unwrap(), b"dear");
+        }
+        std::os::unix::fs::symlink(&victim, folder.path().join("a.migstate.tmp")).unwrap();
+        std::os::unix::fs::symlink(&victim, folder.path().join("a.migstate.journal")).unwrap();
+        store.replace_state(b"state").unwrap();
+        assert_eq!(store.append(b"frame\n").unwrap_err().code, "MIG4006");
+        assert_eq!(std::fs::read(&victim).unwrap(), b"dear");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::clean;
 use crate::words::diag::{Diagnostic, Place, Severity};
 
 /// All diagnostics in their order, then one line that counts them. Ends with a line break; nothing for none.
@@ -13,6 +14,7 @@ pub fn render(diagnostics: &[Diagnostic], color: bool, width: usize) -> String {
     let renderer = if color { Renderer::styled() } else { Renderer::plain() }.term_width(width.max(40));
     let mut text = String::new();
     for diagnostic in diagnostics {
+        let diagnostic = &cleaned(diagnostic);
         match &diagnostic.place {
             Some(place) => text.push_str(&placed(&renderer, diagnostic, place, width)),
             None => text.push_str(&unplaced(&renderer, diagnostic, width)),
@@ -21,7 +23,19 @@ pub fn render(diagnostics: &[Diagnostic], color: bool, width: usize) -> String {
     }
     text.push_str(&count(diagnostics));
     text.push('\n');
-    text
+    clean::remarked(&text)
+}
+
+/// The snippet crate colours by escape sequences: none may stand in what it is given.
+fn cleaned(diagnostic: &Diagnostic) -> Diagnostic {
+    let mut cleaned = diagnostic.clone();
+    for text in [&mut cleaned.summary, &mut cleaned.detail, &mut cleaned.help].into_iter().chain(&mut cleaned.subject) {
+        *text = clean::clean(text).into_owned();
+    }
+    if let Some(place) = &mut cleaned.place {
+        place.source_line = place.source_line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    }
+    cleaned
 }
 
 /// `6 errors, 1 warning`
@@ -205,7 +219,7 @@ warning[MIG1213]: no variable `x` is declared (-var x)
         let plain = render(std::slice::from_ref(&diagnostic), false, 80);
         assert!(plain.lines().all(|line| line.chars().count() <= 80), "{plain}");
         let colored = render(&[diagnostic], true, 80);
-        assert!(colored.contains('\u{1b}') && !plain.contains('\u{1b}'));
+        assert!(clean::clean(&colored).contains('\u{1b}') && !plain.contains('\u{1b}'));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 pub mod board;
 pub mod certificate;
 mod changes;
+mod clean;
 pub mod diagnostics;
 pub mod failure;
 pub mod graph;

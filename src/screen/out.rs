@@ -4,13 +4,19 @@
 use std::io::{ErrorKind, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::clean::clean;
+
 /// Data could not be written, and not because its reader has gone away.
 static LOST: AtomicBool = AtomicBool::new(false);
 
 /// Data to standard output. A reader that has gone away (`| head`) is no fault; see [`lost`] for any other.
 pub fn print(text: &str) {
+    write(clean(text).as_bytes());
+}
+
+fn write(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
-    if let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush())
+    if let Err(error) = out.write_all(bytes).and_then(|()| out.flush())
         && error.kind() != ErrorKind::BrokenPipe
         && !LOST.swap(true, Ordering::SeqCst)
     {
@@ -18,10 +24,15 @@ pub fn print(text: &str) {
     }
 }
 
+/// Bytes as they are to standard output: of a file that somebody asked for, to be read by a program.
+pub fn data(bytes: &[u8]) {
+    write(bytes);
+}
+
 /// To standard error; whatever becomes of it.
 pub fn say(text: &str) {
     let mut out = std::io::stderr().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let _ = out.write_all(clean(text).as_bytes()).and_then(|()| out.flush());
 }
 
 /// Whether data that was asked for did not come to be: a full disk behind standard output.

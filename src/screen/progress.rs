@@ -8,6 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 use super::board::Board;
+use super::clean::clean;
 use super::stream;
 use super::style::{Ink, Style, bytes, count, duration, stderr_size};
 use crate::formats::event::{Counts, Ended, Event};
@@ -71,7 +72,7 @@ impl Reporter {
     pub fn say(&mut self, text: &str) {
         match self {
             Self::Terminal(to) => {
-                let _ = to.multi.println(text);
+                let _ = to.multi.println(clean(text));
             }
             Self::Plain(_) | Self::Json(_) => super::out::say(&format!("{text}\n")),
             Self::Quiet => {}
@@ -146,7 +147,7 @@ impl Json {
     fn write(&mut self, lines: impl IntoIterator<Item = Value>) {
         for line in lines {
             // A reader that went away does not end a migration.
-            let _ = writeln!(self.out, "{line}");
+            let _ = writeln!(self.out, "{}", clean(&line.to_string()));
         }
         let _ = self.out.flush();
     }
@@ -230,7 +231,7 @@ impl Plain {
     }
 
     fn line(&mut self, text: &str) {
-        let _ = writeln!(self.out, "{text}");
+        let _ = writeln!(self.out, "{}", clean(&text));
         let _ = self.out.flush();
     }
 }
@@ -259,13 +260,13 @@ impl Terminal {
             // What went well is in the counts; what did not stays on the screen.
             Event::StepEnded { end: Ended::Failed | Ended::Interrupted, .. } => {
                 if let Some(text) = ended_words(event) {
-                    let _ = self.multi.println(self.style.ink(Ink::Red, &text));
+                    let _ = self.multi.println(clean(&self.style.ink(Ink::Red, &text)));
                 }
                 self.draw(now);
             }
             Event::RunStarted { .. } => {
                 if let Some(text) = run_words(event) {
-                    let _ = self.multi.println(text);
+                    let _ = self.multi.println(clean(&text));
                 }
                 self.draw(now);
             }
@@ -273,7 +274,7 @@ impl Terminal {
                 self.show(&[]);
                 let _ = self.multi.clear();
                 if let Some(text) = run_words(event) {
-                    let _ = writeln!(std::io::stderr(), "{text}");
+                    super::out::say(&format!("{text}\n"));
                 }
             }
             _ if now.saturating_sub(self.drawn) >= DRAW_MILLIS => self.draw(now),
@@ -307,7 +308,7 @@ impl Terminal {
             self.bars.push(bar);
         }
         for (bar, line) in self.bars.iter().zip(lines) {
-            bar.set_message(line.clone());
+            bar.set_message(clean(line).into_owned());
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The state for people: the list of steps, one step, the whole at a glance. Borders of parts, keys of rows and
 //! values of users are never shown: parts are counted.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -19,9 +19,10 @@ const ITEMS: usize = 10;
 const HIDDEN: [&str; 12] =
     ["border", "borders", "range", "ranges", "from", "to", "lower", "upper", "first", "last", "key", "keys"];
 
-/// `mig state list`: addresses, one a line, in order: for scripts as well.
-pub fn list(state: &State) -> String {
-    state.steps.keys().map(|addr| format!("{addr}\n")).collect()
+/// `mig state list`: addresses, one a line, in order: for scripts as well. `under`: only at or under these; none: all.
+pub fn list(state: &State, under: &BTreeSet<StepAddr>) -> String {
+    let wanted = |addr: &&StepAddr| under.is_empty() || under.iter().any(|over| addr.is_under(over));
+    state.steps.keys().filter(wanted).map(|addr| format!("{addr}\n")).collect()
 }
 
 /// `mig state show ADDR`; `None` where the state has no such step.
@@ -103,6 +104,9 @@ pub fn overview(state: &State, style: Style) -> String {
         state.format_version,
         state.mig_version
     );
+    if let Some(provider) = &state.provider {
+        out.push_str(&format!("provider.aws  {provider}\n"));
+    }
     if let Some(run) = &state.open_run {
         let text = format!(
             "A run of plan {} is open: it was interrupted, or is under way. mig apply goes on with it.",
@@ -311,7 +315,7 @@ migration.shop.dump[\"shop.orders\"]
     #[test]
     fn the_list_is_one_address_a_line() {
         assert_eq!(
-            list(&state()),
+            list(&state(), &BTreeSet::new()),
             "migration.shop.dump[\"shop.orders\"]\nmigration.shop.table[\"shop.carts\"]\n\
              migration.shop.table[\"shop.orders\"]\nsource.mysql.shop\n"
         );
@@ -323,7 +327,7 @@ migration.shop.dump[\"shop.orders\"]
         state.open_run = Some(OpenRun::new(Digest::of_bytes(b"p"), Digest::of_bytes(b"s")));
         let shown = overview(&state, Style::plain());
         let expected = "\
-State lineage 5f2a, serial 3, format 1, written by mig 0.1.0
+State lineage 5f2a, serial 3, format 2, written by mig 0.1.0
 A run of plan 148de9c5a7a4 is open: it was interrupted, or is under way. mig
 apply goes on with it.
 
@@ -344,7 +348,8 @@ Not complete
     #[test]
     fn no_view_shows_a_key_of_a_row() {
         let state = state();
-        let mut all = overview(&state, Style::plain()) + &list(&state) + &table(&state, Style::plain());
+        let mut all =
+            overview(&state, Style::plain()) + &list(&state, &BTreeSet::new()) + &table(&state, Style::plain());
         for addr in state.steps.keys() {
             all += &step(&state, addr, Style::plain()).unwrap();
         }

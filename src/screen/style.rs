@@ -3,6 +3,8 @@
 
 use std::io::IsTerminal;
 
+use super::clean;
+
 /// Width where it cannot be asked: what a review in a terminal or a mail shows without a scroll bar.
 const DEFAULT_WIDTH: usize = 80;
 /// Lines of prose longer than this are hard to read, however wide the terminal is.
@@ -46,20 +48,12 @@ impl Style {
         Self { color: out.is_terminal() && wants_color(no_color), width }
     }
 
-    /// `text` in a colour, where there is colour.
+    /// `text` in a colour, where there is colour; it becomes one when it is printed, see [`clean::clean`].
     pub fn ink(&self, ink: Ink, text: &str) -> String {
         if !self.color || text.is_empty() {
             return text.to_owned();
         }
-        let code = match ink {
-            Ink::Green => "32",
-            Ink::Yellow => "33",
-            Ink::Red => "31",
-            Ink::Cyan => "36",
-            Ink::Bold => "1",
-            Ink::Dim => "2",
-        };
-        format!("\x1b[{code}m{text}\x1b[0m")
+        clean::marked(ink, text)
     }
 }
 
@@ -300,6 +294,6 @@ mod tests {
     #[test]
     fn without_colour_no_escape_is_written() {
         assert_eq!(Style::plain().ink(Ink::Red, "no"), "no");
-        assert_eq!(Style { color: true, width: 80 }.ink(Ink::Red, "no"), "\x1b[31mno\x1b[0m");
+        assert_eq!(clean::clean(&Style { color: true, width: 80 }.ink(Ink::Red, "no")), "\x1b[31mno\x1b[0m");
     }
 }

@@ -12,3 +12,4 @@ pub mod ready;
 pub mod reconcile;
 pub mod rewrite;
 pub mod run;
+pub mod state_edit;

@@ -47,8 +47,12 @@ pub fn sql_ident(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
-/// An identifier as a key of an address holds it: bare where it is `[A-Za-z0-9_$-]+`, else in backticks.
+/// An identifier as a key of an address holds it: bare where it is `[A-Za-z0-9_$-]+`, else in backticks. One with a
+/// character that is not to be seen stands as a JSON string, with every such character escaped: a key is one line.
 pub fn key_ident(name: &str) -> String {
+    if name.chars().any(is_unseen) {
+        return json_ident(name);
+    }
     if !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"_$-".contains(&b)) {
         name.to_owned()
     } else {
@@ -56,8 +60,31 @@ pub fn key_ident(name: &str) -> String {
     }
 }
 
+/// Controls, and what separates lines or turns the direction of writing.
+fn is_unseen(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{200e}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
+fn json_ident(name: &str) -> String {
+    let mut out = String::from("\"");
+    for c in name.chars() {
+        match c {
+            '"' | '\\' => out.extend(['\\', c]),
+            c if is_unseen(c) => out.push_str(&format!("\\u{:04x}", u32::from(c))),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
 /// Takes one identifier off the front of a key.
 fn take_ident(text: &str) -> Option<(String, &str)> {
+    if text.starts_with('"') {
+        let mut values = serde_json::Deserializer::from_str(text).into_iter::<String>();
+        let name = values.next()?.ok()?;
+        return Some((name, &text[values.byte_offset()..]));
+    }
     if let Some(mut rest) = text.strip_prefix('`') {
         let mut name = String::new();
         loop {
@@ -268,6 +295,9 @@ mod tests {
             ("s`p", "t", "`s``p`.t"),
             ("é", "a b", "`é`.`a b`"),
             ("a-b", "c$d", "a-b.c$d"),
+            ("a\\b", "c\"d", "`a\\b`.`c\"d`"),
+            ("s", "x\n::error::y", "s.\"x\\u000a::error::y\""),
+            ("a\u{202e}\"\\b`", "t", "\"a\\u202e\\\"\\\\b`\".t"),
         ] {
             let table = TableName::new(schema, name);
             assert_eq!(table.key(), key);

@@ -12,11 +12,15 @@ use super::fields::{Fields, Nested, Schema};
 use super::model::aws::{Aurora, Connection, Ec2, FoundBy, Peering, Provider, Volume};
 use super::model::{Runner, RunnerKind, Spec, Tls, TlsMode};
 use super::servers::{is_host_key, labels};
+use super::texts::At;
 use crate::formats::cloud_inputs::{MOUNT, network};
 use crate::words::diag::Diagnostic;
 
-const PROVIDER: Schema =
-    Schema { attributes: &["region", "profile", "endpoint_url", "default_tags"], blocks: &[], later: &[] };
+const PROVIDER: Schema = Schema {
+    attributes: &["region", "profile", "allowed_account_ids", "endpoint_url", "default_tags"],
+    blocks: &[],
+    later: &[],
+};
 
 const PEERING: Schema = Schema {
     attributes: &["connection_id", "target_cidr", "accept", "route_tables"],
@@ -47,6 +51,12 @@ const VOLUME: Schema =
 
 const CONNECTION: Schema =
     Schema { attributes: &["host", "port", "user", "host_key", "allow_from"], blocks: &[], later: &[] };
+
+const ACCOUNT: &str = "An account of AWS has 12 digits, in quotes: a number would lose its leading zeros.";
+
+fn is_account(id: &str) -> bool {
+    id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit())
+}
 
 /// What images of RHEL, Amazon Linux and most others call their first user.
 const USER: &str = "ec2-user";
@@ -82,6 +92,13 @@ pub(super) fn provider(evaluator: &Evaluator, text: usize, block: &Block) -> Rea
         )),
         url => Ok(url),
     });
+    let accounts = fields.texts("allowed_account_ids").and_then(|ids| {
+        let sound = |(id, at): (String, At)| match is_account(&id) {
+            true => Ok(id),
+            false => Err(evaluator.faults.error("MIG1205", &at, format!("\"{id}\" is no account"), ACCOUNT)),
+        };
+        ids.unwrap_or_default().into_iter().map(sound).collect::<Read<Vec<String>>>()
+    });
     let tags = fields.text_map("default_tags").and_then(|entries| {
         let mut tags = BTreeMap::new();
         for entry in entries.unwrap_or_default() {
@@ -99,6 +116,7 @@ pub(super) fn provider(evaluator: &Evaluator, text: usize, block: &Block) -> Rea
     Ok(Provider {
         region: region?,
         profile: profile?,
+        allowed_account_ids: accounts?,
         endpoint_url: endpoint_url?,
         default_tags: tags?,
         place: fields.place(),
@@ -207,11 +225,10 @@ pub(super) fn peering(evaluator: &Evaluator, text: usize, block: &Block) -> Read
 fn requester(evaluator: &Evaluator, text: usize, block: &Block) -> Read<FoundBy> {
     let fields = Fields::open(evaluator, text, block, &REQUESTER);
     let account = fields.required_word("account_id").and_then(|id| {
-        if id.len() == 12 && id.bytes().all(|b| b.is_ascii_digit()) {
+        if is_account(&id) {
             return Ok(id);
         }
-        let help = "An account of AWS has 12 digits, in quotes: a number would lose its leading zeros.";
-        Err(fields.wrong("account_id", "MIG1205", format!("\"{id}\" is no account"), help))
+        Err(fields.wrong("account_id", "MIG1205", format!("\"{id}\" is no account"), ACCOUNT))
     });
     let vpc = fields.word("vpc_id").and_then(|id| match id {
         Some(id) => with_prefix(&fields, "vpc_id", id, "vpc-").map(Some),

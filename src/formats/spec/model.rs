@@ -337,6 +337,9 @@ impl Spec {
             form["aws"] = serde_json::json!({
                 "region": aws.region, "endpoint_url": aws.endpoint_url, "default_tags": aws.default_tags,
             });
+            if !aws.allowed_account_ids.is_empty() {
+                form["aws"]["allowed_account_ids"] = serde_json::json!(aws.allowed_account_ids);
+            }
         }
         if !self.peerings.is_empty() {
             let all = self.peerings.iter().map(|(k, p)| (k.clone(), peering(p))).collect::<BTreeMap<_, _>>();

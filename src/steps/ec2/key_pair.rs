@@ -117,14 +117,19 @@ async fn keep(hand: &Hand<'_>, path: &Path) -> Outcome<PrivateKey> {
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     std::fs::create_dir_all(folder)?;
-    let half = path.with_extension("new");
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&half)?;
-    file.set_permissions(Permissions::from_mode(0o600))?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    // A file that came to be there meanwhile is somebody's key: it is not written over.
-    std::fs::hard_link(&half, path)?;
-    std::fs::remove_file(&half)?;
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    // Of a name that nobody can foresee: another runner's key may be made beside it.
+    let half = path.with_file_name(format!(".{name}.{:016x}.new", rand::random::<u64>()));
+    let written = (|| {
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&half)?;
+        file.set_permissions(Permissions::from_mode(0o600))?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        // A file that came to be there meanwhile is somebody's key: it is not written over.
+        std::fs::hard_link(&half, path)
+    })();
+    let _ = std::fs::remove_file(&half);
+    written?;
     File::open(folder)?.sync_all()
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::timeout;
 
+use crate::formats::cloud::Identity;
 use crate::formats::cloud_facts::{CloudFacts, ClusterFacts, NetworkFacts, PeeringFacts, RunnerFacts, Seen};
 use crate::formats::spec::model::aws::{Aurora, Ec2};
 use crate::formats::spec::model::{RunnerKind, Spec};
@@ -23,13 +24,10 @@ const TIME: Duration = Duration::from_secs(60);
 
 /// Looks at everything of an account that the spec speaks of. `cloud`: how it is asked, or why it cannot be.
 pub async fn account(cloud: &Outcome<Arc<dyn Cloud>>, spec: &Spec, state: Option<&State>) -> CloudFacts {
-    let cloud = match cloud {
-        Ok(cloud) => cloud.as_ref(),
-        Err(fault) => return CloudFacts { fault: Some(fault.clone()), ..CloudFacts::default() },
-    };
-    let identity = match ask(cloud, "find out whose the credentials are", cloud.identity()).await {
-        Ok(identity) => identity,
-        Err(fault) => return CloudFacts { fault: Some(fault), ..CloudFacts::default() },
+    let (cloud, identity) = match (cloud, identity(cloud).await) {
+        (Ok(cloud), Ok(identity)) => (cloud.as_ref(), identity),
+        (Err(fault), _) => return CloudFacts { fault: Some(fault.clone()), ..CloudFacts::default() },
+        (_, Err(fault)) => return CloudFacts { fault: Some(fault), ..CloudFacts::default() },
     };
     let aurora = spec.sources.values().filter_map(|s| s.aurora.as_ref().map(|a| (s.name.clone(), a)));
     let clusters = join_all(aurora.map(|(name, aurora)| async move { (name, cluster(cloud, aurora).await) }));
@@ -60,6 +58,15 @@ pub async fn account(cloud: &Outcome<Arc<dyn Cloud>>, spec: &Spec, state: Option
         runners: runners.into_iter().collect(),
         peerings,
     }
+}
+
+/// Whose the credentials are.
+///
+/// # Errors
+/// No credentials, no answer, a refusal.
+pub async fn identity(cloud: &Outcome<Arc<dyn Cloud>>) -> Outcome<Identity> {
+    let cloud = cloud.as_ref().map_err(Failure::clone)?;
+    ask(cloud.as_ref(), "find out whose the credentials are", cloud.identity()).await
 }
 
 /// The clusters alone: where the sources are.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::desired::source_addr;
+use super::place;
 use crate::formats::cloud_facts::{CloudFacts, ClusterFacts, Seen};
 use crate::formats::cloud_inputs::AuroraInputs;
 use crate::formats::facts::World;
@@ -75,9 +76,9 @@ pub fn runner_runs(cloud: &CloudFacts, ready: &StepAddr) -> bool {
 
 /// Whose account a plan is for, and which clusters: bound to it as the servers are, reached from here or not.
 pub(super) fn observed(spec: &Spec, world: &World, servers: &mut BTreeMap<String, String>) {
-    let (Some(aws), Some(cloud)) = (&spec.aws, &world.cloud) else { return };
-    if cloud.fault.is_none() {
-        servers.insert("provider.aws".into(), format!("account {} in {}", cloud.identity.account, aws.region));
+    let Some(cloud) = &world.cloud else { return };
+    if let Some(here) = place::of_provider(spec, Some(cloud)) {
+        servers.insert("provider.aws".into(), here.to_string());
     }
     for server in spec.sources.values().filter(|s| s.aurora.is_some()) {
         let cluster = cloud.clusters.get(&server.name).and_then(|c| c.cluster.as_ref());

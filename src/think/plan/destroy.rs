@@ -1,7 +1,7 @@
 //! The graph that removes: scaffolding always, the target's tables only with `-drop-target-data` (contract,
 //! "Destroy"). Migrated data is production after the cutover.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
@@ -62,6 +62,13 @@ pub fn destroy(state: &State, drop_target_data: bool) -> Outcome<(Graph, Vec<Cha
         })
         .collect();
     Ok((graph, changes))
+}
+
+/// The servers that a removal is bound to: those that the state knows.
+pub(super) fn servers(state: &State) -> BTreeMap<String, String> {
+    let known = state.steps.iter().filter(|(_, record)| matches!(record.kind, StepKind::Source | StepKind::Target));
+    let identity = |record: &StepRecord| record.outputs.get("server_id").and_then(Value::as_str).map(str::to_owned);
+    known.filter_map(|(addr, record)| Some((addr.to_string(), identity(record)?))).collect()
 }
 
 /// Whether a step's object is a cloud's.

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::Settled;
 use super::aws_diff::Standing;
 use super::desired::Desired;
-use super::destroy;
+use super::{destroy, place};
 use crate::formats::ddl;
 use crate::formats::facts::{MigrationFacts, World};
 use crate::formats::filter::Filter;
@@ -544,7 +544,6 @@ fn leave(
     Ok(found)
 }
 
-/// A server that is not the one recorded: nothing may be compared with it.
 /// Which server the state knows at an address of the spec: the id that it gave itself, or that was given to it at first contact.
 pub fn recorded_server<'a>(state: &'a State, address: &str) -> Option<&'a str> {
     let record = state.steps.get(&StepAddr::parse(address)?)?;
@@ -557,16 +556,9 @@ fn with_identity(mut diagnostics: Vec<Diagnostic>, state: &State, world: &World)
             && facts.fault.is_none()
             && facts.server_id != recorded
         {
-            diagnostics.push(
-                Diagnostic::error("MIG3040", "another server answers at this address than the one in the state")
-                    .about(address.clone())
-                    .detail(format!("recorded {recorded}, found {}", facts.server_id))
-                    .help(
-                        "Point the block back at the server of the earlier runs, or begin a new state: \
-                         another `path` in `backend \"local\"`.",
-                    ),
-            );
+            diagnostics.push(place::another_server(address.clone(), recorded, &facts.server_id));
         }
     }
+    diagnostics.extend(place::other_clusters(state, world));
     diagnostics
 }

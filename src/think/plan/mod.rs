@@ -15,6 +15,7 @@ pub mod destroy;
 pub mod diff;
 pub mod estimate;
 mod overlap;
+pub mod place;
 pub mod target;
 
 use std::collections::BTreeSet;
@@ -79,9 +80,12 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
         }
         Mode::Destroy => {
             let (graph, changes) = destroy::destroy(recorded, question.drop_target_data)?;
+            observed.servers.extend(destroy::servers(recorded));
             (graph, changes, destroy::prevented(recorded), Estimates::default())
         }
     };
+    let here = place::of_provider(spec, world.cloud.as_ref());
+    diagnostics.extend(here.and_then(|here| place::wrong_provider(spec, state, &here)));
     let refused = observed.verdicts.values().any(|verdict| verdict.outcome.refuses());
     let faulty = diagnostics.iter().any(|d| d.severity == Severity::Error);
     diagnostics.sort_by(|a, b| {

@@ -95,6 +95,22 @@ pub(super) const ROWS: &[CodeRow] = &[
          need the right rds-db:connect for that user.",
     ),
     row(
+        "MIG3228",
+        ExitKind::Stale,
+        "another account or region than the one in the state",
+        "What was made lies in one account and one region, and the state names both. The credentials, or `region` of \
+         `provider \"aws\"`, lead elsewhere now: there, every id means nothing, or something of somebody else. Nothing \
+         was made, changed or removed. Take the credentials and the region of the earlier runs; a second place gets a \
+         folder and a state of its own.",
+    ),
+    row(
+        "MIG3229",
+        ExitKind::Stale,
+        "the provider does not allow this account",
+        "`allowed_account_ids` of `provider \"aws\"` lists the accounts in which mig may work, and the credentials are of \
+         another one. Nothing was made, changed or removed.",
+    ),
+    row(
         "MIG3230",
         ExitKind::Error,
         "the size of the volume is not known",

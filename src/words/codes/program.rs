@@ -145,6 +145,23 @@ pub(super) const ROWS: &[CodeRow] = &[
          not know locks. Nothing was done. Put the state into a folder on a local disk that this user may write to.",
     ),
     row(
+        "MIG4012",
+        Error,
+        "the state was changed after mig wrote it",
+        "The last line of the state is a checksum of all that stands before it, and it does not fit: a disk, a merge or an \
+         editor changed the file. Nothing was touched, since every plan rests on the state. Restore it from a backup or \
+         from version control. An edit that is meant goes this way: `mig state pull >FILE`, edit FILE, `mig state push \
+         FILE`; where the state itself cannot be read any more, `mig state push -force FILE`.",
+    ),
+    row(
+        "MIG4013",
+        Error,
+        "the state that is pushed does not continue the one on record",
+        "`mig state push` takes a copy of the state that `mig state pull` gave, edited. Its lineage is another one, or \
+         somebody applied in the meantime, or the state on record cannot be read. Nothing was changed. Pull again and \
+         repeat the edit; -force puts the file in its place whatever stands there, and keeps a copy of that beside it.",
+    ),
+    row(
         "MIG4101",
         Stale,
         "not a plan file",

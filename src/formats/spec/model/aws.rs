@@ -6,11 +6,13 @@ use serde::Serialize;
 
 use crate::words::diag::Place;
 
-/// `provider "aws"`: the account is the credentials' own, the region is said.
+/// `provider "aws"`: the account is the credentials' own, and may be held to a list; the region is said.
 #[derive(Clone, Debug)]
 pub struct Provider {
     pub region: String,
     pub profile: Option<String>,
+    /// The accounts in which mig may work; empty: any.
+    pub allowed_account_ids: Vec<String>,
     /// Of an emulator or a proxy; `None`: AWS's own.
     pub endpoint_url: Option<String>,
     /// On every object that is made.

@@ -1,0 +1,145 @@
+//! `mig state …`: looks into the state, and the ways to edit it by hand. An edit takes the lock, keeps a copy of what it
+//! replaces, and touches no server and no account.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::apply::take_lock;
+use super::args::{Global, Push, Rm, State as Arguments, StateCommand};
+use super::session::{Session, addresses, print, say};
+use crate::drive::recovery;
+use crate::formats::state::State;
+use crate::hosts::file;
+use crate::screen;
+use crate::screen::style::{Style, count};
+use crate::think::state_edit;
+use crate::words::addr::StepAddr;
+use crate::words::error::{ExitKind, Failure, Outcome};
+
+pub async fn run(global: &Global, args: &Arguments, style: Style) -> Outcome<ExitKind> {
+    match &args.command {
+        StateCommand::List { addrs, variables } => {
+            let state = Session::open(global, variables)?.state()?;
+            let under = addresses("ADDR", addrs)?;
+            print(&state.map(|state| screen::state::list(&state, &under)).unwrap_or_default());
+        }
+        StateCommand::Show { addr, variables, json } => {
+            let state = Session::open(global, variables)?.state()?;
+            print(&shown(state.as_ref(), addr, *json, style)?);
+        }
+        StateCommand::Pull { variables } => {
+            let session = Session::open(global, variables)?;
+            match session.state()? {
+                Some(state) => screen::out::data(&state.write()?),
+                None => say("The state is empty: nothing was applied yet.\n"),
+            }
+        }
+        StateCommand::Push(args) => push(global, args).await?,
+        StateCommand::Rm(args) => remove(global, args).await?,
+    }
+    Ok(ExitKind::Success)
+}
+
+fn shown(state: Option<&State>, text: &str, json: bool, style: Style) -> Outcome<String> {
+    let missing = || {
+        Failure::new(
+            "MIG1017",
+            "show a step of the state",
+            format!("{text} is not in the state"),
+            "`mig state list` names the addresses; quote them for the shell.",
+        )
+    };
+    let addr = StepAddr::parse(text).ok_or_else(missing)?;
+    let state = state.filter(|state| state.steps.contains_key(&addr)).ok_or_else(missing)?;
+    if json {
+        let whole = screen::state::json(state);
+        let step = whole.get("steps").and_then(|steps| steps.get(addr.to_string())).cloned().unwrap_or_default();
+        return Ok(format!("{}\n", serde_json::to_string_pretty(&step).unwrap_or_default()));
+    }
+    screen::state::step(state, &addr, style).ok_or_else(missing)
+}
+
+async fn push(global: &Global, args: &Push) -> Outcome<()> {
+    let session = Session::open(global, &args.variables)?;
+    let new = State::read_unsealed(&read(&args.file)?, &args.file.display().to_string())?;
+    let _lock = take_lock(&session, &args.locking, "mig state push").await?;
+    let recorded = match recovery::look(&*session.store) {
+        Ok(recovered) => recovered.state,
+        // Its way out: a state that cannot be read is put aside.
+        Err(_) if args.force => None,
+        Err(failure) => {
+            return Err(Failure::new(
+                "MIG4013",
+                "push the state",
+                format!("the state on record cannot be read: {}", failure.cause),
+                "Restore it, or put this one in its place all the same with -force. Nothing was changed.",
+            ));
+        }
+    };
+    let next = state_edit::pushed(recorded.as_ref(), new, args.force)?;
+    let was =
+        recorded.as_ref().map_or("nothing that can be read".to_owned(), |state| format!("serial {}", state.serial));
+    let steps = count(next.steps.len() as u64, "step", "steps");
+    let what = format!("serial {}, {steps}, lineage {}, in the place of {was}", next.serial, next.lineage);
+    if args.dry_run {
+        print(&format!("Would push: {what}. Nothing was changed.\n"));
+        return Ok(());
+    }
+    let kept = put(&session, &next)?;
+    print(&format!("Pushed: {what}.{kept}\n"));
+    Ok(())
+}
+
+async fn remove(global: &Global, args: &Rm) -> Outcome<()> {
+    let session = Session::open(global, &args.variables)?;
+    let addrs: Vec<StepAddr> = addresses("ADDR", &args.addrs)?.into_iter().collect();
+    let _lock = take_lock(&session, &args.locking, "mig state rm").await?;
+    let state = recovery::look(&*session.store)?.state.unwrap_or_else(|| State::new(String::new()));
+    let (next, gone) = state_edit::without(&state, &addrs)?;
+    let list: String = gone.iter().map(|addr| format!("{addr}\n")).collect();
+    let steps = count(gone.len() as u64, "step", "steps");
+    if args.dry_run {
+        print(&format!("{list}Would forget {steps}. Nothing was changed.\n"));
+        return Ok(());
+    }
+    let kept = put(&session, &next)?;
+    print(&format!("{list}Forgot {steps}; what they made stays where it is.{kept}\n"));
+    Ok(())
+}
+
+fn read(path: &Path) -> Outcome<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let read = match path.to_str() {
+        Some("-") => std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes),
+        _ => std::fs::read(path),
+    };
+    read.map_err(|error| {
+        let hint = "Name a file that `mig state pull` gave. Nothing was changed.";
+        Failure::new("MIG4005", format!("read {}", path.display()), error.to_string(), hint)
+    })
+}
+
+/// Makes a state the one on record, and says where the one before is kept.
+fn put(session: &Session, next: &State) -> Outcome<String> {
+    let backup = beside(&session.state_path, ".backup");
+    let mut kept = Vec::new();
+    for (bytes, path) in
+        [(session.store.read_state()?, backup.clone()), (session.store.read_journal()?, beside(&backup, ".journal"))]
+    {
+        let Some(bytes) = bytes else { continue };
+        file::replace(&path, &bytes).map_err(|error| {
+            let hint = "Look at the folder. Nothing was changed.";
+            Failure::new("MIG4006", format!("write {}", path.display()), error.to_string(), hint)
+        })?;
+        kept.push(path.display().to_string());
+    }
+    session.store.replace_state(&next.write()?)?;
+    session.store.remove_journal()?;
+    Ok(if kept.is_empty() { String::new() } else { format!(" What was there before is in {}.", kept.join(" and ")) })
+}
+
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.to_path_buf().into_os_string();
+    name.push(suffix);
+    name.into()
+}

@@ -1,0 +1,70 @@
+//! The right place: an id of a cloud means something in one account and one region only, so what is recorded there is
+//! looked for, changed and removed nowhere else.
+
+use crate::formats::cloud::CloudPlace;
+use crate::formats::cloud_facts::CloudFacts;
+use crate::formats::facts::World;
+use crate::formats::spec::model::Spec;
+use crate::formats::state::State;
+use crate::words::diag::Diagnostic;
+
+/// Where the provider's credentials lead. `None`: no provider, or the account did not say.
+pub fn of_provider(spec: &Spec, cloud: Option<&CloudFacts>) -> Option<CloudPlace> {
+    let (aws, cloud) = (spec.aws.as_ref()?, cloud?);
+    let account =
+        Some(cloud.identity.account.clone()).filter(|account| cloud.fault.is_none() && !account.is_empty())?;
+    Some(CloudPlace { account, region: aws.region.clone() })
+}
+
+/// Why mig does not work in this place.
+pub fn wrong_provider(spec: &Spec, state: Option<&State>, here: &CloudPlace) -> Option<Diagnostic> {
+    let recorded = state.and_then(|state| state.provider.as_ref());
+    if let Some(recorded) = recorded.filter(|recorded| *recorded != here) {
+        return Some(
+            Diagnostic::error("MIG3228", "this is another account or region than the one in the state")
+                .about("provider.aws")
+                .detail(format!("recorded {recorded}, found {here}"))
+                .help(
+                    "Take the credentials and the `region` of the earlier runs. To work in both places, give each a \
+                     folder and a state of its own.",
+                ),
+        );
+    }
+    let allowed = spec.aws.as_ref().map(|aws| aws.allowed_account_ids.as_slice()).unwrap_or_default();
+    if allowed.is_empty() || allowed.contains(&here.account) {
+        return None;
+    }
+    Some(
+        Diagnostic::error("MIG3229", "the provider does not allow this account")
+            .about("provider.aws")
+            .detail(format!("allowed_account_ids = {allowed:?}, found {here}"))
+            .help("Take credentials of an allowed account (`profile`, AWS_PROFILE), or add this one to the list."),
+    )
+}
+
+/// Clusters that are other ones than those in the state and that nobody can reach yet: their runner is not ready.
+pub(super) fn other_clusters(state: &State, world: &World) -> Vec<Diagnostic> {
+    let Some(cloud) = &world.cloud else { return Vec::new() };
+    let unseen = cloud.clusters.iter().filter_map(|(name, seen)| {
+        let address = format!("source.aurora.{name}");
+        let cluster = seen.cluster.as_ref().filter(|cluster| !cluster.resource_id.is_empty())?;
+        (!world.servers.contains_key(&address)).then_some((address, cluster))
+    });
+    unseen
+        .filter_map(|(address, cluster)| {
+            let recorded = super::diff::recorded_server(state, &address)?;
+            (recorded != cluster.resource_id).then(|| another_server(address, recorded, &cluster.resource_id))
+        })
+        .collect()
+}
+
+/// A server that is not the one recorded: nothing may be compared with it.
+pub(super) fn another_server(address: String, recorded: &str, found: &str) -> Diagnostic {
+    Diagnostic::error("MIG3040", "another server answers at this address than the one in the state")
+        .about(address)
+        .detail(format!("recorded {recorded}, found {found}"))
+        .help(
+            "Point the block back at the server of the earlier runs, or begin a new state: another `path` in \
+             `backend \"local\"`.",
+        )
+}
