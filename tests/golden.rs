@@ -74,6 +74,7 @@ fn quickstart(rules: &str) -> Spec {
         var_files: Vec::new(),
         env: &env,
         read_file: &|_| Err("there is none".into()),
+        secrets: mig::formats::spec::Secrets::Needed,
     };
     let (spec, found) = spec::load(&inputs);
     spec.unwrap_or_else(|| panic!("{found:?}"))
@@ -116,6 +117,7 @@ fn aurora() -> (Spec, World) {
         var_files: Vec::new(),
         env: &env,
         read_file: &|_| Err("there is none".into()),
+        secrets: mig::formats::spec::Secrets::Needed,
     };
     let (spec, found) = spec::load(&inputs);
     let observed = std::fs::read_to_string(folder.join("observed.json")).unwrap();

@@ -23,6 +23,7 @@ fn quickstart() -> (Spec, World) {
         var_files: Vec::new(),
         env: &|name| name.starts_with("SHOP_").then(|| "demo".to_owned()),
         read_file: &|_| Err("there is none".into()),
+        secrets: mig::formats::spec::Secrets::Needed,
     };
     (spec::load(&inputs).0.unwrap(), serde_json::from_str(&read("observed.json")).unwrap())
 }

@@ -39,6 +39,9 @@ use crate::words::addr::{StepAddr, StepKind};
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &Apply, style: Style) -> Outcome<ExitKind> {
+    if args.destroy {
+        return super::destroy::run(global, &args.as_destroy(), style).await;
+    }
     let file = args.plan.as_deref().map(read_plan).transpose()?;
     if args.r#continue && (args.plan.is_some() || !args.auto_approve) {
         return Err(Failure::new(
@@ -97,7 +100,7 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
         super::destroy::same_targets(&session, &plan, state).await?;
     }
     let what = Approval { asked: args.plan.is_some() || args.auto_approve, confirm: args.confirm.as_deref() };
-    if !approved(&session, &plan, state.as_ref(), &what)? {
+    if !approved(&session, &plan, state.as_ref(), &what).await? {
         recovery::fold(&*session.store)?;
         if args.plan.is_some() && !args.json {
             print("No changes: nothing is to be done.\n");
@@ -185,7 +188,7 @@ async fn second(session: Session, args: &Apply, style: Style) -> Outcome<ExitKin
     let (state, world) = observed(&session, &servers, state, &nothing, args.json, style).await?;
     let plan = shown_plan(&session, state.as_ref(), &world, &nothing, args, style)?;
     let what = Approval { asked: true, confirm: args.confirm.as_deref() };
-    if !approved(&session, &plan, state.as_ref(), &what)? {
+    if !approved(&session, &plan, state.as_ref(), &what).await? {
         return Ok(ExitKind::Success);
     }
     let pending = !plan.body.pending.is_empty();
@@ -213,7 +216,9 @@ pub async fn take_lock(session: &Session, args: &Locking, command: &str) -> Outc
         return Ok(None);
     }
     let holder = Holder {
-        holder: std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).unwrap_or_else(|_| "unknown".into()),
+        holder: std::env::var("USER")
+            .or_else(|_| std::env::var("LOGNAME"))
+            .unwrap_or_else(|_| format!("user {}", rustix::process::getuid().as_raw())),
         host: std::fs::read_to_string("/proc/sys/kernel/hostname")
             .map_or_else(|_| "unknown".into(), |t| t.trim().to_owned()),
         pid: std::process::id(),
@@ -243,7 +248,12 @@ pub struct Approval<'a> {
 ///
 /// # Errors
 /// Blocked (5); a missing -confirm; a no.
-pub fn approved(session: &Session, plan: &PlanFile, state: Option<&State>, approval: &Approval<'_>) -> Outcome<bool> {
+pub async fn approved(
+    session: &Session,
+    plan: &PlanFile,
+    state: Option<&State>,
+    approval: &Approval<'_>,
+) -> Outcome<bool> {
     if plan.body.blocked {
         return Err(blocked(&plan.body));
     }
@@ -256,12 +266,27 @@ pub fn approved(session: &Session, plan: &PlanFile, state: Option<&State>, appro
         return Ok(true);
     }
     say("\nDo you want to do this? Only `yes` is taken: ");
-    let mut answer = String::new();
-    let _ = std::io::stdin().lock().read_line(&mut answer);
-    if answer.trim() == "yes" {
+    if answer().await?.trim() == "yes" {
         return Ok(true);
     }
     Err(Failure::new("MIG1006", "apply the plan", "it was not approved", "Nothing was done."))
+}
+
+/// A line from standard input; a signal ends the waiting, so that the lock is given back.
+async fn answer() -> Outcome<String> {
+    let read = tokio::task::spawn_blocking(|| {
+        let mut answer = String::new();
+        let _ = std::io::stdin().lock().read_line(&mut answer);
+        answer
+    });
+    let mut signals = signals::listen();
+    tokio::select! {
+        answer = read => Ok(answer.unwrap_or_default()),
+        _ = signals.changed() => {
+            let cause = "it was interrupted before it was approved";
+            Err(Failure::new("MIG1006", "apply the plan", cause, "Nothing was done.").exit(ExitKind::Interrupted))
+        }
+    }
 }
 
 /// Where verified rows are dropped, the target's host is to be named.

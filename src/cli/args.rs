@@ -1,15 +1,19 @@
 //! The arguments. `-flag` and `--flag` are the same; flags have environment twins `MIG_…`, but for those that change
 //! what is done.
 
+use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Plan and apply for database migrations: MySQL to TiDB, exactly once, proven equal.
 #[derive(Parser, Debug)]
-#[command(name = "mig", version, disable_help_subcommand = true, max_term_width = 100)]
+#[command(name = "mig", version, disable_version_flag = true, max_term_width = 100)]
 pub struct Cli {
+    /// Print the version.
+    #[arg(short = 'v', short_alias = 'V', long = "version", action = clap::ArgAction::Version)]
+    version: Option<bool>,
     #[command(flatten)]
     pub global: Global,
     #[command(subcommand)]
@@ -58,7 +62,14 @@ pub enum Command {
     /// Tell more about a code, for example MIG1203.
     Explain(Explain),
     /// Print the version.
-    Version,
+    Version(Version),
+}
+
+#[derive(Args, Debug)]
+pub struct Version {
+    /// As JSON.
+    #[arg(long, env = "MIG_JSON")]
+    pub json: bool,
 }
 
 #[derive(Args, Debug, Clone, Default)]
@@ -109,6 +120,9 @@ pub struct Plan {
     /// Plan the removal of the scaffolding.
     #[arg(long)]
     pub destroy: bool,
+    /// Taken and ignored: a plan writes nothing, so it takes no lock.
+    #[command(flatten)]
+    pub locking: Locking,
     /// With -destroy: also the tables that this state's lineage created.
     #[arg(long)]
     pub drop_target_data: bool,
@@ -131,6 +145,12 @@ pub struct Apply {
     /// A plan saved by `mig plan -out`: applied as it is, without asking.
     #[arg(value_name = "PLANFILE")]
     pub plan: Option<PathBuf>,
+    /// The same as `mig destroy`.
+    #[arg(long, conflicts_with_all = ["plan", "target", "replace", "continue", "show_keys", "stop_worker"])]
+    pub destroy: bool,
+    /// With -destroy: also the tables that this state's lineage created. Needs -confirm.
+    #[arg(long, requires = "destroy")]
+    pub drop_target_data: bool,
     #[command(flatten)]
     pub variables: Variables,
     #[command(flatten)]
@@ -167,6 +187,22 @@ pub struct Apply {
     pub stop_worker: bool,
     #[command(flatten)]
     pub hosts: Hosts,
+}
+
+impl Apply {
+    /// `-destroy`.
+    pub fn as_destroy(&self) -> Destroy {
+        Destroy {
+            variables: self.variables.clone(),
+            locking: self.locking.clone(),
+            auto_approve: self.auto_approve,
+            drop_target_data: self.drop_target_data,
+            confirm: self.confirm.clone(),
+            json: self.json,
+            parallelism: self.parallelism,
+            input: self.input,
+        }
+    }
 }
 
 /// What is done about hosts that are not known.
@@ -317,9 +353,9 @@ pub struct Destroy {
 
 #[derive(Args, Debug)]
 pub struct Show {
-    /// A plan file; without one the state is shown.
-    #[arg(value_name = "PLANFILE")]
-    pub plan: Option<PathBuf>,
+    /// A plan file or a state; without one the spec's state is shown.
+    #[arg(value_name = "FILE")]
+    pub file: Option<PathBuf>,
     #[command(flatten)]
     pub variables: Variables,
     /// As JSON.
@@ -424,18 +460,55 @@ pub struct Explain {
     pub variables: Variables,
 }
 
-/// `-flag` becomes `--flag`; values behind `=` and what follows `--` are left alone.
-pub fn rewritten(arguments: Vec<OsString>) -> Vec<OsString> {
+/// Reads the arguments.
+///
+/// # Errors
+/// What clap says of them; help and version, which are asked for.
+pub fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
+    let command = lenient(Cli::command());
+    let matches = command.clone().try_get_matches_from(rewritten(arguments, &command))?;
+    Cli::from_arg_matches(&matches)
+}
+
+/// Flags take 1 and 0, yes and no from their environment twins.
+fn lenient(command: clap::Command) -> clap::Command {
+    let flag = |arg: clap::Arg| match arg.get_action() {
+        clap::ArgAction::SetTrue => arg.value_parser(clap::builder::BoolishValueParser::new()),
+        _ => arg,
+    };
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    let command = command.mut_args(flag);
+    names.into_iter().fold(command, |command, name| command.mut_subcommand(name, lenient))
+}
+
+/// The long names of the flags that take no value, of a command and of those under it.
+fn flags(command: &clap::Command, into: &mut BTreeSet<String>) {
+    let set = command.get_arguments().filter(|arg| matches!(arg.get_action(), clap::ArgAction::SetTrue));
+    into.extend(set.filter_map(|arg| arg.get_long().map(str::to_owned)));
+    command.get_subcommands().for_each(|sub| flags(sub, into));
+}
+
+/// `-flag` becomes `--flag`, `-flag=true` the same, `-flag=false` nothing; values behind `=` and what follows `--` are left
+/// alone.
+fn rewritten(arguments: Vec<OsString>, command: &clap::Command) -> Vec<OsString> {
+    let mut known = BTreeSet::new();
+    flags(command, &mut known);
     let mut verbatim = false;
     let rewrite = |argument: OsString| {
-        let Some(text) = argument.to_str() else { return argument };
+        let Some(text) = argument.to_str() else { return Some(argument) };
         verbatim |= text == "--";
         let named = text
-            .strip_prefix('-')
-            .is_some_and(|rest| rest.len() > 1 && rest.starts_with(|c: char| c.is_ascii_alphabetic()));
-        if named && !verbatim { format!("-{text}").into() } else { argument }
+            .strip_prefix("--")
+            .or_else(|| text.strip_prefix('-'))
+            .filter(|rest| rest.len() > 1 && rest.starts_with(|c: char| c.is_ascii_alphabetic()));
+        let Some(named) = named.filter(|_| !verbatim) else { return Some(argument) };
+        match named.split_once('=') {
+            Some((name, "true")) if known.contains(name) => Some(format!("--{name}").into()),
+            Some((name, "false")) if known.contains(name) => None,
+            _ => Some(format!("--{named}").into()),
+        }
     };
-    arguments.into_iter().map(rewrite).collect()
+    arguments.into_iter().filter_map(rewrite).collect()
 }
 
 #[cfg(test)]
@@ -447,7 +520,8 @@ mod tests {
     fn one_dash_and_two_are_the_same_and_values_are_left_alone() {
         let check = |given: &str, expected: &str| {
             let given = given.split(' ').map(OsString::from).collect();
-            let got: Vec<String> = rewritten(given).into_iter().map(|a| a.into_string().unwrap()).collect();
+            let got: Vec<String> =
+                rewritten(given, &Cli::command()).into_iter().map(|a| a.into_string().unwrap()).collect();
             assert_eq!(got.join(" "), expected);
         };
         check("mig plan -out=x -json", "mig plan --out=x --json");
@@ -456,12 +530,13 @@ mod tests {
         check("mig plan -var=a=-b -parallelism 3", "mig plan --var=a=-b --parallelism 3");
         check("mig apply -- -odd", "mig apply -- -odd");
         check("mig x -1", "mig x -1");
+        check("mig apply -auto-approve=true -json=false -lock=false", "mig apply --auto-approve --lock=false");
+        check("mig apply --auto-approve=yes", "mig apply --auto-approve=yes");
     }
 
     #[test]
     fn the_definition_of_the_arguments_is_sound() {
-        use clap::CommandFactory;
-        Cli::command().debug_assert();
+        lenient(Cli::command()).debug_assert();
     }
 }
 

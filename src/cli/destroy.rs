@@ -35,7 +35,7 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
     }
     same_targets(&session, &plan, &state).await?;
     let what = Approval { asked: args.auto_approve, confirm: args.confirm.as_deref() };
-    if !approved(&session, &plan, Some(&state), &what)? {
+    if !approved(&session, &plan, Some(&state), &what).await? {
         return Ok(ExitKind::Success);
     }
     let servers = session.servers()?;

@@ -18,6 +18,8 @@ pub async fn run(global: &Global, args: &ImportDump, style: Style) -> Outcome<Ex
     folder.prove_sql()?;
     session.import = Some((migration, folder));
     let apply = Apply {
+        destroy: false,
+        drop_target_data: false,
         plan: None,
         variables: args.variables.clone(),
         locking: args.locking.clone(),

@@ -10,7 +10,7 @@ use crate::steps::remote::install::worker_dir;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &Logs) -> Outcome<ExitKind> {
-    let session = Session::open(global, &args.variables)?;
+    let session = Session::open_to_look(global, &args.variables)?;
     let state = session.state()?;
     let mut away = away(&session.spec, state.as_ref());
     let names = away.iter().map(|one| one.migration.clone()).collect::<Vec<_>>().join(", ");

@@ -6,6 +6,7 @@ mod args;
 mod cloud;
 mod destroy;
 mod explain;
+mod habits;
 mod import_dump;
 mod logs;
 mod plan;
@@ -25,22 +26,25 @@ mod worker;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser;
-
+use crate::hosts::clock::SystemClock;
 use crate::screen::failure;
 use crate::screen::out::{lost, print, say};
+use crate::screen::progress::Reporter;
 use crate::screen::style::Style;
-use crate::words::error::{ExitKind, Failure};
-use args::{Cli, Command};
+use crate::words::error::{ExitKind, Failure, Outcome};
+use args::{Cli, Command, Global};
 
 /// Runs the program; never panics outward: a panic is reported as a fault of mig, exit 1.
 pub fn main(arguments: Vec<OsString>) -> ExitCode {
     // What is written holds structure and rows: it is its owner's alone, whatever the session's umask lets others do.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
-    let cli = match Cli::try_parse_from(args::rewritten(arguments)) {
+    let cli = match args::parse(arguments) {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print();
+            if let Some(hint) = habits::hint(&error) {
+                say(&format!("\n{hint}\n"));
+            }
             // Help and version are asked for; anything else is a usage error: 1, not clap's 2.
             return ExitCode::from(u8::from(error.use_stderr()));
         }
@@ -66,9 +70,32 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
     ExitCode::from(exit.code())
 }
 
-async fn dispatch(cli: Cli) -> ExitKind {
+async fn dispatch(mut cli: Cli) -> ExitKind {
     let style = Style::of_stdout(cli.global.no_color);
-    let outcome = match &cli.command {
+    let outcome = match enter(&mut cli.global) {
+        Ok(()) => command(&cli, style).await,
+        Err(failure) => Err(failure),
+    };
+    match outcome {
+        Ok(exit) => exit,
+        Err(failure) => {
+            complain(&cli.command, &failure, style);
+            failure.exit
+        }
+    }
+}
+
+/// `-chdir`: every path of the command line is read from there, as if the program had been started there.
+fn enter(global: &mut Global) -> Outcome<()> {
+    let dir = std::mem::replace(&mut global.chdir, ".".into());
+    std::env::set_current_dir(&dir).map_err(|error| {
+        let hint = "Name the spec's folder with -chdir=DIR.";
+        Failure::new("MIG1003", format!("go to the folder {}", dir.display()), error.to_string(), hint)
+    })
+}
+
+async fn command(cli: &Cli, style: Style) -> Outcome<ExitKind> {
+    match &cli.command {
         Command::Validate(a) => validate::run(&cli.global, a, style),
         Command::Plan(a) => plan::run(&cli.global, a, style).await,
         Command::Apply(a) => apply::run(&cli.global, a, style).await,
@@ -83,21 +110,39 @@ async fn dispatch(cli: Cli) -> ExitKind {
         Command::Ssh(a) => ssh::run(&cli.global, a).await,
         Command::Worker(a) => worker::run(a).await,
         Command::Explain(a) => explain::run(&cli.global, a),
-        Command::Version => {
-            print(&format!("mig {}\n", env!("CARGO_PKG_VERSION")));
+        Command::Version(a) => {
+            let version = env!("CARGO_PKG_VERSION");
+            match a.json {
+                true => print(&format!("{}\n", serde_json::json!({ "version": version }))),
+                false => print(&format!("mig {version}\n")),
+            }
             Ok(ExitKind::Success)
-        }
-    };
-    match outcome {
-        Ok(exit) => exit,
-        Err(failure) => {
-            complain(&failure, style);
-            failure.exit
         }
     }
 }
 
-/// A failure to stderr.
-fn complain(failure: &Failure, style: Style) {
+/// A failure to stderr; where JSON is asked for, as JSON to stdout as well, in the form that the command has there.
+fn complain(command: &Command, failure: &Failure, style: Style) {
+    let stream = match command {
+        Command::Apply(a) => a.json,
+        Command::ImportDump(a) => a.json,
+        Command::Destroy(a) => a.json,
+        _ => false,
+    };
+    let document = match command {
+        Command::Validate(a) => a.json,
+        Command::Plan(a) => a.json,
+        Command::Verify(a) => a.json,
+        Command::Show(a) => a.json,
+        Command::Report(a) => a.json,
+        _ => false,
+    };
+    if stream {
+        let now = apply::now_of(std::sync::Arc::new(SystemClock::new()));
+        Reporter::choose(true, style, now).failure(failure);
+    } else if document {
+        let value = serde_json::json!({ "exit_code": failure.exit.code(), "failure": failure });
+        print(&format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default()));
+    }
     say(&failure::text(failure, style));
 }

@@ -9,7 +9,7 @@ use crate::steps::report::certificate_path;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
-    let session = Session::open(global, &args.variables)?;
+    let session = Session::open_to_look(global, &args.variables)?;
     let names: Vec<&String> = session.spec.migrations.keys().collect();
     let name = match (&args.migration, names.as_slice()) {
         (Some(name), _) => name.clone(),

@@ -12,7 +12,7 @@ use crate::formats::manifest::TableManifest;
 use crate::formats::plan::{Mode, PlanFile};
 use crate::formats::plan_seal;
 use crate::formats::spec::model::{Migration, Server, Spec};
-use crate::formats::spec::{self, Inputs, SourceFile};
+use crate::formats::spec::{self, Inputs, Secrets, SourceFile};
 use crate::formats::state::{State, StepRecord};
 use crate::formats::worker::SpecTexts;
 use crate::hosts::clock::SystemClock;
@@ -69,11 +69,15 @@ pub struct Session {
 /// # Errors
 /// A folder or file that cannot be read; no spec in it.
 pub fn read_spec(global: &Global, variables: &Variables) -> Outcome<(Option<Spec>, Vec<Diagnostic>)> {
-    read_texts(global, variables).map(|(spec, found, _)| (spec, found))
+    read_texts(global, variables, Secrets::StoodInFor).map(|(spec, found, _)| (spec, found))
 }
 
 /// The same, with everything that was read for it.
-fn read_texts(global: &Global, variables: &Variables) -> Outcome<(Option<Spec>, Vec<Diagnostic>, SpecTexts)> {
+fn read_texts(
+    global: &Global,
+    variables: &Variables,
+    secrets: Secrets,
+) -> Outcome<(Option<Spec>, Vec<Diagnostic>, SpecTexts)> {
     let dir = &global.chdir;
     let unreadable = |path: &Path, error: &std::io::Error| {
         Failure::new(
@@ -116,7 +120,11 @@ fn read_texts(global: &Global, variables: &Variables) -> Outcome<(Option<Spec>, 
     }
     let mut var_files = Vec::new();
     for path in &variables.var_files {
-        var_files.push(SourceFile { name: path.display().to_string(), text: read(path)? });
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            let hint = "Name a file of lines `name = value`; -var-file is read from the folder that -chdir names.";
+            Failure::new("MIG1003", format!("read -var-file {}", path.display()), error.to_string(), hint)
+        })?;
+        var_files.push(SourceFile { name: path.display().to_string(), text });
     }
     let texts = RefCell::new(SpecTexts {
         files: files.clone(),
@@ -134,7 +142,7 @@ fn read_texts(global: &Global, variables: &Variables) -> Outcome<(Option<Spec>, 
         texts.borrow_mut().env.insert(name.to_owned(), value.clone());
         Some(value)
     };
-    let (spec, found) = spec::load(&Inputs { files, vars, var_files, env: &env, read_file: &read_file });
+    let (spec, found) = spec::load(&Inputs { files, vars, var_files, env: &env, read_file: &read_file, secrets });
     Ok((spec, found, texts.into_inner()))
 }
 
@@ -151,6 +159,7 @@ pub fn spec_of(texts: &SpecTexts) -> Option<Spec> {
         var_files: texts.var_files.clone(),
         env: &env,
         read_file: &read_file,
+        secrets: Secrets::Needed,
     };
     spec::load(&inputs).0
 }
@@ -159,7 +168,19 @@ impl Session {
     /// # Errors
     /// A spec with faults: all of them in the failure's diagnostics.
     pub fn open(global: &Global, variables: &Variables) -> Outcome<Self> {
-        let (spec, found, texts) = read_texts(global, variables)?;
+        Self::opened(global, variables, Secrets::Needed)
+    }
+
+    /// The same for a command that connects to no server: sensitive variables may be without a value.
+    ///
+    /// # Errors
+    /// As for [`Session::open`].
+    pub fn open_to_look(global: &Global, variables: &Variables) -> Outcome<Self> {
+        Self::opened(global, variables, Secrets::StoodInFor)
+    }
+
+    fn opened(global: &Global, variables: &Variables, secrets: Secrets) -> Outcome<Self> {
+        let (spec, found, texts) = read_texts(global, variables, secrets)?;
         let Some(mut spec) = spec else {
             let faults = found.iter().filter(|d| d.severity == Severity::Error).count();
             return Err(Failure::new(
@@ -419,23 +440,62 @@ pub fn addresses(flag: &str, texts: &[String]) -> Outcome<std::collections::BTre
         .collect()
 }
 
-/// A span such as `30s`, `5m`, `72h`.
+/// A span as Go writes it, which people know from Terraform: `30s`, `500ms`, `1h30m`, `1.5h`, `0`.
 pub fn duration(text: &str) -> Outcome<std::time::Duration> {
-    let split = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let (number, unit) = text.split_at(split);
-    let scale = match unit {
-        "s" => Some(1),
-        "m" => Some(60),
-        "h" => Some(3600),
-        _ => None,
-    };
-    match (number.parse::<u64>(), scale) {
-        (Ok(number), Some(scale)) => Ok(std::time::Duration::from_secs(number.saturating_mul(scale))),
-        _ => Err(Failure::new(
-            "MIG1002",
-            "read a span of time",
-            format!("{text:?} is none"),
-            "Write it as 30s, 5m or 72h.",
-        )),
+    span(text).ok_or_else(|| {
+        let hint = "Write it as 30s, 5m, 1h30m or 500ms.";
+        Failure::new("MIG1002", "read a span of time", format!("{text:?} is none"), hint)
+    })
+}
+
+fn span(text: &str) -> Option<std::time::Duration> {
+    if text == "0" {
+        return Some(std::time::Duration::ZERO);
+    }
+    let mut rest = text;
+    let mut seconds = 0.0;
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !(c.is_ascii_digit() || c == '.'))?;
+        let (number, behind) = rest.split_at(digits);
+        let unit = behind.find(|c: char| c.is_ascii_digit() || c == '.').unwrap_or(behind.len());
+        let (unit, behind) = behind.split_at(unit);
+        let scale = match unit {
+            "ns" => 1e-9,
+            "us" | "µs" | "μs" => 1e-6,
+            "ms" => 1e-3,
+            "s" => 1.0,
+            "m" => 60.0,
+            "h" => 3600.0,
+            _ => return None,
+        };
+        seconds += number.parse::<f64>().ok()? * scale;
+        rest = behind;
+    }
+    std::time::Duration::try_from_secs_f64(seconds).ok().filter(|_| !text.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::span;
+
+    #[test]
+    fn spans_are_read_as_go_writes_them() {
+        for (text, millis) in [
+            ("30s", Some(30_000)),
+            ("500ms", Some(500)),
+            ("5m", Some(300_000)),
+            ("1h30m", Some(5_400_000)),
+            ("1.5h", Some(5_400_000)),
+            ("0", Some(0)),
+            ("0s", Some(0)),
+            ("10", None),
+            ("", None),
+            ("s", None),
+            ("-1s", None),
+            ("1d", None),
+            ("1.2.3s", None),
+        ] {
+            assert_eq!(span(text).map(|span| span.as_millis()), millis, "{text}");
+        }
     }
 }

@@ -11,7 +11,7 @@ use crate::words::addr::StepAddr;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &SshTo) -> Outcome<ExitKind> {
-    let session = Session::open(global, &args.variables)?;
+    let session = Session::open_to_look(global, &args.variables)?;
     let state = session.state()?;
     let remote = session.spec.runners.values().filter(|runner| runner.is_remote());
     let chosen: Vec<_> = remote.filter(|r| args.runner.as_ref().is_none_or(|name| r.name == *name)).collect();

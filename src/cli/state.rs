@@ -19,16 +19,16 @@ use crate::words::error::{ExitKind, Failure, Outcome};
 pub async fn run(global: &Global, args: &Arguments, style: Style) -> Outcome<ExitKind> {
     match &args.command {
         StateCommand::List { addrs, variables } => {
-            let state = Session::open(global, variables)?.state()?;
+            let state = Session::open_to_look(global, variables)?.state()?;
             let under = addresses("ADDR", addrs)?;
             print(&state.map(|state| screen::state::list(&state, &under)).unwrap_or_default());
         }
         StateCommand::Show { addr, variables, json } => {
-            let state = Session::open(global, variables)?.state()?;
+            let state = Session::open_to_look(global, variables)?.state()?;
             print(&shown(state.as_ref(), addr, *json, style)?);
         }
         StateCommand::Pull { variables } => {
-            let session = Session::open(global, variables)?;
+            let session = Session::open_to_look(global, variables)?;
             match session.state()? {
                 Some(state) => screen::out::data(&state.write()?),
                 None => say("The state is empty: nothing was applied yet.\n"),
@@ -60,7 +60,7 @@ fn shown(state: Option<&State>, text: &str, json: bool, style: Style) -> Outcome
 }
 
 async fn push(global: &Global, args: &Push) -> Outcome<()> {
-    let session = Session::open(global, &args.variables)?;
+    let session = Session::open_to_look(global, &args.variables)?;
     let new = State::read_unsealed(&read(&args.file)?, &args.file.display().to_string())?;
     let _lock = take_lock(&session, &args.locking, "mig state push").await?;
     let recorded = match recovery::look(&*session.store) {
@@ -91,7 +91,7 @@ async fn push(global: &Global, args: &Push) -> Outcome<()> {
 }
 
 async fn remove(global: &Global, args: &Rm) -> Outcome<()> {
-    let session = Session::open(global, &args.variables)?;
+    let session = Session::open_to_look(global, &args.variables)?;
     let addrs: Vec<StepAddr> = addresses("ADDR", &args.addrs)?.into_iter().collect();
     let _lock = take_lock(&session, &args.locking, "mig state rm").await?;
     let state = recovery::look(&*session.store)?.state.unwrap_or_else(|| State::new(String::new()));

@@ -82,7 +82,8 @@ impl Ssh {
 }
 
 fn quoted(path: &Path) -> String {
-    format!("\"{}\"", path.display())
+    // `%` begins a token of ssh_config(5) in these settings, and a quote ends the argument.
+    format!("\"{}\"", path.display().to_string().replace('%', "%%").replace('\\', "\\\\").replace('"', "\\\""))
 }
 
 impl Shells for Ssh {

@@ -55,7 +55,14 @@ migration "shop" {{
         moto.account, site.vpc
     );
     let files = vec![SourceFile { name: "a.mig.hcl".into(), text }];
-    let inputs = Inputs { files, vars: vec![], var_files: vec![], env: &|_| None, read_file: &|_| Err("none".into()) };
+    let inputs = Inputs {
+        files,
+        vars: vec![],
+        var_files: vec![],
+        env: &|_| None,
+        read_file: &|_| Err("none".into()),
+        secrets: mig::formats::spec::Secrets::Needed,
+    };
     let (spec, found) = spec::load(&inputs);
     spec.unwrap_or_else(|| panic!("{found:?}"))
 }

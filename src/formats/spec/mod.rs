@@ -56,6 +56,16 @@ pub struct Inputs<'a> {
     pub env: &'a dyn Fn(&str) -> Option<String>,
     /// Reads a file beside the spec, for `file()` and for `@file` in `tables`.
     pub read_file: &'a dyn Fn(&str) -> Result<Vec<u8>, String>,
+    pub secrets: Secrets,
+}
+
+/// What becomes of a sensitive variable that nobody gave a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Secrets {
+    /// A fault: a server is to be connected to.
+    Needed,
+    /// Something stands in for it: the spec is only looked at.
+    StoodInFor,
 }
 
 /// Reads a spec. It is `None` where there is any error; warnings stand beside it. Faults are sorted by their places.

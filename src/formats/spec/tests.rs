@@ -41,14 +41,28 @@ fn folder(path: &str) -> Result<Vec<u8>, String> {
 
 fn read(texts: &[&str]) -> (Option<Spec>, Vec<Diagnostic>) {
     let files = texts.iter().enumerate().map(|(n, text)| file(&format!("{}.mig.hcl", ["a", "b", "c"][n]), text));
-    load(&Inputs { files: files.collect(), vars: vec![], var_files: vec![], env: &no_env, read_file: &folder })
+    load(&Inputs {
+        files: files.collect(),
+        vars: vec![],
+        var_files: vec![],
+        env: &no_env,
+        read_file: &folder,
+        secrets: crate::formats::spec::Secrets::Needed,
+    })
 }
 
 /// The faults of one text `a.mig.hcl`, with the servers beside it in another file: code, line:column, and words that
 /// its summary, detail and help together must hold.
 fn check(text: &str, expected: &[(&str, &str, &str)]) {
     let files = vec![file("a.mig.hcl", text), file("servers.mig.hcl", SERVERS)];
-    let inputs = Inputs { files, vars: vec![], var_files: vec![], env: &no_env, read_file: &folder };
+    let inputs = Inputs {
+        files,
+        vars: vec![],
+        var_files: vec![],
+        env: &no_env,
+        read_file: &folder,
+        secrets: crate::formats::spec::Secrets::Needed,
+    };
     let (spec, found) = load(&inputs);
     let seen: Vec<(String, String)> = found
         .iter()
@@ -509,7 +523,14 @@ fn any_text_is_read_or_refused_and_every_place_lies_in_it() {
 
 #[test]
 fn no_file_is_no_spec() {
-    let inputs = Inputs { files: vec![], vars: vec![], var_files: vec![], env: &no_env, read_file: &folder };
+    let inputs = Inputs {
+        files: vec![],
+        vars: vec![],
+        var_files: vec![],
+        env: &no_env,
+        read_file: &folder,
+        secrets: crate::formats::spec::Secrets::Needed,
+    };
     let (spec, found) = load(&inputs);
     assert!(spec.is_none() && found.len() == 1 && found[0].code == "MIG1112");
 }
@@ -531,7 +552,14 @@ fn a_mysql_target_has_its_own_port_and_no_place_in_a_cloud() {
     let text = include_str!("../../../examples/mysql-to-mysql/shop.mig.hcl");
     let files = vec![file("shop.mig.hcl", &text.replace("  port          = 3306\n", ""))];
     let env = |name: &str| Some(format!("secret of {name}"));
-    let (spec, found) = load(&Inputs { files, vars: vec![], var_files: vec![], env: &env, read_file: &folder });
+    let (spec, found) = load(&Inputs {
+        files,
+        vars: vec![],
+        var_files: vec![],
+        env: &env,
+        read_file: &folder,
+        secrets: crate::formats::spec::Secrets::Needed,
+    });
     assert!(found.is_empty(), "{found:?}");
     let spec = spec.unwrap();
     let target = &spec.targets["new"];
@@ -546,7 +574,14 @@ fn a_mysql_target_has_its_own_port_and_no_place_in_a_cloud() {
 fn ten_faults_are_readable_at_eighty_columns_without_colour() {
     let text = include_str!("../../../examples/invalid/ten-faults.mig.hcl");
     let files = vec![file("ten-faults.mig.hcl", text), file("servers.mig.hcl", SERVERS)];
-    let (_, found) = load(&Inputs { files, vars: vec![], var_files: vec![], env: &no_env, read_file: &folder });
+    let (_, found) = load(&Inputs {
+        files,
+        vars: vec![],
+        var_files: vec![],
+        env: &no_env,
+        read_file: &folder,
+        secrets: crate::formats::spec::Secrets::Needed,
+    });
     let shown = crate::screen::diagnostics::render(&found, false, 80);
     for place in found.iter().filter_map(|d| d.place.as_ref()) {
         assert!(shown.contains(&format!("{}:{}:{}", place.file, place.line, place.column)), "{shown}");

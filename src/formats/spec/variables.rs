@@ -8,12 +8,12 @@ use hcl_edit::expr::Expression;
 use hcl_edit::structure::{Block, Body, Structure};
 use indexmap::IndexMap;
 
-use super::Inputs;
 use super::expression::{Evaluator, Scope};
 use super::faults::{Faulted, Read, suggestion};
 use super::fields::{Fields, Schema};
 use super::texts::At;
 use super::value::{Kind, Value};
+use super::{Inputs, Secrets};
 use crate::words::diag::Diagnostic;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -213,6 +213,9 @@ fn settled(evaluator: &Evaluator, variable: &Variable, given: Option<&Given>, in
                     from_text(evaluator, variable, &format!("the environment variable {name}"), &text)?
                 }
                 (None, Some(default)) => default.clone(),
+                (None, None) if variable.sensitive && inputs.secrets == Secrets::StoodInFor => {
+                    Value::new(stand_in(variable.kind), variable.at.clone())
+                }
                 (None, None) => return Err(missing(evaluator, variable, &own)),
             }
         }
@@ -222,6 +225,17 @@ fn settled(evaluator: &Evaluator, variable: &Variable, given: Option<&Given>, in
         value.mark_sensitive();
     }
     Ok(value)
+}
+
+/// A value of a type that says nothing.
+fn stand_in(kind: Type) -> Kind {
+    match kind {
+        Type::String => Kind::String("not given".into()),
+        Type::Number => Kind::Number(1.into()),
+        Type::Bool => Kind::Bool(false),
+        Type::Strings => Kind::List(Vec::new()),
+        Type::Map => Kind::Map(IndexMap::new()),
+    }
 }
 
 fn missing(evaluator: &Evaluator, variable: &Variable, own: &str) -> Faulted {

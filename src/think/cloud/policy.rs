@@ -266,6 +266,7 @@ migration "shop" {
             var_files: vec![],
             env: &|_| None,
             read_file: &|_| Err("none".into()),
+            secrets: crate::formats::spec::Secrets::Needed,
         });
         policy(&spec.ok_or(found).unwrap(), Some("123456789012"))
     }

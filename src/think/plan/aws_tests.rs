@@ -61,7 +61,14 @@ fn spec_of(changes: &[(&str, &str)]) -> Spec {
         text = text.replacen(from, to, 1);
     }
     let files = vec![SourceFile { name: "a.mig.hcl".into(), text }];
-    let inputs = Inputs { files, vars: vec![], var_files: vec![], env: &|_| None, read_file: &|_| Err("none".into()) };
+    let inputs = Inputs {
+        files,
+        vars: vec![],
+        var_files: vec![],
+        env: &|_| None,
+        read_file: &|_| Err("none".into()),
+        secrets: crate::formats::spec::Secrets::Needed,
+    };
     let (spec, found) = spec::load(&inputs);
     spec.unwrap_or_else(|| panic!("{found:?}"))
 }

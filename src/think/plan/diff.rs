@@ -448,7 +448,9 @@ fn drops_proven_rows(node: &Node, state: &State) -> bool {
 fn with_rows(action: Action, node: &Node, record: Option<&StepRecord>, reason: String) -> String {
     let rows = record.and_then(|r| r.outputs.get("rows")).and_then(Value::as_u64);
     match (action, node.kind, rows) {
-        (Action::Replace, StepKind::Load, Some(rows)) => format!("drop {rows} rows: {reason}"),
+        (Action::Replace, StepKind::Load, Some(rows)) => {
+            format!("drop {rows} {}: {reason}", if rows == 1 { "row" } else { "rows" })
+        }
         _ => reason,
     }
 }

@@ -45,6 +45,7 @@ fn read_article(text: &str) -> (Option<Spec>, Vec<Diagnostic>) {
         var_files: vec![],
         env: &no_env,
         read_file: &folder,
+        secrets: crate::formats::spec::Secrets::Needed,
     })
 }
 

@@ -19,6 +19,7 @@ fn with_variable(
         var_files: var_files.iter().map(|text| file("x.vars.hcl", text)).collect(),
         env,
         read_file: &folder,
+        secrets: crate::formats::spec::Secrets::Needed,
     };
     let (spec, found) = load(&inputs);
     match spec {
@@ -114,6 +115,7 @@ fn check_secret(texts: &[&str], vars: &[(&str, &str)], var_files: &[&str], codes
         var_files: var_files.iter().map(|text| file("x.vars.hcl", text)).collect(),
         env: &env,
         read_file: &read,
+        secrets: crate::formats::spec::Secrets::Needed,
     };
     let (spec, found) = load(&inputs);
     let seen: Vec<&str> = found.iter().map(|d| d.code.as_str()).collect();
