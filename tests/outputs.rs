@@ -196,6 +196,65 @@ async fn the_commands_of_the_page_for_the_night_work() {
     journey.end().await;
 }
 
+/// Names that would colour, hide, overwrite or fake lines of a terminal, a CI log or a review.
+#[tokio::test]
+async fn names_of_a_server_are_text_wherever_they_are_printed() {
+    let names = [
+        "a\u{1b}[31mRED",
+        "c1\u{9b}31m",
+        "bidi\u{202e}gnp.exe",
+        "cr\rOVERWRITE",
+        "x\n::error file=a,line=1::pwned",
+        "x```\n```\n@everyone",
+        "##[add-mask]drop",
+        "tab\there",
+        "back\\slash\"quote",
+    ];
+    let mut statements = vec!["ALTER DATABASE COLLATE utf8mb4_bin".to_owned()];
+    for name in names {
+        statements.push(format!("CREATE TABLE `{name}` (id INT PRIMARY KEY, `{name} c` INT NOT NULL)"));
+        statements.push(format!("INSERT INTO `{name}` VALUES (1, 2)"));
+    }
+    let statements: Vec<&str> = statements.iter().map(String::as_str).collect();
+    let schema = Bed::mysql().schema("out_names", &statements).await;
+    let journey = Journey::new(Bed::mysql(), vec![schema], "names", "", "").await;
+    let clean = |what: &str, text: &str| {
+        let moves = |c: char| (c.is_control() && c != '\n' && c != '\t') || c == '\u{202e}';
+        assert_eq!(text.chars().find(|c| moves(*c)), None, "{what}: {text}");
+        for line in text.lines() {
+            let begins = line.trim_start();
+            assert!(!begins.starts_with("::") && !begins.starts_with("```") && !line.contains("##["), "{what}: {line}");
+            assert!(!begins.starts_with("@everyone"), "{what}: {line}");
+        }
+    };
+    for arguments in [
+        &["plan"][..],
+        &["plan", "-json"],
+        &["graph"],
+        &["apply", "-auto-approve"],
+        &["plan"],
+        &["show"],
+        &["show", "-json"],
+        &["state", "list"],
+        &["state", "list", "migration.m.load"],
+        &["report"],
+        &["report", "-json"],
+        &["verify"],
+        &["apply", "-auto-approve", "-json"],
+    ] {
+        clean(&format!("{arguments:?}"), &journey.run(arguments, 0));
+    }
+    let listed = journey.run(&["state", "list", "migration.m.load"], 0);
+    assert_eq!(listed.lines().count(), names.len(), "{listed}");
+    for line in listed.lines() {
+        clean(line, &journey.run(&["state", "show", line], 0));
+    }
+    // A difference, and a failure, name them, too.
+    journey.target.run(&[&format!("UPDATE `{}`.`{}` SET `{1} c` = 3", journey.schema(), names[4])]).await;
+    clean("a difference", &journey.run(&["verify", "-show-keys"], 6));
+    journey.end().await;
+}
+
 #[test]
 fn nobody_is_led_to_a_destroy_by_a_slip_of_the_fingers() {
     let dir = tempfile::tempdir().unwrap();

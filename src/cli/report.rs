@@ -1,11 +1,12 @@
 //! `mig report`: the certificate, as Markdown or JSON.
 
 use super::args::{Global, Report};
-use super::session::{Session, print};
+use super::session::{Session, print, say};
 use crate::formats::certificate::Certificate;
 use crate::screen;
 use crate::screen::style::Style;
 use crate::steps::report::certificate_path;
+use crate::words::addr::{StepAddr, StepKind};
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
@@ -44,6 +45,17 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
     let certificate: Certificate = serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?;
     if !certificate.is_sealed() {
         return Err(broken("it was altered: its digest is not that of its content".into()));
+    }
+    let step = StepAddr::in_migration(&name, StepKind::Report, None);
+    let state = session.state()?;
+    let recorded = state.as_ref().and_then(|state| state.outputs(&step)?.get("certificate")?.as_str());
+    if recorded.is_some_and(|digest| digest != certificate.digest.as_str()) {
+        say("This is the certificate of another run than the last one.\n");
+    } else if recorded.is_none() {
+        say(&format!(
+            "This is the certificate of {}: the state does not record it any more, since something was begun anew, failed or was destroyed.\n",
+            certificate.created
+        ));
     }
     if args.json {
         print(&String::from_utf8_lossy(&bytes));

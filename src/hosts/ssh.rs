@@ -71,6 +71,12 @@ impl Ssh {
         }
         if let Some(file) = &to.identity_file {
             let path = absolute(&identity_path(&self.dir, file, std::env::var_os("HOME")));
+            if !path.exists() {
+                let hint = "Put the file back from a backup. The key of a machine that mig made can be made anew with the \
+                            machine: `mig apply` with -replace= for its key_pair and its instance.";
+                let cause = format!("the private key {} is not there", path.display());
+                return Err(Failure::new("MIG3103", format!("log in to {to}"), cause, hint));
+            }
             text.push_str(&format!("  IdentityFile {}\n  IdentitiesOnly yes\n", quoted(&path)));
         }
         // What stands first counts: the user's own configuration adds, and takes nothing back.

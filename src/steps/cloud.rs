@@ -337,6 +337,18 @@ impl<'a> Hand<'a> {
         }
     }
 
+    /// A look for what a removal knows of: what was perhaps made just now, by a run that was broken off, may not be seen
+    /// yet.
+    ///
+    /// # Errors
+    /// As [`Hand::look`].
+    pub async fn find<T, F>(&self, fresh: bool, what: &str, ask: impl Fn() -> F) -> Outcome<Option<T>>
+    where
+        F: Future<Output = Answer<Option<T>>> + Send,
+    {
+        if fresh { self.sight(what, ask).await } else { self.look(what, ask).await }
+    }
+
     /// Looks until the look gives what is waited for; what it gives meanwhile is shown.
     ///
     /// # Errors
@@ -412,6 +424,16 @@ impl<'n> Remains<'n> {
         let mut ids: Vec<&str> = self.from.get(output).into_iter().chain(made).filter_map(Value::as_str).collect();
         ids.dedup();
         ids
+    }
+
+    /// Whether a run was broken off in which an object of this id was made.
+    pub fn is_fresh(&self, id: &str) -> bool {
+        self.note(MADE).and_then(|made| made.get("id")).and_then(Value::as_str) == Some(id)
+    }
+
+    /// Whether a run was broken off behind the note of a call.
+    pub fn intended(&self) -> bool {
+        self.note(INTENT).is_some()
     }
 
     /// Whether a call was written down and what it made was not: it can only be found by its tags.

@@ -122,7 +122,7 @@ async fn route(hand: &Hand<'_>, inputs: RouteInputs) -> Outcome<Value> {
     let before =
         hand.ctx.before.as_ref().and_then(|record| serde_json::from_value::<RouteOutputs>(record.outputs.clone()).ok());
     if let Some(was) = before.as_ref().filter(|was| was.owned && (was.inputs != inputs || was.connection_id != id)) {
-        take_back(hand, &peering.inputs.vpc_id, was).await?;
+        take_back(hand, &peering.inputs.vpc_id, was, false).await?;
     }
     let there = table(hand, &peering.inputs.vpc_id, &inputs.table_id).await?;
     let mine = before.is_some_and(|was| was.owned && was.inputs == inputs && was.connection_id == id)
@@ -153,12 +153,15 @@ fn elsewhere(what: &str, inputs: &RouteInputs, target: &str) -> Failure {
     )
 }
 
-/// Removes a route that still leads where this lineage led it.
-async fn take_back(hand: &Hand<'_>, vpc: &str, was: &RouteOutputs) -> Outcome<()> {
+/// Removes a route that still leads where this lineage led it. `fresh`: it was perhaps made just now.
+async fn take_back(hand: &Hand<'_>, vpc: &str, was: &RouteOutputs, fresh: bool) -> Outcome<()> {
     let RouteInputs { table_id, cidr } = &was.inputs;
-    let tables = hand.look(&format!("look at the route table {table_id}"), || hand.cloud.route_tables(vpc)).await?;
-    let ours = tables.iter().filter(|table| table.id == *table_id).flat_map(|table| &table.routes);
-    if ours.clone().any(|route| route.cidr == *cidr && route.target == was.connection_id) {
+    let look = || async {
+        let tables = hand.cloud.route_tables(vpc).await?;
+        let mut ours = tables.into_iter().filter(|table| table.id == *table_id).flat_map(|table| table.routes);
+        Ok(ours.find(|route| route.cidr == *cidr && route.target == was.connection_id))
+    };
+    if hand.find(fresh, &format!("look at the route table {table_id}"), look).await?.is_some() {
         let what = format!("remove the route {cidr} of {table_id}");
         hand.effect(Call::DeleteRoute, &what, || hand.cloud.delete_route(table_id, cidr)).await?;
     }
@@ -173,7 +176,9 @@ async fn remove_route(hand: &Hand<'_>, remains: &Remains<'_>) -> Outcome<Value> 
         Some(RouteOutputs { inputs, connection_id, owned: true })
     };
     let half = half();
-    let gone: Vec<RouteOutputs> = whole.into_iter().chain(half).filter(|was| was.owned).collect();
+    let whole = whole.into_iter().map(|was| (was, false));
+    let gone: Vec<(RouteOutputs, bool)> =
+        whole.chain(half.map(|was| (was, true))).filter(|(was, _)| was.owned).collect();
     if gone.is_empty() {
         return Ok(Value::Null);
     }
@@ -183,12 +188,12 @@ async fn remove_route(hand: &Hand<'_>, remains: &Remains<'_>) -> Outcome<Value> 
         .record(&hand.addr.sibling("connection"))
         .and_then(|record| Some(record.outputs.get("inputs")?.get("vpc_id")?.as_str()?.to_owned()));
     let Some(vpc) = vpc else {
-        let routes = gone.iter().map(|was| format!("{} of {}", was.inputs.cidr, was.inputs.table_id));
+        let routes = gone.iter().map(|(was, _)| format!("{} of {}", was.inputs.cidr, was.inputs.table_id));
         let routes = routes.collect::<Vec<_>>().join(", ");
         return Ok(json!({ "left": format!("the route {routes}: its VPC is not recorded") }));
     };
-    for was in &gone {
-        take_back(hand, &vpc, was).await?;
+    for (was, fresh) in &gone {
+        take_back(hand, &vpc, was, *fresh).await?;
     }
     Ok(Value::Null)
 }

@@ -11,6 +11,7 @@ mod journey;
 mod kills;
 mod program;
 mod steps;
+mod strikes;
 
 use std::sync::Arc;
 

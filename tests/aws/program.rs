@@ -15,7 +15,7 @@ use crate::support::program::{command, said};
 use crate::support::{Bed, moto};
 
 /// The article's spec over the emulator, a real MySQL as the cluster's writer, a real TiDB.
-fn spec(journey: &Journey, source: u16, target: u16) -> String {
+pub fn spec(journey: &Journey, source: u16, target: u16) -> String {
     format!(
         r#"
 provider "aws" {{
@@ -62,7 +62,7 @@ migration "shop" {{
     )
 }
 
-const APPLY: [&str; 5] = [
+pub const APPLY: [&str; 5] = [
     "apply",
     "-auto-approve",
     "-target=runner.ec2.mover.volume",
@@ -71,7 +71,7 @@ const APPLY: [&str; 5] = [
 ];
 
 /// Runs it; killed after a time where one is given.
-fn go(journey: &Journey, arguments: &[&str], killed_after: Option<Duration>) -> Output {
+pub fn go(journey: &Journey, arguments: &[&str], killed_after: Option<Duration>) -> Output {
     let mut command = command(journey.dir.path(), arguments);
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     if let Some(time) = killed_after {
@@ -88,8 +88,7 @@ async fn the_program_killed_at_any_instant_makes_nothing_twice_and_finishes() {
     for seed in rounds() {
         println!("seed {seed}");
         let mut random = StdRng::seed_from_u64(seed);
-        let mut journey = Journey::new().await;
-        journey.source_port = mysql;
+        let journey = Journey::new().await;
         journey.moto.cluster(&journey.site, "database-1");
         let mut late = |most: u64| Duration::from_millis(random.random_range(0..most));
         journey.proxy.lag(Lag { states: late(400), sight: late(300) });
@@ -114,8 +113,7 @@ async fn the_program_killed_at_any_instant_makes_nothing_twice_and_finishes() {
 async fn a_plan_from_before_the_peering_changed_elsewhere_applies_or_is_refused_whole() {
     let (mysql, tidb) = (Bed::mysql().config().port, Bed::tidb().config().port);
     for (state, applies) in [("active", true), ("rejected", false)] {
-        let mut journey = Journey::new().await;
-        journey.source_port = mysql;
+        let journey = Journey::new().await;
         journey.moto.cluster(&journey.site, "database-1");
         std::fs::write(journey.dir.path().join("shop.mig.hcl"), spec(&journey, mysql, tidb)).unwrap();
         let targets: Vec<&str> = APPLY.iter().copied().filter(|word| word.starts_with("-target")).collect();

@@ -45,7 +45,7 @@ pub struct CloudProxy {
 
 struct Inner {
     moto: u16,
-    account: String,
+    account: Mutex<String>,
     lag: Mutex<Lag>,
     /// Action (empty: any with an effect), how many calls of it to let pass, fault.
     armed: Mutex<Vec<(String, u32, Fault)>>,
@@ -79,7 +79,7 @@ impl CloudProxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let inner = Arc::new(Inner {
             moto: port,
-            account: account.to_owned(),
+            account: Mutex::new(account.to_owned()),
             lag: Mutex::default(),
             armed: Mutex::default(),
             chaos: Mutex::default(),
@@ -129,6 +129,11 @@ impl CloudProxy {
 
     pub fn used_bytes(&self, bytes: u64) {
         *self.inner.used_bytes.lock().unwrap() = bytes;
+    }
+
+    /// Whose credentials are taken from now on: they lead to that account.
+    pub fn account(&self, account: &str) {
+        *self.inner.account.lock().unwrap() = account.to_owned();
     }
 
     /// What has happened since it was asked last.
@@ -311,7 +316,11 @@ impl Inner {
     fn forward(&self, request: &Request) -> Option<Vec<u8>> {
         let mut moto = TcpStream::connect(("127.0.0.1", self.moto)).ok()?;
         let mut lines = request.head.lines();
-        let mut head = format!("{}\r\nx-moto-account-id: {}\r\nconnection: close\r\n", lines.next()?, self.account);
+        let mut head = format!(
+            "{}\r\nx-moto-account-id: {}\r\nconnection: close\r\n",
+            lines.next()?,
+            self.account.lock().unwrap()
+        );
         for line in lines.filter(|line| !line.is_empty() && !line.to_ascii_lowercase().starts_with("connection:")) {
             head.push_str(line);
             head.push_str("\r\n");

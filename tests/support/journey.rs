@@ -70,6 +70,11 @@ impl Journey {
         &self.schemas[0]
     }
 
+    /// The ledger's schema on the target.
+    pub fn ledger(&self) -> &str {
+        &self.ledger
+    }
+
     /// Its folder.
     pub fn folder(&self) -> &Path {
         self.dir.path()

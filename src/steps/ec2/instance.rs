@@ -44,7 +44,8 @@ pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<V
     for id in remains.ids("instance_id") {
         let what = format!("the instance {id}");
         remains.may_go(&what)?;
-        let found = hand.look(&format!("look for {what}"), || hand.cloud.instance(id)).await?;
+        let look = format!("look for {what}");
+        let found = hand.find(remains.is_fresh(id), &look, || hand.cloud.instance(id)).await?;
         if let Some(instance) = found.filter(alive) {
             hand.claim(&what, &instance.tags)?;
             end(&hand, id).await?;

@@ -30,7 +30,7 @@ pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value
     hand.begin(&inputs).await?;
     // The former pair has the same name. What this very run imported stays.
     if node.action == Action::Replace && hand.known("name").is_some_and(|known| !known.stays(node.action)) {
-        remove(&hand).await?;
+        remove(&hand, false).await?;
     }
     let outputs = match &inputs.key {
         Origin::Existing(name) => {
@@ -54,7 +54,7 @@ pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value
 pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
     let remains = Remains::of(node);
     let hand = Hand::of(context, ctx, node)?;
-    let name = remove(&hand).await?;
+    let name = remove(&hand, remains.intended()).await?;
     let inputs: Option<KeyPairInputs> = remains.from.get("inputs").and_then(|i| serde_json::from_value(i.clone()).ok());
     let inputs = inputs.filter(|inputs| inputs.key.is_created() && inputs.identity_file.is_some());
     let Some(inputs) = inputs else { return Ok(Value::Null) };
@@ -70,11 +70,11 @@ pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<V
     }
 }
 
-/// Removes the pair of this lineage's name, if it is there; gives the name.
-async fn remove(hand: &Hand<'_>) -> Outcome<String> {
+/// Removes the pair of this lineage's name, if it is there; gives the name. `fresh`: it was perhaps made just now.
+async fn remove(hand: &Hand<'_>, fresh: bool) -> Outcome<String> {
     let name = names::object(&hand.context.lineage, hand.addr);
     let what = format!("the key pair {name}");
-    if let Some(pair) = hand.look(&format!("look for {what}"), || hand.cloud.key_pair(&name)).await? {
+    if let Some(pair) = hand.find(fresh, &format!("look for {what}"), || hand.cloud.key_pair(&name)).await? {
         hand.claim(&what, &pair.tags)?;
         hand.effect(Call::DeleteKeyPair, &format!("remove {what}"), || hand.cloud.delete_key_pair(&name)).await?;
     }

@@ -60,7 +60,13 @@ pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<V
     let rule =
         remains.note(SOURCE_RULE).and_then(|note| serde_json::from_value::<(String, String, u16)>(note.clone()).ok());
     if let Some((source, group, port)) = rule {
-        revoke(&hand, &source, &of_source(&hand, &group, port)).await?;
+        let (rule, ids) = (of_source(&hand, &group, port), [source.clone()]);
+        let look = || async {
+            let groups = hand.cloud.security_groups(&ids).await?;
+            Ok(groups.into_iter().flat_map(|group| group.rules).find(|there| *there == rule))
+        };
+        hand.sight(&format!("look at the rules of {source}"), look).await?;
+        revoke(&hand, &source, &rule).await?;
     }
     let intent = remains.note("intent").and_then(|intent| intent.get("parameters")?.get("vpc")?.as_str());
     let Some(vpc) = intent else { return Ok(Value::Null) };

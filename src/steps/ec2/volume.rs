@@ -40,7 +40,9 @@ pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<V
     for id in remains.ids("volume_id") {
         let what = format!("the volume {id}");
         remains.may_go(&what)?;
-        if let Some(volume) = hand.look(&format!("look for {what}"), || hand.cloud.volume(id)).await?.filter(alive) {
+        let look = format!("look for {what}");
+        let found = hand.find(remains.is_fresh(id), &look, || hand.cloud.volume(id)).await?;
+        if let Some(volume) = found.filter(alive) {
             hand.claim(&what, &volume.tags)?;
             delete(&hand, id).await?;
         }

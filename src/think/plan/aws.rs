@@ -198,7 +198,8 @@ impl Builder<'_> {
             return None;
         };
         let (source, cluster, network) = (source_addr(server), cluster.clone(), network.clone());
-        let source_port = if server.port != 0 { server.port } else { cluster.port };
+        // A port that the spec sets is one on the way there, a tunnel's; what is opened is the cluster's own.
+        let source_port = if cluster.port != 0 { cluster.port } else { server.port };
         let tags = self.spec.aws.as_ref().map(|aws| aws.default_tags.clone()).unwrap_or_default();
         let part = |part: &str| part_of_runner(name, part);
         let (key, group, instance, volume, ready) =
@@ -378,6 +379,16 @@ impl Builder<'_> {
                 Diagnostic::warning("MIG3262", "SSH to the runner is let in from the VPC's own networks only")
                     .about(addr.to_string())
                     .detail("From outside of the VPC it will not answer.")
+                    .help("Name the network that mig runs in: connection { allow_from = [\"203.0.113.7/32\"] }."),
+            );
+        }
+        let everybody: Vec<&str> =
+            ec2.connection.allow_from.iter().map(String::as_str).filter(|from| from.ends_with("/0")).collect();
+        if ec2.security_group.is_none() && !everybody.is_empty() {
+            self.wanted.warn_if_pending.entry(addr.clone()).or_default().push(
+                Diagnostic::warning("MIG3263", "SSH to the runner is let in from everywhere")
+                    .about(addr.to_string())
+                    .detail(format!("allow_from names {}.", everybody.join(", ")))
                     .help("Name the network that mig runs in: connection { allow_from = [\"203.0.113.7/32\"] }."),
             );
         }

@@ -39,6 +39,7 @@ pub fn settle(
     let mut graph = graph::arrange(nodes, edges)?;
     check_replace(&graph, replace)?;
     let nothing = MigrationFacts::default();
+    let facts_of = |node: &Node| world.migrations.get(node.addr.migration().unwrap_or_default()).unwrap_or(&nothing);
     let mut parents: BTreeMap<&StepAddr, Vec<(&StepAddr, EdgeKind)>> = BTreeMap::new();
     for edge in &graph.edges {
         parents.entry(&edge.to).or_default().push((&edge.from, edge.kind));
@@ -51,7 +52,7 @@ pub fn settle(
             nodes: &graph.nodes,
             record: state.steps.get(&node.addr),
             state,
-            facts: world.migrations.get(migration).unwrap_or(&nothing),
+            facts: facts_of(node),
             filter: filters.get(migration),
             decided: &decided,
             replace,
@@ -74,11 +75,13 @@ pub fn settle(
                 diagnostics.push(destroy::prevented_by(&node.addr, "replace"));
             }
             diagnostics.extend(wanted_warnings.get(&node.addr).into_iter().flatten().cloned());
+            // Rows that are gone from the target are not dropped.
+            let there = node.addr.table().is_none_or(|table| facts_of(node).target.table(&table).is_some());
             changes.push(Change {
                 what: standing.map(|s| s.what.clone()).filter(|what| !what.is_empty()),
-                needs_confirm: action == Action::Replace && drops_proven_rows(node, state),
+                needs_confirm: action == Action::Replace && there && drops_proven_rows(node, state),
                 rewrite: rewrites.get(&node.addr).cloned(),
-                reason: with_rows(action, node, record, reason),
+                reason: if there { with_rows(action, node, record, reason) } else { reason },
                 addr: node.addr.clone(),
                 action,
             });

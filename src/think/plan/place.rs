@@ -60,6 +60,20 @@ pub(super) fn other_clusters(state: &State, world: &World) -> Vec<Diagnostic> {
 
 /// A server that is not the one recorded: nothing may be compared with it.
 pub(super) fn another_server(address: String, recorded: &str, found: &str) -> Diagnostic {
+    if found.is_empty() || found == "none" {
+        // A TiDB is known by the ledger that mig made there.
+        let help = format!(
+            "Point the block back at the server of the earlier runs. If this is that server and its ledger was dropped: \
+             `mig state rm {address}` and each migration into it, drop what they moved there, then plan again."
+        );
+        return Diagnostic::error(
+            "MIG3040",
+            "the server in the state has a ledger, and the one at this address has none",
+        )
+        .about(address)
+        .detail(format!("recorded {recorded}, found none"))
+        .help(help);
+    }
     Diagnostic::error("MIG3040", "another server answers at this address than the one in the state")
         .about(address)
         .detail(format!("recorded {recorded}, found {found}"))

@@ -47,6 +47,8 @@ pub fn narrow(wanted: &mut Desired, targets: &[String]) -> Outcome<Diagnostic> {
     wanted.nodes.retain(|node| kept.contains(&node.addr));
     wanted.edges.retain(|edge| kept.contains(&edge.to) && kept.contains(&edge.from));
     wanted.fingerprints.retain(|addr, _| kept.contains(addr));
+    // What is known only after a step that is left out stays unknown.
+    wanted.pending.retain(|pending| kept.contains(&pending.after));
     Ok(Diagnostic::warning("MIG4120", "the plan is not of the whole spec")
         .detail(format!("-target names {}; nothing else is looked at or changed.", targets.join(", ")))
         .help("Plan and apply without -target afterwards: only that ends in a certificate."))

@@ -251,6 +251,13 @@ pub(super) const ROWS: &[CodeRow] = &[
          `connection { allow_from = [\"203.0.113.7/32\"] }`, or a bastion by `connection { host = \"…\" }`.",
     ),
     row(
+        "MIG3263",
+        ExitKind::Error,
+        "SSH is let in from everywhere",
+        "A warning. `allow_from` names all addresses there are, so the whole internet reaches the runner's SSH port. Only \
+         keys are taken there, but a machine that holds the source's rows is better off unseen: name your own network.",
+    ),
+    row(
         "MIG3265",
         ExitKind::Gate,
         "the target's tier is too small",

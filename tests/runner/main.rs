@@ -4,7 +4,10 @@
 //! and that no password lies there.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "../support/mod.rs"]
 mod support;
+
+mod strikes;
 
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
