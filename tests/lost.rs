@@ -78,10 +78,10 @@ async fn whatever_is_lost_the_plan_names_a_way_that_ends_with_every_row() {
     ];
     let forgotten = ["mig state rm target.tidb.to", "mig state rm migration.m"];
     check("moved", &[Moved], &[], &[]).await;
-    check("state", &[State], &["MIG2047", "DELETE FROM LEDGER.objects"], &[dropped, rows_out[0], rows_out[1]]).await;
+    check("state", &[State], &["MIG2047", "DELETE FROM `LEDGER`.objects"], &[dropped, rows_out[0], rows_out[1]]).await;
     check("ledger", &[Ledger], &["MIG3040", "mig state rm target.tidb.to"], &[forgotten[0], forgotten[1], dropped])
         .await;
-    check("state_moved", &[State, Moved], &["MIG2048", "DELETE FROM LEDGER.objects"], &rows_out).await;
+    check("state_moved", &[State, Moved], &["MIG2048", "DELETE FROM `LEDGER`.objects"], &rows_out).await;
     check("state_ledger", &[State, Ledger], &["MIG2043", "Drop or rename"], &[dropped]).await;
     check("ledger_moved", &[Ledger, Moved], &["MIG3040", "mig state rm target.tidb.to"], &forgotten).await;
     check("all", &[State, Ledger, Moved], &[], &[]).await;

@@ -211,7 +211,8 @@ async fn names_of_a_server_are_text_wherever_they_are_printed() {
         "back\\slash\"quote",
     ];
     let mut statements = vec!["ALTER DATABASE COLLATE utf8mb4_bin".to_owned()];
-    for name in names {
+    let quoted = |name: &str| name.replace('`', "``");
+    for name in names.map(quoted) {
         statements.push(format!("CREATE TABLE `{name}` (id INT PRIMARY KEY, `{name} c` INT NOT NULL)"));
         statements.push(format!("INSERT INTO `{name}` VALUES (1, 2)"));
     }
@@ -250,7 +251,7 @@ async fn names_of_a_server_are_text_wherever_they_are_printed() {
         clean(line, &journey.run(&["state", "show", line], 0));
     }
     // A difference, and a failure, name them, too.
-    journey.target.run(&[&format!("UPDATE `{}`.`{}` SET `{1} c` = 3", journey.schema(), names[4])]).await;
+    journey.target.run(&[&format!("UPDATE `{}`.`{}` SET `{1} c` = 3", journey.schema(), quoted(names[4]))]).await;
     clean("a difference", &journey.run(&["verify", "-show-keys"], 6));
     journey.end().await;
 }
