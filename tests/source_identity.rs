@@ -181,6 +181,7 @@ async fn a_run_that_goes_on_does_not_go_on_into_another_target() {
         "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE SCHEMA_NAME LIKE 'ml\\_%' OR SCHEMA_NAME LIKE 'mt\\_%'";
     assert_eq!(second.rows(stranger).await, [["0"]], "the other one was touched");
     moves.run(&["plan"], 5, &["MIG3040"]);
+    moves.run(&["apply", "-auto-approve"], 3, &["MIG3040", "recorded"]);
     // Back at the right one it goes on.
     line.down();
     line.up(first.config().port);

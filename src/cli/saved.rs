@@ -63,7 +63,17 @@ pub(super) fn check_file(session: &Session, plan: &PlanFile, state: Option<&Stat
     Ok(())
 }
 
+/// Another server, account or region than the recorded one: what is asked for would happen in the wrong place.
+const PLACES: [&str; 3] = ["MIG3040", "MIG3228", "MIG3229"];
+
 pub(super) fn blocked(body: &Body) -> Failure {
+    if let Some(place) = body.diagnostics.iter().find(|found| PLACES.contains(&found.code.as_str())) {
+        let address = place.subject.as_deref().unwrap_or_default();
+        let cause = format!("{}: {address}, {}", place.summary, place.detail);
+        let mut failure = Failure::new("MIG4109", "apply the plan", cause, place.help.clone());
+        failure.code = place.code.clone();
+        return failure.exit(ExitKind::Stale);
+    }
     let gates: Vec<String> =
         body.observed.verdicts.iter().filter(|(_, v)| v.outcome.refuses()).map(|(addr, _)| addr.to_string()).collect();
     let cause = if gates.is_empty() {

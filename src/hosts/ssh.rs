@@ -218,3 +218,39 @@ fn refused(to: &Endpoint, error: &openssh::Error) -> Failure {
     let hint = "Look whether the machine is up, and whether its port for SSH is open from here.";
     Failure::new("MIG3101", doing, text, hint).retryable()
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_of_any_name_stands_in_the_configuration_as_ssh_reads_it() {
+        for (path, expected) in [
+            ("/a b/key", "\"/a b/key\""),
+            ("/100%done/key", "\"/100%%done/key\""),
+            ("/say \"hi\"/key", "\"/say \\\"hi\\\"/key\""),
+            ("/back\\slash", "\"/back\\\\slash\""),
+        ] {
+            assert_eq!(quoted(Path::new(path)), expected);
+        }
+    }
+
+    #[test]
+    fn a_private_key_that_is_not_there_is_told_by_its_path() {
+        let dir = tempfile::tempdir().unwrap();
+        let ssh = Ssh::new(dir.path(), &dir.path().join("mig.migstate"), false);
+        let mut endpoint = Endpoint {
+            host: "h".into(),
+            port: 22,
+            user: "u".into(),
+            identity_file: Some("keys/none".into()),
+            ..Endpoint::default()
+        };
+        let failure = ssh.configuration(&endpoint, dir.path()).unwrap_err();
+        assert_eq!(failure.code, "MIG3103");
+        assert!(failure.cause.contains("keys/none"), "{}", failure.cause);
+        endpoint.identity_file = None;
+        assert!(ssh.configuration(&endpoint, dir.path()).is_ok());
+    }
+}

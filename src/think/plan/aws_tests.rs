@@ -2,6 +2,7 @@
 //! what a second plan says, what a destroy removes.
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod place;
 mod removal;
 
 use std::collections::BTreeMap;

@@ -173,8 +173,10 @@ pub(super) const ROWS: &[CodeRow] = &[
     ),
     row(
         "MIG3040",
-        ExitKind::Error,
+        ExitKind::Stale,
         "another server answers than the one in the state",
-        "The server at this address is not the one of the earlier runs. Point the block back at it, or begin a new state with another `path`.",
+        "The server at this address is not the one of the earlier runs. Nothing was changed or \
+         removed there. Point the block back at it, or begin a new state with another `path`. A TiDB is known by the ledger that mig made there: \
+         where that was dropped, `mig state rm` the target and the migrations into it, drop what they moved, and apply anew.",
     ),
 ];
