@@ -1,6 +1,6 @@
 //! The program over the whole life of what it makes: create, replace, drift, stop and destroy, with kills, lost answers,
 //! credentials of another account and another region mixed in. The emulator's own inventory is the judge.
-//! `MIG_STRIKES=500` runs until so many strikes have fallen; `MIG_STRIKES_SEED` begins at another seed.
+//! `MIG_STRIKES=500` runs until so many strikes have fallen, see [`lives`].
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::Output;
@@ -13,6 +13,7 @@ use rand::{Rng, SeedableRng};
 use crate::journey::Journey;
 use crate::program::{APPLY, go, spec};
 use crate::support::cloud_proxy::{Fault, Lag};
+use crate::support::lives;
 use crate::support::moto::{Moto, REGION};
 use crate::support::program::{flat, judge, said};
 use crate::support::{Bed, moto};
@@ -49,6 +50,7 @@ impl Life {
 
     /// Asserts that a command is refused with both places in its words, and that nothing was done in either account.
     fn refused(&self, arguments: &[&str], code: &str, places: &[&str]) {
+        self.journey.proxy.settle();
         let before = self.journey.proxy.done();
         let output = go(&self.journey, arguments, None);
         let told = judge(&output, arguments, 3, &[code]);
@@ -104,22 +106,12 @@ fn ended(output: &Output, seed: u64) -> bool {
     false
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_life_of_strikes_leaves_nothing_makes_nothing_twice_and_forgets_nothing() {
-    let number =
-        |name: &str, otherwise: u64| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise);
-    let wanted = number("MIG_STRIKES", 12);
-    let mut strikes = 0;
-    let mut seed = number("MIG_STRIKES_SEED", 1);
-    while strikes < wanted {
-        strikes += one_life(seed).await;
-        println!("seed {seed}: {strikes} strikes");
-        seed += 1;
-    }
+#[test]
+fn a_life_of_strikes_leaves_nothing_makes_nothing_twice_and_forgets_nothing() {
+    lives::until_struck(4, one_life);
 }
 
 async fn one_life(seed: u64) -> u64 {
-    println!("seed {seed}");
     let mut random = StdRng::seed_from_u64(seed);
     let life = Life::new().await;
     let journey = &life.journey;
@@ -160,6 +152,7 @@ async fn one_life(seed: u64) -> u64 {
             }
             _ => strikes += u64::from(ended(&go(journey, arguments, Some(killed)), seed)),
         }
+        journey.proxy.settle();
         journey.at_most_one_of_each();
     }
     if random.random() {

@@ -1,7 +1,7 @@
 //! A migration over another machine with everything that may befall it: its controller killed, its worker killed also in
 //! a destroy, a second controller, a controller of another lineage, a machine that is stopped, one whose disk is gone.
-//! Plain SQL on both servers and the folder there are the judges. `MIG_STRIKES=100` runs until so many have fallen;
-//! `MIG_STRIKES_SEED` begins at another seed.
+//! Plain SQL on both servers and the folder there are the judges. `MIG_STRIKES=100` runs until so many have fallen,
+//! see [`lives`].
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Output};
@@ -10,7 +10,7 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
-use super::support::program;
+use super::support::{lives, program};
 use super::{Journey, PASSWORD, ROWS, ended};
 
 const APPLY: [&str; 2] = ["apply", "-auto-approve"];
@@ -145,53 +145,50 @@ impl Life {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_life_of_strikes_over_another_machine_loses_and_leaves_nothing() {
-    let number =
-        |name: &str, otherwise: u64| std::env::var(name).ok().and_then(|n| n.parse().ok()).unwrap_or(otherwise);
-    let wanted = number("MIG_STRIKES", 12);
+#[test]
+fn a_life_of_strikes_over_another_machine_loses_and_leaves_nothing() {
+    lives::until_struck(3, one_life);
+}
+
+async fn one_life(seed: u64) -> u64 {
     let mut strikes = 0;
-    let mut seed = number("MIG_STRIKES_SEED", 1);
-    while strikes < wanted {
-        let mut random = StdRng::seed_from_u64(seed);
-        let life = Life::new(seed).await;
-        life.judge(&life.journey.command(&APPLY).output().unwrap(), &[2], "the first apply");
-        for _ in 0..random.random_range(2..5) {
-            let strike = STRIKES[random.random_range(0..STRIKES.len())];
-            println!("seed {seed}: {strike:?}");
-            let child = life.journey.start(&APPLY);
-            tokio::time::sleep(Duration::from_millis(random.random_range(0..3_000))).await;
-            life.befall(strike, child).await;
-            strikes += 1;
-        }
-        life.finish().await;
-        // A destroy is broken off, too, and its worker killed.
-        for _ in 0..random.random_range(0..3) {
-            let mut child = life.journey.start(&DESTROY);
-            tokio::time::sleep(Duration::from_millis(random.random_range(0..1_500))).await;
-            let worker = random.random();
-            println!("seed {seed}: a destroy, its {} killed", if worker { "worker" } else { "controller" });
-            match worker {
-                true => {
-                    life.kill_worker();
-                    life.judge(&ended(child), &[0, 1], "a destroy whose worker was killed");
-                }
-                false => {
-                    child.kill().unwrap();
-                    child.wait().unwrap();
-                }
-            }
-            strikes += 1;
-        }
-        life.journey.run(&DESTROY, 0, &[]);
-        let rows = life.journey.target.rows(&format!("SELECT COUNT(*) FROM {}.keyed", life.journey.schema)).await;
-        assert_eq!(rows, [[ROWS.to_string()]], "seed {seed}: destroy touched migrated data");
-        let owned = |kind: &str| {
-            format!("SELECT COUNT(*) FROM information_schema.{kind} WHERE table_schema = '{}'", life.journey.ledger)
-        };
-        assert_eq!(life.journey.target.rows(&owned("tables")).await, [["0"]], "seed {seed}: the ledger stays");
-        life.journey.end().await;
-        println!("seed {seed}: {strikes} strikes");
-        seed += 1;
+    let mut random = StdRng::seed_from_u64(seed);
+    let life = Life::new(seed).await;
+    life.judge(&life.journey.command(&APPLY).output().unwrap(), &[2], "the first apply");
+    for _ in 0..random.random_range(2..5) {
+        let strike = STRIKES[random.random_range(0..STRIKES.len())];
+        println!("seed {seed}: {strike:?}");
+        let child = life.journey.start(&APPLY);
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..3_000))).await;
+        life.befall(strike, child).await;
+        strikes += 1;
     }
+    life.finish().await;
+    // A destroy is broken off, too, and its worker killed.
+    for _ in 0..random.random_range(0..3) {
+        let mut child = life.journey.start(&DESTROY);
+        tokio::time::sleep(Duration::from_millis(random.random_range(0..1_500))).await;
+        let worker = random.random();
+        println!("seed {seed}: a destroy, its {} killed", if worker { "worker" } else { "controller" });
+        match worker {
+            true => {
+                life.kill_worker();
+                life.judge(&ended(child), &[0, 1], "a destroy whose worker was killed");
+            }
+            false => {
+                child.kill().unwrap();
+                child.wait().unwrap();
+            }
+        }
+        strikes += 1;
+    }
+    life.journey.run(&DESTROY, 0, &[]);
+    let rows = life.journey.target.rows(&format!("SELECT COUNT(*) FROM {}.keyed", life.journey.schema)).await;
+    assert_eq!(rows, [[ROWS.to_string()]], "seed {seed}: destroy touched migrated data");
+    let owned = |kind: &str| {
+        format!("SELECT COUNT(*) FROM information_schema.{kind} WHERE table_schema = '{}'", life.journey.ledger)
+    };
+    assert_eq!(life.journey.target.rows(&owned("tables")).await, [["0"]], "seed {seed}: the ledger stays");
+    life.journey.end().await;
+    strikes
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -61,6 +61,8 @@ struct Inner {
     used_bytes: Mutex<u64>,
     /// Actions with an effect that the emulator has carried out.
     done: Mutex<Vec<String>>,
+    /// Requests that are being answered.
+    active: AtomicUsize,
     ended: AtomicBool,
 }
 
@@ -89,6 +91,7 @@ impl CloudProxy {
             peerings: Mutex::default(),
             used_bytes: Mutex::default(),
             done: Mutex::default(),
+            active: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
         });
         let proxy = Self { port: listener.local_addr().unwrap().port(), inner: inner.clone() };
@@ -131,8 +134,18 @@ impl CloudProxy {
         *self.inner.used_bytes.lock().unwrap() = bytes;
     }
 
+    /// Waits until what a killed program had asked for is carried out, too.
+    pub fn settle(&self) {
+        let until = Instant::now() + Duration::from_secs(60);
+        while self.inner.active.load(Ordering::SeqCst) > 0 {
+            assert!(Instant::now() < until, "a call to the emulator does not end");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// Whose credentials are taken from now on: they lead to that account.
     pub fn account(&self, account: &str) {
+        self.settle();
         *self.inner.account.lock().unwrap() = account.to_owned();
     }
 
@@ -168,7 +181,10 @@ impl Inner {
     /// One request a connection.
     fn serve(&self, mut client: TcpStream) {
         let Some(request) = read_request(&mut client) else { return };
-        if let Some(answer) = self.answer(&request) {
+        self.active.fetch_add(1, Ordering::SeqCst);
+        let answer = self.answer(&request);
+        self.active.fetch_sub(1, Ordering::SeqCst);
+        if let Some(answer) = answer {
             let _ = client.write_all(&answer);
         }
     }

@@ -6,6 +6,7 @@ pub mod cloud_proxy;
 pub mod ends;
 pub mod guest;
 pub mod journey;
+pub mod lives;
 pub mod moto;
 pub mod moves;
 pub mod program;
