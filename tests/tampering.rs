@@ -190,6 +190,12 @@ async fn a_changed_state_journal_plan_or_certificate_is_refused() {
     let plan = std::fs::read(journey.path("a.plan")).unwrap();
     let (before, journal) = killed(&journey);
     check_journal(before.as_deref(), &journal, seed);
+    // A copy does not replace what a killed run had recorded: that is folded first, and the copy is pulled again.
+    let pull = || std::fs::write(journey.path("copy"), journey.run(&["state", "pull"], 0)).unwrap();
+    pull();
+    assert!(journey.run(&["state", "push", "copy"], 1).contains("MIG4013"));
+    pull();
+    journey.run(&["state", "push", "copy"], 0);
     journey.apply();
     let state = std::fs::read(journey.path("mig.migstate")).unwrap();
     let certificate = std::fs::read(journey.path("mig.migstate.m.certificate.json")).unwrap();

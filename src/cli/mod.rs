@@ -91,6 +91,9 @@ async fn dispatch(mut cli: Cli) -> ExitKind {
 /// `-chdir`: every path of the command line is read from there, as if the program had been started there.
 fn enter(global: &mut Global) -> Outcome<()> {
     let dir = std::mem::replace(&mut global.chdir, ".".into());
+    if dir.as_os_str() == "." {
+        return Ok(());
+    }
     std::env::set_current_dir(&dir).map_err(|error| {
         let hint = "Name the spec's folder with -chdir=DIR.";
         Failure::new("MIG1003", format!("go to the folder {}", dir.display()), error.to_string(), hint)

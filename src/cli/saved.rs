@@ -50,6 +50,9 @@ pub(super) fn check_file(session: &Session, plan: &PlanFile, state: Option<&Stat
         return stale("MIG4105", format!("it has expired at {}", plan.header.expires));
     }
     let lineage = state.map(|s| s.lineage.as_str());
+    if body.lineage.is_none() && lineage.is_some() {
+        return stale("MIG4107", "it was made before the first apply, and there is a state by now".into());
+    }
     if body.lineage.as_deref() != lineage {
         return stale("MIG4107", "the state is of another lineage than the plan's".into());
     }

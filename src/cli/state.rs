@@ -8,6 +8,7 @@ use super::apply::take_lock;
 use super::args::{Global, Push, Rm, State as Arguments, StateCommand};
 use super::session::{Session, addresses, print, say};
 use crate::drive::recovery;
+use crate::formats::journal::{Leftover, Recovered};
 use crate::formats::state::State;
 use crate::hosts::file;
 use crate::screen;
@@ -64,6 +65,14 @@ async fn push(global: &Global, args: &Push) -> Outcome<()> {
     let new = State::read_unsealed(&read(&args.file)?, &args.file.display().to_string())?;
     let _lock = take_lock(&session, &args.locking, "mig state push").await?;
     let recorded = match recovery::look(&*session.store) {
+        // What a killed run had recorded is more than a copy from before it knows: it counts as a state of its own, so
+        // that the copy is pulled again.
+        Ok(Recovered { state: Some(state), leftover: Leftover::Live, .. }) if args.dry_run => {
+            Some(State { serial: state.serial + 1, ..state })
+        }
+        Ok(Recovered { state: Some(state), leftover: Leftover::Live, .. }) => {
+            Some(recovery::absorb(&*session.store, state)?)
+        }
         Ok(recovered) => recovered.state,
         // Its way out: a state that cannot be read is put aside.
         Err(_) if args.force => None,

@@ -231,7 +231,7 @@ impl Plain {
     }
 
     fn line(&mut self, text: &str) {
-        let _ = writeln!(self.out, "{}", clean(&text));
+        let _ = writeln!(self.out, "{}", clean(text));
         let _ = self.out.flush();
     }
 }
