@@ -121,7 +121,7 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
             if !args.json {
                 let list: Vec<String> = pending.iter().map(|p| p.addr.to_string()).collect();
                 say(&format!(
-                    "\nStopped for review: {} can be seen now. Run `mig plan` (and review it), then `mig apply`.\n",
+                    "\nStopped for review (MIG1008): {} can be seen now. Run `mig plan` (and review it), then `mig apply`.\n",
                     list.join(", ")
                 ));
             }
@@ -284,7 +284,7 @@ async fn answer() -> Outcome<String> {
         answer = read => Ok(answer.unwrap_or_default()),
         _ = signals.changed() => {
             let cause = "it was interrupted before it was approved";
-            Err(Failure::new("MIG1006", "apply the plan", cause, "Nothing was done.").exit(ExitKind::Interrupted))
+            Err(Failure::new("MIG1007", "apply the plan", cause, "Nothing was done."))
         }
     }
 }

@@ -317,7 +317,7 @@ fn rules(evaluator: &Evaluator, text: usize, fields: &Fields) -> Read<BTreeMap<S
         let at = fields.at(block.labels.first().and_then(Span::span));
         let digits = code.strip_prefix("MIG21").unwrap_or("");
         if digits.len() != 2 || !digits.bytes().all(|b| b.is_ascii_digit()) {
-            let help = "The rules of the compatibility gate have codes from MIG2100 to MIG2199; plan shows them.";
+            let help = "The rules of the compatibility gate have codes that begin with MIG21; plan shows them.";
             evaluator.faults.error("MIG1222", &at, format!("\"{code}\" is no code of a rule"), help);
             faulted = true;
         }

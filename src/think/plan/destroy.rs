@@ -126,7 +126,11 @@ pub(super) fn gone_along(graph: &Graph, state: &State) -> Vec<Diagnostic> {
             let instance = group.addr.sibling("instance");
             let owned = state.steps.get(&group.addr)?.outputs.get("owned").and_then(Value::as_bool);
             let stands = state.steps.get(&instance).filter(|_| owned == Some(true))?;
-            let told = graph.nodes.iter().any(|node| node.addr == instance && node.action == Action::Replace);
+            // One that never came to its end is begun anew with its step.
+            let told = graph.nodes.iter().any(|node| {
+                let unfinished = stands.outputs.is_null() && matches!(node.action, Action::Create | Action::Rerun);
+                node.addr == instance && (node.action == Action::Replace || unfinished)
+            });
             match guarded(stands) {
                 _ if told => None,
                 true => Some(prevented_by(&instance, "replace")),

@@ -65,6 +65,13 @@ pub(super) const ROWS: &[CodeRow] = &[
          and do the rest, or give `-continue` to go on without a review.",
     ),
     row(
+        "MIG1021",
+        Error,
+        "a dump lies here for a migration that runs elsewhere",
+        "`mig import-dump` reads files of this machine, and the migration's runner is another one. Nothing was done. Give \
+         the migration a local runner for this, or run mig where the files are.",
+    ),
+    row(
         "MIG4001",
         Error,
         "the state is of a newer format",

@@ -240,8 +240,8 @@ pub(super) const ROWS: &[CodeRow] = &[
         "MIG1222",
         ExitKind::Error,
         "no code of a compatibility rule",
-        "`rule \"CODE\"` sets the action of one rule of the compatibility gate. These have codes from MIG2100 to \
-         MIG2199; the plan shows each with what it found, and `mig explain CODE` tells more.",
+        "`rule \"CODE\"` sets the action of one rule of the compatibility gate. These have codes that begin with MIG21; \
+         the plan shows each with what it found, and `mig explain CODE` tells more.",
     ),
     row(
         "MIG1223",

@@ -115,3 +115,13 @@ fn what_a_narrow_plan_leaves_out_is_not_announced() {
         assert_eq!(plan(&question).unwrap().0.pending.len(), pending, "{targets:?}");
     }
 }
+
+#[test]
+fn ssh_that_only_the_vpc_may_open_is_warned_of() {
+    let spec = spec_of(&[("  connection {\n    allow_from = [\"203.0.113.7/32\"]\n  }\n", "")]);
+    let body = planned(&spec, &account(), None);
+    assert_eq!(codes(&body), ["MIG3262"]);
+    assert_eq!(node(&body, "runner.ec2.mover.security_group").inputs["ssh_from"], json!(["172.31.0.0/16"]));
+    let (state, cloud) = applied(&body, &account());
+    assert_eq!(codes(&planned(&spec, &cloud, Some(&state))), Vec::<&str>::new(), "told where it is to be made");
+}

@@ -40,6 +40,13 @@ fn an_instance_does_not_end_with_its_group_behind_the_plans_back() {
         assert_eq!(node(&body, group).action, Action::Replace);
         if targets.is_empty() {
             assert_eq!(node(&body, instance).action, Action::Replace);
+            // One whose step never came to its end is begun anew with it: nothing stands in the way.
+            let mut state = state.clone();
+            let record = state.steps.get_mut(&StepAddr::parse(instance).unwrap()).unwrap();
+            (record.status, record.outputs) = (Status::Running, Value::Null);
+            let body = planned_at(&spec, &cloud, Some(&state), &[group], &[]);
+            assert_eq!(codes(&body), expected, "{:?}", body.diagnostics);
+            assert_eq!(node(&body, instance).action, Action::Rerun);
         }
     }
 }
