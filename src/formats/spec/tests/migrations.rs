@@ -27,7 +27,7 @@ fn a_migration_says_what_is_wrong_with_it() {
         ("  gates { accept_unproven = \"disk\" }", "MIG1201", "4:29", "a list of strings"),
         ("  gates {\n    rule \"MIG2207\" { action = \"warn\" }\n  }", "MIG1222", "5:10", "no code of a rule"),
         ("  gates {\n    rule = { MIG2107 = \"warn\" }\n  }", "MIG1105", "5:5", "Write `rule \"MIG2107\" {`"),
-        ("  gates {\n    rule \"MIG210\" { action = \"warn\" }\n  }", "MIG1222", "5:10", "MIG2199"),
+        ("  gates {\n    rule \"MIG210\" { action = \"warn\" }\n  }", "MIG1222", "5:10", "MIG21;"),
         ("  gates {\n    rule \"MIG2107\" { action = \"ignore\" }\n  }", "MIG1202", "5:31", "\"rewrite\""),
         ("  gates {\n    rule \"MIG2107\" {\n    }\n  }", "MIG1107", "5:5", "`action` is missing"),
         ("  dump { engine = \"dumpling\" }", "MIG1120", "4:19", "This version has: native."),
