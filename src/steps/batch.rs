@@ -264,6 +264,19 @@ pub fn damaged(path: &Path, cause: &str) -> Failure {
     .exit(ExitKind::Mismatch)
 }
 
+/// A part of which the ledger holds batches that are not of this file.
+pub fn of_another_dump(path: &Path, batches: usize, cause: &str) -> Failure {
+    let batches = if batches == 1 { "1 batch".to_owned() } else { format!("{batches} batches") };
+    Failure::new(
+        "MIG6013",
+        format!("load the dump file {}", path.display()),
+        format!("the target had {batches} of a part of this number before; {cause}"),
+        "What recorded the dump that they are of is lost: the runner's disk, or a newer copy of the state. Run `mig apply \
+         -replace=` with the address of the table's dump step: it loads the table anew.",
+    )
+    .exit(ExitKind::Mismatch)
+}
+
 /// Compares the file's bytes with the manifest's digest before anything of it is sent.
 pub fn check_file(dir: &Path, part: &PartEntry) -> Outcome<()> {
     let path = dir.join(&part.file);

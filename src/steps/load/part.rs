@@ -198,7 +198,11 @@ impl Job {
         if hash != entry.hash {
             let path = self.dir.join(&entry.file);
             let cause = format!("{} rows went in, {} were dumped, and their hashes differ", hash.rows, entry.hash.rows);
-            return Err(Stop::For(batch::damaged(&path, &cause)));
+            return Err(Stop::For(match known.is_empty() {
+                true => batch::damaged(&path, &cause),
+                // The file is what was dumped; a part of this number was loaded before, out of a dump that nothing records.
+                false => batch::of_another_dump(&path, known.len(), &cause),
+            }));
         }
         Ok(())
     }

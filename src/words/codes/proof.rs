@@ -59,6 +59,14 @@ pub(super) const ROWS: &[CodeRow] = &[
         "A file of the dump is torn, was changed, or has other bytes than its manifest says. Nothing of it was committed. `mig apply -replace=ADDR` of the table's dump step makes it anew.",
     ),
     row(
+        "MIG6013",
+        Mismatch,
+        "the target holds rows of another dump",
+        "A part of the table is on the target in part, and what stands there is not what the file of that number holds: it was \
+         loaded out of a dump whose record is lost with the runner's disk, or by a newer copy of this state. `mig apply \
+         -replace=ADDR` of the table's dump step empties the table and loads it anew.",
+    ),
+    row(
         "MIG6030",
         Mismatch,
         "loaded parts are gone from the target, and so are their files",
