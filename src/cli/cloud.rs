@@ -25,6 +25,16 @@ pub struct Account {
     pub secrets: BTreeMap<String, Failure>,
 }
 
+impl Account {
+    /// Whose it is, and nothing of what it holds.
+    async fn identified(&self) -> CloudFacts {
+        match observe::identity(&self.cloud).await {
+            Ok(identity) => CloudFacts { identity, ..CloudFacts::default() },
+            Err(fault) => CloudFacts { fault: Some(fault), ..CloudFacts::default() },
+        }
+    }
+}
+
 fn settings(provider: &Provider, profile: Option<String>) -> ProviderSettings {
     ProviderSettings { region: provider.region.clone(), profile, endpoint_url: provider.endpoint_url.clone() }
 }
@@ -84,13 +94,11 @@ impl Session {
     /// MIG3228, MIG3229 (exit code 3); no answer, where something is to be held against it.
     pub async fn right_provider(&self, state: Option<&State>) -> Outcome<Option<CloudPlace>> {
         let (Some(account), Some(provider)) = (&self.account, &self.spec.aws) else { return Ok(None) };
-        let identity = observe::identity(&account.cloud).await;
+        let cloud = account.identified().await;
         let depends = state.is_some_and(|state| state.provider.is_some()) || !provider.allowed_account_ids.is_empty();
-        let cloud = match identity {
-            Ok(identity) => CloudFacts { identity, ..CloudFacts::default() },
-            Err(fault) if depends => return Err(fault),
-            Err(_) => return Ok(None),
-        };
+        if let Some(fault) = cloud.fault.clone().filter(|_| depends) {
+            return Err(fault);
+        }
         let here = place::of_provider(&self.spec, Some(&cloud));
         let wrong = here.as_ref().and_then(|here| place::wrong_provider(&self.spec, state, here));
         match wrong {
@@ -107,11 +115,7 @@ impl Session {
     /// What a removal is bound to: whose account it is. Of the objects it asks nothing; its steps look themselves.
     pub async fn world_of_destroy(&self) -> World {
         let Some(account) = &self.account else { return World::default() };
-        let cloud = match observe::identity(&account.cloud).await {
-            Ok(identity) => CloudFacts { identity, ..CloudFacts::default() },
-            Err(fault) => CloudFacts { fault: Some(fault), ..CloudFacts::default() },
-        };
-        World { cloud: Some(cloud), ..World::default() }
+        World { cloud: Some(account.identified().await), ..World::default() }
     }
 
     /// What the account holds; `None`: the spec has none.

@@ -237,11 +237,7 @@ impl Session {
     /// What of this run's own a path leads to: it is never written to as an output.
     pub fn own_file(&self, path: &Path) -> Option<String> {
         let state = &self.state_path;
-        let beside = |suffix: &str| {
-            let mut name = state.clone().into_os_string();
-            name.push(suffix);
-            PathBuf::from(name)
-        };
+        let beside = |suffix: &str| file::beside(state, suffix);
         let recorded = [
             (state.clone(), "the state"),
             (beside(".journal"), "the state's journal"),

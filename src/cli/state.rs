@@ -2,7 +2,7 @@
 //! replaces, and touches no server and no account.
 
 use std::io::Read as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::apply::take_lock;
 use super::args::{Global, Push, Rm, State as Arguments, StateCommand};
@@ -10,7 +10,7 @@ use super::session::{Session, addresses, print, say};
 use crate::drive::recovery;
 use crate::formats::journal::{Leftover, Recovered};
 use crate::formats::state::State;
-use crate::hosts::file;
+use crate::hosts::file::{self, beside};
 use crate::screen;
 use crate::screen::style::{Style, count};
 use crate::think::state_edit;
@@ -145,10 +145,4 @@ fn put(session: &Session, next: &State) -> Outcome<String> {
     session.store.replace_state(&next.write()?)?;
     session.store.remove_journal()?;
     Ok(if kept.is_empty() { String::new() } else { format!(" What was there before is in {}.", kept.join(" and ")) })
-}
-
-fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.to_path_buf().into_os_string();
-    name.push(suffix);
-    name.into()
 }

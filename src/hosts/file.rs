@@ -36,6 +36,13 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
+/// A file that belongs to another and lies beside it: `mig.migstate` and `.journal` are `mig.migstate.journal`.
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.to_path_buf().into_os_string();
+    name.push(suffix);
+    name.into()
+}
+
 /// Writes what a user asked for to where the user said, as a shell's `>` does: a link is followed, a device or a pipe is
 /// written to. A regular file is replaced as a whole, see [`replace`].
 ///
@@ -102,9 +109,7 @@ impl FileStore {
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {
-        let mut name = self.path.clone().into_os_string();
-        name.push(suffix);
-        name.into()
+        beside(&self.path, suffix)
     }
 
     fn folder(&self) -> &Path {

@@ -145,7 +145,7 @@ pub(super) fn gone_along(graph: &Graph, state: &State) -> Vec<Diagnostic> {
         .collect()
 }
 
-fn guarded(record: &StepRecord) -> bool {
+pub(super) fn guarded(record: &StepRecord) -> bool {
     record.outputs.get("inputs").and_then(|i| i.get("prevent_destroy")).and_then(Value::as_bool).unwrap_or(false)
 }
 

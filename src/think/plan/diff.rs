@@ -537,8 +537,7 @@ fn leave(
         nodes.push(node);
         let undone = destroy::undone_before(state, addr, record);
         edges.extend(undone.into_iter().filter(|e| leaving.contains_key(&e.from) && leaving.contains_key(&e.to)));
-        let guarded = record.outputs.get("inputs").and_then(|i| i.get("prevent_destroy")).and_then(Value::as_bool);
-        if guarded == Some(true) {
+        if destroy::guarded(record) {
             found.push(destroy::prevented_by(addr, "destroy"));
         }
     }
