@@ -2,7 +2,7 @@
 //! their place, the size of a file.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use regex::Regex;
@@ -16,7 +16,7 @@ struct Source {
 impl Source {
     /// Without its module of tests, which stands last; one that is a file of its own is left out by its name.
     fn program(&self) -> &str {
-        let tests = Regex::new(r"(?m)^#\[cfg\(test\)\]\n(#\[[^\n]*\n)*mod \w+ \{").unwrap();
+        let tests = Regex::new(r"(?m)^#\[cfg\(test\)\]\n(#\[[^\n]*\n)*(pub\(crate\) )?mod \w+ \{").unwrap();
         tests.find(&self.text).map_or(self.text.as_str(), |found| &self.text[..found.start()])
     }
 
@@ -55,23 +55,28 @@ fn sources(folders: &[&str]) -> Vec<Source> {
 }
 
 #[test]
-fn every_code_has_a_row_and_every_row_is_raised() {
-    let code = Regex::new(r"MIG\d{4}").unwrap();
-    let row = Regex::new(r#"row\(\s*"(MIG\d{4})""#).unwrap();
-    let (mut rows, mut raised) = (BTreeSet::new(), BTreeMap::new());
+fn a_code_is_written_in_its_table_only_and_every_row_is_raised() {
+    let literal = Regex::new(r"MIG\d{4}").unwrap();
+    let row = Regex::new(r"(?m)^    ([A-Z][A-Z0-9_]*) = \d{4}, ").unwrap();
+    let word = Regex::new(r"\b[A-Z][A-Z0-9_]*\b").unwrap();
+    let (mut rows, mut raised, mut literals) = (BTreeSet::new(), BTreeSet::new(), Vec::<String>::new());
     for source in sources(&["src"]).iter().filter(|source| !source.is_test()) {
-        if source.path.starts_with("src/words/codes/") {
+        if source.path.starts_with("src/words/codes") {
             rows.extend(row.captures_iter(&source.text).map(|found| found[1].to_owned()));
             continue;
         }
-        let lines = source.program().lines().filter(|line| !line.trim_start().starts_with("//"));
-        for found in lines.flat_map(|line| code.find_iter(line)) {
-            raised.entry(found.as_str().to_owned()).or_insert_with(|| source.path.clone());
+        for line in source.program().lines().filter(|line| !line.trim_start().starts_with("//")) {
+            let code = line.split(" // ").next().unwrap_or_default();
+            assert!(
+                !literal.is_match(code),
+                "a code is named by its constant of words::codes: {}: {line}",
+                source.path
+            );
+            raised.extend(word.find_iter(code).map(|found| found.as_str().to_owned()));
         }
     }
-    let without: Vec<_> = raised.iter().filter(|(code, _)| !rows.contains(*code)).collect();
-    assert!(without.is_empty(), "codes without a row in src/words/codes: {without:?}");
-    let idle: Vec<_> = rows.iter().filter(|row| !raised.contains_key(*row)).collect();
+    assert!(literals.is_empty(), "a code is named by its constant of words::codes: {literals:#?}");
+    let idle: Vec<_> = rows.difference(&raised).collect();
     assert!(idle.is_empty(), "rows that nothing raises: {idle:?}");
     assert!(rows.len() > 300, "{}", rows.len());
 }

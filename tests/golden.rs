@@ -148,7 +148,7 @@ fn two_golden_plans_of_one_world_have_the_same_body_byte_for_byte() {
 #[test]
 fn a_plan_whose_source_cannot_be_reached_is_blocked_and_knows_no_table() {
     let mut world = recording();
-    let fault = mig::words::error::Failure::new("MIG3002", "connect", "refused", "Look.");
+    let fault = mig::words::error::Failure::new(mig::words::codes::PORT_CLOSED, "connect", "refused", "Look.");
     world.servers.get_mut("source.mysql.shop").unwrap().fault = Some(fault);
     let plan = planned(&quickstart(""), &world);
     assert!(plan.body.blocked);

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use mig::formats::cause::Cause;
 use mig::formats::facts::World;
 use mig::formats::plan::{Action, Body, Mode};
 use mig::formats::spec::model::Spec;
@@ -74,7 +75,7 @@ fn check(kind: StepKind, owed: bool, unfinished: bool, expected: (Action, bool))
     let body = planned(&spec, &world, Some(&state), &[]);
     let change = body.changes.iter().find(|change| change.addr == addr);
     let action = change.map_or(Action::NoOp, |change| change.action);
-    let said = change.is_some_and(|change| change.reason.contains("the run that was broken off"));
+    let said = change.is_some_and(|change| change.cause == Cause::RerunPending);
     assert_eq!((action, said), expected, "{addr}, owed {owed}, unfinished {unfinished}");
 }
 

@@ -61,11 +61,11 @@ fn killed(journey: &Journey) -> (Option<Vec<u8>>, Vec<u8>) {
 type Told = Result<String, String>;
 
 fn of_state(bytes: &[u8]) -> Told {
-    State::read(bytes, "s").map(|state| serde_json::to_string(&state).unwrap()).map_err(|f| f.code)
+    State::read(bytes, "s").map(|state| serde_json::to_string(&state).unwrap()).map_err(|f| f.code.to_string())
 }
 
 fn of_plan(bytes: &[u8]) -> Told {
-    plan_seal::open(bytes, "p").map(|plan| serde_json::to_string(&plan).unwrap()).map_err(|f| f.code)
+    plan_seal::open(bytes, "p").map(|plan| serde_json::to_string(&plan).unwrap()).map_err(|f| f.code.to_string())
 }
 
 fn of_certificate(bytes: &[u8]) -> Told {
@@ -151,14 +151,14 @@ fn check(kind: &str, good: &[u8], seed: u64, read: fn(&[u8]) -> Told) {
 /// The same for a journal: a change in its last frame may read as a torn one, which is dropped whole and told.
 fn check_journal(state: Option<&[u8]>, good: &[u8], seed: u64) {
     let mut random = StdRng::seed_from_u64(seed);
-    let recovered = |bytes: &[u8]| journal::recover(state, Some(bytes), "s").map_err(|f| f.code);
+    let recovered = |bytes: &[u8]| journal::recover(state, Some(bytes), "s").map_err(|f| f.code.to_string());
     let whole = recovered(good).unwrap();
     let lines: Vec<&str> = std::str::from_utf8(good).unwrap().lines().collect();
     assert!(lines.len() > 3, "a journal of several frames");
     let before = lines[..lines.len() - 1].join("\n") + "\n";
     let without_last = recovered(before.as_bytes()).unwrap();
     let judge = |what: String, bytes: &[u8], last: bool| match recovered(bytes) {
-        Err(code) => assert!(matches!(code.as_str(), "MIG4003" | "MIG4004"), "{what}: {code}"),
+        Err(code) => assert!(matches!(code.to_string().as_str(), "MIG4003" | "MIG4004"), "{what}: {code}"),
         Ok(got) if got.torn => {
             assert!(last && got.state == without_last.state, "{what}: more than the last frame is gone")
         }

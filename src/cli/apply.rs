@@ -11,7 +11,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::args::{Apply, Global, Locking};
 use super::remote::{self, Handover};
-use super::saved::{asked_for, blocked, check_file, check_world, same_provider};
+use super::saved::{blocked, check_file, check_world, same_provider};
 use super::session::{Session, addresses, duration, print, read_plan, say};
 use super::signals;
 use crate::drive::lock::{self, Locked};
@@ -36,6 +36,7 @@ use crate::steps::report::certificate_path;
 use crate::think::ready::Limits;
 use crate::think::run::{Interrupt, StepEnd};
 use crate::words::addr::{StepAddr, StepKind};
+use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &Apply, style: Style) -> Outcome<ExitKind> {
@@ -45,7 +46,7 @@ pub async fn run(global: &Global, args: &Apply, style: Style) -> Outcome<ExitKin
     let file = args.plan.as_deref().map(read_plan).transpose()?;
     if args.r#continue && (args.plan.is_some() || !args.auto_approve) {
         return Err(Failure::new(
-            "MIG1002",
+            codes::COMMAND_LINE,
             "read the arguments",
             "-continue goes on without a second review: it needs -auto-approve and no plan file",
             "Leave it out, and review the plan that shows the tables.",
@@ -63,7 +64,7 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
         may_ask(args.auto_approve, args.input)?;
     } else if !(args.target.is_empty() && args.replace.is_empty()) {
         return Err(Failure::new(
-            "MIG1002",
+            codes::COMMAND_LINE,
             "read the arguments",
             "-target and -replace do not go with a saved plan: it is applied as it was reviewed, or not at all",
             "Make the plan with them, `mig plan -target=… -replace=… -out=FILE`, and apply that.",
@@ -76,7 +77,7 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
     let provider = session.right_provider(state.as_ref()).await?;
     let servers = session.servers()?;
     let replace = match &file {
-        Some(plan) => asked_for(&plan.body),
+        Some(plan) => plan.body.replace.clone(),
         None => addresses("-replace", &args.replace)?,
     };
     if let Some(plan) = &file {
@@ -121,7 +122,8 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
             if !args.json {
                 let list: Vec<String> = pending.iter().map(|p| p.addr.to_string()).collect();
                 say(&format!(
-                    "\nStopped for review (MIG1008): {} can be seen now. Run `mig plan` (and review it), then `mig apply`.\n",
+                    "\nStopped for review ({}): {} can be seen now. Run `mig plan` (and review it), then `mig apply`.\n",
+                    codes::REVIEW_POINT,
                     list.join(", ")
                 ));
             }
@@ -135,7 +137,7 @@ fn keep_certificate(state: &Path, migration: &str, bytes: &[u8], json: bool, sty
     let path = certificate_path(state, migration);
     file::replace(&path, bytes).map_err(|error| {
         let hint = "Look at the folder, then run `mig apply` again.";
-        Failure::new("MIG1004", format!("write {}", path.display()), error.to_string(), hint)
+        Failure::new(codes::FILE_UNWRITABLE, format!("write {}", path.display()), error.to_string(), hint)
     })?;
     if let (false, Ok(certificate)) = (json, serde_json::from_slice::<Certificate>(bytes)) {
         print(&format!("{}\n", screen::certificate::text(&certificate, style)));
@@ -202,7 +204,7 @@ pub fn may_ask(auto_approve: bool, input: bool) -> Outcome<()> {
         return Ok(());
     }
     Err(Failure::new(
-        "MIG1005",
+        codes::NO_ANSWER_POSSIBLE,
         "ask for approval",
         "there is no terminal to ask on",
         "Save a plan with `mig plan -out=FILE` and apply that file, or give -auto-approve.",
@@ -269,7 +271,7 @@ pub async fn approved(
     if answer().await?.trim() == "yes" {
         return Ok(true);
     }
-    Err(Failure::new("MIG1006", "apply the plan", "it was not approved", "Nothing was done."))
+    Err(Failure::new(codes::NOT_APPROVED, "apply the plan", "it was not approved", "Nothing was done."))
 }
 
 /// A line from standard input; a signal ends the waiting, so that the lock is given back.
@@ -284,7 +286,7 @@ async fn answer() -> Outcome<String> {
         answer = read => Ok(answer.unwrap_or_default()),
         _ = signals.changed() => {
             let cause = "it was interrupted before it was approved";
-            Err(Failure::new("MIG1007", "apply the plan", cause, "Nothing was done."))
+            Err(Failure::new(codes::INTERRUPTED, "apply the plan", cause, "Nothing was done."))
         }
     }
 }
@@ -297,7 +299,7 @@ fn confirmed(session: &Session, plan: &PlanFile, confirm: Option<&str>) -> Outco
         let host = target.map(|t| t.host.as_str()).unwrap_or_default();
         if confirm != Some(host) {
             return Err(Failure::new(
-                "MIG1014",
+                codes::DROP_NOT_CONFIRMED,
                 "drop rows of the target",
                 format!("{} holds rows that were verified, and -confirm does not name its host", change.addr),
                 format!("If that is meant: -confirm={host}. Nothing was done."),

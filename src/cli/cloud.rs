@@ -103,10 +103,8 @@ impl Session {
         let wrong = here.as_ref().and_then(|here| place::wrong_provider(&self.spec, state, here));
         match wrong {
             Some(wrong) => {
-                let mut failure = Failure::new("MIG3228", "find the right account", wrong.summary, wrong.help);
-                failure.code = wrong.code;
-                failure.cause = format!("{}: {}", failure.cause, wrong.detail);
-                Err(failure.exit(ExitKind::Stale))
+                let cause = format!("{}: {}", wrong.summary, wrong.detail);
+                Err(Failure::new(wrong.code, "find the right account", cause, wrong.help).exit(ExitKind::Stale))
             }
             None => Ok(here),
         }

@@ -5,7 +5,7 @@ use super::args::{Explain, Global};
 use super::session::{Session, print};
 use crate::think::cloud::policy;
 use crate::think::gates::rules;
-use crate::words::codes;
+use crate::words::codes::{self, Code};
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// What stands in the place of a code.
@@ -20,9 +20,9 @@ pub fn run(global: &Global, args: &Explain) -> Outcome<ExitKind> {
         print(&lines.concat());
         return Ok(ExitKind::Success);
     };
-    let Some(row) = codes::find(code) else {
+    let Some(row) = code.parse().ok().and_then(Code::row) else {
         return Err(Failure::new(
-            "MIG1011",
+            codes::NO_SUCH_CODE,
             "explain a code",
             format!("there is no code {code}"),
             "`mig explain` alone lists them all.",
@@ -52,7 +52,7 @@ fn iam_policy(global: &Global, args: &Explain) -> Outcome<ExitKind> {
     let session = Session::open_to_look(global, &args.variables)?;
     if session.spec.aws.is_none() {
         return Err(Failure::new(
-            "MIG1011",
+            codes::NO_SUCH_CODE,
             "write the policy",
             "the spec has no `provider \"aws\"`, so it needs no rights in AWS",
             "Name the folder of the spec by -chdir=DIR.",

@@ -7,6 +7,7 @@ use super::session::Session;
 use crate::formats::dumpfile::csv_dialect::CsvSettings;
 use crate::screen::style::Style;
 use crate::steps::observe::dump_folder;
+use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &ImportDump, style: Style) -> Outcome<ExitKind> {
@@ -53,7 +54,8 @@ fn settings(args: &ImportDump) -> CsvSettings {
 fn migration(session: &Session, named: Option<&str>) -> Outcome<String> {
     let migrations = &session.spec.migrations;
     let list = || migrations.keys().cloned().collect::<Vec<_>>().join(", ");
-    let refused = |cause: String, hint: String| Err(Failure::new("MIG1002", "choose the migration", cause, hint));
+    let refused =
+        |cause: String, hint: String| Err(Failure::new(codes::COMMAND_LINE, "choose the migration", cause, hint));
     match (named, migrations.len()) {
         (Some(name), _) if migrations.contains_key(name) => Ok(name.to_owned()),
         (Some(name), _) => refused(format!("the spec has no migration {name:?}"), format!("It has: {}.", list())),

@@ -7,6 +7,7 @@ use super::remote::away;
 use super::session::{Session, print};
 use super::worker::LOG;
 use crate::steps::remote::install::worker_dir;
+use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &Logs) -> Outcome<ExitKind> {
@@ -22,11 +23,21 @@ pub async fn run(global: &Global, args: &Logs) -> Outcome<ExitKind> {
             Some(name) => format!("no migration {name:?} runs on another machine"),
             None => "not exactly one migration runs on another machine".to_owned(),
         };
-        return Err(Failure::new("MIG1018", "choose the worker", cause, format!("There are: [{names}].")));
+        return Err(Failure::new(
+            codes::NOTHING_TO_VERIFY,
+            "choose the worker",
+            cause,
+            format!("There are: [{names}]."),
+        ));
     };
     let Some(endpoint) = &one.endpoint else {
         let hint = "`mig apply` makes it ready.";
-        return Err(Failure::new("MIG1018", "find the worker", format!("{} is not ready yet", one.ready), hint));
+        return Err(Failure::new(
+            codes::NOTHING_TO_VERIFY,
+            "find the worker",
+            format!("{} is not ready yet", one.ready),
+            hint,
+        ));
     };
     let shell = session.shells.connect(endpoint).await?;
     let follow = if args.follow { "-n 200 -F" } else { "-n +1" };
@@ -39,7 +50,12 @@ pub async fn run(global: &Global, args: &Logs) -> Outcome<ExitKind> {
             Ok(n) => print(&String::from_utf8_lossy(some.get(..n).unwrap_or_default())),
             Err(error) => {
                 let hint = "Run the command again.";
-                return Err(Failure::new("MIG3104", format!("read the log on {endpoint}"), error.to_string(), hint));
+                return Err(Failure::new(
+                    codes::SSH_BROKE,
+                    format!("read the log on {endpoint}"),
+                    error.to_string(),
+                    hint,
+                ));
             }
         }
     }

@@ -31,6 +31,7 @@ use crate::screen::failure;
 use crate::screen::out::{lost, print, say};
 use crate::screen::progress::Reporter;
 use crate::screen::style::Style;
+use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 use args::{Cli, Command, Global};
 
@@ -96,7 +97,7 @@ fn enter(global: &mut Global) -> Outcome<()> {
     }
     std::env::set_current_dir(&dir).map_err(|error| {
         let hint = "Name the spec's folder with -chdir=DIR.";
-        Failure::new("MIG1003", format!("go to the folder {}", dir.display()), error.to_string(), hint)
+        Failure::new(codes::FILE_UNREADABLE, format!("go to the folder {}", dir.display()), error.to_string(), hint)
     })
 }
 

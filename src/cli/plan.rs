@@ -9,6 +9,7 @@ use crate::formats::plan::{Mode, PlanFile};
 use crate::hosts::file;
 use crate::screen;
 use crate::screen::style::Style;
+use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind> {
@@ -17,7 +18,7 @@ pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind
     let replace = addresses("-replace", &args.replace)?;
     if args.destroy && !(args.target.is_empty() && args.replace.is_empty()) {
         return Err(Failure::new(
-            "MIG1002",
+            codes::COMMAND_LINE,
             "read the arguments",
             "-target and -replace do not go with -destroy",
             "Leave one of them out: what is destroyed is all of the scaffolding.",
@@ -89,17 +90,17 @@ fn exit(plan: &PlanFile, detailed: bool) -> ExitKind {
 fn save(session: &Session, plan: &PlanFile, path: &Path) -> Outcome<()> {
     if let Some(what) = session.own_file(path) {
         return Err(Failure::new(
-            "MIG1004",
+            codes::FILE_UNWRITABLE,
             format!("write the plan {}", path.display()),
             format!("that is {what}"),
             "Name another file.",
         ));
     }
     let bytes = serde_json::to_vec_pretty(plan)
-        .map_err(|error| Failure::new("MIG1001", "write the plan", error.to_string(), "Please report it."))?;
+        .map_err(|error| Failure::new(codes::INTERNAL, "write the plan", error.to_string(), "Please report it."))?;
     file::publish(path, &bytes).map_err(|error| {
         Failure::new(
-            "MIG1004",
+            codes::FILE_UNWRITABLE,
             format!("write the plan {}", path.display()),
             error.to_string(),
             "Name a file in a folder that can be written.",

@@ -9,6 +9,7 @@ use crate::formats::worker::Ask;
 use crate::steps::probe::probe;
 use crate::steps::remote::install::{Program, ask, install};
 use crate::think::plan::desired::target_addr;
+use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// Tries each migration of the plan.
@@ -54,7 +55,12 @@ pub async fn here(
     let server = target.map(target_addr).and_then(|addr| session.servers().ok()?.remove(&addr));
     let Some(server) = server else {
         let cause = format!("the spec has no target of migration.{migration}");
-        return Err(Failure::new("MIG5102", "try the structure on the target", cause, "Plan again."));
+        return Err(Failure::new(
+            codes::PLAN_DOES_NOT_FIT_SPEC,
+            "try the structure on the target",
+            cause,
+            "Plan again.",
+        ));
     };
     probe(server.as_ref(), (migration, mark), nodes, stop).await
 }
@@ -62,7 +68,12 @@ pub async fn here(
 async fn there(session: &Session, away: &Away, mark: &str, nodes: Vec<Node>) -> Outcome<Probed> {
     let Some(endpoint) = &away.endpoint else {
         let hint = "Plan without -probe; once `mig apply` has made it ready, -probe works from there.";
-        return Err(Failure::new("MIG1018", "try the structure", format!("{} is not ready yet", away.ready), hint));
+        return Err(Failure::new(
+            codes::NOTHING_TO_VERIFY,
+            "try the structure",
+            format!("{} is not ready yet", away.ready),
+            hint,
+        ));
     };
     let question = Ask::Probe {
         spec: remote::texts(&session.spec, &session.texts, &session.dir, &away.migration)?,

@@ -19,6 +19,7 @@ use crate::steps::report::certificate_path;
 use crate::think::plan::aws_source::runner_runs;
 use crate::think::plan::desired::{delegated, ready_addr, source_addr, target_addr};
 use crate::words::addr::{StepAddr, StepKind};
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 /// A migration that is carried out elsewhere.
@@ -83,7 +84,7 @@ pub async fn observe(
     if let Some((migration, _)) = session.import.as_ref().filter(|(name, _)| away.iter().any(|a| a.migration == *name))
     {
         return Err(Failure::new(
-            "MIG1021",
+            codes::DUMP_ELSEWHERE,
             format!("take a dump in for migration.{migration}"),
             "its files lie here, and the migration runs on another machine",
             "Give the migration a local runner for this, or run mig where the files are.",
@@ -183,7 +184,7 @@ pub fn texts(spec: &Spec, read: &SpecTexts, dir: &Path, migration: &str) -> Outc
         if let Some(file) = &server.tls.ca_file {
             let bytes = std::fs::read(dir.join(file)).map_err(|error| {
                 let hint = "Look at the block's `tls { ca_file }`.";
-                Failure::new("MIG1003", format!("read {file}"), error.to_string(), hint).at(&addr)
+                Failure::new(codes::FILE_UNREADABLE, format!("read {file}"), error.to_string(), hint).at(&addr)
             })?;
             texts.authorities.insert(file.clone(), bytes);
         }

@@ -7,6 +7,7 @@ use crate::screen;
 use crate::screen::style::Style;
 use crate::steps::report::certificate_path;
 use crate::words::addr::{StepAddr, StepKind};
+use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
@@ -18,7 +19,7 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
         (None, _) => {
             let all: Vec<&str> = names.iter().map(|n| n.as_str()).collect();
             return Err(Failure::new(
-                "MIG1015",
+                codes::WHICH_MIGRATION,
                 "print the certificate",
                 "the spec has several migrations",
                 format!("Name one: {}.", all.join(", ")),
@@ -28,7 +29,7 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
     let path = certificate_path(&session.state_path, &name);
     let bytes = std::fs::read(&path).map_err(|error| {
         Failure::new(
-            "MIG1016",
+            codes::NO_SOUND_CERTIFICATE,
             format!("read the certificate of {name} ({})", path.display()),
             error.to_string(),
             "A certificate is written at the end of `mig apply`: run it, or let it go on.",
@@ -36,7 +37,7 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
     })?;
     let broken = |cause: String| {
         Failure::new(
-            "MIG1016",
+            codes::NO_SOUND_CERTIFICATE,
             format!("read the certificate of {name} ({})", path.display()),
             cause,
             "Make it anew: `mig apply -replace=` with the address of the migration's report step.",

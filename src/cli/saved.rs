@@ -9,26 +9,13 @@ use crate::formats::facts::World;
 use crate::formats::plan::{Action, Body, Mode, Observed, PlanFile};
 use crate::formats::plan_seal;
 use crate::formats::state::State;
-use crate::think::plan::diff::{ASKED, recorded_server};
+use crate::think::plan::diff::recorded_server;
 use crate::words::addr::StepAddr;
+use crate::words::codes::{self, Code};
 use crate::words::diag::Severity;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 const AGAIN: &str = "Plan again and review the new plan. Nothing was touched.";
-
-/// Addresses that the plan does again because they were named.
-pub(super) fn asked_for(body: &Body) -> BTreeSet<StepAddr> {
-    let mut asked: BTreeSet<StepAddr> =
-        body.changes.iter().filter(|c| c.reason.ends_with(ASKED)).map(|c| c.addr.clone()).collect();
-    for change in &body.changes {
-        if change.reason.ends_with(crate::think::plan::diff::POSITION_ANEW)
-            && let Some(migration) = change.addr.migration()
-        {
-            asked.insert(StepAddr::gate(migration, "writes_stopped"));
-        }
-    }
-    asked
-}
 
 /// Whether the plan is of this spec and this state.
 pub(super) fn check_file(session: &Session, plan: &PlanFile, state: Option<&State>) -> Outcome<()> {
@@ -37,28 +24,42 @@ pub(super) fn check_file(session: &Session, plan: &PlanFile, state: Option<&Stat
     let open = state.and_then(|s| s.open_run.as_ref());
     let resumes = open.is_some_and(|open| open.plan_digest == plan.digest);
     if body.spec_digest != crate::words::digest::Digest::of(&session.spec.digest_form()) {
-        return stale("MIG4106", "the spec, or a file that it reads, has changed since the plan was made".into());
+        return stale(
+            codes::SPEC_CHANGED_SINCE_PLAN,
+            "the spec, or a file that it reads, has changed since the plan was made".into(),
+        );
     }
     if resumes {
         return Ok(());
     }
     if open.is_some() {
         let hint = "Resume that run with its own plan file, or run `mig apply` without one: it plans anew.";
-        return Err(Failure::new("MIG4111", "apply the plan", "a run of another plan is open in the state", hint));
+        return Err(Failure::new(
+            codes::RUN_OPEN,
+            "apply the plan",
+            "a run of another plan is open in the state",
+            hint,
+        ));
     }
     if plan_seal::expired(&plan.header, &session.clock.now()) {
-        return stale("MIG4105", format!("it has expired at {}", plan.header.expires));
+        return stale(codes::PLAN_EXPIRED, format!("it has expired at {}", plan.header.expires));
     }
     let lineage = state.map(|s| s.lineage.as_str());
     if body.lineage.is_none() && lineage.is_some() {
-        return stale("MIG4107", "it was made before the first apply, and there is a state by now".into());
+        return stale(
+            codes::STATE_CHANGED_SINCE_PLAN,
+            "it was made before the first apply, and there is a state by now".into(),
+        );
     }
     if body.lineage.as_deref() != lineage {
-        return stale("MIG4107", "the state is of another lineage than the plan's".into());
+        return stale(codes::STATE_CHANGED_SINCE_PLAN, "the state is of another lineage than the plan's".into());
     }
     let serial = state.map_or(0, |s| s.serial);
     if body.serial != serial || body.state_digest != crate::think::plan::recorded_digest(state) {
-        return stale("MIG4107", format!("the state has changed: serial {} then, {serial} now", body.serial));
+        return stale(
+            codes::STATE_CHANGED_SINCE_PLAN,
+            format!("the state has changed: serial {} then, {serial} now", body.serial),
+        );
     }
     if body.blocked {
         return Err(blocked(body));
@@ -67,15 +68,14 @@ pub(super) fn check_file(session: &Session, plan: &PlanFile, state: Option<&Stat
 }
 
 /// Another server, account or region than the recorded one: what is asked for would happen in the wrong place.
-const PLACES: [&str; 3] = ["MIG3040", "MIG3228", "MIG3229"];
+const PLACES: [Code; 3] =
+    [codes::OTHER_SERVER_THAN_RECORDED, codes::OTHER_ACCOUNT_OR_REGION, codes::ACCOUNT_NOT_ALLOWED];
 
 pub(super) fn blocked(body: &Body) -> Failure {
-    if let Some(place) = body.diagnostics.iter().find(|found| PLACES.contains(&found.code.as_str())) {
+    if let Some(place) = body.diagnostics.iter().find(|found| PLACES.contains(&found.code)) {
         let address = place.subject.as_deref().unwrap_or_default();
         let cause = format!("{}: {address}, {}", place.summary, place.detail);
-        let mut failure = Failure::new("MIG4109", "apply the plan", cause, place.help.clone());
-        failure.code = place.code.clone();
-        return failure.exit(ExitKind::Stale);
+        return Failure::new(place.code, "apply the plan", cause, place.help.clone()).exit(ExitKind::Stale);
     }
     let gates: Vec<String> =
         body.observed.verdicts.iter().filter(|(_, v)| v.outcome.refuses()).map(|(addr, _)| addr.to_string()).collect();
@@ -84,7 +84,12 @@ pub(super) fn blocked(body: &Body) -> Failure {
     } else {
         format!("it is blocked, these gates say no: {}", gates.join(", "))
     };
-    Failure::new("MIG4110", "apply the plan", cause, "Mend what the plan names, then plan again. Nothing was started.")
+    Failure::new(
+        codes::PLAN_BLOCKED,
+        "apply the plan",
+        cause,
+        "Mend what the plan names, then plan again. Nothing was started.",
+    )
 }
 
 /// Whether a saved plan was made for this account.
@@ -94,7 +99,7 @@ pub(super) fn same_provider(plan: &PlanFile, here: Option<&CloudPlace>) -> Outco
     match was.filter(|was| is.as_ref().is_some_and(|is| is != *was)) {
         Some(was) => {
             let cause = format!("provider.aws was {was}, is {}", is.unwrap_or_default());
-            Err(Failure::new("MIG4109", "apply the plan", cause, AGAIN))
+            Err(Failure::new(codes::OTHER_SERVER_THAN_PLANNED, "apply the plan", cause, AGAIN))
         }
         None => Ok(()),
     }
@@ -128,7 +133,7 @@ fn same_servers(then: &Observed, here: &Observed, state: Option<&State>, world: 
     if servers.is_empty() {
         return Ok(());
     }
-    Err(Failure::new("MIG4109", "apply the plan", servers.join("; "), AGAIN))
+    Err(Failure::new(codes::OTHER_SERVER_THAN_PLANNED, "apply the plan", servers.join("; "), AGAIN))
 }
 
 /// Whether the world is still the one that the plan saw. Names everything that has moved.
@@ -148,8 +153,7 @@ pub(super) fn check_world(
     let against: Vec<_> = now.diagnostics.iter().filter(|d| d.severity == Severity::Error).cloned().collect();
     if let Some(first) = against.first().filter(|_| session.spec.aws.is_some()) {
         let hint = "Mend what it names, then plan again. Nothing was started.";
-        let mut failure = Failure::new("MIG4110", "apply the plan", first.summary.clone(), hint);
-        failure.code = first.code.clone();
+        let failure = Failure::new(first.code, "apply the plan", first.summary.clone(), hint);
         return Err(failure.exit(ExitKind::Gate).with(against));
     }
     for (addr, fingerprint) in &then.tables {
@@ -165,7 +169,7 @@ pub(super) fn check_world(
         moved.push(format!("{} is new at the source", addr.key().unwrap_or_default()));
     }
     if !moved.is_empty() {
-        return Err(Failure::new("MIG4108", "apply the plan", moved.join("; "), AGAIN));
+        return Err(Failure::new(codes::SOURCE_CHANGED_SINCE_PLAN, "apply the plan", moved.join("; "), AGAIN));
     }
     for (addr, verdict) in &here.verdicts {
         let was = then.verdicts.get(addr).map(|v| v.outcome);
@@ -188,7 +192,7 @@ pub(super) fn check_world(
             .collect();
         if !differ.is_empty() {
             let cause = format!("the target or the files are not as they were: {}", differ.join(", "));
-            return Err(Failure::new("MIG4107", "apply the plan", cause, AGAIN));
+            return Err(Failure::new(codes::STATE_CHANGED_SINCE_PLAN, "apply the plan", cause, AGAIN));
         }
     }
     Ok(())
@@ -196,10 +200,8 @@ pub(super) fn check_world(
 
 /// A gate that says no now.
 fn refusal(addr: &StepAddr, verdict: &crate::formats::facts::Verdict) -> Failure {
-    let code = verdict.findings.first().map(|f| f.code.clone());
+    let code = verdict.findings.first().map_or(codes::PLAN_BLOCKED, |finding| finding.code);
     let hint = "Mend what it names, or set the gate in the spec; then plan again. Nothing was started.";
-    let mut failure =
-        Failure::new("MIG4110", "pass the gate", verdict.saw.clone(), hint).at(addr).with(verdict.findings.clone());
-    failure.code = code.unwrap_or(failure.code);
-    failure.exit(ExitKind::Gate)
+    let failure = Failure::new(code, "pass the gate", verdict.saw.clone(), hint).at(addr);
+    failure.exit(ExitKind::Gate).with(verdict.findings.clone())
 }

@@ -37,6 +37,7 @@ use crate::steps::writes;
 use crate::think::plan::desired::{source_addr, target_addr};
 use crate::think::plan::{Question, plan};
 use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::words::codes;
 use crate::words::diag::{Diagnostic, Severity};
 use crate::words::digest::Digest;
 use crate::words::error::{Failure, Outcome};
@@ -81,7 +82,7 @@ fn read_texts(
     let dir = &global.chdir;
     let unreadable = |path: &Path, error: &std::io::Error| {
         Failure::new(
-            "MIG1003",
+            codes::FILE_UNREADABLE,
             format!("read {}", path.display()),
             error.to_string(),
             "Name the spec's folder with -chdir=DIR.",
@@ -99,7 +100,7 @@ fn read_texts(
     files.sort_by(|a, b| a.name.cmp(&b.name));
     if files.is_empty() {
         return Err(Failure::new(
-            "MIG1003",
+            codes::FILE_UNREADABLE,
             format!("read the spec in {}", dir.display()),
             "no file there ends in .mig.hcl",
             "Name the spec's folder with -chdir=DIR, or write a spec: examples/quickstart has one.",
@@ -110,7 +111,7 @@ fn read_texts(
         let Some((name, value)) = pair.split_once('=') else {
             // The text is not repeated: it may be a password that lost its name.
             return Err(Failure::new(
-                "MIG1002",
+                codes::COMMAND_LINE,
                 "read -var",
                 "it is not of the form NAME=VALUE",
                 "Write -var=name=value.",
@@ -122,7 +123,7 @@ fn read_texts(
     for path in &variables.var_files {
         let text = std::fs::read_to_string(path).map_err(|error| {
             let hint = "Name a file of lines `name = value`; -var-file is read from the folder that -chdir names.";
-            Failure::new("MIG1003", format!("read -var-file {}", path.display()), error.to_string(), hint)
+            Failure::new(codes::FILE_UNREADABLE, format!("read -var-file {}", path.display()), error.to_string(), hint)
         })?;
         var_files.push(SourceFile { name: path.display().to_string(), text });
     }
@@ -184,7 +185,7 @@ impl Session {
         let Some(mut spec) = spec else {
             let faults = found.iter().filter(|d| d.severity == Severity::Error).count();
             return Err(Failure::new(
-                "MIG1200",
+                codes::SPEC_FAULTS,
                 "read the spec",
                 format!("it has {faults} fault{}", if faults == 1 { "" } else { "s" }),
                 "Mend what is marked; `mig explain CODE` tells more.",
@@ -410,7 +411,7 @@ pub fn read_plan(path: &Path) -> Outcome<PlanFile> {
     let place = path.display().to_string();
     let bytes = std::fs::read(path).map_err(|error| {
         Failure::new(
-            "MIG4101",
+            codes::NOT_A_PLAN,
             format!("open the plan {place}"),
             error.to_string(),
             "Name a file that `mig plan -out=FILE` wrote. Nothing was touched.",
@@ -426,7 +427,7 @@ pub fn addresses(flag: &str, texts: &[String]) -> Outcome<std::collections::BTre
         .map(|text| {
             StepAddr::parse(text).ok_or_else(|| {
                 Failure::new(
-                    "MIG1010",
+                    codes::BAD_ADDRESS,
                     format!("read {flag}"),
                     format!("{text:?} is no address"),
                     "An address looks like migration.shop.load[\"shop.orders\"]; quote it for the shell.",
@@ -440,7 +441,7 @@ pub fn addresses(flag: &str, texts: &[String]) -> Outcome<std::collections::BTre
 pub fn duration(text: &str) -> Outcome<std::time::Duration> {
     span(text).ok_or_else(|| {
         let hint = "Write it as 30s, 5m, 1h30m or 500ms.";
-        Failure::new("MIG1002", "read a span of time", format!("{text:?} is none"), hint)
+        Failure::new(codes::COMMAND_LINE, "read a span of time", format!("{text:?} is none"), hint)
     })
 }
 

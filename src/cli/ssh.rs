@@ -8,6 +8,7 @@ use crate::formats::spec::model::RunnerKind;
 use crate::hosts::ssh::Ssh;
 use crate::steps::remote::endpoint;
 use crate::words::addr::StepAddr;
+use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &SshTo) -> Outcome<ExitKind> {
@@ -19,7 +20,7 @@ pub async fn run(global: &Global, args: &SshTo) -> Outcome<ExitKind> {
         let names: Vec<&str> =
             session.spec.runners.values().filter(|r| r.is_remote()).map(|r| r.name.as_str()).collect();
         let hint = format!("Runners on other machines: [{}].", names.join(", "));
-        return Err(Failure::new("MIG1018", "choose the runner", "not exactly one is meant", hint));
+        return Err(Failure::new(codes::NOTHING_TO_VERIFY, "choose the runner", "not exactly one is meant", hint));
     };
     let words: &[&str] = match &runner.kind {
         RunnerKind::Ec2(_) => &["runner", "ec2", &runner.name, "ready"],
@@ -33,11 +34,16 @@ pub async fn run(global: &Global, args: &SshTo) -> Outcome<ExitKind> {
     };
     let Some(to) = known else {
         let hint = "`mig apply` makes it ready.";
-        return Err(Failure::new("MIG1018", "find the runner", format!("{ready} is not ready yet"), hint));
+        return Err(Failure::new(
+            codes::NOTHING_TO_VERIFY,
+            "find the runner",
+            format!("{ready} is not ready yet"),
+            hint,
+        ));
     };
     let doing = || format!("open a shell on {to}");
     let scratch = tempfile::tempdir()
-        .map_err(|error| Failure::new("MIG3104", doing(), error.to_string(), "Look at the temporary folder."))?;
+        .map_err(|error| Failure::new(codes::SSH_BROKE, doing(), error.to_string(), "Look at the temporary folder."))?;
     let config =
         Ssh::new(&session.dir, &session.state_path, args.hosts.accept_host_key).configuration(&to, scratch.path())?;
     let status = Command::new("ssh")
@@ -45,6 +51,6 @@ pub async fn run(global: &Global, args: &SshTo) -> Outcome<ExitKind> {
         .arg(&config)
         .args(["-o", "BatchMode=no", "-o", "LogLevel=INFO", "-l", &to.user, "-p", &to.port.to_string(), "--", &to.host])
         .status()
-        .map_err(|error| Failure::new("MIG3104", doing(), error.to_string(), "Install OpenSSH's client."))?;
+        .map_err(|error| Failure::new(codes::SSH_BROKE, doing(), error.to_string(), "Install OpenSSH's client."))?;
     Ok(if status.success() { ExitKind::Success } else { ExitKind::Error })
 }

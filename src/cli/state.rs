@@ -15,6 +15,7 @@ use crate::screen;
 use crate::screen::style::{Style, count};
 use crate::think::state_edit;
 use crate::words::addr::StepAddr;
+use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &Arguments, style: Style) -> Outcome<ExitKind> {
@@ -44,7 +45,7 @@ pub async fn run(global: &Global, args: &Arguments, style: Style) -> Outcome<Exi
 fn shown(state: Option<&State>, text: &str, json: bool, style: Style) -> Outcome<String> {
     let missing = || {
         Failure::new(
-            "MIG1017",
+            codes::NOT_IN_STATE,
             "show a step of the state",
             format!("{text} is not in the state"),
             "`mig state list` names the addresses; quote them for the shell.",
@@ -78,7 +79,7 @@ async fn push(global: &Global, args: &Push) -> Outcome<()> {
         Err(_) if args.force => None,
         Err(failure) => {
             return Err(Failure::new(
-                "MIG4013",
+                codes::PUSH_DOES_NOT_CONTINUE,
                 "push the state",
                 format!("the state on record cannot be read: {}", failure.cause),
                 "Restore it, or put this one in its place all the same with -force. Nothing was changed.",
@@ -124,7 +125,7 @@ fn read(path: &Path) -> Outcome<Vec<u8>> {
     };
     read.map_err(|error| {
         let hint = "Name a file that `mig state pull` gave. Nothing was changed.";
-        Failure::new("MIG4005", format!("read {}", path.display()), error.to_string(), hint)
+        Failure::new(codes::STATE_UNREADABLE, format!("read {}", path.display()), error.to_string(), hint)
     })
 }
 
@@ -138,7 +139,7 @@ fn put(session: &Session, next: &State) -> Outcome<String> {
         let Some(bytes) = bytes else { continue };
         file::replace(&path, &bytes).map_err(|error| {
             let hint = "Look at the folder. Nothing was changed.";
-            Failure::new("MIG4006", format!("write {}", path.display()), error.to_string(), hint)
+            Failure::new(codes::STATE_UNWRITABLE, format!("write {}", path.display()), error.to_string(), hint)
         })?;
         kept.push(path.display().to_string());
     }

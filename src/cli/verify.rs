@@ -29,6 +29,7 @@ use crate::steps::verification::{Verifying, graph};
 use crate::think::plan::desired::{source_addr, target_addr};
 use crate::think::ready::Limits;
 use crate::words::addr::{StepAddr, TableName};
+use crate::words::codes;
 use crate::words::digest::Digest;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
@@ -78,7 +79,12 @@ pub async fn elsewhere(session: Session, arguments: Vec<String>) -> Outcome<Foun
     let cli = Cli::try_parse_from(["mig".to_owned(), "verify".to_owned()].into_iter().chain(arguments));
     let Ok(Cli { command: Command::Verify(args), .. }) = cli else {
         let hint = "Use one version of mig at both ends.";
-        return Err(Failure::new("MIG3111", "read what to verify", "the arguments are not known here", hint));
+        return Err(Failure::new(
+            codes::WORKER_UNEXPECTED,
+            "read what to verify",
+            "the arguments are not known here",
+            hint,
+        ));
     };
     let names = session.spec.migrations.keys().cloned().collect();
     look(session, None, &args, &names, Style::plain()).await
@@ -88,7 +94,7 @@ pub async fn elsewhere(session: Session, arguments: Vec<String>) -> Outcome<Foun
 async fn ask_there(session: &Session, away: &Away, args: &Verify) -> Outcome<Found> {
     let Some(endpoint) = &away.endpoint else {
         let hint = "`mig apply` makes it ready.";
-        return Err(Failure::new("MIG1018", "verify", format!("{} is not ready yet", away.ready), hint));
+        return Err(Failure::new(codes::NOTHING_TO_VERIFY, "verify", format!("{} is not ready yet", away.ready), hint));
     };
     let mut arguments: Vec<String> = args.target.iter().map(|target| format!("--target={target}")).collect();
     arguments.extend(args.show_keys.then(|| "--show-keys".to_owned()));
@@ -138,7 +144,7 @@ async fn look(
         chosen.into_iter().filter(|(_, tables)| !tables.is_empty()).map(|(m, _)| m.clone()).collect();
     if migrations.is_empty() {
         let hint = "Look at the filter in `tables`, and whether the user may see the tables.";
-        return Err(Failure::new("MIG1018", "verify", "no table of the source is selected", hint));
+        return Err(Failure::new(codes::NOTHING_TO_VERIFY, "verify", "no table of the source is selected", hint));
     }
     let clock = session.clock.clone();
     let began = clock.millis();
@@ -211,7 +217,7 @@ fn migrations(session: &Session, named: &[String]) -> Outcome<BTreeSet<String>> 
     match named.iter().find(|name| !all.contains(*name)) {
         None => Ok(named),
         Some(name) => Err(Failure::new(
-            "MIG1018",
+            codes::NOTHING_TO_VERIFY,
             "choose what to verify",
             format!("the spec has no migration {name:?}"),
             format!("It has: {}.", all.into_iter().collect::<Vec<_>>().join(", ")),
@@ -236,7 +242,7 @@ fn check_wanted(wanted: &BTreeSet<StepAddr>, chosen: &[(&Migration, Vec<TableNam
     match wanted.iter().find(|addr| !names(addr)) {
         None => Ok(()),
         Some(addr) => Err(Failure::new(
-            "MIG1018",
+            codes::NOTHING_TO_VERIFY,
             "choose what to verify",
             format!("{addr} names no selected table"),
             "`mig plan` lists the addresses; an address looks like migration.shop.verify[\"shop.orders\"].",

@@ -36,6 +36,7 @@ use crate::steps::runner::clean;
 use crate::think::plan::desired::{source_addr, target_addr};
 use crate::think::ready::Limits;
 use crate::think::run::Interrupt;
+use crate::words::codes;
 use crate::words::digest::Digest;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
@@ -78,14 +79,19 @@ fn tell(value: &impl Serialize) -> Outcome<()> {
 
 fn fault(doing: &str, path: &Path, error: &std::io::Error) -> Failure {
     let hint = "Look at the runner's work folder, then run `mig apply` again.";
-    Failure::new("MIG5110", format!("{doing} {} on the runner", path.display()), error.to_string(), hint)
+    Failure::new(codes::DUMP_FILE, format!("{doing} {} on the runner", path.display()), error.to_string(), hint)
 }
 
 async fn answer() -> Outcome<()> {
     let mut text = Vec::new();
     std::io::stdin().read_to_end(&mut text).map_err(|error| fault("read", Path::new("standard input"), &error))?;
     let question: Ask = serde_json::from_slice(&text).map_err(|error| {
-        Failure::new("MIG3111", "read what was asked", error.to_string(), "Use one version of mig at both ends.")
+        Failure::new(
+            codes::WORKER_UNEXPECTED,
+            "read what was asked",
+            error.to_string(),
+            "Use one version of mig at both ends.",
+        )
     })?;
     drop(text);
     match question {
@@ -123,7 +129,7 @@ async fn answer() -> Outcome<()> {
                 if UnixStream::connect(&socket).await.is_ok() {
                     let hint = "`mig apply -stop-worker` and Ctrl-C stop it; then destroy again.";
                     let cause = format!("the worker of migration.{migration} is at work");
-                    return Err(Failure::new("MIG3113", "remove the work folder", cause, hint));
+                    return Err(Failure::new(codes::WORKER_OF_OTHER_STATE, "remove the work folder", cause, hint));
                 }
             }
             clean(&absolute(&workdir), migrations.iter().map(String::as_str));
@@ -145,7 +151,7 @@ fn folder(workdir: &str, migration: &str) -> PathBuf {
 fn session(texts: &SpecTexts, migration: &str, workdir: &str) -> Outcome<(Session, tempfile::TempDir)> {
     let Some(mut spec) = spec_of(texts) else {
         let hint = "Use one version of mig at both ends.";
-        return Err(Failure::new("MIG3111", "read the spec", "it has faults here", hint));
+        return Err(Failure::new(codes::WORKER_UNEXPECTED, "read the spec", "it has faults here", hint));
     };
     let authorities = tempfile::tempdir().map_err(|error| fault("make", Path::new("a temporary folder"), &error))?;
     let (mut source, mut target) = (String::new(), String::new());
@@ -389,7 +395,12 @@ impl Place for Here {
         match std::fs::read_to_string(&path) {
             Ok(text) => text.trim().parse().map_err(|_| {
                 let hint = "Remove the file when no other apply is at work.";
-                Failure::new("MIG5110", format!("read {} on the runner", path.display()), "it holds no number", hint)
+                Failure::new(
+                    codes::DUMP_FILE,
+                    format!("read {} on the runner", path.display()),
+                    "it holds no number",
+                    hint,
+                )
             }),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
             Err(error) => Err(fault("read", &path, &error)),
@@ -458,7 +469,7 @@ fn own_state(store: &dyn Store, work: &Work, graph: &mut Graph, same: bool) -> O
     if let Some(state) = found.as_ref().filter(|state| state.lineage != work.lineage) {
         let cause = format!("it works for lineage {}, this is {}", state.lineage, work.lineage);
         let hint = "Name another `workdir`, or destroy what the other state has there first.";
-        return Err(Failure::new("MIG3113", "begin the work", cause, hint));
+        return Err(Failure::new(codes::WORKER_OF_OTHER_STATE, "begin the work", cause, hint));
     }
     // A run that ended well leaves no open run: what it was asked for is done, whatever the other side had heard of it.
     if let Some(state) = found.as_ref().filter(|state| same && state.open_run.is_none()) {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::seams::clock::Clock;
 use crate::seams::store::{Guard, Holder, Locking, Store};
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 /// A lock that is held until it is dropped.
@@ -36,7 +37,7 @@ pub async fn take(
             tokio::task::spawn_blocking(move || store.try_lock(&holder)).await
         };
         let locking = attempt.map_err(|error| {
-            Failure::new("MIG1001", "lock the state", error.to_string(), "Please report this; nothing was done.")
+            Failure::new(codes::INTERNAL, "lock the state", error.to_string(), "Please report this; nothing was done.")
         })??;
         let living = match locking {
             Locking::Got { guard, dead } => return Ok(Locked { guard, dead }),
@@ -59,5 +60,5 @@ fn held(place: &str, living: Option<&Holder>) -> Failure {
         None => "it is held by a process that has not written its name yet".to_owned(),
     };
     let hint = "Wait for it to end, or give -lock-timeout=5m to wait that long.";
-    Failure::new("MIG4010", format!("lock {place}"), cause, hint)
+    Failure::new(codes::LOCKED, format!("lock {place}"), cause, hint)
 }

@@ -21,6 +21,7 @@ use crate::steps::step::{FromStep, Meter, Reading, StepCtx, StepSet, Upstream, W
 use crate::think::ready::Limits;
 use crate::think::run::{Effect, Event, Interrupt, Machine, Opening, StepEnd, StepNo, Summary, Write};
 use crate::words::addr::StepAddr;
+use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// Everything a run needs. The lock is the caller's.
@@ -144,7 +145,12 @@ impl Drive {
         let found = {
             let store = Arc::clone(&store);
             tokio::task::spawn_blocking(move || look(store.as_ref())).await.map_err(|error| {
-                Failure::new("MIG1001", "read the state", error.to_string(), "Please report this; nothing was done.")
+                Failure::new(
+                    codes::INTERNAL,
+                    "read the state",
+                    error.to_string(),
+                    "Please report this; nothing was done.",
+                )
             })??
         };
         let place = store.place();
@@ -155,7 +161,7 @@ impl Drive {
         if !unchanged {
             let cause = "it is not the one that was read before";
             let hint = "Plan again; nothing was done.";
-            return Err(Failure::new("MIG4008", format!("go on from the state {place}"), cause, hint));
+            return Err(Failure::new(codes::STATE_CHANGED, format!("go on from the state {place}"), cause, hint));
         }
         // Folding what is left over writes one state before the journal begins.
         let base_serial = state.serial + u64::from(found.leftover == Leftover::Live);
@@ -387,7 +393,7 @@ impl Drive {
                 Some(_) => {}
                 None => {
                     let hint = "Run the same command again: what was durable before remains.";
-                    break Err(Failure::new("MIG1001", "write the state", "its writer is gone", hint));
+                    break Err(Failure::new(codes::INTERNAL, "write the state", "its writer is gone", hint));
                 }
             }
         };
@@ -422,7 +428,7 @@ fn ended_badly(addr: &StepAddr, error: &JoinError) -> Failure {
         return interrupted(addr);
     }
     let hint = "Run the same command again; if it comes back, please report it with the lines above.";
-    Failure::new("MIG5001", "run the step", "it panicked", hint).at(addr)
+    Failure::new(codes::STEP_PANICKED, "run the step", "it panicked", hint).at(addr)
 }
 
 fn seconds(from: u64, to: u64) -> f64 {

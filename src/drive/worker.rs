@@ -17,6 +17,7 @@ use crate::formats::state::{State, Status, StepRecord};
 use crate::formats::worker::{End, FromWorker, ToWorker, Work, covers, line};
 use crate::think::run::Interrupt;
 use crate::words::addr::{StepAddr, StepKind};
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 const OTHER_LINEAGE: &str = "Name another `workdir`, or destroy what the other state has there first.";
@@ -191,14 +192,14 @@ impl Worker<'_> {
         if let Some(run) = self.run.as_ref().filter(|run| run.state.lineage != work.lineage) {
             let cause =
                 format!("it works for the lineage {}, and this state is of {}", run.state.lineage, work.lineage);
-            self.refuse(id, Failure::new("MIG3113", "attach to the worker", cause, OTHER_LINEAGE));
+            self.refuse(id, Failure::new(codes::WORKER_OF_OTHER_STATE, "attach to the worker", cause, OTHER_LINEAGE));
             return;
         }
         let accepted = self.place.fence().and_then(|last| {
             if fence <= last {
                 let cause = format!("it obeys number {last}, this is number {fence}");
                 let hint = "Another apply has attached since. Go on from one place only.";
-                return Err(Failure::new("MIG3112", "attach to the worker", cause, hint));
+                return Err(Failure::new(codes::CONTROLLER_REPLACED, "attach to the worker", cause, hint));
             }
             self.place.set_fence(fence)
         });
@@ -209,7 +210,7 @@ impl Worker<'_> {
         if let Some(old) = self.controller.take() {
             let cause = format!("number {fence} has attached");
             let hint = "Another apply has attached since. Go on from one place only.";
-            self.refuse(old, Failure::new("MIG3112", "control the worker", cause, hint));
+            self.refuse(old, Failure::new(codes::CONTROLLER_REPLACED, "control the worker", cause, hint));
         }
         self.controller = Some(id);
         (self.log)(&format!("a controller has attached with number {fence}"));

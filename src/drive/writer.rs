@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedSender;
 use crate::formats::journal::{Leftover, Record, fold_one, frame};
 use crate::formats::state::State;
 use crate::seams::store::Store;
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 /// What the writer tells.
@@ -112,7 +113,7 @@ impl Thread {
         let mut state = self.state.write().unwrap_or_else(PoisonError::into_inner);
         for record in records {
             fold_one(&mut state, record).map_err(|why| {
-                Failure::new("MIG1001", "fold the journal", why, "Please report this; nothing durable is lost.")
+                Failure::new(codes::INTERNAL, "fold the journal", why, "Please report this; nothing durable is lost.")
             })?;
         }
         Ok(())

@@ -12,6 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::state::{OpenRun, Part, Progress, State, Status, StepRecord};
 use crate::words::addr::{StepAddr, StepKind};
+use crate::words::codes;
 use crate::words::digest::Digest;
 use crate::words::error::{Failure, Outcome};
 
@@ -114,8 +115,9 @@ const SUM_KEY: &[u8] = b",\"sum\":\"";
 /// MIG1001, where a value cannot be written as JSON; none of these types can bring that about.
 pub fn frame(seq: u64, records: &[Record]) -> Outcome<Vec<u8>> {
     let mut line = format!("{{\"seq\":{seq},\"records\":").into_bytes();
-    serde_json::to_writer(&mut line, records)
-        .map_err(|error| Failure::new("MIG1001", "write the journal", error.to_string(), "Please report this."))?;
+    serde_json::to_writer(&mut line, records).map_err(|error| {
+        Failure::new(codes::INTERNAL, "write the journal", error.to_string(), "Please report this.")
+    })?;
     let sum = sum_of(&line);
     line.extend_from_slice(SUM_KEY);
     line.extend_from_slice(sum.as_bytes());
@@ -130,7 +132,7 @@ pub fn frame(seq: u64, records: &[Record]) -> Outcome<Vec<u8>> {
 pub fn read(bytes: &[u8], place: &str) -> Outcome<Journal> {
     let damaged = |cause: String| {
         Failure::new(
-            "MIG4003",
+            codes::JOURNAL_DAMAGED,
             format!("read the journal {place}"),
             cause,
             "Restore the state and its journal together from one backup; nothing was touched.",
@@ -184,7 +186,7 @@ pub fn recover(state: Option<&[u8]>, journal: Option<&[u8]>, place: &str) -> Out
     };
     let stranger = |cause: String| {
         Failure::new(
-            "MIG4004",
+            codes::JOURNAL_OF_OTHER_STATE,
             format!("read the journal {journal_place}"),
             cause,
             format!("Put back the {place} that the journal continues, or move the journal away; nothing was touched."),
@@ -209,7 +211,7 @@ pub fn recover(state: Option<&[u8]>, journal: Option<&[u8]>, place: &str) -> Out
     }
     let state = fold(base, &records).map_err(|why| {
         Failure::new(
-            "MIG4003",
+            codes::JOURNAL_DAMAGED,
             format!("read the journal {journal_place}"),
             why,
             "Restore the state and its journal together from one backup; nothing was touched.",
@@ -399,7 +401,7 @@ mod tests {
     }
 
     fn failed() -> Record {
-        let failure = Box::new(Failure::new("MIG3001", "dump", "gone", "Look."));
+        let failure = Box::new(Failure::new(codes::HOST_UNKNOWN, "dump", "gone", "Look."));
         Record::Failed { addr: addr(), failure, at: "t2".into() }
     }
 
@@ -447,11 +449,11 @@ mod tests {
             if at >= ends[1] {
                 // But for the newline at the end: without it, more than one frame may have been cut off.
                 let kept = result.map(|journal| journal.records.len()).map_err(|failure| failure.code);
-                let expected = if at == bytes.len() - 1 { Err("MIG4003".into()) } else { Ok(4) };
+                let expected = if at == bytes.len() - 1 { Err(codes::JOURNAL_DAMAGED) } else { Ok(4) };
                 assert_eq!(kept, expected, "flip at {at}");
             } else {
                 let failure = result.unwrap_err();
-                assert_eq!((failure.code.as_str(), failure.exit.code()), ("MIG4003", 1), "flip at {at}");
+                assert_eq!((failure.code.to_string().as_str(), failure.exit.code()), ("MIG4003", 1), "flip at {at}");
             }
         }
     }
@@ -494,13 +496,13 @@ mod tests {
         for (name, base, expected) in [
             ("same", with(&|_| ()), Ok(Leftover::Live)),
             ("folded already", with(&|s| s.serial = 5), Ok(Leftover::Spent)),
-            ("older state", with(&|s| s.serial = 3), Err("MIG4004")),
-            ("other lineage", with(&|s| s.lineage = "x".into()), Err("MIG4004")),
-            ("edited", with(&edited), Err("MIG4004")),
-            ("gone", None, Err("MIG4004")),
+            ("older state", with(&|s| s.serial = 3), Err(codes::JOURNAL_OF_OTHER_STATE)),
+            ("other lineage", with(&|s| s.lineage = "x".into()), Err(codes::JOURNAL_OF_OTHER_STATE)),
+            ("edited", with(&edited), Err(codes::JOURNAL_OF_OTHER_STATE)),
+            ("gone", None, Err(codes::JOURNAL_OF_OTHER_STATE)),
         ] {
             let found = recover(base.as_deref(), Some(&bytes), "s").map(|r| r.leftover).map_err(|f| f.code);
-            assert_eq!(found, expected.map_err(str::to_owned), "{name}");
+            assert_eq!(found, expected, "{name}");
         }
         let first = State::new("lin".into());
         let bytes = frame(1, &[open(&first), start("a")]).unwrap();

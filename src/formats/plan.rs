@@ -1,12 +1,13 @@
 //! The plan: what a plan file holds (contract, "What is written"). Types, sealing and strict opening; nothing of how
 //! a plan is made.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::cause::Cause;
 use super::facts::Verdict;
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::diag::Diagnostic;
@@ -52,6 +53,9 @@ pub struct Body {
     pub diagnostics: Vec<Diagnostic>,
     /// A gate refuses: applying it exits 5 and starts nothing.
     pub blocked: bool,
+    /// What `-replace` named.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub replace: BTreeSet<StepAddr>,
     /// What `-target` named; empty: the plan is of the whole spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<String>,
@@ -167,14 +171,23 @@ pub struct Change {
     /// What an object in a cloud is made from: "t2.large from ami-1 (…), in subnet-1 (…)".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub what: Option<String>,
-    /// Why: "filter now includes shop.carts".
-    pub reason: String,
+    pub cause: Cause,
+    /// Rows that a load drops from the target before it loads again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drops_rows: Option<u64>,
     /// Where what is created differs from the source: both texts, for the unified diff.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rewrite: Option<Rewrite>,
     /// Whether a non-empty, verified table is dropped: apply needs `-confirm=HOST`.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub needs_confirm: bool,
+}
+
+impl Change {
+    /// A change of which nothing more is to be said.
+    pub fn new(addr: StepAddr, action: Action, cause: Cause) -> Self {
+        Self { addr, action, what: None, cause, drops_rows: None, rewrite: None, needs_confirm: false }
+    }
 }
 
 /// A structure that arrives changed, each change by name.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::plan::{Body, Estimates, FORMAT_VERSION, Header, PlanFile};
+use crate::words::codes;
 use crate::words::digest::{Digest, strict_json};
 use crate::words::error::{Failure, Outcome};
 
@@ -45,17 +46,18 @@ pub fn expired(header: &Header, now: &str) -> bool {
 pub fn open(bytes: &[u8], place: &str) -> Outcome<PlanFile> {
     const AGAIN: &str = "Make the plan again: `mig plan -out=FILE`. Nothing was touched.";
     let refuse = |code, cause: String| Failure::new(code, format!("open the plan {place}"), cause, AGAIN);
-    let value = strict_json(bytes).map_err(|error| refuse("MIG4102", format!("it is no plan, or torn: {error}")))?;
+    let value = strict_json(bytes)
+        .map_err(|error| refuse(codes::PLAN_TRUNCATED, format!("it is no plan, or torn: {error}")))?;
     let part = |name: &str| value.get(name).cloned();
     let (Some(header), Some(body), Some(estimates), Some(digest)) =
         (part("header"), part("body"), part("estimates"), part("digest"))
     else {
-        return Err(refuse("MIG4101", "it is no plan: header, body, estimates or digest is missing".into()));
+        return Err(refuse(codes::NOT_A_PLAN, "it is no plan: header, body, estimates or digest is missing".into()));
     };
     let found = Digest::of(&json!({ "header": header, "body": body, "estimates": estimates }));
     if digest.as_str() != Some(found.as_str()) {
         return Err(refuse(
-            "MIG4103",
+            codes::PLAN_ALTERED,
             "it was altered after it was made: its digest is not that of its content".into(),
         ));
     }
@@ -67,7 +69,7 @@ pub fn open(bytes: &[u8], place: &str) -> Outcome<PlanFile> {
             version.unwrap_or_default(),
             env!("CARGO_PKG_VERSION")
         );
-        return Err(refuse("MIG4104", text));
+        return Err(refuse(codes::PLAN_OF_OTHER_VERSION, text));
     }
-    serde_json::from_value(value).map_err(|error| refuse("MIG4104", error.to_string()))
+    serde_json::from_value(value).map_err(|error| refuse(codes::PLAN_OF_OTHER_VERSION, error.to_string()))
 }

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::cloud::CloudPlace;
 use crate::words::addr::{StepAddr, StepKind};
+use crate::words::codes;
 use crate::words::digest::{Digest, strict_json};
 use crate::words::error::{Failure, Outcome};
 
@@ -154,7 +155,7 @@ impl State {
         let state = Self::read_unsealed(bytes, place)?;
         if state.format_version >= 2 && unsealed(bytes).is_none() {
             return Err(Failure::new(
-                "MIG4012",
+                codes::STATE_EDITED,
                 format!("read the state {place}"),
                 "its checksum is not that of its content: it was changed after mig wrote it",
                 format!(
@@ -173,7 +174,7 @@ impl State {
     pub fn read_unsealed(bytes: &[u8], place: &str) -> Outcome<Self> {
         let damaged = |cause: String| {
             Failure::new(
-                "MIG4002",
+                codes::STATE_DAMAGED,
                 format!("read the state {place}"),
                 cause,
                 format!("Restore {place} from a backup or from version control; nothing was touched."),
@@ -191,7 +192,7 @@ impl State {
             Some(version) if version > u64::from(FORMAT_VERSION) => {
                 let by = value.get("mig_version").and_then(Value::as_str).unwrap_or("a newer version");
                 return Err(Failure::new(
-                    "MIG4001",
+                    codes::STATE_NEWER,
                     format!("read the state {place}"),
                     format!(
                         "it is of format {version}, written by mig {by}; this is mig {}, which reads format {FORMAT_VERSION}",
@@ -217,8 +218,9 @@ impl State {
     /// # Errors
     /// MIG1001, where a value cannot be written as JSON; none of these types can bring that about.
     pub fn write(&self) -> Outcome<Vec<u8>> {
-        let mut bytes = serde_json::to_vec_pretty(self)
-            .map_err(|error| Failure::new("MIG1001", "write the state", error.to_string(), "Please report this."))?;
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(|error| {
+            Failure::new(codes::INTERNAL, "write the state", error.to_string(), "Please report this.")
+        })?;
         bytes.push(b'\n');
         let content = bytes.len().saturating_sub(UNSEALED_END.len());
         bytes.truncate(content);
@@ -309,7 +311,7 @@ mod tests {
         assert!(text.ends_with("\"\n}\n") && text.contains(",\n  \"checksum\": \"sha256:"), "{text}");
         let edited = text.replace("\"lin\"", "\"lim\"");
         let failure = State::read(edited.as_bytes(), "s").unwrap_err();
-        assert_eq!((failure.code.as_str(), failure.exit.code()), ("MIG4012", 1));
+        assert_eq!((failure.code.to_string().as_str(), failure.exit.code()), ("MIG4012", 1));
         assert_eq!(State::read_unsealed(edited.as_bytes(), "s").unwrap().lineage, "lim");
         // One of the first format is read, and written as one of this.
         let old = r#"{"format_version":1,"mig_version":"0.1.0","lineage":"lin","serial":7,"steps":{}}"#;

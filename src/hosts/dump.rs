@@ -4,6 +4,7 @@ use futures::future::BoxFuture;
 
 use crate::formats::facts::Position;
 use crate::seams::sql::{Connection, LogEnd, OnChange, Role, Server};
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 pub struct NoServer;
@@ -33,7 +34,7 @@ impl Server for NoServer {
 
 fn no_source() -> Failure {
     Failure::new(
-        "MIG1019",
+        codes::NO_SOURCE,
         "connect to the source",
         "the migration names no source",
         "Fill it by `mig import-dump DIR`, or give the migration a `source`.",

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rustix::fs::FlockOperation;
 
 use crate::seams::store::{Guard, Holder, Locking, Store};
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 /// Where a plan or another small file is put. Replaces a file as a whole (a plan file): write beside it, sync, rename, sync of the folder. Its owner alone may read
@@ -148,25 +149,25 @@ impl FileStore {
         let doing = format!("write {place}");
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Failure::new(
-                "MIG4007",
+                codes::STATE_DISK_FULL,
                 doing,
                 error.to_string(),
                 "Free some space and run the same command again: what was durable before remains.",
             ),
             ErrorKind::NotFound => Failure::new(
-                "MIG4006",
+                codes::STATE_UNWRITABLE,
                 doing,
                 error.to_string(),
                 "Make the folder that the state is to lie in, then run the same command again.",
             ),
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Failure::new(
-                "MIG4006",
+                codes::STATE_UNWRITABLE,
                 doing,
                 error.to_string(),
                 "Make the folder and the file writable for this user, then run the same command again.",
             ),
             _ => Failure::new(
-                "MIG4006",
+                codes::STATE_UNWRITABLE,
                 doing,
                 error.to_string(),
                 "Look at the disk and run the same command again: what was durable before remains.",
@@ -179,7 +180,7 @@ impl FileStore {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Failure::new(
-                "MIG4005",
+                codes::STATE_UNREADABLE,
                 format!("read {}{suffix}", self.place),
                 error.to_string(),
                 "Look at the path and its permissions: the file must be readable for this user.",
@@ -290,7 +291,7 @@ impl Store for FileStore {
         let path = self.beside(".lock");
         let failed = |cause: String| {
             Failure::new(
-                "MIG4011",
+                codes::LOCK_UNAVAILABLE,
                 format!("lock {}.lock", self.place),
                 cause,
                 "Put the state into a folder on a local disk that this user may write to.",
@@ -425,7 +426,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = FileStore::new(folder.path().join("no/a.migstate"));
         let failure = store.append(b"x\n").unwrap_err();
-        assert_eq!((failure.code.as_str(), failure.exit.code()), ("MIG4006", 1));
+        assert_eq!((failure.code.to_string().as_str(), failure.exit.code()), ("MIG4006", 1));
         assert!(failure.hint.contains("Make the folder"), "{}", failure.hint);
         assert_eq!(store.append(b"x\n").unwrap_err().cause, "an earlier write to it failed");
         assert_eq!(store.replace_state(b"x").unwrap_err().code, "MIG4006");

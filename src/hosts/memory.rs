@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::seams::store::{Guard, Holder, Locking, Store};
+use crate::words::codes::{self, Code};
 use crate::words::error::{Failure, Outcome};
 
 /// What is to go wrong. The default: nothing.
@@ -87,9 +88,9 @@ impl MemoryStore {
         let (room, failure) = match (crash, full) {
             (Some(room), _) => {
                 disk.crashed = true;
-                (room, Some(failure("MIG4006", "the machine stood still")))
+                (room, Some(failure(codes::STATE_UNWRITABLE, "the machine stood still")))
             }
-            (None, Some(room)) => (room, Some(failure("MIG4007", "no space left on device"))),
+            (None, Some(room)) => (room, Some(failure(codes::STATE_DISK_FULL, "no space left on device"))),
             (None, None) => (wanted, None),
         };
         disk.written += room as u64;
@@ -100,18 +101,18 @@ impl MemoryStore {
         disk.syncs += 1;
         std::thread::sleep(self.faults.sync_time);
         if self.faults.failing_sync == Some(disk.syncs) {
-            return Err(failure("MIG4006", "input/output error"));
+            return Err(failure(codes::STATE_UNWRITABLE, "input/output error"));
         }
         Ok(())
     }
 }
 
-fn failure(code: &'static str, cause: &str) -> Failure {
+fn failure(code: Code, cause: &str) -> Failure {
     Failure::new(code, "write memory.migstate", cause, "Run the same command again: what was durable before remains.")
 }
 
 fn alive(disk: &Disk) -> Outcome<()> {
-    if disk.crashed { Err(failure("MIG4006", "the machine stood still")) } else { Ok(()) }
+    if disk.crashed { Err(failure(codes::STATE_UNWRITABLE, "the machine stood still")) } else { Ok(()) }
 }
 
 impl Store for MemoryStore {
@@ -135,7 +136,7 @@ impl Store for MemoryStore {
         let mut disk = self.disk();
         alive(&disk)?;
         if disk.broken {
-            return Err(failure("MIG4006", "an earlier write to it failed"));
+            return Err(failure(codes::STATE_UNWRITABLE, "an earlier write to it failed"));
         }
         let (room, failure) = self.room(&mut disk, frame.len());
         disk.journal.get_or_insert_default().extend_from_slice(frame.get(..room).unwrap_or_default());

@@ -15,6 +15,7 @@ use tokio::io::AsyncWriteExt;
 
 use crate::formats::worker::{Endpoint, identity_path};
 use crate::seams::shell::{Channel, Output, Shell, Shells};
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 const CONNECT_TIME: Duration = Duration::from_secs(15);
@@ -42,7 +43,7 @@ impl Ssh {
     pub fn configuration(&self, to: &Endpoint, scratch: &Path) -> Outcome<PathBuf> {
         let broken = |error: std::io::Error| {
             Failure::new(
-                "MIG3104",
+                codes::SSH_BROKE,
                 format!("prepare the line to {to}"),
                 error.to_string(),
                 "Look at the temporary folder, then run the command again.",
@@ -75,7 +76,7 @@ impl Ssh {
                 let hint = "Put the file back from a backup. The key of a machine that mig made can be made anew with the \
                             machine: `mig apply` with -replace= for its key_pair and its instance.";
                 let cause = format!("the private key {} is not there", path.display());
-                return Err(Failure::new("MIG3103", format!("log in to {to}"), cause, hint));
+                return Err(Failure::new(codes::SSH_LOGIN_REFUSED, format!("log in to {to}"), cause, hint));
             }
             text.push_str(&format!("  IdentityFile {}\n  IdentitiesOnly yes\n", quoted(&path)));
         }
@@ -97,7 +98,7 @@ impl Shells for Ssh {
         Box::pin(async move {
             let scratch = tempfile::tempdir().map_err(|error| {
                 let hint = "Look at the temporary folder (TMPDIR), then run the command again.";
-                Failure::new("MIG3104", format!("prepare the line to {to}"), error.to_string(), hint)
+                Failure::new(codes::SSH_BROKE, format!("prepare the line to {to}"), error.to_string(), hint)
             })?;
             let config = self.configuration(to, scratch.path())?;
             let mut builder = SessionBuilder::default();
@@ -128,12 +129,12 @@ struct Line {
 impl Line {
     fn broken(&self, error: &openssh::Error) -> Failure {
         let hint = "Look whether the runner and the way to it are up, then run the command again.";
-        Failure::new("MIG3104", format!("talk to {}", self.to), words(error), hint).retryable()
+        Failure::new(codes::SSH_BROKE, format!("talk to {}", self.to), words(error), hint).retryable()
     }
 
     fn lost(&self, error: &std::io::Error) -> Failure {
         let hint = "Look whether the runner and the way to it are up, then run the command again.";
-        Failure::new("MIG3104", format!("talk to {}", self.to), error.to_string(), hint).retryable()
+        Failure::new(codes::SSH_BROKE, format!("talk to {}", self.to), error.to_string(), hint).retryable()
     }
 }
 
@@ -204,19 +205,19 @@ fn refused(to: &Endpoint, error: &openssh::Error) -> Failure {
     if text.contains("IDENTIFICATION HAS CHANGED") || text.contains("differs from") {
         let hint = "Another machine answers, or the host has a new key. Look at its key on the machine itself; then \
                     remove the old one from the known hosts, or change `host_key`. Nothing was sent.";
-        return Failure::new("MIG3102", doing, "the host's key is not the one that is known", hint);
+        return Failure::new(codes::HOST_KEY, doing, "the host's key is not the one that is known", hint);
     }
     if text.contains("ost key verification failed") || text.contains("host key is known") {
         let hint = "Pin the host's public key in the spec (`host_key`), connect once by `ssh`, or give \
                     -accept-host-key. Nothing was sent.";
-        return Failure::new("MIG3102", doing, "the host's key is not known here", hint);
+        return Failure::new(codes::HOST_KEY, doing, "the host's key is not known here", hint);
     }
     if text.contains("ermission denied") || text.contains("Too many authentication failures") {
         let hint = "Look at `user` and `identity_file`, and whether the public key is in the user's authorized_keys.";
-        return Failure::new("MIG3103", doing, text, hint);
+        return Failure::new(codes::SSH_LOGIN_REFUSED, doing, text, hint);
     }
     let hint = "Look whether the machine is up, and whether its port for SSH is open from here.";
-    Failure::new("MIG3101", doing, text, hint).retryable()
+    Failure::new(codes::RUNNER_UNREACHABLE, doing, text, hint).retryable()
 }
 
 #[cfg(test)]

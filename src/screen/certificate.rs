@@ -4,6 +4,7 @@
 use super::plan::{moment, outcome_words};
 use super::style::{Ink, Style, bytes, columns, count, duration, pad, pad_left, thousands, wrap};
 use crate::formats::certificate::{Certificate, Judgement, ProvenBy, TableProof, WritesOutcome};
+use crate::words::codes;
 
 /// Tables listed one a line at the end of a run; more are counted, and only what is not equal is listed.
 const LISTED: usize = 12;
@@ -86,7 +87,8 @@ fn accepted_lines(certificate: &Certificate) -> Vec<String> {
         }
         if table.json_rounded > 0 {
             let numbers = count(table.json_rounded, "number", "numbers");
-            out.push(format!("{}: {numbers} inside of JSON rounded to a DOUBLE (MIG2174)", table.table));
+            let code = codes::JSON_NUMBERS;
+            out.push(format!("{}: {numbers} inside of JSON rounded to a DOUBLE ({code})", table.table));
         }
     }
     out.extend(certificate.accepted.iter().cloned());

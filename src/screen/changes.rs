@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
+use super::cause;
 use super::style::{Ink, Style, bytes, columns, count, pad, pad_left, thousands, wrap};
+use crate::formats::cause::Cause;
 use crate::formats::plan::{Action, Change, PlanFile, TableEstimates};
 use crate::words::addr::{StepAddr, StepKind};
 
@@ -15,9 +17,6 @@ const SHOWN: usize = 20;
 const NAME_COLUMNS: usize = 34;
 /// The same for an address, which has no list of steps beside it.
 const ADDRESS_COLUMNS: usize = 48;
-
-/// The reason of what has no record.
-const NEW: &str = "not in the state yet";
 
 pub(super) fn symbol(action: Action) -> (&'static str, &'static str, Ink) {
     match action {
@@ -31,7 +30,7 @@ pub(super) fn symbol(action: Action) -> (&'static str, &'static str, Ink) {
     }
 }
 
-/// Steps that stand in one line: those of a table that have action and reason in common, or a single step.
+/// Steps that are shown in one line: those of a table that have action and cause in common, or a single step.
 struct Entry<'a> {
     action: Action,
     steps: Vec<&'a Change>,
@@ -49,8 +48,16 @@ impl Entry<'_> {
         self.steps.iter().any(|step| step.needs_confirm)
     }
 
-    fn reason(&self) -> &str {
-        self.steps.first().map_or("", |step| step.reason.as_str())
+    fn reason(&self) -> String {
+        self.steps.first().map_or_else(String::new, |step| cause::words(step))
+    }
+
+    fn cause(&self) -> Option<(&Cause, Option<u64>)> {
+        self.steps.first().map(|step| (&step.cause, step.drops_rows))
+    }
+
+    fn is_new(&self) -> bool {
+        self.steps.first().is_some_and(|step| step.cause == Cause::NotRecorded)
     }
 
     /// What an object in a cloud is made from.
@@ -60,10 +67,7 @@ impl Entry<'_> {
 
     /// The reason without the name of the table: what a thousand tables may have in common.
     fn common_reason(&self) -> String {
-        match self.key() {
-            Some(key) => self.reason().replace(key, "…"),
-            None => self.reason().to_owned(),
-        }
+        self.steps.first().map_or_else(String::new, |step| cause::common_words(step))
     }
 
     fn key(&self) -> Option<&str> {
@@ -163,14 +167,14 @@ fn group(name: &str, changes: &[&Change], plan: &PlanFile, style: Style) -> Stri
 
 fn entries<'a>(changes: &[&'a Change]) -> Vec<Entry<'a>> {
     let mut out: Vec<Entry<'a>> = Vec::new();
-    let mut places: BTreeMap<(&str, &'static str, &str), usize> = BTreeMap::new();
+    let mut places: BTreeMap<(&str, &'static str, (&Cause, Option<u64>)), usize> = BTreeMap::new();
     for &change in changes {
         let of_table = matches!(
             change.addr.kind(),
             Some(StepKind::Table | StepKind::Dump | StepKind::Load | StepKind::Verify | StepKind::ForeignKeys)
         );
         let key = change.addr.key().filter(|_| of_table);
-        let place = key.map(|key| (key, symbol(change.action).1, change.reason.as_str()));
+        let place = key.map(|key| (key, symbol(change.action).1, (&change.cause, change.drops_rows)));
         match place.and_then(|place| places.get(&place).copied()) {
             Some(at) => out[at].steps.push(change),
             None => {
@@ -188,7 +192,7 @@ fn by_reason(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
     let mut out: Vec<Vec<Entry>> = Vec::new();
     let mut places: BTreeMap<(String, Option<String>), usize> = BTreeMap::new();
     for entry in entries {
-        let alike = (entry.reason().to_owned(), entry.what().map(str::to_owned));
+        let alike = (entry.reason(), entry.what().map(str::to_owned));
         let at = *places.entry(alike).or_insert_with(|| {
             out.push(Vec::new());
             out.len() - 1
@@ -201,7 +205,7 @@ fn by_reason(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
 /// Many of one sort: the first of them, then how many more and how much that is.
 fn folded(bucket: &[Entry], plan: &PlanFile, style: Style) -> String {
     let one_reason = bucket.iter().all(|entry| entry.reason() == bucket[0].reason());
-    let alike = one_reason || bucket.iter().all(|entry| entry.common_reason() == bucket[0].common_reason());
+    let alike = one_reason || bucket.iter().all(|entry| entry.cause() == bucket[0].cause());
     let mut out = String::new();
     if alike {
         out.push_str(&rows(&bucket[..SHOWN], plan, style));
@@ -294,8 +298,8 @@ fn rows(entries: &[Entry], plan: &PlanFile, style: Style) -> String {
 fn remarks(entry: &Entry, style: Style) -> String {
     let mut out = entry.what().map_or_else(String::new, |what| wrap("       ", what, style.width));
     // That it is new the sign has said.
-    if entry.what().is_none() || entry.action != Action::Create || entry.reason() != NEW {
-        out.push_str(&why(entry.reason(), style));
+    if entry.what().is_none() || entry.action != Action::Create || !entry.is_new() {
+        out.push_str(&why(&entry.reason(), style));
     }
     if entry.needs_confirm() {
         out.push_str(&style.ink(Ink::Red, "       verified rows are dropped: needs -confirm=TARGET_HOST"));

@@ -92,7 +92,7 @@ fn title(diagnostic: &Diagnostic) -> annotate_snippets::Title<'_> {
         }
         _ => diagnostic.summary.clone(),
     };
-    level.primary_title(text).id(diagnostic.code.as_str())
+    level.primary_title(text).id(diagnostic.code.to_string())
 }
 
 /// The source line and the bytes of it that the caret stands under. A line that was blanked may be shorter than the
@@ -136,6 +136,7 @@ fn wrapped(text: &str, room: usize) -> Vec<String> {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
+    use crate::words::codes;
 
     fn place(line: usize, column: usize, length: usize, source_line: &str) -> Place {
         let file = "shop.mig.hcl".to_owned();
@@ -144,7 +145,7 @@ mod tests {
 
     #[test]
     fn a_diagnostic_shows_its_place_its_line_and_a_caret_under_the_fault() {
-        let diagnostic = Diagnostic::error("MIG1205", "`port` is out of range: 99999")
+        let diagnostic = Diagnostic::error(codes::OUT_OF_RANGE, "`port` is out of range: 99999")
             .at(place(12, 10, 5, "  port = 99999"))
             .detail("A port is a number of 16 bits.")
             .help("Give a whole number from 1 to 65535.");
@@ -165,7 +166,7 @@ error[MIG1205]: `port` is out of range: 99999
 
     #[test]
     fn a_diagnostic_without_a_place_names_its_subject() {
-        let diagnostic = Diagnostic::warning("MIG1213", "no variable `x` is declared")
+        let diagnostic = Diagnostic::warning(codes::VALUE_FOR_UNDECLARED_VARIABLE, "no variable `x` is declared")
             .about("-var x")
             .detail("d")
             .help("Did you mean `y`? Known here: y.");
@@ -181,8 +182,8 @@ warning[MIG1213]: no variable `x` is declared (-var x)
 
     #[test]
     fn the_last_line_counts_errors_and_warnings() {
-        let error = || Diagnostic::error("MIG1101", "e");
-        let warning = || Diagnostic::warning("MIG1216", "w");
+        let error = || Diagnostic::error(codes::NOT_HCL, "e");
+        let warning = || Diagnostic::warning(codes::PASSWORD_IN_SPEC, "w");
         for (diagnostics, expected) in [
             (vec![error()], "1 error"),
             (vec![error(), error(), warning()], "2 errors, 1 warning"),
@@ -205,7 +206,7 @@ warning[MIG1213]: no variable `x` is declared (-var x)
             (40, 2, "password = (sensitive)"),
             (2, 1, "é"),
         ] {
-            let text = render(&[Diagnostic::error("MIG1101", "s").at(place(7, column, length, line))], false, 80);
+            let text = render(&[Diagnostic::error(codes::NOT_HCL, "s").at(place(7, column, length, line))], false, 80);
             assert!(text.contains(&format!("shop.mig.hcl:7:{column}\n")), "{text}");
             assert!(text.contains('^'), "{line:?}: {text}");
         }
@@ -215,7 +216,7 @@ warning[MIG1213]: no variable `x` is declared (-var x)
     fn long_notes_are_broken_at_the_width_and_colour_changes_no_word() {
         let long = "word ".repeat(60);
         let diagnostic =
-            Diagnostic::error("MIG1101", "s").at(place(1, 1, 1, "x")).detail(long.trim()).help(long.trim());
+            Diagnostic::error(codes::NOT_HCL, "s").at(place(1, 1, 1, "x")).detail(long.trim()).help(long.trim());
         let plain = render(std::slice::from_ref(&diagnostic), false, 80);
         assert!(plain.lines().all(|line| line.chars().count() <= 80), "{plain}");
         let colored = render(&[diagnostic], true, 80);
@@ -224,7 +225,7 @@ warning[MIG1213]: no variable `x` is declared (-var x)
 
     #[test]
     fn a_policy_in_a_note_keeps_how_far_its_lines_stand_in() {
-        let found = Diagnostic::error("MIG3210", "no")
+        let found = Diagnostic::error(codes::CLOUD_DENIED, "no")
             .detail("the policy:\n{\n  \"Action\": [\n    \"ec2:RunInstances\"\n  ]\n}");
         let expected = "error[MIG3210]: no\n  note: the policy:\n        {\n          \"Action\": [\n            \"ec2:RunInstances\"\n          ]\n        }\n\n1 error\n";
         assert_eq!(render(&[found], false, 80), expected);

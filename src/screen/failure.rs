@@ -94,10 +94,11 @@ fn block(failure: &Failure, addrs: &[&StepAddr], style: Style) -> String {
 mod tests {
     use super::*;
     use crate::words::addr::{StepKind, TableName};
+    use crate::words::codes;
     use crate::words::diag::Diagnostic;
 
     fn failure() -> Failure {
-        Failure::new("MIG3001", "connect to the source", "access denied", "Check username and password.")
+        Failure::new(codes::HOST_UNKNOWN, "connect to the source", "access denied", "Check username and password.")
     }
 
     fn load(table: &str) -> StepAddr {
@@ -107,7 +108,7 @@ mod tests {
     #[test]
     fn a_failure_is_a_sentence_a_hint_and_its_diagnostics() {
         let addr = StepAddr::parse("source.mysql.shop").unwrap();
-        let failure = failure().at(&addr).with(vec![Diagnostic::error("MIG1201", "unknown attribute")]);
+        let failure = failure().at(&addr).with(vec![Diagnostic::error(codes::WRONG_TYPE, "unknown attribute")]);
         let expected = "\
 error[MIG3001]: failed to connect to the source (source.mysql.shop): access
 denied
@@ -123,7 +124,7 @@ error[MIG1201]: unknown attribute
     #[test]
     fn the_end_of_a_run_shows_each_root_cause_once() {
         let (a, b, c) = (load("a"), load("b"), load("c"));
-        let full = Failure::new("MIG5002", "write a part", "no space left on device", "Free space.");
+        let full = Failure::new(codes::STEP_INTERRUPTED, "write a part", "no space left on device", "Free space.");
         let failures = vec![(a.clone(), failure().at(&a)), (b.clone(), failure().at(&b)), (c.clone(), full)];
         let skipped: Vec<_> = (0..7)
             .map(|n| (load(&format!("v{n}")), if n < 3 { a.clone() } else { b.clone() }))

@@ -2,6 +2,7 @@
 //! DOT. The only floor that formats for people; it decides nothing. Knows no server, no clock and no file.
 
 pub mod board;
+pub(crate) mod cause;
 pub mod certificate;
 mod changes;
 mod clean;

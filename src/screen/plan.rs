@@ -10,6 +10,7 @@ use super::{changes, diagnostics, rewrites, safe_json};
 use crate::formats::facts::{GateOutcome, Verdict};
 use crate::formats::plan::{Action, Mode, PlanFile};
 use crate::words::addr::{StepAddr, StepKind};
+use crate::words::codes::Code;
 use crate::words::diag::{Diagnostic, Severity};
 
 /// Findings of one gate (or of one code, for warnings) that are shown in full; the others are only named.
@@ -63,11 +64,16 @@ pub fn text(plan: &PlanFile, style: Style) -> String {
     sections.join("\n")
 }
 
-/// The plan file's own JSON and a `summary`.
+/// The plan file's own JSON with a `summary`, and with the reason of each change in words.
 pub fn json(plan: &PlanFile) -> Value {
     let mut value = serde_json::to_value(plan).unwrap_or(Value::Null);
     if let Value::Object(object) = &mut value {
         object.insert("summary".into(), summary_json(plan));
+    }
+    // Each change has its cause as a value and in words.
+    let changes = value.pointer_mut("/body/changes").and_then(Value::as_array_mut);
+    for (shown, change) in changes.into_iter().flatten().zip(&plan.body.changes) {
+        shown["reason"] = super::cause::words(change).into();
     }
     safe_json::numbers(value)
 }
@@ -228,11 +234,11 @@ fn gates_of(migration: &str, gates: &[(&StepAddr, &Verdict)], style: Style) -> S
 
 /// One line a finding, the first of each code; the others by name.
 fn briefly(findings: &[Diagnostic], style: Style) -> String {
-    let mut seen: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut seen: BTreeMap<Code, usize> = BTreeMap::new();
     let mut out = String::new();
     let mut rest = Vec::new();
     for finding in findings {
-        let number = seen.entry(&finding.code).or_default();
+        let number = seen.entry(finding.code).or_default();
         *number += 1;
         if *number > FINDINGS_SHOWN {
             rest.push(finding.clone());
@@ -266,9 +272,9 @@ fn objects(detail: &str, style: Style) -> String {
 
 /// What is not shown in full is still in the plan, by name.
 fn only_named(findings: &[Diagnostic], style: Style) -> String {
-    let mut by_code: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    let mut by_code: BTreeMap<Code, Vec<&str>> = BTreeMap::new();
     for finding in findings {
-        by_code.entry(&finding.code).or_default().push(finding.subject.as_deref().unwrap_or(finding.summary.as_str()));
+        by_code.entry(finding.code).or_default().push(finding.subject.as_deref().unwrap_or(finding.summary.as_str()));
     }
     by_code
         .into_iter()
@@ -307,8 +313,8 @@ fn diagnostics_section(plan: &PlanFile, style: Style) -> Option<String> {
     Some(out)
 }
 
-fn what_it_says(diagnostic: &Diagnostic) -> (&str, &str, Option<&str>) {
-    (&diagnostic.code, &diagnostic.summary, diagnostic.subject.as_deref())
+fn what_it_says(diagnostic: &Diagnostic) -> (Code, &str, Option<&str>) {
+    (diagnostic.code, &diagnostic.summary, diagnostic.subject.as_deref())
 }
 
 fn quantities(plan: &PlanFile) -> Option<String> {

@@ -2,12 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use crate::formats::cause::{Cause, CloudObject, Drift, Input, Left, Removed, Upstream};
 use crate::formats::facts::{GateOutcome, Verdict};
 use crate::formats::plan::{
     Action, Body, Change, Estimates, Graph, Header, Mode, Node, Observed, PlanFile, Rewrite, TableEstimates,
 };
 use crate::screen::style::Style;
 use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
 
@@ -40,6 +42,7 @@ pub(in crate::screen) fn empty() -> PlanFile {
             changes: Vec::new(),
             diagnostics: Vec::new(),
             blocked: false,
+            replace: Default::default(),
             targets: Vec::new(),
             pending: Vec::new(),
         },
@@ -48,17 +51,19 @@ pub(in crate::screen) fn empty() -> PlanFile {
     }
 }
 
-fn change(addr: StepAddr, action: Action, reason: &str) -> Change {
-    Change { addr, action, reason: reason.into(), what: None, rewrite: None, needs_confirm: false }
+const NEW: Cause = Cause::NotRecorded;
+
+fn drift(drift: Drift) -> Cause {
+    Cause::Drift { drift }
 }
 
-fn of_table(kind: StepKind, table: &str, action: Action, reason: &str) -> Change {
-    change(StepAddr::of_table("shop", kind, &TableName::new("shop", table)), action, reason)
+fn of_table(kind: StepKind, table: &str, action: Action, cause: Cause) -> Change {
+    Change::new(StepAddr::of_table("shop", kind, &TableName::new("shop", table)), action, cause)
 }
 
-fn whole_table(plan: &mut PlanFile, table: &str, rows: u64, bytes: u64, reason: &str) {
+fn whole_table(plan: &mut PlanFile, table: &str, rows: u64, bytes: u64, cause: Cause) {
     for kind in [StepKind::Table, StepKind::Dump, StepKind::Load, StepKind::Verify] {
-        plan.body.changes.push(of_table(kind, table, Action::Create, reason));
+        plan.body.changes.push(of_table(kind, table, Action::Create, cause.clone()));
     }
     let key = TableName::new("shop", table).key();
     plan.estimates.by_table.insert(key, TableEstimates { rows, bytes, files: 1 });
@@ -101,18 +106,18 @@ fn what_an_object_in_a_cloud_is_made_from_stands_under_it() {
     let mut plan = empty();
     let account = ("provider.aws".into(), "account 123456789012 in us-west-2".into());
     plan.body.observed.servers.extend([account]);
-    let part = |words: &[&str], action, reason: &str, what: &str| Change {
+    let part = |words: &[&str], action, cause, what: &str| Change {
         what: Some(what.into()),
-        ..change(StepAddr::new(words), action, reason)
+        ..Change::new(StepAddr::new(words), action, cause)
     };
-    let new = "not in the state yet";
+    let gone = drift(Drift::Gone { object: CloudObject::Instance, id: "i-1".into() });
     let arithmetic = "54 GiB gp3, encrypted: 41.3 GiB of storage used x 1.3 = 53.7 GiB, rounded up";
     plan.body.changes = vec![
-        part(&["runner", "ec2", "mover", "key_pair"], Action::Create, new, "ed25519, made here"),
-        part(&["runner", "ec2", "mover", "instance"], Action::Replace, "the instance i-1 is gone", "t2.large"),
-        part(&["runner", "ec2", "mover", "volume"], Action::Create, new, arithmetic),
-        part(&["peering", "tidb_cloud", "connection"], Action::Create, new, "pcx-1 is accepted"),
-        part(&["peering", "tidb_cloud", "dns"], Action::Create, new, "names are resolved"),
+        part(&["runner", "ec2", "mover", "key_pair"], Action::Create, NEW, "ed25519, made here"),
+        part(&["runner", "ec2", "mover", "instance"], Action::Replace, gone, "t2.large"),
+        part(&["runner", "ec2", "mover", "volume"], Action::Create, NEW, arithmetic),
+        part(&["peering", "tidb_cloud", "connection"], Action::Create, NEW, "pcx-1 is accepted"),
+        part(&["peering", "tidb_cloud", "dns"], Action::Create, NEW, "names are resolved"),
     ];
     let expected = "\
 Plan of 2026-01-05 10:00 UTC, mig 0.1.0, good until 2026-01-08 10:00 UTC
@@ -147,27 +152,23 @@ Plan: 4 to create, 0 to re-run, 1 to replace, 0 to forget, 0 to destroy.
 fn steps_of_a_table_with_one_reason_stand_in_one_line() {
     let mut plan = empty();
     let schema = StepAddr::in_migration("shop", StepKind::Database, Some("shop".into()));
-    plan.body.changes.push(change(schema, Action::Create, "not recorded yet"));
-    whole_table(&mut plan, "orders", 120_000, 25_270_681, "not recorded yet");
-    whole_table(&mut plan, "carts", 1, 512, "filter now includes shop.carts");
-    plan.body.changes.push(change(
-        StepAddr::in_migration("shop", StepKind::Report, None),
-        Action::Create,
-        "not recorded yet",
-    ));
+    plan.body.changes.push(Change::new(schema, Action::Create, NEW));
+    whole_table(&mut plan, "orders", 120_000, 25_270_681, NEW);
+    whole_table(&mut plan, "carts", 1, 512, Cause::FilterNowIncludes);
+    plan.body.changes.push(Change::new(StepAddr::in_migration("shop", StepKind::Report, None), Action::Create, NEW));
     let expected = format!(
         "{HEADER}
   + create
 
 migration.shop
    + migration.shop.database[\"shop\"]
-       why: not recorded yet
+       why: not in the state yet
    + shop.carts  1 row   512 B  1 file   (table, dump, load, verify)
        why: filter now includes shop.carts
    + shop.orders  120,000 rows  24.1 MiB  1 file   (table, dump, load, verify)
-       why: not recorded yet
+       why: not in the state yet
    + migration.shop.report
-       why: not recorded yet
+       why: not in the state yet
 
 To move (estimates): 2 tables, 120,001 rows, 24.1 MiB in 2 files, in 2 to 5 min.
 
@@ -181,10 +182,13 @@ Plan: 10 to create, 0 to re-run, 0 to replace, 0 to forget, 0 to destroy.
 fn a_step_with_its_own_reason_stands_by_its_address() {
     let mut plan = empty();
     plan.body.changes = vec![
-        of_table(StepKind::Dump, "orders", Action::Rerun, "where changed"),
-        of_table(StepKind::Load, "orders", Action::Replace, "drop 120,000 rows: its dump runs again"),
-        of_table(StepKind::Verify, "orders", Action::Rerun, "its load runs again"),
-        of_table(StepKind::Verify, "old", Action::Forget, "the filter no longer selects shop.old"),
+        of_table(StepKind::Dump, "orders", Action::Rerun, Cause::InputChanged { input: Input::Where }),
+        Change {
+            drops_rows: Some(120_000),
+            ..of_table(StepKind::Load, "orders", Action::Replace, Cause::Upstream { upstream: Upstream::DumpRuns })
+        },
+        of_table(StepKind::Verify, "orders", Action::Rerun, Cause::Upstream { upstream: Upstream::LoadRuns }),
+        of_table(StepKind::Verify, "old", Action::Forget, Cause::Left { left: Left::Filter }),
     ];
     plan.body.changes[1].needs_confirm = true;
     let expected = format!(
@@ -193,14 +197,14 @@ fn a_step_with_its_own_reason_stands_by_its_address() {
 
 migration.shop
    ~ migration.shop.dump[\"shop.orders\"]
-       why: where changed
+       why: its `where` changed
  -/+ migration.shop.load[\"shop.orders\"]
        why: drop 120,000 rows: its dump runs again
        verified rows are dropped: needs -confirm=TARGET_HOST
    ~ migration.shop.verify[\"shop.orders\"]
        why: its load runs again
    . migration.shop.verify[\"shop.old\"]
-       why: the filter no longer selects shop.old
+       why: the filter no longer includes shop.old; the target's table stays
 
 Plan: 0 to create, 2 to re-run, 1 to replace, 1 to forget, 0 to destroy.
 
@@ -215,7 +219,12 @@ fn a_destroy_names_each_table_that_it_drops_with_its_rows() {
     let mut plan = empty();
     plan.body.mode = Mode::Destroy;
     for (table, rows) in [("orders", 120_000), ("carts", 1)] {
-        let mut drop = of_table(StepKind::Table, table, Action::Destroy, "-drop-target-data");
+        let mut drop = of_table(
+            StepKind::Table,
+            table,
+            Action::Destroy,
+            Cause::Removed { object: Removed::Table { rows: None }, left_spec: false },
+        );
         drop.needs_confirm = true;
         plan.body.changes.push(drop);
         let key = TableName::new("shop", table).key();
@@ -239,7 +248,7 @@ Destroy plan of 2026-01-05 10:00 UTC, mig 0.1.0, good until 2026-01-08 10:00 UTC
 migration.shop
    - migration.shop.table[\"shop.carts\"]         1 row
    - migration.shop.table[\"shop.orders\"]  120,000 rows
-       why: -drop-target-data
+       why: the target's table
        verified rows are dropped: needs -confirm=TARGET_HOST
 
 Plan: 0 to create, 0 to re-run, 0 to replace, 0 to forget, 2 to destroy.
@@ -252,11 +261,11 @@ Plan: 0 to create, 0 to re-run, 0 to replace, 0 to forget, 2 to destroy.
 #[test]
 fn a_rewrite_is_a_diff_with_the_code_of_each_change() {
     let mut plan = empty();
-    let mut table = of_table(StepKind::Table, "orders", Action::Create, "not recorded yet");
+    let mut table = of_table(StepKind::Table, "orders", Action::Create, NEW);
     table.rewrite = Some(Rewrite {
         source: "CREATE TABLE `orders` (\n  `id` bigint NOT NULL,\n  `hidden` int INVISIBLE\n)".into(),
         target: "CREATE TABLE `orders` (\n  `id` bigint NOT NULL,\n  `hidden` int\n)".into(),
-        changes: vec![Diagnostic::warning("MIG2107", "column hidden is made visible").detail("TiDB has none.")],
+        changes: vec![Diagnostic::warning(codes::FULLTEXT, "column hidden is made visible").detail("TiDB has none.")],
     });
     plan.body.changes.push(table);
     let expected = format!(
@@ -265,7 +274,7 @@ fn a_rewrite_is_a_diff_with_the_code_of_each_change() {
 
 migration.shop
    + migration.shop.table[\"shop.orders\"]
-       why: not recorded yet
+       why: not in the state yet
 
 Arrives changed: 1
   shop.orders
@@ -289,9 +298,9 @@ Plan: 1 to create, 0 to re-run, 0 to replace, 0 to forget, 0 to destroy.
 #[test]
 fn gates_say_their_verdict_in_words_and_a_blocked_plan_says_so_last() {
     let mut plan = empty();
-    whole_table(&mut plan, "orders", 10, 100, "not recorded yet");
-    let found = Diagnostic::error("MIG2301", "table shop.orders is already on the target").about("shop.orders");
-    let named = Diagnostic::warning("MIG2105", "trigger t1 is not moved").about("shop.orders");
+    whole_table(&mut plan, "orders", 10, 100, NEW);
+    let found = Diagnostic::error(codes::NAME_TAKEN, "table shop.orders is already on the target").about("shop.orders");
+    let named = Diagnostic::warning(codes::EVENT, "trigger t1 is not moved").about("shop.orders");
     plan.body.observed.verdicts = [
         ("collation", verdict(GateOutcome::Passed, "1 table, 1 collation, on the target", vec![])),
         ("compatibility", verdict(GateOutcome::Warned, "1 finding", vec![named])),
@@ -311,7 +320,7 @@ fn gates_say_their_verdict_in_words_and_a_blocked_plan_says_so_last() {
 
 migration.shop
    + shop.orders  10 rows  100 B  1 file   (table, dump, load, verify)
-       why: not recorded yet
+       why: not in the state yet
 
 Gates of migration.shop
   ✓ passed       collation       1 table, 1 collation, on the target
@@ -324,7 +333,7 @@ Gates of migration.shop
     MIG2105  shop.orders: trigger t1 is not moved
 
   target_tables: no
-    error[MIG2301]: table shop.orders is already on the target
+    error[MIG2043]: table shop.orders is already on the target
 
 To move (estimates): 1 table, 10 rows, 100 B in 1 file, in 2 to 5 min.
 
@@ -343,7 +352,7 @@ Blocked: 2 gates refuse: target_tables (no), writes_stopped (cannot look).
 fn many_findings_of_a_refusing_gate_are_all_named() {
     let mut plan = empty();
     let findings = (0..100)
-        .map(|n| Diagnostic::error("MIG2301", "the table is already there").about(format!("shop.t{n:03}")))
+        .map(|n| Diagnostic::error(codes::NAME_TAKEN, "the table is already there").about(format!("shop.t{n:03}")))
         .collect();
     plan.body.observed.verdicts =
         [(StepAddr::gate("shop", "target_tables"), verdict(GateOutcome::No, "100 tables exist", findings))].into();
@@ -351,7 +360,7 @@ fn many_findings_of_a_refusing_gate_are_all_named() {
     for n in 0..100 {
         assert!(shown.contains(&format!("shop.t{n:03}")), "{n}\n{shown}");
     }
-    assert!(shown.contains("    MIG2301  and 80 more: shop.t020, shop.t021,"), "{shown}");
+    assert!(shown.contains("    MIG2043  and 80 more: shop.t020, shop.t021,"), "{shown}");
     assert!(!shown.contains("20 errors"), "{shown}");
 }
 
@@ -360,11 +369,11 @@ fn a_thousand_tables_stay_readable_and_those_that_arrive_changed_are_named() {
     let mut plan = empty();
     for number in 0..1_000 {
         let name = format!("t{number:04}");
-        whole_table(&mut plan, &name, 1_000, 2_048, &format!("filter now includes shop.{name}"));
+        whole_table(&mut plan, &name, 1_000, 2_048, Cause::FilterNowIncludes);
         let rewrite = Rewrite {
             source: "a\nb\n".into(),
             target: "a\nc\n".into(),
-            changes: vec![Diagnostic::warning("MIG2107", "made visible")],
+            changes: vec![Diagnostic::warning(codes::FULLTEXT, "made visible")],
         };
         let last = plan.body.changes.len() - 4;
         plan.body.changes[last].rewrite = Some(rewrite);
@@ -387,10 +396,15 @@ fn a_long_list_with_different_reasons_does_not_call_them_the_same() {
     let mut plan = empty();
     for number in 0..60 {
         let name = format!("t{number:02}");
-        plan.body.changes.push(of_table(StepKind::Dump, &name, Action::Rerun, &format!("column c{number} changed")));
+        plan.body.changes.push(of_table(
+            StepKind::Dump,
+            &name,
+            Action::Rerun,
+            drift(Drift::ChangedOnTarget { part: format!("column c{number}") }),
+        ));
     }
     let shown = text(&plan, Style::plain());
-    assert!(shown.contains("why: column c19 changed"), "{shown}");
+    assert!(shown.contains("why: changed on the target: column c19"), "{shown}");
     assert!(shown.contains("… and 40 more, each for its own reason; -json lists them"), "{shown}");
     assert!(!shown.contains("all the same"), "{shown}");
 }
@@ -398,18 +412,18 @@ fn a_long_list_with_different_reasons_does_not_call_them_the_same() {
 #[test]
 fn long_names_go_without_the_steps_beside_them() {
     let mut plan = empty();
-    whole_table(&mut plan, "a_rather_long_name_of_a_table", 120_000_000, 25_270_681, "not recorded yet");
+    whole_table(&mut plan, "a_rather_long_name_of_a_table", 120_000_000, 25_270_681, NEW);
     let shown = text(&plan, Style::plain());
     let expected = "   + shop.a_rather_long_name_of_a_table  120,000,000 rows  24.1 MiB  1 file
        table, dump, load, verify
-       why: not recorded yet\n";
+       why: not in the state yet\n";
     assert!(shown.contains(expected), "{shown}");
 }
 
 #[test]
 fn json_is_the_plan_file_with_a_summary() {
     let mut plan = empty();
-    whole_table(&mut plan, "orders", 10, 100, "not recorded yet");
+    whole_table(&mut plan, "orders", 10, 100, NEW);
     plan.body.blocked = true;
     let gate = StepAddr::gate("shop", "disk");
     plan.body.observed.verdicts.insert(gate, verdict(GateOutcome::No, "too small", vec![]));
@@ -417,15 +431,20 @@ fn json_is_the_plan_file_with_a_summary() {
     assert_eq!(value["summary"]["create"], 4);
     assert_eq!(value["summary"]["refused_by"][0], "migration.shop.gate[\"disk\"]");
     assert_eq!(value["summary"]["text"], summary(&plan));
+    assert_eq!(value["body"]["changes"][0]["cause"]["why"], "not_recorded");
+    assert_eq!(value["body"]["changes"][0]["reason"], "not in the state yet");
     let mut file = value.clone();
     file.as_object_mut().unwrap().remove("summary");
+    for change in file["body"]["changes"].as_array_mut().unwrap() {
+        change.as_object_mut().unwrap().remove("reason");
+    }
     assert_eq!(serde_json::from_value::<PlanFile>(file).unwrap(), plan);
 }
 
 #[test]
 fn colour_adds_nothing_but_escapes() {
     let mut plan = empty();
-    whole_table(&mut plan, "orders", 10, 100, "not recorded yet");
+    whole_table(&mut plan, "orders", 10, 100, NEW);
     let gate = StepAddr::gate("shop", "disk");
     plan.body.observed.verdicts.insert(gate, verdict(GateOutcome::No, "too small", vec![]));
     plan.body.blocked = true;

@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex};
 use serde_json::Value;
 
 use super::{Json, Moment, Now, Plain, Reporter, Terminal};
+use crate::formats::cause::Cause;
 use crate::formats::event::{Counts, Ended, Event};
 use crate::formats::plan::{Action, Change};
 use crate::screen::plan::tests::empty;
 use crate::screen::style::Style;
 use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::error::{ExitKind, Failure};
 
@@ -67,7 +69,8 @@ fn run() -> Vec<(u64, Event)> {
     }
     events.push((21_000, Event::StepWaits { addr: load(), text: "an earlier connection".into() }));
     events.push((22_000, Event::StepWaits { addr: load(), text: String::new() }));
-    let failure = Failure::new("MIG5001", "load a part", "connection lost", "Run mig apply again.").at(&load());
+    let failure =
+        Failure::new(codes::STEP_PANICKED, "load a part", "connection lost", "Run mig apply again.").at(&load());
     events.push((
         25_000,
         Event::StepEnded {
@@ -162,16 +165,10 @@ fn a_plan_in_the_stream_is_its_changes_and_a_summary() {
     let page = Page::default();
     let mut reporter = Reporter::Json(Json::new(Box::new(page.clone()), now));
     let mut plan = empty();
-    plan.body.changes = vec![Change {
-        addr: load(),
-        action: Action::Replace,
-        reason: "r".into(),
-        what: None,
-        rewrite: None,
-        needs_confirm: true,
-    }];
+    let change = Change::new(load(), Action::Replace, Cause::Requested);
+    plan.body.changes = vec![Change { needs_confirm: true, ..change }];
     reporter.plan(&plan);
-    reporter.diagnostics(&[Diagnostic::warning("MIG2105", "trigger t1 is not moved").about("shop.orders")]);
+    reporter.diagnostics(&[Diagnostic::warning(codes::EVENT, "trigger t1 is not moved").about("shop.orders")]);
     let lines: Vec<Value> = page.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines[1]["change"]["action"], "replace");
     assert_eq!(lines[1]["change"]["needs_confirm"], true);

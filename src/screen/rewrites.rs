@@ -8,6 +8,7 @@ use similar::TextDiff;
 use super::style::{Ink, Style, thousands, wrap};
 use crate::formats::plan::{Change, PlanFile, Rewrite};
 use crate::think::gates::rules::DEFINER;
+use crate::words::codes::Code;
 
 /// Diffs shown in full; of the others the names stand there, by code.
 const SHOWN: usize = 20;
@@ -93,9 +94,9 @@ fn diff(rewrite: &Rewrite, style: Style) -> String {
 
 /// Nothing that arrives changed is left out: the rest stands there by name.
 fn others(rest: &[(&Change, &Rewrite)], style: Style) -> String {
-    let mut by_code: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut by_code: BTreeMap<Code, Vec<String>> = BTreeMap::new();
     for (change, rewrite) in rest {
-        let mut codes: Vec<&str> = rewrite.changes.iter().map(|diagnostic| diagnostic.code.as_str()).collect();
+        let mut codes: Vec<Code> = rewrite.changes.iter().map(|diagnostic| diagnostic.code).collect();
         codes.dedup();
         for code in codes {
             by_code.entry(code).or_default().push(name(change));

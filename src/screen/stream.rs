@@ -27,8 +27,10 @@ pub fn plan(plan: &PlanFile, at: &str) -> Vec<Value> {
         .changes
         .iter()
         .map(|change| {
-            let text = format!("{}: {}", change.addr, change.reason);
-            let mut body = json!({"addr": change.addr, "action": change.action, "reason": change.reason});
+            let reason = super::cause::words(change);
+            let text = format!("{}: {reason}", change.addr);
+            let mut body =
+                json!({"addr": change.addr, "action": change.action, "cause": change.cause, "reason": reason});
             if change.needs_confirm {
                 body["needs_confirm"] = true.into();
             }

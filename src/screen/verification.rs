@@ -3,6 +3,7 @@
 use super::style::{Ink, Style, columns, count, duration, pad, pad_left, thousands, wrap};
 use crate::formats::certificate::{Judgement, ProvenBy};
 use crate::formats::verification::{TableVerdict, Verification};
+use crate::words::codes;
 
 /// Tables listed one a line; beyond it only those that are not equal.
 const LISTED: usize = 40;
@@ -164,8 +165,10 @@ fn table_details(table: &TableVerdict, style: Style) -> String {
     }
     for column in table.generated.iter().filter(|column| !column.equal) {
         let rows = count(column.rows, "row", "rows");
-        let accepted =
-            if column.accepted { ": accepted by a rule of the spec" } else { ", and the data is equal (MIG6040)" };
+        let accepted = match column.accepted {
+            true => ": accepted by a rule of the spec".to_owned(),
+            false => format!(", and the data is equal ({})", codes::GENERATED_COLUMN_DIFFERS),
+        };
         let text = format!("generated column {} differs in {rows}{accepted}", column.column);
         out.push_str(&wrap(&lead, &text, style.width));
     }

@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 
 use crate::formats::dumpfile::Piece;
 use crate::formats::facts::Position;
+use crate::words::codes::{self, Code};
 use crate::words::error::{Failure, Outcome};
 use crate::words::secret::Secret;
 
@@ -164,23 +165,23 @@ impl Fault {
     pub fn told(&self, doing: impl Into<String>) -> Failure {
         let (code, hint) = match self.number {
             _ if self.lost => {
-                ("MIG3020", "Look whether the server runs and the line holds, then run the command again.")
+                (codes::SERVER_GONE, "Look whether the server runs and the line holds, then run the command again.")
             }
             Some(1044 | 1045 | 1142 | 1143 | 1227 | 1370 | 3530) => (
-                "MIG3007",
+                codes::PRIVILEGE_MISSING,
                 "Grant what the privileges gate of `mig plan` lists to the user, then run the command again.",
             ),
             Some(1290 | 1792 | 1836 | 8052) => {
-                ("MIG3022", "Point the spec at a server that takes writes: the writer, not a replica.")
+                (codes::SERVER_READ_ONLY, "Point the spec at a server that takes writes: the writer, not a replica.")
             }
-            _ if self.transient() => ("MIG3023", "The server was busy; run the command again."),
-            _ => ("MIG3021", "Read the server's answer; `mig explain MIG3021` tells where to look."),
+            _ if self.transient() => (codes::SERVER_BUSY, "The server was busy; run the command again."),
+            _ => (codes::STATEMENT_REFUSED, "Read the server's answer; it names what was refused."),
         };
         self.failure(code, doing, hint)
     }
 
     /// As a failure of the program.
-    pub fn failure(&self, code: &'static str, doing: impl Into<String>, hint: impl Into<String>) -> Failure {
+    pub fn failure(&self, code: Code, doing: impl Into<String>, hint: impl Into<String>) -> Failure {
         let cause = match self.number {
             Some(number) => format!("the server answered error {number}: {}", self.message),
             None => format!("the connection failed: {}", self.message),

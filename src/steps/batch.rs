@@ -13,8 +13,9 @@ use crate::formats::inputs::Writing;
 use crate::formats::manifest::{self, PartEntry};
 use crate::formats::rowhash::{self, JsonNumbers, PartHash, RowHasher};
 use crate::formats::structure::Table;
+use crate::words::codes;
 use crate::words::digest::{Digest, FileSum};
-use crate::words::error::{ExitKind, Failure, Outcome};
+use crate::words::error::{Failure, Outcome};
 
 /// Bytes of the file that are read at a time.
 const PIECE: usize = 256 * 1024;
@@ -256,25 +257,23 @@ impl Tools<'_> {
 /// A dump file that is not what the manifest says.
 pub fn damaged(path: &Path, cause: &str) -> Failure {
     Failure::new(
-        "MIG6010",
+        codes::DUMP_FILE_CHANGED,
         format!("read the dump file {}", path.display()),
         cause,
         "The file is not what was dumped. Run `mig apply -replace=` with the address of the table's dump step.",
     )
-    .exit(ExitKind::Mismatch)
 }
 
 /// A part of which the ledger holds batches that are not of this file.
 pub fn of_another_dump(path: &Path, batches: usize, cause: &str) -> Failure {
     let batches = if batches == 1 { "1 batch".to_owned() } else { format!("{batches} batches") };
     Failure::new(
-        "MIG6013",
+        codes::ROWS_OF_OTHER_DUMP,
         format!("load the dump file {}", path.display()),
         format!("the target had {batches} of a part of this number before; {cause}"),
         "What recorded the dump that they are of is lost: the runner's disk, or a newer copy of the state. Run `mig apply \
          -replace=` with the address of the table's dump step: it loads the table anew.",
     )
-    .exit(ExitKind::Mismatch)
 }
 
 /// Compares the file's bytes with the manifest's digest before anything of it is sent.

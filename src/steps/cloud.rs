@@ -16,6 +16,7 @@ use crate::formats::cloud_inputs::{NOTE_INPUTS, names};
 use crate::formats::plan::{Action, Node};
 use crate::seams::cloud::{Answer, Cloud, CloudFault};
 use crate::words::addr::StepAddr;
+use crate::words::codes;
 use crate::words::digest::Digest;
 use crate::words::error::{Failure, Outcome};
 
@@ -171,7 +172,7 @@ impl<'a> Hand<'a> {
         let cloud = context.cloud.clone().unwrap_or_else(|| {
             let cause = "the spec has no provider \"aws\"";
             let hint = "Put the block back as long as there is something of it: destroy needs it, too.";
-            Err(Failure::new("MIG5102", "reach the cloud", cause, hint))
+            Err(Failure::new(codes::PLAN_DOES_NOT_FIT_SPEC, "reach the cloud", cause, hint))
         })?;
         Ok(Self { cloud, context, ctx, addr: &node.addr })
     }
@@ -255,7 +256,7 @@ impl<'a> Hand<'a> {
         let whose =
             tags.get(names::LINEAGE).map_or("it bears no lineage".to_owned(), |l| format!("it is of lineage {l}"));
         Err(Failure::new(
-            "MIG3272",
+            codes::OBJECT_OF_OTHER_LINEAGE,
             format!("take {what} for this lineage's own"),
             format!("its tags say otherwise: {whose}"),
             "mig neither uses nor removes what it did not make: remove or rename it by hand if it is left over, then run again.",
@@ -280,11 +281,13 @@ impl<'a> Hand<'a> {
                     self.ctx.waits_for("");
                     return Ok(Done::Made(made));
                 }
-                Err(fault) if row.already.contains(&fault.code.as_str()) => {
+                Err(fault) if row.already.contains(&fault.code.to_string().as_str()) => {
                     self.ctx.waits_for("");
                     return Ok(Done::Already);
                 }
-                Err(fault) if row.later.contains(&fault.code.as_str()) && self.since(began) < IN_THE_WAY => {
+                Err(fault)
+                    if row.later.contains(&fault.code.to_string().as_str()) && self.since(began) < IN_THE_WAY =>
+                {
                     self.ctx.waits_for(&format!("{what}: {}", fault.code));
                     self.pause(&mut attempt).await?;
                 }
@@ -366,7 +369,7 @@ impl<'a> Hand<'a> {
                 }
                 Err(still) if self.since(began) >= limit => {
                     return Err(Failure::new(
-                        "MIG3273",
+                        codes::CLOUD_TIMEOUT,
                         what,
                         format!("after {} minutes: {still}", limit.as_secs() / 60),
                         "Look at it in the console, then run `mig apply` again: it goes on waiting, and makes nothing twice.",
@@ -397,7 +400,7 @@ impl<'a> Hand<'a> {
         let outputs = self.ctx.upstream_outputs(&addr).unwrap_or_default();
         serde_json::from_value(outputs).map_err(|error| {
             let hint = "Make the plan again with this version of mig.";
-            Failure::new("MIG5102", format!("read what {addr} ended with"), error.to_string(), hint)
+            Failure::new(codes::PLAN_DOES_NOT_FIT_SPEC, format!("read what {addr} ended with"), error.to_string(), hint)
         })
     }
 }
@@ -450,7 +453,7 @@ impl<'n> Remains<'n> {
             return Ok(());
         }
         Err(Failure::new(
-            "MIG3225",
+            codes::PREVENT_DESTROY,
             format!("remove {what}"),
             "the state says prevent_destroy",
             "Set `prevent_destroy = false` in the block and apply that first.",
@@ -460,7 +463,7 @@ impl<'n> Remains<'n> {
 
 fn told(fault: &CloudFault) -> String {
     let request = fault.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
-    match fault.code.as_str() {
+    match fault.code.to_string().as_str() {
         "" => format!("{}{request}", fault.message),
         code => format!("{code}: {}{request}", fault.message),
     }
@@ -474,7 +477,7 @@ fn failed(fault: CloudFault, doing: String, call: Option<Call>) -> Failure {
         let hint = format!(
             "Let the credentials do {right}; `mig explain iam-policy`, in the spec's folder, prints all that this spec needs. Then run `mig apply` again."
         );
-        return Failure::new("MIG3210", doing, cause, hint);
+        return Failure::new(codes::CLOUD_DENIED, doing, cause, hint);
     }
     if fault.unknown || fault.is_throttled() {
         let hint = match call.map(|call| call.row().guard) {
@@ -483,10 +486,10 @@ fn failed(fault: CloudFault, doing: String, call: Option<Call>) -> Failure {
             Some(Guard::Nature) => "Run `mig apply` again: it looks what is there, and asks for what is missing.",
             None => "Run `mig apply` again: it goes on from here.",
         };
-        return Failure::new("MIG3271", doing, cause, hint).retryable();
+        return Failure::new(codes::CLOUD_NO_ANSWER, doing, cause, hint).retryable();
     }
     let hint = "Mend what AWS names (a limit, a setting), then run `mig apply` again: it goes on.";
-    Failure::new("MIG3270", doing, cause, hint)
+    Failure::new(codes::CLOUD_REFUSED, doing, cause, hint)
 }
 
 #[cfg(test)]

@@ -25,6 +25,7 @@ use crate::think::gates::rules;
 use crate::think::plan::desired::{runner_addr, source_addr, target_addr, workdir};
 use crate::think::ready::TABLES_AT_ONCE;
 use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::words::codes;
 use crate::words::digest::Digest;
 use crate::words::error::{Failure, Outcome};
 
@@ -299,7 +300,7 @@ pub fn dump_dir(spec: &Spec, dir: &Path, migration: &Migration) -> PathBuf {
 pub fn read_inputs<T: serde::de::DeserializeOwned>(node: &Node) -> Outcome<T> {
     serde_json::from_value(node.inputs.clone()).map_err(|error| {
         Failure::new(
-            "MIG5102",
+            codes::PLAN_DOES_NOT_FIT_SPEC,
             "read what the step needs from the plan",
             error.to_string(),
             "Make the plan again with this version of mig.",
@@ -309,12 +310,22 @@ pub fn read_inputs<T: serde::de::DeserializeOwned>(node: &Node) -> Outcome<T> {
 }
 
 fn missing(addr: &StepAddr) -> Failure {
-    Failure::new("MIG5102", "find what the step works with", "the plan or the spec lacks it", "Make the plan again.")
-        .at(addr)
+    Failure::new(
+        codes::PLAN_DOES_NOT_FIT_SPEC,
+        "find what the step works with",
+        "the plan or the spec lacks it",
+        "Make the plan again.",
+    )
+    .at(addr)
 }
 
 fn unknown(name: &str) -> Failure {
-    Failure::new("MIG5102", "find a server", format!("the spec has no block named {name}"), "Make the plan again.")
+    Failure::new(
+        codes::PLAN_DOES_NOT_FIT_SPEC,
+        "find a server",
+        format!("the spec has no block named {name}"),
+        "Make the plan again.",
+    )
 }
 
 /// Connections that wait for work: when each was made, and when it was given back.
@@ -338,7 +349,7 @@ impl Pool {
     /// A place under the ceiling; waits for one.
     pub async fn permit(&self) -> Outcome<OwnedSemaphorePermit> {
         self.permits.clone().acquire_owned().await.map_err(|_| {
-            Failure::new("MIG5103", "wait for a connection", "the run is ending", "Run `mig apply` again.")
+            Failure::new(codes::NO_CONNECTION, "wait for a connection", "the run is ending", "Run `mig apply` again.")
         })
     }
 

@@ -33,6 +33,7 @@ use crate::formats::state::Progress;
 use crate::formats::structure::Table;
 use crate::think::plan::estimate::AUTO_CHUNK_BYTES;
 use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 use job::{Job, Measured};
 use leftovers::{Leftovers, is_torn};
@@ -236,5 +237,10 @@ fn read<T: serde::de::DeserializeOwned>(value: &Value) -> Outcome<T> {
 }
 
 fn broken(cause: &str) -> Failure {
-    Failure::new("MIG5131", "dump the table", cause, "Run `mig apply` again; if it stays, please report it.")
+    Failure::new(
+        codes::DUMP_BROKE_OFF,
+        "dump the table",
+        cause,
+        "Run `mig apply` again; if it stays, please report it.",
+    )
 }

@@ -12,7 +12,8 @@ use crate::formats::dumpfile::members::{by_number, number_of};
 use crate::formats::dumpfile::{Cell, CsvDialect, CsvReader, CsvStep, InsertReader, Packing, Row, Step};
 use crate::formats::inputs::{DumpTool, Writing};
 use crate::formats::structure::{Column, Table};
-use crate::words::error::{ExitKind, Failure, Outcome};
+use crate::words::codes;
+use crate::words::error::{Failure, Outcome};
 
 /// Bytes of the file that are read at a time.
 const PIECE: usize = 256 * 1024;
@@ -281,7 +282,7 @@ fn encoding(charset: &str) -> Option<&'static encoding_rs::Encoding> {
 
 fn unknown_charset(path: &Path, column: &Column, charset: &str) -> Failure {
     Failure::new(
-        "MIG5152",
+        codes::UNREAD_CHARSET,
         format!("read the dump file {}", path.display()),
         format!("the column `{}` holds text in {charset}, as mydumper writes it, which is not read here", column.name),
         "Make the dump with Dumpling, which writes utf8mb4; or move the table with `mig apply`.",
@@ -291,16 +292,15 @@ fn unknown_charset(path: &Path, column: &Column, charset: &str) -> Failure {
 /// A file of another tool's dump that does not hold what it should.
 pub fn spoiled(path: &Path, cause: &str) -> Failure {
     Failure::new(
-        "MIG6011",
+        codes::IMPORT_FILE_DAMAGED,
         format!("read the dump file {}", path.display()),
         cause,
         "Nothing of this file was loaded. Get the file again from where the dump was made, or make the dump again; then \
          run the command again.",
     )
-    .exit(ExitKind::Mismatch)
 }
 
 fn read_fault(path: &Path, error: &std::io::Error) -> Failure {
     let failure = part_reader::fault(path, error);
-    if failure.code == "MIG6010" { spoiled(path, &failure.cause) } else { failure }
+    if failure.code == codes::DUMP_FILE_CHANGED { spoiled(path, &failure.cause) } else { failure }
 }

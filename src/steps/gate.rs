@@ -13,6 +13,7 @@ use crate::formats::inputs::GateInputs;
 use crate::formats::plan::Node;
 use crate::think::gates;
 use crate::words::addr::StepAddr;
+use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
@@ -74,7 +75,12 @@ fn judge(context: &Context, node: &Node, gate: &str, facts: &MigrationFacts) -> 
     let block = context.target_block(migration)?;
     let seen = |addr: &StepAddr| context.seen(addr).unwrap_or(&nothing);
     if !gates::NAMES.contains(&gate) {
-        return Err(Failure::new("MIG5102", "judge the gate", "no such gate", "Make the plan again."));
+        return Err(Failure::new(
+            codes::PLAN_DOES_NOT_FIT_SPEC,
+            "judge the gate",
+            "no such gate",
+            "Make the plan again.",
+        ));
     }
     let subject = gates::Subject {
         migration,
@@ -91,21 +97,14 @@ fn judge(context: &Context, node: &Node, gate: &str, facts: &MigrationFacts) -> 
 /// What the step records, where the gate does not refuse.
 fn passed(gate: &str, verdict: Verdict) -> Outcome<Value> {
     if verdict.outcome.refuses() {
-        let code = verdict.findings.first().map(|f| f.code.clone());
+        let code = verdict.findings.first().map_or(codes::SERVER_UNREACHABLE, |finding| finding.code);
         let cause = match verdict.outcome {
             GateOutcome::CannotLook => format!("it cannot look, which is a no: {}", verdict.saw),
             _ => verdict.saw.clone(),
         };
-        let mut failure = Failure::new(
-            "MIG2001",
-            format!("pass the gate {gate}"),
-            cause,
-            "Mend what it names, or set the gate in the spec; then plan again.",
-        )
-        .exit(ExitKind::Gate)
-        .with(verdict.findings);
-        failure.code = code.unwrap_or(failure.code);
-        return Err(failure);
+        let hint = "Mend what it names, or set the gate in the spec; then plan again.";
+        let failure = Failure::new(code, format!("pass the gate {gate}"), cause, hint);
+        return Err(failure.exit(ExitKind::Gate).with(verdict.findings));
     }
     Ok(json!({ "verdict": verdict }))
 }

@@ -21,7 +21,8 @@ use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash::{self, JsonNumbers, PartHash, RowHasher};
 use crate::formats::structure::{Column, Table};
 use crate::words::addr::{StepAddr, StepKind, TableName};
-use crate::words::error::{ExitKind, Failure, Outcome};
+use crate::words::codes::{self, Code};
+use crate::words::error::{Failure, Outcome};
 
 /// Rows between two looks whether the step is to stop.
 const ROWS: u64 = 4096;
@@ -135,12 +136,11 @@ pub fn explained(context: &Context, node: &Node, failure: Failure) -> Failure {
     let hint = "Move the table from the source: `mig apply` under another state; or make the dump anew while nothing \
                 writes, in UTC (Dumpling: --params \"time_zone=+00:00\").";
     Failure::new(
-        "MIG6012",
+        codes::IMPORT_DIFFERS_FROM_SOURCE,
         failure.doing.clone(),
         format!("the dump is not what the source holds now: {counts}. It may be that {}", causes.join("; or that ")),
         hint,
     )
-    .exit(ExitKind::Mismatch)
 }
 
 /// Whether the migration has no source but the dump.
@@ -179,14 +179,13 @@ pub async fn verify_alone(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> 
     held.map_err(|difference| match difference {
         Err(failure) => failure,
         Ok(difference) => Failure::new(
-            "MIG6001",
+            codes::TARGET_DIFFERS_FROM_DUMP,
             format!("prove that {name} holds what the dump has"),
             format!("the target differs from what was dumped: {difference}"),
             "Either somebody wrote to the target, or the files hold values in another text than servers give them (numbers \
              such as 1e3 or 007, blanks in JSON), as those written by hand do. In the first case load the table anew: \
              `-replace=` with its load step. In the second name the `source`, or compare by `verify { mode = \"count\" }`.",
-        )
-        .exit(ExitKind::Mismatch),
+        ),
     })?;
     line.give_back();
     ctx.progress(rows, 0);
@@ -194,7 +193,7 @@ pub async fn verify_alone(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> 
 }
 
 /// The code of a verification that finds the source changed since it was dumped.
-const SOURCE_DIFFERS: &str = "MIG6002";
+const SOURCE_DIFFERS: Code = codes::SOURCE_WRITTEN_SINCE_DUMP;
 
 fn write_manifest(work: &Path, name: &TableName, manifest: &TableManifest) -> Outcome<()> {
     let folder = work.join("manifest");
@@ -263,5 +262,10 @@ impl Scan {
 }
 
 fn broken(cause: &str) -> Failure {
-    Failure::new("MIG5131", "take the dump's files in", cause, "Run the command again; if it stays, please report it.")
+    Failure::new(
+        codes::DUMP_BROKE_OFF,
+        "take the dump's files in",
+        cause,
+        "Run the command again; if it stays, please report it.",
+    )
 }

@@ -9,7 +9,8 @@ use crate::formats::ledger as format;
 use crate::formats::rowhash::PartHash;
 use crate::seams::sql::{Connection, Fault};
 use crate::words::addr::{TableName, sql_ident};
-use crate::words::error::{ExitKind, Failure, Outcome};
+use crate::words::codes;
+use crate::words::error::{Failure, Outcome};
 
 /// MySQL's "table already exists".
 pub const TABLE_EXISTS: u16 = 1050;
@@ -28,7 +29,7 @@ pub fn literal(text: &str) -> String {
 fn fault(doing: &str) -> impl Fn(Fault) -> Failure + '_ {
     move |fault| {
         fault.failure(
-            "MIG5120",
+            codes::LEDGER,
             format!("{doing} in the ledger on the target"),
             "The user needs CREATE, SELECT, INSERT, UPDATE and DELETE on the ledger schema; then run `mig apply` again.",
         )
@@ -173,12 +174,11 @@ impl Named<'_> {
 
     fn taken(&self) -> Failure {
         Failure::new(
-            "MIG2061",
+            codes::STRANGERS_TABLE,
             format!("take {} {} into the ledger", self.kind, self.name),
             "another lineage has it: two specs, or two copies of one state, lead to the same target table",
             "Let one of them do it: exclude the table by the filter, or destroy the other lineage first.",
         )
-        .exit(ExitKind::Gate)
     }
 
     pub async fn set(&self, connection: &mut dyn Connection, state: &str, epoch: u64) -> Outcome<()> {

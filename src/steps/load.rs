@@ -31,6 +31,7 @@ use crate::formats::rowhash::PartHash;
 use crate::formats::state::Part;
 use crate::formats::structure::Table;
 use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 /// Bytes of a batch where `batch_bytes = "auto"`.
@@ -256,7 +257,7 @@ async fn ready(context: &Context, node: &Node, ctx: &StepCtx, name: &TableName, 
     };
     let Some(object) = known else {
         return Err(Failure::new(
-            "MIG5140",
+            codes::LEDGER_UNKNOWN_TABLE,
             "begin the load",
             "the ledger has no row of the table: it was not created by this lineage, or the ledger is gone",
             "Run `mig plan`: it shows what is missing.",
@@ -329,5 +330,10 @@ impl Job {
 }
 
 fn broken(cause: &str) -> Failure {
-    Failure::new("MIG5144", "load the table", cause, "Run `mig apply` again; if it stays, please report it.")
+    Failure::new(
+        codes::LOAD_BROKE_OFF,
+        "load the table",
+        cause,
+        "Run `mig apply` again; if it stays, please report it.",
+    )
 }

@@ -10,6 +10,7 @@ use super::observe::cloud::ask;
 use crate::formats::spec::model::Server;
 use crate::seams::cloud::Cloud;
 use crate::seams::sql::Tokens;
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 use crate::words::secret::Secret;
 
@@ -27,7 +28,7 @@ impl LoginTokens {
         server.aurora.as_ref().filter(|aurora| aurora.iam_auth)?;
         let nobody = || {
             Failure::new(
-                "MIG3211",
+                codes::CLOUD_UNKNOWN,
                 format!("log in to {} by IAM", server.host),
                 "no credentials were looked for",
                 "Add provider \"aws\" to the spec.",

@@ -2,6 +2,7 @@
 
 use crate::formats::rowhash::{Canon, HashFault, Loss, canon_of};
 use crate::formats::structure::Table;
+use crate::words::codes;
 use crate::words::error::{ExitKind, Failure};
 
 /// What the rows of a table are called when one of them cannot be moved.
@@ -37,12 +38,12 @@ impl RowNames {
         let column = self.columns.get(column)?;
         let (code, hint) = match loss {
             Loss::Text => (
-                "MIG6041",
-                "Correct the values on the source, or make the column VARBINARY there: then its bytes are moved as they are. Nothing of this row was sent.",
+                codes::TEXT_WOULD_CHANGE,
+                "Correct the values on the source, or make the column VARBINARY there: then its bytes are moved as they are. Nothing of this row was sent.".to_owned(),
             ),
             Loss::JsonNumber => (
-                "MIG6042",
-                "Keep such numbers as strings on the source, or set rule MIG2174 to \"warn\" to take the rounded ones. Nothing of this row was sent.",
+                codes::JSON_NUMBER_WOULD_CHANGE,
+                format!("Keep such numbers as strings on the source, or set rule {} to \"warn\" to take the rounded ones. Nothing of this row was sent.", codes::JSON_NUMBERS),
             ),
         };
         let row = match (self.key.is_empty(), self.shown) {

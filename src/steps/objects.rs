@@ -17,6 +17,7 @@ use crate::formats::structure::{ForeignKey, Table};
 use crate::seams::sql::Fault;
 use crate::think::{compare, rewrite};
 use crate::words::addr::{StepAddr, StepKind, TableName, sql_ident};
+use crate::words::codes::{self, Code};
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// What to do where the target refuses a statement of ours: no row was moved by then.
@@ -42,7 +43,9 @@ pub async fn database(context: &Context, node: &Node) -> Outcome<Value> {
     match line.connection.execute(&inputs.ddl).await {
         Ok(_) => {}
         Err(f) if f.number == Some(ledger::DATABASE_EXISTS) => {}
-        Err(f) => return Err(f.failure("MIG5121", format!("create the schema {}", inputs.schema.name), RIGHTS)),
+        Err(f) => {
+            return Err(f.failure(codes::CREATE_SCHEMA, format!("create the schema {}", inputs.schema.name), RIGHTS));
+        }
     }
     owner.named().set(&mut *line.connection, "created", 1).await?;
     line.give_back();
@@ -102,7 +105,7 @@ fn with_counter(context: &Context, node: &Node, inputs: &TableInputs) -> Outcome
 }
 
 /// A statement of ours that the target did not take: its answer, and the statement. A passing fault is tried again.
-fn refused(code: &'static str, doing: String, fault: Fault, sql: &str) -> Failure {
+fn refused(code: Code, doing: String, fault: Fault, sql: &str) -> Failure {
     if fault.transient() || fault.number.is_none() {
         return fault.failure(code, doing, RIGHTS);
     }
@@ -123,7 +126,7 @@ async fn create(
 ) -> Outcome<Object> {
     let name = &inputs.source.name;
     let use_schema = format!("USE {}", sql_ident(&name.schema));
-    let failed = |f: Fault| refused("MIG5122", format!("create the table {name}"), f, ddl);
+    let failed = |f: Fault| refused(codes::CREATE_TABLE, format!("create the table {name}"), f, ddl);
     line.connection.execute(&use_schema).await.map_err(failed)?;
     match line.connection.execute(ddl).await {
         Ok(_) => {}
@@ -131,12 +134,11 @@ async fn create(
         Err(f) if f.number == Some(ledger::TABLE_EXISTS) => {
             owner.named().withdraw(&mut *line.connection).await?;
             return Err(Failure::new(
-                "MIG2061",
+                codes::STRANGERS_TABLE,
                 format!("create the table {name}"),
                 "a table of this name is there, and this lineage did not make it",
                 "Move it away, exclude it by the filter, or set target_tables = \"same_and_empty\"; then plan again.",
-            )
-            .exit(ExitKind::Gate));
+            ));
         }
         Err(f) => return Err(failed(f)),
     }
@@ -179,7 +181,8 @@ pub async fn foreign_keys(context: &Context, node: &Node) -> Outcome<Value> {
         None => inputs.ddl.clone(),
     };
     for ddl in &statements {
-        let failed = |f: Fault| refused("MIG5124", format!("add the foreign keys of {}", inputs.table), f, ddl);
+        let failed =
+            |f: Fault| refused(codes::ADD_FOREIGN_KEYS, format!("add the foreign keys of {}", inputs.table), f, ddl);
         patiently(context, &mut line, ddl).await.map_err(failed)?;
     }
     line.give_back();
@@ -193,7 +196,7 @@ fn missing_keys(context: &Context, node: &Node, name: &TableName, there: &Table)
     let source = &context.facts(&node.addr)?.source;
     let (Some(table), Some(target)) = (source.table(name), context.seen(&context.target_of(migration)?)) else {
         let cause = format!("{name} is not there any more");
-        return Err(Failure::new("MIG5102", "find the table", cause, "Plan again."));
+        return Err(Failure::new(codes::PLAN_DOES_NOT_FIT_SPEC, "find the table", cause, "Plan again."));
     };
     let wanted = rewrite::for_target(table, &source.tables, target, &migration.gates).table;
     let mut statements = Vec::new();
@@ -228,7 +231,7 @@ pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
         line.connection
             .execute(&sql)
             .await
-            .map_err(|f| f.failure("MIG5126", format!("drop the view {name}"), RIGHTS))?;
+            .map_err(|f| f.failure(codes::DROP_OBJECT, format!("drop the view {name}"), RIGHTS))?;
     } else {
         owner.drop_ours(context, &mut line, &name, &object).await?;
     }
@@ -274,12 +277,11 @@ impl Owner {
     async fn drop_ours(&self, context: &Context, line: &mut Line, name: &TableName, object: &Object) -> Outcome<()> {
         let refused = |cause: String| {
             Failure::new(
-                "MIG2062",
+                codes::TABLE_CONTENT_DIFFERS,
                 format!("drop the table {name}"),
                 cause,
                 "Look at what is in it; drop or move it by hand, then run again.",
             )
-            .exit(ExitKind::Gate)
             .at(&self.addr)
         };
         if object.state == "adopted" {
@@ -296,6 +298,8 @@ impl Owner {
             Err(failure) => failure,
         })?;
         let sql = format!("DROP TABLE {}", name.sql());
-        patiently(context, line, &sql).await.map_err(|f| f.failure("MIG5126", format!("drop the table {name}"), RIGHTS))
+        patiently(context, line, &sql)
+            .await
+            .map_err(|f| f.failure(codes::DROP_OBJECT, format!("drop the table {name}"), RIGHTS))
     }
 }

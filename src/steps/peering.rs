@@ -13,6 +13,7 @@ use crate::formats::cloud_inputs::{DnsInputs, DnsOutputs, PeeringInputs, Peering
 use crate::formats::plan::{Action, Node};
 use crate::think::cloud::peering::{Next, find, judge, next};
 use crate::think::cloud::reach::{Way, way};
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::error::{Failure, Outcome};
 
@@ -34,7 +35,7 @@ pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value
         ("route", _) => route(&hand, read_inputs(node)?).await,
         ("dns", _) => dns(&hand, read_inputs(node)?).await,
         (part, _) => Err(Failure::new(
-            "MIG5102",
+            codes::PLAN_DOES_NOT_FIT_SPEC,
             "run the step",
             format!("a peering has no part {part}"),
             "Make the plan again with this version of mig.",
@@ -95,16 +96,19 @@ fn refused(doing: &str, found: Diagnostic) -> Failure {
         true => found.summary.clone(),
         false => format!("{}. {}", found.summary, found.detail),
     };
-    let mut failure = Failure::new("MIG3240", doing, cause, found.help.clone());
-    failure.code = found.code;
-    failure
+    Failure::new(found.code, doing, cause, found.help)
 }
 
 async fn table(hand: &Hand<'_>, vpc: &str, id: &str) -> Outcome<RouteTable> {
     let found = hand.look(&format!("look at the route table {id}"), || hand.cloud.route_tables(vpc)).await?;
     found.into_iter().find(|table| table.id == id).ok_or_else(|| {
         let hint = "Correct `route_tables`, or leave it out: then the runner subnet's own table is taken.";
-        Failure::new("MIG3224", format!("find the route table {id}"), format!("{vpc} has none of this id"), hint)
+        Failure::new(
+            codes::EXISTING_OBJECT_MISSING,
+            format!("find the route table {id}"),
+            format!("{vpc} has none of this id"),
+            hint,
+        )
     })
 }
 
@@ -146,7 +150,7 @@ async fn route(hand: &Hand<'_>, inputs: RouteInputs) -> Outcome<Value> {
 
 fn elsewhere(what: &str, inputs: &RouteInputs, target: &str) -> Failure {
     Failure::new(
-        "MIG3253",
+        codes::ROUTE_LEADS_ELSEWHERE,
         what,
         format!("{} sends {} to {target}", inputs.table_id, inputs.cidr),
         "Remove that route if it is left over, then run again: mig changes no route that it did not make.",
@@ -204,7 +208,12 @@ async fn dns(hand: &Hand<'_>, inputs: DnsInputs) -> Outcome<Value> {
     let id = peering.connection_id.as_str();
     let what = format!("look at the settings of {}", inputs.vpc_id);
     let vpc = hand.look(&what, || hand.cloud.vpc(&inputs.vpc_id)).await?.ok_or_else(|| {
-        Failure::new("MIG3224", what.clone(), "there is no such VPC", "Make the plan again: the source may have moved.")
+        Failure::new(
+            codes::EXISTING_OBJECT_MISSING,
+            what.clone(),
+            "there is no such VPC",
+            "Make the plan again: the source may have moved.",
+        )
     })?;
     let all = hand.look("look at the peering connection", || hand.cloud.peerings()).await?;
     let allowed = all.iter().any(|found| found.id == id && found.dns_from_accepter);
@@ -212,7 +221,7 @@ async fn dns(hand: &Hand<'_>, inputs: DnsInputs) -> Outcome<Value> {
     let set_here = !allowed || off.iter().any(|(_, on)| !on);
     if !peering.inputs.accept && set_here {
         return Err(Failure::new(
-            "MIG3281",
+            codes::PEERING_DNS,
             format!("resolve names across {id}"),
             "DNS support and DNS hostnames of the VPC, and resolution across the peering, are not all on, and `accept = false` says that mig only checks",
             format!(

@@ -19,11 +19,12 @@ use crate::seams::sql::{Connection, Fault, Role, Server};
 use crate::think::compare;
 use crate::think::probe::Scratch;
 use crate::words::addr::{StepKind, TableName, sql_ident};
+use crate::words::codes::{self, Code};
 use crate::words::diag::Diagnostic;
 use crate::words::error::{Failure, Outcome};
 
 /// A foreign key that the target refuses.
-const KEY_REFUSED: &str = "MIG5124";
+const KEY_REFUSED: Code = codes::ADD_FOREIGN_KEYS;
 
 /// What is tried, in the plan's order.
 #[derive(Default)]
@@ -156,7 +157,7 @@ impl Trial<'_> {
     }
 
     /// Takes up the target's answer; a connection that is gone ends the probe.
-    fn refuse(&mut self, code: &'static str, name: &TableName, what: &str, sql: &str, fault: Fault) -> Outcome<()> {
+    fn refuse(&mut self, code: Code, name: &TableName, what: &str, sql: &str, fault: Fault) -> Outcome<()> {
         if fault.lost || fault.transient() {
             return Err(fault.told(format!("try {what} on the target")));
         }
@@ -179,7 +180,7 @@ impl Trial<'_> {
         let create = self.scratch.create_table(name, &inputs.ddl);
         for sql in [enter, create] {
             if let Err(fault) = self.line.execute(&sql).await {
-                return self.refuse("MIG5122", name, &format!("the table {name}"), &sql, fault);
+                return self.refuse(codes::CREATE_TABLE, name, &format!("the table {name}"), &sql, fault);
             }
         }
         Ok(())
@@ -227,7 +228,7 @@ impl Trial<'_> {
                 false => self.line.execute(&sql).await.map(drop),
             };
             if let Err(fault) = answered {
-                return self.refuse("MIG5125", name, &format!("the view {name}"), &sql, fault);
+                return self.refuse(codes::CREATE_VIEW, name, &format!("the view {name}"), &sql, fault);
             }
         }
         self.probed.views += 1;
@@ -260,11 +261,13 @@ impl Trial<'_> {
                 self.probed.tables += 1;
                 continue;
             }
-            let finding =
-                Diagnostic::error("MIG5127", format!("{name} comes out otherwise than it stands on the source"))
-                    .about(name.key())
-                    .detail(differences.join("\n"))
-                    .help("Leave the table out of the filter, or change it on the source; and please report this.");
+            let finding = Diagnostic::error(
+                codes::STRUCTURE_CAME_OUT_DIFFERENT,
+                format!("{name} comes out otherwise than it stands on the source"),
+            )
+            .about(name.key())
+            .detail(differences.join("\n"))
+            .help("Leave the table out of the filter, or change it on the source; and please report this.");
             self.probed.refused.push(finding);
         }
         Ok(())
@@ -288,7 +291,7 @@ impl Trial<'_> {
 fn schema_fault(plan: &str, name: &str, fault: Fault) -> Failure {
     let doing = format!("create the schema {name}, in which the probe tries what belongs to {plan}");
     fault.failure(
-        "MIG5129",
+        codes::PROBE_SCHEMA,
         doing,
         "Grant the user all rights on schemas called `mig_probe_%`, or plan without -probe.",
     )

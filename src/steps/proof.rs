@@ -21,6 +21,7 @@ use crate::formats::structure::{Column, Table, TableEstimate};
 use crate::seams::clock::Clock;
 use crate::seams::sql::Fault;
 use crate::words::addr::{StepAddr, TableName};
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome, Retry};
 
 /// Tries of one statement after passing faults.
@@ -456,7 +457,7 @@ impl Side {
 
     fn unhashed(&self, cause: &str) -> Failure {
         Failure::new(
-            "MIG6021",
+            codes::ROW_HASH,
             format!("hash the rows of {} on the {}", self.table.name, self.place.word()),
             cause,
             "Please report it with the type of the column.",
@@ -465,7 +466,7 @@ impl Side {
 
     fn failure(&self, fault: &Fault) -> Failure {
         fault.failure(
-            "MIG6020",
+            codes::SERVER_HASH,
             format!("hash the rows of {} on the {}", self.table.name, self.place.word()),
             "Look whether the server is up, then run the same command again.",
         )
@@ -511,7 +512,12 @@ fn part_hash(row: &[Option<String>]) -> Option<PartHash> {
 }
 
 pub fn broken(cause: &str) -> Failure {
-    Failure::new("MIG6022", "verify the table", cause, "Run the same command again; if it stays, please report it.")
+    Failure::new(
+        codes::VERIFY_BROKE_OFF,
+        "verify the table",
+        cause,
+        "Run the same command again; if it stays, please report it.",
+    )
 }
 
 /// Whether a table on the target holds what this lineage's ledger says it put there. The outer error is a difference
@@ -528,7 +534,7 @@ pub async fn holds_ours(
     let key = actual.name.key();
     let batches = Batches { schema, lineage: &context.lineage, table: &key, epoch };
     let doing =
-        |f: Fault| Err(f.failure("MIG5120", "read the ledger", "Look whether the target is up, then run again."));
+        |f: Fault| Err(f.failure(codes::LEDGER, "read the ledger", "Look whether the target is up, then run again."));
     let known = batches.read(&mut *line.connection, None).await.map_err(doing)?;
     let ours = known.iter().fold(PartHash::default(), |sum, b| sum.merged(&PartHash { sum: b.hash, rows: b.rows }));
     let lines = context.lines(addr).map_err(Err)?;

@@ -9,6 +9,7 @@ use crate::formats::manifest::PartEntry;
 use crate::formats::structure::Table;
 use crate::seams::sql::Fault;
 use crate::words::addr::TableName;
+use crate::words::codes;
 use crate::words::error::Failure;
 
 /// Where rows come from, for their names.
@@ -54,7 +55,7 @@ impl Origin<'_> {
         // Sent alone, it is row 1 to the server.
         let text = text.strip_suffix(" at row 1").unwrap_or(text);
         Failure::new(
-            "MIG5141",
+            codes::ROW_WOULD_CHANGE,
             format!("load {}", self.table.name),
             format!("the target would change or drop a row ({}): {text}", self.row(entry, row)),
             format!("Nothing of its batch was kept. {} Then run `mig apply` again.", what_to_do(text)),
@@ -64,7 +65,7 @@ impl Origin<'_> {
     /// A row that alone is too large for the target.
     pub fn too_large(&self, entry: &PartEntry, row: u64, failure: &Failure) -> Failure {
         Failure::new(
-            "MIG5145",
+            codes::ROW_TOO_LARGE_FOR_TARGET,
             format!("load {}", self.table.name),
             format!("one row is too large for the target ({}): {}", self.row(entry, row), failure.cause),
             "Raise the limit that the target names (TiDB: performance.txn-entry-size-limit), or leave the row out by `where`; then run `mig apply` again.",
@@ -73,20 +74,26 @@ impl Origin<'_> {
 }
 
 /// What to do about a row, by what the target says of it.
-fn what_to_do(text: &str) -> &'static str {
+fn what_to_do(text: &str) -> String {
     let says = |words: &str| text.to_ascii_lowercase().contains(words);
     if says("duplicate entry") {
-        "Two rows of the source are one under the key as the target compares it: look for another collation in the plan (MIG2021 has the query that finds them), and change one of the two rows, or map the collation to one that tells them apart."
+        format!(
+            "Two rows of the source are one under the key as the target compares it: look for another collation in the plan ({} has the query that finds them), and change one of the two rows, or map the collation to one that tells them apart.",
+            codes::COLLATION_CONVERTED
+        )
     } else if says("check constraint") || says("constraint") && says("failed for") {
-        "The target evaluates the CHECK constraint in another way than the source: mend the row or the constraint on the source, or create the table without it (rule \"MIG2106\" { action = \"rewrite\" })."
+        format!(
+            "The target evaluates the CHECK constraint in another way than the source: correct the row or the constraint on the source, or create the table without it (rule \"{}\" {{ action = \"rewrite\" }}).",
+            codes::CHECK
+        )
     } else if says("incorrect date")
         || says("incorrect time")
         || says("incorrect datetime")
         || says("incorrect timestamp")
     {
-        "The source keeps a date that does not exist (it was written with ALLOW_INVALID_DATES, or holds a zero date): correct it there; zero dates can be kept by zero_dates = \"keep\"."
+        "The source keeps a date that does not exist (it was written with ALLOW_INVALID_DATES, or holds a zero date): correct it there; zero dates can be kept by zero_dates = \"keep\".".into()
     } else {
-        "Mend the column's type on the target or the row on the source."
+        "Mend the column's type on the target or the row on the source.".into()
     }
 }
 
@@ -125,7 +132,7 @@ pub fn is_of_a_row(number: u16) -> bool {
 pub fn refused(name: &TableName, fault: &Fault) -> Failure {
     let fault = Fault { message: without_values(&fault.message), ..fault.clone() };
     fault.failure(
-        "MIG5143",
+        codes::BATCH_REFUSED,
         format!("load {name}"),
         "Mend what the target names, then run `mig apply` again: it goes on after the last committed batch.",
     )

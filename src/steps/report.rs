@@ -32,6 +32,7 @@ use crate::think::gates::compatibility::views::{Reasons, left_out};
 use crate::think::gates::{rules, selection};
 use crate::think::{compare, rewrite};
 use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::words::codes::{self, Code};
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
 use crate::words::error::{ExitKind, Failure, Outcome};
@@ -72,8 +73,8 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         unproven.push(format!("{about}{}", writes.text));
     }
     let told = tables.iter().flat_map(|table| &table.rewritten).chain(views.iter().flat_map(|view| &view.rewritten));
-    let arrived_changed: std::collections::BTreeSet<String> =
-        told.filter_map(|text| Some(text.split_once(':')?.0.to_owned())).collect();
+    let arrived_changed: std::collections::BTreeSet<Code> =
+        told.filter_map(|text| text.split_once(':')?.0.parse().ok()).collect();
     let mut gates = std::collections::BTreeMap::new();
     let (mut accepted, mut named) = (Vec::new(), Vec::new());
     for gate in crate::think::gates::NAMES {
@@ -81,7 +82,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         let verdict = outputs.and_then(|o| serde_json::from_value::<Verdict>(o.get("verdict")?.clone()).ok());
         if let Some(verdict) = verdict {
             for finding in &verdict.findings {
-                match rules::in_certificate(&finding.code, &arrived_changed) {
+                match rules::in_certificate(finding.code, &arrived_changed) {
                     Some(rules::Told::Accepted) => accepted.extend(lines(finding)),
                     Some(rules::Told::Named) => named.extend(lines(finding)),
                     None => {}
@@ -138,15 +139,14 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     write_file(folder, &name, &bytes)?;
     if certificate.writes.outcome == WritesOutcome::Detected {
         return Err(Failure::new(
-            "MIG6003",
+            codes::WRITES_AT_REPORT,
             "prove that the source was not written to",
             certificate.writes.text.clone(),
             format!(
                 "Stop the writes; then move the tables anew: `mig apply -replace='{}'`.",
                 StepAddr::gate(&migration.name, "writes_stopped")
             ),
-        )
-        .exit(ExitKind::Mismatch));
+        ));
     }
     if let Some(changed) = changed {
         return Err(changed);
@@ -170,7 +170,7 @@ fn ended(certificate: &Certificate) -> Outcome<()> {
     let tables: Vec<String> = tables.map(|t| format!("{}: {}", t.table, t.fault())).collect();
     let views = certificate.views.iter().filter(|v| v.judge() == Judgement::Different);
     let views: Vec<String> = views.map(|v| format!("view {}: {}", v.name, v.fault())).collect();
-    let code = if tables.is_empty() && !views.is_empty() { "MIG6050" } else { "MIG6004" };
+    let code = if tables.is_empty() && !views.is_empty() { codes::VIEW_NOT_EQUAL } else { codes::NOT_EQUAL };
     Err(Failure::new(
         code,
         "prove the migration equal",
@@ -408,5 +408,10 @@ fn moment(text: &str) -> Option<f64> {
 }
 
 fn broken(cause: &str) -> Failure {
-    Failure::new("MIG6005", "write the certificate", cause, "Run `mig apply` again; if it stays, please report it.")
+    Failure::new(
+        codes::CERTIFICATE_UNWRITABLE,
+        "write the certificate",
+        cause,
+        "Run `mig apply` again; if it stays, please report it.",
+    )
 }

@@ -19,7 +19,8 @@ use crate::formats::inputs::TableInputs;
 use crate::formats::spec::model::{Migration, VerifyMode};
 use crate::seams::sql::Role;
 use crate::words::addr::{StepAddr, StepKind, TableName};
-use crate::words::error::{ExitKind, Failure, Outcome};
+use crate::words::codes;
+use crate::words::error::{Failure, Outcome};
 
 /// Tables that are read at once; the statements have the ceilings of their servers besides.
 const TABLES_AT_ONCE: usize = 8;
@@ -186,16 +187,13 @@ fn changed(migration: &Migration, tables: &[TableProof]) -> Option<Failure> {
     };
     let list = changed.iter().map(words).collect::<Vec<_>>().join(", ");
     let load = StepAddr::of_table(&migration.name, StepKind::Load, &name);
-    Some(
-        Failure::new(
-            "MIG6032",
-            "prove what an earlier run has moved",
-            format!("the target no longer has the rows that were loaded: {list}"),
-            format!(
-                "Find who wrote to the target, or what it was restored from; then load the tables anew: \
+    Some(Failure::new(
+        codes::TARGET_LACKS_ROWS,
+        "prove what an earlier run has moved",
+        format!("the target no longer has the rows that were loaded: {list}"),
+        format!(
+            "Find who wrote to the target, or what it was restored from; then load the tables anew: \
                  `mig apply -replace='{load}'`."
-            ),
-        )
-        .exit(ExitKind::Mismatch),
-    )
+        ),
+    ))
 }

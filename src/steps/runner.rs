@@ -12,6 +12,7 @@ use crate::formats::inputs::RunnerInputs;
 use crate::formats::manifest;
 use crate::formats::plan::Node;
 use crate::formats::worker::{Ask, Endpoint};
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
@@ -33,7 +34,7 @@ async fn prepare(context: &Context, endpoint: &Endpoint) -> Outcome<Value> {
     let made = shell.run(&format!("mkdir -p {folder} && cd {folder} && pwd -P"), b"").await?;
     if !made.ok() {
         let hint = "Look at `workdir` and who may write there, then run `mig apply` again.";
-        return Err(Failure::new("MIG5110", format!("make the work folder on {endpoint}"), made.stderr, hint));
+        return Err(Failure::new(codes::DUMP_FILE, format!("make the work folder on {endpoint}"), made.stderr, hint));
     }
     Ok(json!({ "workdir": made.text(), "endpoint": endpoint, "machine": machine }))
 }
@@ -58,7 +59,7 @@ pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
     if let Some(endpoint) = from.and_then(|from| from.get("endpoint")).filter(|e| !e.is_null()) {
         let endpoint: Endpoint = serde_json::from_value(endpoint.clone()).map_err(|error| {
             let hint = "The state was made by another version; use that one.";
-            Failure::new("MIG5102", "read where the runner is", error.to_string(), hint)
+            Failure::new(codes::PLAN_DOES_NOT_FIT_SPEC, "read where the runner is", error.to_string(), hint)
         })?;
         return dismantle(context, &endpoint).await;
     }
@@ -102,5 +103,5 @@ pub fn fault(doing: &str, path: &Path, error: &std::io::Error) -> Failure {
         }
         _ => "Mend it, then run `mig apply` again: it goes on.",
     };
-    Failure::new("MIG5110", format!("{doing} {}", path.display()), error.to_string(), hint)
+    Failure::new(codes::DUMP_FILE, format!("{doing} {}", path.display()), error.to_string(), hint)
 }

@@ -10,12 +10,18 @@ use crate::formats::facts::Flavor;
 use crate::formats::plan::Node;
 use crate::seams::sql::{Role, Server};
 use crate::words::addr::StepKind;
+use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// Records the server's identity.
 pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
     let facts = context.seen(&node.addr).ok_or_else(|| {
-        Failure::new("MIG5102", "read the server's identity", "it was not looked at", "Run `mig apply` again.")
+        Failure::new(
+            codes::PLAN_DOES_NOT_FIT_SPEC,
+            "read the server's identity",
+            "it was not looked at",
+            "Run `mig apply` again.",
+        )
     })?;
     if let Some(fault) = &facts.fault {
         return Err(fault.clone());
@@ -85,6 +91,6 @@ pub async fn another(
     let cause = format!("{} was {recorded}, is {found}", node.addr);
     let hint = "Point the block back at the server of the earlier runs. If its ledger was dropped by hand, take the \
                 migration and the target out of the spec: then they are forgotten. Nothing was removed there.";
-    let failure = Failure::new("MIG3040", "remove what is on the target", cause, hint);
+    let failure = Failure::new(codes::OTHER_SERVER_THAN_RECORDED, "remove what is on the target", cause, hint);
     Ok(Some(failure.exit(ExitKind::Stale).at(&node.addr)))
 }

@@ -15,7 +15,8 @@ use crate::formats::plan::{Graph, Node};
 use crate::formats::state::{Part, Progress, State, StepRecord, UPSTREAM_RESET};
 use crate::think::run::{Interrupt, StepNo, Write};
 use crate::words::addr::StepAddr;
-use crate::words::error::{ExitKind, Failure, Outcome};
+use crate::words::codes;
+use crate::words::error::{Failure, Outcome};
 
 /// Does the work of every kind of step.
 ///
@@ -265,7 +266,13 @@ impl StepCtx {
     /// The failure with which a step ends after [`Upstream::Failed`]: no failure of its own in the report.
     pub fn upstream_failed(&self) -> Failure {
         let cause = "the step that gives it parts did not end well";
-        Failure::new("MIG5003", "go on", cause, "Remove the first cause and run the same command again.").at(&self.addr)
+        Failure::new(
+            codes::EARLIER_STEP_FAILED,
+            "go on",
+            cause,
+            "Remove the first cause and run the same command again.",
+        )
+        .at(&self.addr)
     }
 
     async fn write(&self, write: Write) -> Outcome<()> {
@@ -279,5 +286,5 @@ impl StepCtx {
 /// A step that was told to stop.
 pub fn interrupted(addr: &StepAddr) -> Failure {
     let hint = "Run the same command again: it goes on from the last durable part.";
-    Failure::new("MIG5002", "finish the step", "the run was told to stop", hint).exit(ExitKind::Interrupted).at(addr)
+    Failure::new(codes::STEP_INTERRUPTED, "finish the step", "the run was told to stop", hint).at(addr)
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::context::{Context, Line, read_inputs};
 use super::ledger::{Named, literal};
 use super::observe::inventory::{More, inventory};
+use crate::words::codes::{self, Code};
 
 use crate::formats::certificate::{StructureDifference, StructureProof};
 use crate::formats::ddl;
@@ -24,8 +25,8 @@ use crate::words::diag::Diagnostic;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// Codes of a creation that the target refused, and of one that came out otherwise.
-const REFUSED: [&str; 4] = ["MIG5122", "MIG5124", "MIG5125", DIFFERENT];
-const DIFFERENT: &str = "MIG5127";
+const REFUSED: [Code; 4] = [codes::CREATE_TABLE, codes::ADD_FOREIGN_KEYS, codes::CREATE_VIEW, DIFFERENT];
+const DIFFERENT: Code = codes::STRUCTURE_CAME_OUT_DIFFERENT;
 
 /// Reads back what the plan's steps have created.
 ///
@@ -151,7 +152,11 @@ pub async fn carry_counters(
     for (name, next) in &low {
         connection.execute(&ddl::raise_counter(name, *next)).await.map_err(|fault| {
             let doing = format!("set the next AUTO_INCREMENT number of {name} to {next}");
-            fault.failure("MIG5128", doing, "Set it by hand, or grant ALTER on the table; then run `mig apply` again.")
+            fault.failure(
+                codes::SET_AUTO_INCREMENT,
+                doing,
+                "Set it by hand, or grant ALTER on the table; then run `mig apply` again.",
+            )
         })?;
     }
     let names = low.into_iter().map(|(name, _)| name).collect();
@@ -172,7 +177,7 @@ pub async fn withdraw(
     failures: &[Failure],
 ) -> Vec<Failure> {
     let mut failed = Vec::new();
-    let refused = |failure: &&Failure| failure.exit == ExitKind::Gate && REFUSED.contains(&failure.code.as_str());
+    let refused = |failure: &&Failure| failure.exit == ExitKind::Gate && REFUSED.contains(&failure.code);
     let refused_here: BTreeSet<&StepAddr> =
         failures.iter().filter(refused).filter_map(|failure| failure.address.as_ref()).collect();
     let names: BTreeSet<&str> =
@@ -218,7 +223,7 @@ async fn take_back(context: &Context, node: &Node) -> Outcome<()> {
     let sql = format!("DROP {} {}", kind.to_uppercase(), name.sql());
     line.connection.execute(&sql).await.map_err(|fault| {
         let doing = format!("remove the {kind} {name}, which this run has created");
-        fault.failure("MIG5126", doing, "Drop it by hand, or run `mig apply` again once its cause is gone.")
+        fault.failure(codes::DROP_OBJECT, doing, "Drop it by hand, or run `mig apply` again once its cause is gone.")
     })?;
     named.withdraw(&mut *line.connection).await?;
     line.give_back();
@@ -244,6 +249,7 @@ pub async fn is_empty(line: &mut Line, name: &TableName) -> Outcome<bool> {
     let sql = format!("SELECT 1 FROM {} LIMIT 1", name.sql());
     let rows = line.connection.query(&sql).await;
     let hint = "Mend what the server names (rights, limits), then run `mig apply` again.";
-    let rows = rows.map_err(|fault| fault.failure("MIG5123", format!("look whether {name} is empty"), hint))?;
+    let rows =
+        rows.map_err(|fault| fault.failure(codes::PROBE_TABLE, format!("look whether {name} is empty"), hint))?;
     Ok(rows.rows.is_empty())
 }

@@ -32,6 +32,7 @@ use crate::think::gates::compatibility::views::left_out as left_out_views;
 use crate::think::gates::rules;
 use crate::think::{compare, rewrite};
 use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::words::codes;
 use crate::words::digest::Digest;
 use crate::words::error::{Failure, Outcome};
 
@@ -101,7 +102,9 @@ impl Verifying {
         let inputs: VerifyInputs = super::context::read_inputs(node)?;
         let migration = context.migration(&node.addr)?;
         let facts = context.facts(&node.addr)?;
-        let missing = || Failure::new("MIG5102", "find the table", "it is not there any more", "Run it again.");
+        let missing = || {
+            Failure::new(codes::PLAN_DOES_NOT_FIT_SPEC, "find the table", "it is not there any more", "Run it again.")
+        };
         let source = facts.source.table(&inputs.table).ok_or_else(missing)?;
         let mut verdict = not_looked_at(inputs.table.key());
         let Some(actual) = on_target(&facts.target.tables, &inputs.table) else {

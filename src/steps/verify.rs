@@ -27,6 +27,7 @@ use crate::formats::spec::model::Migration;
 use crate::formats::verification::DifferingRows;
 use crate::think::gates::rules;
 use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// A part of no more than this is read and hashed here: a server needs longer to make a plan of the expression that
@@ -124,12 +125,14 @@ fn told(
     let different: Vec<String> = seen.iter().filter(|seen| !seen.proof.equal).map(differ).collect();
     if !different.is_empty() && !accepted {
         return Err(Failure::new(
-            "MIG6040",
+            codes::GENERATED_COLUMN_DIFFERS,
             format!("prove the generated columns of {table} equal"),
             format!("the data is equal; the target computes in another way: {}", different.join("; ")),
-            "Change the expression on the source, or take the target's values: set rule MIG2173 to \"warn\", and the certificate names the columns.",
-        )
-        .exit(ExitKind::Mismatch));
+            format!(
+                "Change the expression on the source, or take the target's values: set rule {} to \"warn\", and the certificate names the columns.",
+                codes::GENERATED_MAY_DIFFER
+            ),
+        ));
     }
     Ok(seen.into_iter().map(|seen| GeneratedProof { accepted: !seen.proof.equal, ..seen.proof }).collect())
 }
@@ -303,13 +306,13 @@ impl Job<'_> {
         };
         let (code, what, hint) = if target != whole {
             (
-                "MIG6001",
+                codes::TARGET_DIFFERS_FROM_DUMP,
                 "the target differs from what was dumped",
                 "Find who wrote to the target; then load the table anew: `mig apply -replace=` with its load step.",
             )
         } else {
             (
-                "MIG6002",
+                codes::SOURCE_WRITTEN_SINCE_DUMP,
                 "the source was written to since it was dumped",
                 "Stop the writes; then dump the table anew: `mig apply -replace=` with its dump step.",
             )

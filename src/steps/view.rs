@@ -15,6 +15,7 @@ use crate::formats::structure::View;
 use crate::seams::sql::{Connection, Fault};
 use crate::think::compare::Difference;
 use crate::words::addr::{TableName, sql_ident};
+use crate::words::codes::{self, Code};
 use crate::words::error::{ExitKind, Failure, Outcome, Retry};
 
 /// In a view's outputs: the digest of its text as the target prints it after the CREATE.
@@ -49,7 +50,7 @@ pub(super) fn text_changed(wanted: &View, there: &View) -> Difference {
 }
 
 /// A view that the target refused.
-pub(super) const REFUSAL: &str = "MIG5125";
+pub(super) const REFUSAL: Code = codes::CREATE_VIEW;
 pub(super) const REFUSAL_HINT: &str = "Change the view on the source, leave it out by the filter, or give the user the rights \
                                 that the server names; then run `mig apply` again.";
 
@@ -84,12 +85,11 @@ pub(super) async fn create(
         Err(f) if f.number == Some(ledger::TABLE_EXISTS) => {
             owner.named().withdraw(&mut *line.connection).await?;
             return Err(Failure::new(
-                "MIG2061",
+                codes::STRANGERS_TABLE,
                 format!("create the view {name}"),
                 "a table or view of this name is there, and this lineage did not make it",
                 "Move it away or exclude it by the filter; then plan again.",
-            )
-            .exit(ExitKind::Gate));
+            ));
         }
         Err(fault) => return Err(failed(&inputs.ddl, fault)),
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use crate::formats::facts::{GateOutcome, MigrationFacts, ServerFacts, Verdict};
 use crate::formats::spec::model::Migration;
+use crate::words::codes::{self, Code};
 use crate::words::diag::{Diagnostic, Severity};
 use crate::words::error::Failure;
 
@@ -77,7 +78,7 @@ pub fn judge(name: &str, subject: &Subject) -> Verdict {
         (None, "writes_stopped") => writes_stopped::judge(subject),
         (None, other) => cannot_look(
             "there is no such gate",
-            vec![Diagnostic::error("MIG2000", format!("there is no gate named {other}"))],
+            vec![Diagnostic::error(codes::GATE_UNKNOWN, format!("there is no gate named {other}"))],
         ),
     };
     if verdict.outcome == GateOutcome::CannotLook
@@ -112,7 +113,7 @@ fn blind(fault: &Failure) -> Verdict {
 }
 
 /// A failure as a finding.
-fn unreached(code: &'static str, fault: &Failure) -> Diagnostic {
+fn unreached(code: Code, fault: &Failure) -> Diagnostic {
     let mut finding = Diagnostic::error(code, format!("failed to {}: {}", fault.doing, fault.cause)).help(&fault.hint);
     if let Some(address) = &fault.address {
         finding = finding.about(address.to_string());

@@ -10,6 +10,7 @@ use petgraph::visit::EdgeRef;
 
 use crate::formats::plan::{Edge, EdgeKind, Graph, Node};
 use crate::words::addr::StepAddr;
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 /// Puts nodes and edges in their stable order. Runs in O((V + E) log V).
@@ -79,7 +80,7 @@ fn cycle(graph: &DiGraph<(), EdgeKind>, nodes: &[Node]) -> Failure {
     }
     let names: Vec<String> = path.iter().map(|n| nodes[n.index()].addr.to_string()).collect();
     Failure::new(
-        "MIG5101",
+        codes::STEPS_CYCLE,
         "order the steps",
         format!("they wait for each other in a circle: {}", names.join(" -> ")),
         "Take one of these references out of `after`.",
@@ -88,7 +89,7 @@ fn cycle(graph: &DiGraph<(), EdgeKind>, nodes: &[Node]) -> Failure {
 
 fn broken(cause: String) -> Failure {
     Failure::new(
-        "MIG5102",
+        codes::PLAN_DOES_NOT_FIT_SPEC,
         "build the graph of steps",
         cause,
         "This is a fault of mig: please report it with the spec.",

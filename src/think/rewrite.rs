@@ -14,6 +14,7 @@ use crate::think::gates::compatibility::{
 };
 use crate::think::gates::rules;
 use crate::words::addr::key_ident;
+use crate::words::codes::{self, Code};
 use crate::words::diag::Diagnostic;
 
 /// A table as it is created, and one warning for each thing in it that differs from the source.
@@ -50,7 +51,7 @@ pub fn schema_for_target(schema: &Schema, target: &ServerFacts, gates: &Gates) -
     let (charset, collation, changed) = collation_for_target(&schema.charset, &schema.collation, target, gates);
     let change = changed.then(|| {
         let text = format!("schema {}: collation {} becomes {collation}", key_ident(&schema.name), schema.collation);
-        Diagnostic::warning("MIG2021", text).about(key_ident(&schema.name))
+        Diagnostic::warning(codes::COLLATION_CONVERTED, text).about(key_ident(&schema.name))
     });
     (Schema { name: schema.name.clone(), charset, collation }, change.into_iter().collect())
 }
@@ -77,7 +78,7 @@ struct Draft<'a> {
 }
 
 impl Draft<'_> {
-    fn change(&mut self, code: &'static str, text: String) {
+    fn change(&mut self, code: Code, text: String) {
         let name = self.table.name.key();
         self.changes.push(Diagnostic::warning(code, format!("{name}: {text}")).about(name));
     }
@@ -86,7 +87,10 @@ impl Draft<'_> {
         let (charset, collation, changed) =
             collation_for_target(&self.table.charset, &self.table.collation, self.target, self.gates);
         if changed {
-            self.change("MIG2021", format!("default collation {} becomes {collation}", self.table.collation));
+            self.change(
+                codes::COLLATION_CONVERTED,
+                format!("default collation {} becomes {collation}", self.table.collation),
+            );
         }
         (self.table.charset, self.table.collation) = (charset, collation);
         for at in 0..self.table.columns.len() {
@@ -96,7 +100,7 @@ impl Draft<'_> {
             let (name, from) = (key_ident(&column.name), collation.clone());
             let widths = (charset_width(charset), charset_width(&to_charset));
             if changed {
-                self.change("MIG2021", format!("column {name}: collation {from} becomes {to}"));
+                self.change(codes::COLLATION_CONVERTED, format!("column {name}: collation {from} becomes {to}"));
             }
             let column = &mut self.table.columns[at];
             (column.charset, column.collation) = (Some(to_charset), Some(to));
@@ -152,7 +156,7 @@ impl Draft<'_> {
         }
     }
 
-    fn drop_indexes(&mut self, code: &'static str, what: &str, gone: impl Fn(&Index) -> bool) {
+    fn drop_indexes(&mut self, code: Code, what: &str, gone: impl Fn(&Index) -> bool) {
         let (dropped, kept): (Vec<Index>, Vec<Index>) =
             std::mem::take(&mut self.table.indexes).into_iter().partition(gone);
         self.table.indexes = kept;

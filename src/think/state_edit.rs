@@ -2,6 +2,7 @@
 
 use crate::formats::state::State;
 use crate::words::addr::StepAddr;
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 /// The state that a pushed one becomes. `recorded`: the one on record; `None`: there is none.
@@ -11,7 +12,7 @@ use crate::words::error::{Failure, Outcome};
 pub fn pushed(recorded: Option<&State>, new: State, force: bool) -> Outcome<State> {
     let refuse = |cause: String| {
         let hint = "Pull again and repeat the edit; -force puts it in place all the same. Nothing was changed.";
-        Err(Failure::new("MIG4013", "push the state", cause, hint))
+        Err(Failure::new(codes::PUSH_DOES_NOT_CONTINUE, "push the state", cause, hint))
     };
     let serial = recorded.map_or(0, |state| state.serial);
     if let Some(recorded) = recorded.filter(|_| !force) {
@@ -33,7 +34,7 @@ pub fn without(state: &State, addrs: &[StepAddr]) -> Outcome<(State, Vec<StepAdd
     for addr in addrs {
         if !state.steps.keys().any(|step| step.is_under(addr)) {
             return Err(Failure::new(
-                "MIG1017",
+                codes::NOT_IN_STATE,
                 "forget a step of the state",
                 format!("{addr} is not in the state"),
                 "`mig state list` names the addresses; quote them for the shell. Nothing was changed.",

@@ -140,6 +140,11 @@ impl StepKind {
         Self::Report,
     ];
 
+    /// Whether a step of this kind reads a server or judges, and changes nothing.
+    pub fn is_evaluated(self) -> bool {
+        matches!(self, Self::Source | Self::Target | Self::Gate)
+    }
+
     pub fn word(self) -> &'static str {
         match self {
             Self::Source => "source",

@@ -3,17 +3,42 @@
 //! Ranges: 10xx the program and its files, 11xx spec syntax, 12xx spec meaning, 20xx gates, 21xx compatibility rules,
 //! 30xx servers, 31xx runners, 32xx the cloud, 40xx state, journal and lock, 41xx plan files, 50xx runs, 51xx steps,
 //! 60xx proof.
+//!
+//! A code is a constant of this module, made by the row that describes it. The number is public and never changes; the
+//! constant's name is for this program only.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::error::ExitKind;
 
+/// A stable code, for example `MIG3001`. The constants of this module are the only ones that this program raises; one
+/// that is read from a file may be of another version, and then has no row here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Code(u16);
+
 /// One row of the table.
 pub struct CodeRow {
-    pub code: &'static str,
+    pub code: Code,
     pub exit: ExitKind,
     /// One line: what it is.
     pub title: &'static str,
     /// What it means, why it matters, what to do: for `mig explain` and the docs.
     pub text: &'static str,
+}
+
+/// Makes one constant of each row, and the table of all of them: `NAME = NUMBER, EXIT, TITLE, TEXT;`.
+macro_rules! codes {
+    ($($name:ident = $number:literal, $exit:ident, $title:literal, $text:literal;)*) => {
+        $(#[doc = $title] pub const $name: Code = Code($number);)*
+
+        pub(super) const ROWS: &[CodeRow] =
+            &[$(CodeRow { code: $name, exit: ExitKind::$exit, title: $title, text: $text }),*];
+    };
 }
 
 mod account;
@@ -28,6 +53,11 @@ mod servers;
 mod spec;
 mod steps;
 mod views;
+
+pub use self::{
+    account::*, cloud::*, gates::*, inputs::*, program::*, proof::*, rows::*, runners::*, servers::*, spec::*,
+    steps::*, views::*,
+};
 
 /// All rows, in the order of their codes.
 pub fn all() -> impl Iterator<Item = &'static CodeRow> {
@@ -52,16 +82,109 @@ pub fn all() -> impl Iterator<Item = &'static CodeRow> {
     rows.into_iter()
 }
 
-pub fn find(code: &str) -> Option<&'static CodeRow> {
-    all().find(|row| row.code.eq_ignore_ascii_case(code))
+impl Code {
+    /// What the table says of it; nothing for a code that only another version knows.
+    pub fn row(self) -> Option<&'static CodeRow> {
+        all().find(|row| row.code == self)
+    }
+
+    /// Whether the code is of the range of the compatibility rules, which a spec sets one by one.
+    pub fn is_compatibility_rule(self) -> bool {
+        (2101..2200).contains(&self.0)
+    }
+
+    /// The exit code of a failure with this code. One that is not in the table ends as an error of the program.
+    pub fn exit(self) -> ExitKind {
+        self.row().map_or(ExitKind::Error, |row| row.exit)
+    }
 }
 
-/// The exit code of a code; a code that is not in the table is an error of the program and exits as one.
-pub fn exit_of(code: &str) -> ExitKind {
-    find(code).map_or(ExitKind::Error, |row| row.exit)
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&format!("MIG{:04}", self.0))
+    }
 }
 
-/// Makes one row; keeps the tables readable.
-const fn row(code: &'static str, exit: ExitKind, title: &'static str, text: &'static str) -> CodeRow {
-    CodeRow { code, exit, title, text }
+/// A text that is not `MIG` and four digits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NotACode;
+
+impl FromStr for Code {
+    type Err = NotACode;
+
+    /// In small letters as well: people type codes.
+    fn from_str(text: &str) -> Result<Self, NotACode> {
+        let upper = text.to_ascii_uppercase();
+        let digits = upper.strip_prefix("MIG").filter(|digits| digits.len() == 4).ok_or(NotACode)?;
+        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(NotACode);
+        }
+        digits.parse().map(Self).map_err(|_| NotACode)
+    }
+}
+
+impl Serialize for Code {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Code {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse().map_err(|_| serde::de::Error::custom(format!("\"{text}\" is not a code")))
+    }
+}
+
+impl JsonSchema for Code {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "Code".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^MIG[0-9]{4}$" })
+    }
+}
+
+/// For tests, which name codes by their number as users do: a constant that gets another number is found.
+impl PartialEq<&str> for Code {
+    fn eq(&self, other: &&str) -> bool {
+        other.parse() == Ok(*self)
+    }
+}
+
+impl PartialEq<str> for Code {
+    fn eq(&self, other: &str) -> bool {
+        other.parse() == Ok(*self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_mig_and_four_digits() {
+        let check = |text: &str, expected: Option<&str>| {
+            assert_eq!(text.parse::<Code>().ok().map(|code| code.to_string()).as_deref(), expected, "{text}");
+        };
+        check("MIG3001", Some("MIG3001"));
+        check("mig0001", Some("MIG0001"));
+        check("MIG9999", Some("MIG9999"));
+        check("MIG300", None);
+        check("MIG30011", None);
+        check("MIG+300", None);
+        check("GIM3001", None);
+        check("", None);
+    }
+
+    #[test]
+    fn no_two_rows_have_one_code() {
+        let codes: Vec<Code> = all().map(|row| row.code).collect();
+        assert!(codes.windows(2).all(|pair| pair[0] < pair[1]));
+    }
 }

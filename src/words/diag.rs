@@ -1,5 +1,7 @@
 //! Diagnostics: faults and warnings with their place in a file of the spec. Values only: the screen draws them.
 
+use super::codes::Code;
+
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
@@ -27,7 +29,7 @@ pub struct Place {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Diagnostic {
     pub severity: Severity,
-    pub code: String,
+    pub code: Code,
     pub summary: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<Place>,
@@ -41,10 +43,10 @@ pub struct Diagnostic {
 }
 
 impl Diagnostic {
-    pub fn error(code: &'static str, summary: impl Into<String>) -> Self {
+    pub fn error(code: Code, summary: impl Into<String>) -> Self {
         Self {
             severity: Severity::Error,
-            code: code.into(),
+            code,
             summary: summary.into(),
             place: None,
             subject: None,
@@ -53,7 +55,7 @@ impl Diagnostic {
         }
     }
 
-    pub fn warning(code: &'static str, summary: impl Into<String>) -> Self {
+    pub fn warning(code: Code, summary: impl Into<String>) -> Self {
         Self { severity: Severity::Warning, ..Self::error(code, summary) }
     }
 

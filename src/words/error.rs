@@ -6,6 +6,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::addr::StepAddr;
+use super::codes::{self, Code};
 use super::diag::Diagnostic;
 
 /// Why the program ends; its order of weight when several causes meet is [`ExitKind::weight`].
@@ -73,7 +74,7 @@ pub enum Retry {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
 pub struct Failure {
     /// Stable code out of [`super::codes`], for example `MIG3001`.
-    pub code: String,
+    pub code: Code,
     pub exit: ExitKind,
     pub retry: Retry,
     /// What was being done, to complete "failed to …".
@@ -90,15 +91,10 @@ pub struct Failure {
 }
 
 impl Failure {
-    pub fn new(
-        code: &'static str,
-        doing: impl Into<String>,
-        cause: impl Into<String>,
-        hint: impl Into<String>,
-    ) -> Self {
+    pub fn new(code: Code, doing: impl Into<String>, cause: impl Into<String>, hint: impl Into<String>) -> Self {
         Self {
-            code: code.into(),
-            exit: super::codes::exit_of(code),
+            code,
+            exit: code.exit(),
             retry: Retry::No,
             doing: doing.into(),
             address: None,
@@ -111,7 +107,7 @@ impl Failure {
     /// Stopped on request: what was durable stays, another apply goes on.
     pub fn interrupted(doing: impl Into<String>) -> Self {
         Self::new(
-            "MIG5104",
+            codes::STOPPED,
             doing,
             "it was stopped on request",
             "Run `mig apply` again: it goes on from the last durable part.",

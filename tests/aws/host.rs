@@ -237,7 +237,7 @@ async fn a_refusal_tells_its_code_and_the_id_of_the_request() {
     let proxy = moto.proxy();
     let cloud = provider(&proxy.url()).await;
     let refused = cloud.terminate_instance("i-0123456789abcdef0").await.unwrap_err();
-    assert_eq!((refused.code.as_str(), refused.unknown), ("InvalidInstanceID.NotFound", false));
+    assert_eq!((refused.code.to_string().as_str(), refused.unknown), ("InvalidInstanceID.NotFound", false));
     assert!(refused.request_id.is_some() && refused.is_gone(), "{refused:?}");
     // Nobody listens there: nothing was sent, yet nothing is claimed either.
     let nowhere = provider("http://127.0.0.1:1").await;

@@ -456,9 +456,9 @@ impl<'a> Sim<'a> {
         }
         if actor.fails_after == Some(0) {
             self.world.failures[no] -= 1;
-            self.end(no, Err(Failure::new("MIG3001", "work", "it is not to be", "Again.")));
+            self.end(no, Err(Failure::new(mig::words::codes::HOST_UNKNOWN, "work", "it is not to be", "Again.")));
         } else if actor.upstream_failed {
-            let failure = Failure::new("MIG5003", "go on", "above", "Again.");
+            let failure = Failure::new(mig::words::codes::EARLIER_STEP_FAILED, "go on", "above", "Again.");
             self.end(no, Err(failure));
         } else if self.stopping {
             self.end(no, Err(interrupted()));
@@ -516,7 +516,7 @@ fn enqueue(actor: &mut Actor, part: u32) {
 }
 
 fn interrupted() -> Failure {
-    Failure::new("MIG5002", "work", "told to stop", "Again.").exit(ExitKind::Interrupted)
+    Failure::new(mig::words::codes::STEP_INTERRUPTED, "work", "told to stop", "Again.").exit(ExitKind::Interrupted)
 }
 
 /// The steps without their times.

@@ -58,7 +58,13 @@ impl Shells for Guest {
             disk.asked.push(to.clone());
             if disk.deaf > 0 {
                 disk.deaf -= 1;
-                return Err(Failure::new("MIG3101", "reach it", "connection refused", "Wait.").retryable());
+                return Err(Failure::new(
+                    mig::words::codes::RUNNER_UNREACHABLE,
+                    "reach it",
+                    "connection refused",
+                    "Wait.",
+                )
+                .retryable());
             }
             Ok(Arc::new(self.clone()) as Arc<dyn Shell>)
         })

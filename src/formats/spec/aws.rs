@@ -14,6 +14,7 @@ use super::model::{Runner, RunnerKind, Spec, Tls, TlsMode};
 use super::servers::{is_host_key, labels};
 use super::texts::At;
 use crate::formats::cloud_inputs::{MOUNT, network};
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 
 const PROVIDER: Schema = Schema {
@@ -69,14 +70,14 @@ pub(super) fn provider(evaluator: &Evaluator, text: usize, block: &Block) -> Rea
         match region.strip_suffix(|c: char| c.is_ascii_lowercase()) {
             Some(of) if sound && of.ends_with(|c: char| c.is_ascii_digit()) => Err(fields.wrong(
                 "region",
-                "MIG1205",
+                codes::OUT_OF_RANGE,
                 format!("\"{region}\" is a zone, not a region"),
                 format!("Write the region: \"{of}\"."),
             )),
             _ if sound && region.contains('-') => Ok(region),
             _ => Err(fields.wrong(
                 "region",
-                "MIG1205",
+                codes::OUT_OF_RANGE,
                 format!("\"{region}\" is no region"),
                 "A region is written like \"us-west-2\".",
             )),
@@ -86,7 +87,7 @@ pub(super) fn provider(evaluator: &Evaluator, text: usize, block: &Block) -> Rea
     let endpoint_url = fields.word("endpoint_url").and_then(|url| match url {
         Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => Err(fields.wrong(
             "endpoint_url",
-            "MIG1205",
+            codes::OUT_OF_RANGE,
             "`endpoint_url` is no URL",
             "Write it with its scheme: \"https://…\"; leave it out for AWS itself.",
         )),
@@ -95,7 +96,7 @@ pub(super) fn provider(evaluator: &Evaluator, text: usize, block: &Block) -> Rea
     let accounts = fields.texts("allowed_account_ids").and_then(|ids| {
         let sound = |(id, at): (String, At)| match is_account(&id) {
             true => Ok(id),
-            false => Err(evaluator.faults.error("MIG1205", &at, format!("\"{id}\" is no account"), ACCOUNT)),
+            false => Err(evaluator.faults.error(codes::OUT_OF_RANGE, &at, format!("\"{id}\" is no account"), ACCOUNT)),
         };
         ids.unwrap_or_default().into_iter().map(sound).collect::<Read<Vec<String>>>()
     });
@@ -107,7 +108,7 @@ pub(super) fn provider(evaluator: &Evaluator, text: usize, block: &Block) -> Rea
                 let help = "`Name`, `mig:…` and `aws:…` are set by mig and by AWS; a key has up to 128 characters, a \
                             value up to 256.";
                 let summary = format!("the tag `{}` cannot be set", entry.key);
-                return Err(evaluator.faults.error("MIG1205", &entry.key_at, summary, help));
+                return Err(evaluator.faults.error(codes::OUT_OF_RANGE, &entry.key_at, summary, help));
             }
             tags.insert(entry.key, entry.text);
         }
@@ -129,7 +130,7 @@ pub(super) fn aurora(evaluator: &Evaluator, fields: &Fields) -> Read<Aurora> {
         if id.contains(':') || id.contains('.') {
             let help = "Write its identifier alone, as the console lists it: \"database-1\".";
             let summary = "`cluster_identifier` is no identifier of a cluster";
-            return Err(fields.wrong("cluster_identifier", "MIG1205", summary, help));
+            return Err(fields.wrong("cluster_identifier", codes::OUT_OF_RANGE, summary, help));
         }
         Ok(id)
     });
@@ -144,7 +145,7 @@ pub(super) fn aurora(evaluator: &Evaluator, fields: &Fields) -> Read<Aurora> {
     let ways: Vec<&str> = ["password", "password_secret", "iam_auth"].into_iter().filter(set).collect();
     if let [first, .., last] = ways.as_slice() {
         let summary = format!("both `{first}` and `{last}` are set");
-        return Err(fields.wrong(last, "MIG1235", summary, "Keep one of them."));
+        return Err(fields.wrong(last, codes::CONFLICTING_SETTINGS, summary, "Keep one of them."));
     }
     Ok(Aurora {
         cluster_identifier: cluster?,
@@ -163,7 +164,7 @@ pub(super) fn fit_for_tokens(fields: &Fields, tls: Tls) -> Read<Tls> {
     }
     Err(fields.wrong(
         "iam_auth",
-        "MIG1237",
+        codes::TOKEN_IN_CLEARTEXT,
         "`iam_auth` needs a server whose certificate is verified",
         "Write tls { mode = \"verify_identity\", ca_file = \"rds\" }: the token is sent as it is, and whoever gets it \
          is in.",
@@ -189,7 +190,7 @@ pub(super) fn peering(evaluator: &Evaluator, text: usize, block: &Block) -> Read
                 let help =
                     "An id of a route table begins with `rtb-`; without the line, the runner subnet's own is used.";
                 let summary = format!("\"{table}\" is no id of a route table");
-                return Err(evaluator.faults.error("MIG1205", at, summary, help));
+                return Err(evaluator.faults.error(codes::OUT_OF_RANGE, at, summary, help));
             }
         }
         Ok(tables.into_iter().map(|(table, _)| table).collect())
@@ -200,11 +201,11 @@ pub(super) fn peering(evaluator: &Evaluator, text: usize, block: &Block) -> Read
         (Some(_), Some(_)) => {
             let help = "Keep one: the connection's id says all, the requester finds it when its id is not known yet.";
             let summary = "both `connection_id` and `expect_requester` are set";
-            return Err(fields.wrong("connection_id", "MIG1235", summary, help));
+            return Err(fields.wrong("connection_id", codes::CONFLICTING_SETTINGS, summary, help));
         }
         (None, None) => {
             return Err(evaluator.faults.error(
-                "MIG1107",
+                codes::MISSING,
                 &fields.header(),
                 "the peering connection is not named",
                 "Add `connection_id = \"pcx-…\"`, or a block `expect_requester { account_id = \"…\" }` with the \
@@ -228,7 +229,7 @@ fn requester(evaluator: &Evaluator, text: usize, block: &Block) -> Read<FoundBy>
         if is_account(&id) {
             return Ok(id);
         }
-        Err(fields.wrong("account_id", "MIG1205", format!("\"{id}\" is no account"), ACCOUNT))
+        Err(fields.wrong("account_id", codes::OUT_OF_RANGE, format!("\"{id}\" is no account"), ACCOUNT))
     });
     let vpc = fields.word("vpc_id").and_then(|id| match id {
         Some(id) => with_prefix(&fields, "vpc_id", id, "vpc-").map(Some),
@@ -244,7 +245,7 @@ pub(super) fn runner(evaluator: &Evaluator, text: usize, block: &Block) -> Read<
     let ami = match fields.block("ami") {
         Some(block) => ami(evaluator, text, block),
         None => Err(evaluator.faults.error(
-            "MIG1107",
+            codes::MISSING,
             &fields.header(),
             "the image of the runner is not named",
             "Add `ami { owner = \"309956199498\" name = \"RHEL-8*_HVM-*-x86_64-*\" }`, a line for each attribute: the \
@@ -257,7 +258,7 @@ pub(super) fn runner(evaluator: &Evaluator, text: usize, block: &Block) -> Read<
     let profile = fields.word("iam_instance_profile").and_then(|profile| match profile {
         Some(arn) if arn.contains(':') => {
             let help = "Write its name, the last part of the ARN.";
-            Err(fields.wrong("iam_instance_profile", "MIG1205", "this is an ARN, not a name", help))
+            Err(fields.wrong("iam_instance_profile", codes::OUT_OF_RANGE, "this is an ARN, not a name", help))
         }
         profile => Ok(profile),
     });
@@ -284,7 +285,7 @@ pub(super) fn runner(evaluator: &Evaluator, text: usize, block: &Block) -> Read<
     {
         let inner = Fields::open(evaluator, text, block, &CONNECTION);
         evaluator.faults.push(
-            Diagnostic::warning("MIG1230", "`allow_from` has no effect: the security group is an existing one")
+            Diagnostic::warning(codes::NO_EFFECT, "`allow_from` has no effect: the security group is an existing one")
                 .at(evaluator.faults.place(&inner.value_at("allow_from")))
                 .help("Rules of a group that mig did not make are left as they are: add the rule there yourself."),
         );
@@ -323,7 +324,7 @@ fn x86(fields: &Fields, kind: String) -> Read<String> {
     let name = "instance_type";
     let Some((family, size)) = kind.split_once('.') else {
         let help = "An instance type has a family and a size: \"t2.large\", \"m5.xlarge\".";
-        return Err(fields.wrong(name, "MIG1205", format!("\"{kind}\" is no instance type"), help));
+        return Err(fields.wrong(name, codes::OUT_OF_RANGE, format!("\"{kind}\" is no instance type"), help));
     };
     // Behind the generation's digit, `g` stands for Graviton: t4g, m7gd, is4gen; a1 was the first of them.
     let options =
@@ -331,18 +332,18 @@ fn x86(fields: &Fields, kind: String) -> Read<String> {
     if family == "a1" || options.contains('g') {
         return Err(fields.wrong(
             name,
-            "MIG1234",
+            codes::UNSUPPORTED_INSTANCE_TYPE,
             format!("\"{kind}\" has an ARM processor (Graviton)"),
             "mig puts its own program there, which is built for x86-64: take a type such as \"t3.large\" or \"m6i.large\".",
         ));
     }
     if family.starts_with("mac") {
         let help = "Take a type that runs Linux on x86-64: \"t3.large\", \"m6i.large\".";
-        return Err(fields.wrong(name, "MIG1234", format!("\"{kind}\" runs macOS"), help));
+        return Err(fields.wrong(name, codes::UNSUPPORTED_INSTANCE_TYPE, format!("\"{kind}\" runs macOS"), help));
     }
     if family.is_empty() || size.is_empty() {
         let help = "An instance type has a family and a size: \"t2.large\", \"m5.xlarge\".";
-        return Err(fields.wrong(name, "MIG1205", format!("\"{kind}\" is no instance type"), help));
+        return Err(fields.wrong(name, codes::OUT_OF_RANGE, format!("\"{kind}\" is no instance type"), help));
     }
     Ok(kind)
 }
@@ -369,16 +370,26 @@ fn volume(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Volume> {
         (iops?.and_then(|n| u32::try_from(n).ok()), throughput?.and_then(|n| u32::try_from(n).ok()));
     if iops.is_some() && !matches!(kind, "gp3" | "io1" | "io2") {
         let help = "Leave it out, or take type = \"gp3\".";
-        return Err(fields.wrong("iops", "MIG1235", format!("a volume of type {kind} has no `iops` to set"), help));
+        return Err(fields.wrong(
+            "iops",
+            codes::CONFLICTING_SETTINGS,
+            format!("a volume of type {kind} has no `iops` to set"),
+            help,
+        ));
     }
     if iops.is_none() && matches!(kind, "io1" | "io2") {
         let help = "Add a line `iops = …`, or take type = \"gp3\".";
-        return Err(fields.wrong("type", "MIG1235", format!("a volume of type {kind} needs `iops`"), help));
+        return Err(fields.wrong(
+            "type",
+            codes::CONFLICTING_SETTINGS,
+            format!("a volume of type {kind} needs `iops`"),
+            help,
+        ));
     }
     if throughput.is_some() && kind != "gp3" {
         let help = "Leave it out, or take type = \"gp3\".";
         let summary = format!("a volume of type {kind} has no `throughput` to set");
-        return Err(fields.wrong("throughput", "MIG1235", summary, help));
+        return Err(fields.wrong("throughput", codes::CONFLICTING_SETTINGS, summary, help));
     }
     Ok(Volume { size_gib: size?, kind: kind.into(), iops, throughput, encrypted: encrypted?.unwrap_or(true) })
 }
@@ -389,7 +400,7 @@ fn whole_gib(fields: &Fields, bytes: Option<u64>) -> Read<Option<u32>> {
     let gib = bytes >> 30;
     if bytes & ((1 << 30) - 1) != 0 || gib == 0 || gib > 65_536 {
         let help = "Give whole GiB, from \"1GiB\" to \"64TiB\", or \"auto\".";
-        return Err(fields.wrong("size", "MIG1203", "a volume has no such size", help));
+        return Err(fields.wrong("size", codes::BAD_SIZE, "a volume has no such size", help));
     }
     Ok(u32::try_from(gib).ok())
 }
@@ -402,7 +413,7 @@ fn connection(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Connect
     let host_key = fields.word("host_key").and_then(|key| match key {
         Some(key) if !is_host_key(&key) => {
             let help = "Write its type and its base64 text: \"ssh-ed25519 AAAA…\".";
-            Err(fields.wrong("host_key", "MIG1231", "this is no public host key", help))
+            Err(fields.wrong("host_key", codes::BAD_SSH_FIELD, "this is no public host key", help))
         }
         key => Ok(key),
     });
@@ -418,7 +429,7 @@ fn connection(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Connect
         // Both become arguments of ssh.
         if value.starts_with('-') || value.contains(char::is_whitespace) {
             let help = "Write a host name or address, and a user's name.";
-            return Err(fields.wrong(field, "MIG1231", format!("`{field}` cannot be {value:?}"), help));
+            return Err(fields.wrong(field, codes::BAD_SSH_FIELD, format!("`{field}` cannot be {value:?}"), help));
         }
     }
     let port = port?.and_then(|p| u16::try_from(p).ok()).unwrap_or(22);
@@ -437,13 +448,13 @@ fn with_prefix(fields: &Fields, name: &str, id: String, prefix: &str) -> Read<St
         return Ok(id);
     }
     let help = format!("Write an id as the console shows it: \"{prefix}…\".");
-    Err(fields.wrong(name, "MIG1205", format!("`{name}` is no such id: \"{id}\""), help))
+    Err(fields.wrong(name, codes::OUT_OF_RANGE, format!("`{name}` is no such id: \"{id}\""), help))
 }
 
 fn sound_network(fields: &Fields, name: &str, text: &str) -> Read<String> {
     match network::parse(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(help) => Err(fields.wrong(name, "MIG1205", format!("`{name}` is no network: \"{text}\""), help)),
+        Err(help) => Err(fields.wrong(name, codes::OUT_OF_RANGE, format!("`{name}` is no network: \"{text}\""), help)),
     }
 }
 
@@ -452,7 +463,7 @@ fn network_at(evaluator: &Evaluator, name: &str, text: &str, at: &super::texts::
         Ok(_) => Ok(text.to_owned()),
         Err(help) => {
             let summary = format!("an element of `{name}` is no network: \"{text}\"");
-            Err(evaluator.faults.error("MIG1205", at, summary, help))
+            Err(evaluator.faults.error(codes::OUT_OF_RANGE, at, summary, help))
         }
     }
 }
@@ -465,7 +476,7 @@ pub(super) fn together(evaluator: &Evaluator, spec: &Spec) {
     if spec.aws.is_none() {
         let places = aurora.iter().map(|s| &s.place).chain(ec2.iter().map(|r| &r.place));
         for place in places.chain(spec.peerings.values().map(|p| &p.place)) {
-            let diagnostic = Diagnostic::error("MIG1232", "this block needs a `provider \"aws\"`")
+            let diagnostic = Diagnostic::error(codes::NO_PROVIDER, "this block needs a `provider \"aws\"`")
                 .at(place.clone())
                 .help("Add a block `provider \"aws\" { region = \"…\" }`, a line for its attribute.");
             faults.push(diagnostic);
@@ -499,7 +510,7 @@ pub(super) fn together(evaluator: &Evaluator, spec: &Spec) {
             let profile = matches!(&runner.kind, RunnerKind::Ec2(ec2) if ec2.iam_instance_profile.is_some());
             if !profile {
                 let mut diagnostic = Diagnostic::error(
-                    "MIG1236",
+                    codes::NO_INSTANCE_PROFILE,
                     format!(
                         "{} on runner.{}.{}, which has no role to do so",
                         if aurora.iam_auth { "tokens are signed" } else { "the secret is read" },
@@ -518,7 +529,7 @@ pub(super) fn together(evaluator: &Evaluator, spec: &Spec) {
     for (address, peering) in &spec.peerings {
         if !spec.migrations.values().any(|m| m.after.contains(address)) {
             faults.push(
-                Diagnostic::error("MIG1233", format!("no migration waits for {address}"))
+                Diagnostic::error(codes::NO_VPC, format!("no migration waits for {address}"))
                     .at(peering.place.clone())
                     .detail("The VPC that accepts is the one of a migration's source.")
                     .help(format!("Add `after = [{address}]` to the migration whose rows go through it.")),
@@ -537,7 +548,7 @@ fn needs_aurora<'s>(
     vpcs: &mut IndexMap<&'s str, &'s str>,
 ) {
     let push = |summary: String, help: &str| {
-        let diagnostic = Diagnostic::error("MIG1233", summary).at(migration.place.clone()).help(help);
+        let diagnostic = Diagnostic::error(codes::NO_VPC, summary).at(migration.place.clone()).help(help);
         evaluator.faults.push(diagnostic);
     };
     match source {

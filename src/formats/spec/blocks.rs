@@ -11,6 +11,7 @@ use super::expression::{Evaluator, Local, LocalState};
 use super::faults::{Faults, suggestion};
 use super::fields::{header_of, not_yet, title_of};
 use super::texts::At;
+use crate::words::codes;
 
 /// A kind of block at the top.
 struct Top {
@@ -69,7 +70,7 @@ impl<'b> Blocks<'b> {
                             let help = "A value of your own is a local: locals { … }. Values of variables stand in \
                                         files given by -var-file.";
                             let summary = format!("the attribute `{name}` stands outside of any block");
-                            evaluator.faults.error("MIG1105", &at, summary, help);
+                            evaluator.faults.error(codes::WRONG_SHAPE, &at, summary, help);
                         }
                     }
                 }
@@ -92,7 +93,7 @@ impl<'b> Blocks<'b> {
                     Structure::Block(inner) => {
                         let at = At::new(*text, inner.ident.span().unwrap_or(0..0));
                         let help = format!("Write `{} = {{ … }}`.", inner.ident.as_str());
-                        faults.error("MIG1105", &at, "a block stands in `locals`", help);
+                        faults.error(codes::WRONG_SHAPE, &at, "a block stands in `locals`", help);
                         continue;
                     }
                 };
@@ -102,7 +103,12 @@ impl<'b> Blocks<'b> {
                     continue;
                 }
                 if locals.contains_key(name) {
-                    faults.error("MIG1102", &at, format!("the local `{name}` is set twice"), "Keep one of the two.");
+                    faults.error(
+                        codes::SET_TWICE,
+                        &at,
+                        format!("the local `{name}` is set twice"),
+                        "Keep one of the two.",
+                    );
                     continue;
                 }
                 let local = Local {
@@ -123,13 +129,23 @@ impl<'b> Blocks<'b> {
         let Some(top) = TOPS.iter().find(|top| top.name == name) else {
             let known: Vec<&str> =
                 TOPS.iter().filter(|t| t.later.is_empty() || !t.kinds.is_empty()).map(|t| t.name).collect();
-            faults.error("MIG1103", &at, format!("unknown block `{name}`"), suggestion(name, "block", &known));
+            faults.error(
+                codes::UNKNOWN_BLOCK,
+                &at,
+                format!("unknown block `{name}`"),
+                suggestion(name, "block", &known),
+            );
             return;
         };
         if block.labels.len() != top.labels.len() {
             let form = top.labels.iter().map(|l| format!(" \"{l}\"")).collect::<String>();
             let summary = format!("`{name}` takes {} labels, not {}", top.labels.len(), block.labels.len());
-            faults.error("MIG1105", &At::new(text, header_of(block)), summary, format!("Write `{name}{form} {{`."));
+            faults.error(
+                codes::WRONG_SHAPE,
+                &At::new(text, header_of(block)),
+                summary,
+                format!("Write `{name}{form} {{`."),
+            );
             return;
         }
         let label_at = |n: usize| At::new(text, block.labels.get(n).and_then(Span::span).unwrap_or(at.span.clone()));
@@ -148,7 +164,7 @@ impl<'b> Blocks<'b> {
             if !top.kinds.contains(&kind) {
                 let known: Vec<&str> = top.kinds.iter().chain(top.later).copied().collect();
                 let summary = format!("unknown block `{name} \"{kind}\"`");
-                faults.error("MIG1103", &label_at(0), summary, suggestion(kind, name, &known));
+                faults.error(codes::UNKNOWN_BLOCK, &label_at(0), summary, suggestion(kind, name, &known));
                 self.addresses.insert(address, false);
                 return;
             }
@@ -157,18 +173,20 @@ impl<'b> Blocks<'b> {
             && !is_name(last)
         {
             let help = "A name begins with a letter or `_` and goes on with letters, digits, `_` and `-` (ASCII).";
-            faults.error("MIG1111", &label_at(labels.len() - 1), format!("\"{last}\" cannot be a name"), help);
+            faults.error(codes::BAD_NAME, &label_at(labels.len() - 1), format!("\"{last}\" cannot be a name"), help);
             self.addresses.insert(address, false);
             return;
         }
         if name != "locals" {
             if let Some(first) = self.places.get(&address) {
                 let first = faults.place(first);
-                let diagnostic =
-                    crate::words::diag::Diagnostic::error("MIG1106", format!("{} is declared twice", title_of(block)))
-                        .at(faults.place(&At::new(text, header_of(block))))
-                        .detail(format!("The first stands at {}:{}:{}.", first.file, first.line, first.column))
-                        .help("Rename one of the two, or put everything into one.");
+                let diagnostic = crate::words::diag::Diagnostic::error(
+                    codes::DUPLICATE_BLOCK,
+                    format!("{} is declared twice", title_of(block)),
+                )
+                .at(faults.place(&At::new(text, header_of(block))))
+                .detail(format!("The first stands at {}:{}:{}.", first.file, first.line, first.column))
+                .help("Rename one of the two, or put everything into one.");
                 faults.push(diagnostic);
                 return;
             }

@@ -13,6 +13,7 @@ use super::faults::{Faulted, Faults, Read, suggestion};
 use super::functions;
 use super::texts::At;
 use super::value::{Kind, Value};
+use crate::words::codes;
 use crate::words::digest::Digest;
 
 /// Blocks that can be referred to, with the number of words of their address.
@@ -139,7 +140,7 @@ impl<'a> Evaluator<'a> {
                 let known: Vec<&str> = self.locals.keys().map(String::as_str).collect();
                 let shown = self.faults.shown(at, name);
                 let help = suggestion(name, "local", &known);
-                self.faults.error("MIG1207", at, format!("there is no local `{shown}`"), help);
+                self.faults.error(codes::UNKNOWN_LOCAL, at, format!("there is no local `{shown}`"), help);
             }
             return Err(Faulted);
         };
@@ -150,7 +151,7 @@ impl<'a> Evaluator<'a> {
         }
         if self.depth.get() >= DEEPEST {
             let summary = format!("local.{name} is the end of a chain of more than {DEEPEST} locals");
-            return Err(self.faults.error("MIG1210", at, summary, "Write one of them as a value."));
+            return Err(self.faults.error(codes::LOCALS_CYCLE, at, summary, "Write one of them as a value."));
         }
         local.state.replace(LocalState::Reading);
         self.depth.set(self.depth.get() + 1);
@@ -167,7 +168,7 @@ impl<'a> Evaluator<'a> {
                 let shown = self.faults.shown(at, path);
                 let cause = if shown == path { format!(": {cause}") } else { String::new() };
                 self.faults.error(
-                    "MIG1223",
+                    codes::SPEC_FILE_UNREADABLE,
                     at,
                     format!("the file `{shown}` cannot be read{cause}"),
                     "Paths count from the folder of the spec.",
@@ -179,7 +180,12 @@ impl<'a> Evaluator<'a> {
         }
         self.files.borrow().get(path).and_then(|file| file.text.clone()).ok_or_else(|| {
             let shown = self.faults.shown(at, path);
-            self.faults.error("MIG1223", at, format!("the file `{shown}` is not UTF-8 text"), "Give a text file.")
+            self.faults.error(
+                codes::SPEC_FILE_UNREADABLE,
+                at,
+                format!("the file `{shown}` is not UTF-8 text"),
+                "Give a text file.",
+            )
         })
     }
 
@@ -213,7 +219,12 @@ impl<'a> Evaluator<'a> {
                 ObjectKey::Expression(expression) => self.value(text, scope, expression).and_then(|value| {
                     let name = value.as_text().ok_or_else(|| {
                         let help = "Write the key as a string.";
-                        self.faults.error("MIG1201", &key_at, format!("a key is no text but {}", value.noun()), help)
+                        self.faults.error(
+                            codes::WRONG_TYPE,
+                            &key_at,
+                            format!("a key is no text but {}", value.noun()),
+                            help,
+                        )
                     });
                     parts.push(value);
                     name
@@ -226,7 +237,7 @@ impl<'a> Evaluator<'a> {
                         let shown = self.faults.shown(&key_at, &name);
                         let shown = if parts.iter().any(|p| p.sensitive) { "(sensitive)" } else { shown };
                         let summary = format!("the key `{shown}` stands twice in this map");
-                        self.faults.error("MIG1102", &key_at, summary, "Keep one of the two.");
+                        self.faults.error(codes::SET_TWICE, &key_at, summary, "Keep one of the two.");
                         faulted = true;
                     }
                 }
@@ -267,7 +278,7 @@ impl<'a> Evaluator<'a> {
                                     let summary = format!("{} cannot stand inside a text", value.noun());
                                     let help = "A template takes strings, numbers and bools; \
                                                 `join(…)` and `jsonencode(…)` make one of a list.";
-                                    self.faults.error("MIG1201", &at, summary, help);
+                                    self.faults.error(codes::WRONG_TYPE, &at, summary, help);
                                     faulted = true;
                                 }
                             }
@@ -332,7 +343,7 @@ impl<'a> Evaluator<'a> {
                 let known: Vec<&str> = self.variables.keys().map(String::as_str).collect();
                 let shown = self.faults.shown(&at, name);
                 let help = suggestion(name, "variable", &known);
-                Err(self.faults.error("MIG1206", &at, format!("there is no variable `{shown}`"), help))
+                Err(self.faults.error(codes::UNDECLARED_VARIABLE, &at, format!("there is no variable `{shown}`"), help))
             }
         }
     }
@@ -345,12 +356,17 @@ impl<'a> Evaluator<'a> {
         if words.len() + 1 < *length {
             let form = if *length == 3 { format!("{root}.KIND.NAME") } else { format!("{root}.NAME") };
             let summary = format!("`{address}` is no whole reference");
-            return Err(self.faults.error("MIG1208", &at, summary, format!("A reference to this block is `{form}`.")));
+            return Err(self.faults.error(
+                codes::UNKNOWN_REFERENCE,
+                &at,
+                summary,
+                format!("A reference to this block is `{form}`."),
+            ));
         }
         if words.len() + 1 > *length {
             let whole = words.get(..length - 1).unwrap_or(words).join(".");
             return Err(self.faults.error(
-                "MIG1209",
+                codes::UNREADABLE_ATTRIBUTE,
                 &at,
                 format!("no attribute of a block can be read: `{address}`"),
                 format!("Refer to the block as `{root}.{whole}`; put a value that two blocks share into a local."),
@@ -364,7 +380,7 @@ impl<'a> Evaluator<'a> {
                 let known: Vec<&str> =
                     self.blocks.keys().filter(|k| k.starts_with(&format!("{root}."))).map(String::as_str).collect();
                 let help = suggestion(&address, root, &known);
-                Err(self.faults.error("MIG1208", &at, format!("there is no block `{address}`"), help))
+                Err(self.faults.error(codes::UNKNOWN_REFERENCE, &at, format!("there is no block `{address}`"), help))
             }
         }
     }
@@ -376,7 +392,7 @@ impl<'a> Evaluator<'a> {
         if !known {
             let shown = self.faults.shown(&name_at, name);
             let help = suggestion(name, "function", functions::NAMES);
-            self.faults.error("MIG1109", &name_at, format!("there is no function `{shown}`"), help);
+            self.faults.error(codes::UNKNOWN_FUNCTION, &name_at, format!("there is no function `{shown}`"), help);
         }
         if call.args.expand_final() {
             self.unsupported(&at, "`...` behind an argument", "Write the arguments out.");
@@ -416,7 +432,7 @@ impl<'a> Evaluator<'a> {
         }
         let path: Vec<String> = path.iter().map(|p| format!("local.{p}")).collect();
         self.faults.error(
-            "MIG1210",
+            codes::LOCALS_CYCLE,
             at,
             format!("locals go in a circle: {}", path.join(" -> ")),
             "Write one of them as a value.",
@@ -432,12 +448,12 @@ impl<'a> Evaluator<'a> {
             None if shown == word => format!("A text is written in quotes: \"{word}\". A variable is `var.{word}`."),
             None => "A text is written in quotes. A variable is `var.NAME`.".into(),
         };
-        self.faults.error("MIG1208", at, format!("`{shown}` means nothing here"), help)
+        self.faults.error(codes::UNKNOWN_REFERENCE, at, format!("`{shown}` means nothing here"), help)
     }
 
     fn no_reference(&self, at: &At) -> Faulted {
         self.faults.error(
-            "MIG1108",
+            codes::UNSUPPORTED_EXPRESSION,
             at,
             "no reference can stand here",
             "The value of a variable is written out; what is made of variables is a local.",
@@ -446,13 +462,16 @@ impl<'a> Evaluator<'a> {
 
     fn unsupported(&self, at: &At, what: &str, fix: &str) -> Faulted {
         self.faults.push(
-            crate::words::diag::Diagnostic::error("MIG1108", format!("{what} is not part of the language of specs"))
-                .at(self.faults.place(at))
-                .detail(
-                    "A spec is read by people before it moves their data: its values are written out, or put together \
+            crate::words::diag::Diagnostic::error(
+                codes::UNSUPPORTED_EXPRESSION,
+                format!("{what} is not part of the language of specs"),
+            )
+            .at(self.faults.place(at))
+            .detail(
+                "A spec is read by people before it moves their data: its values are written out, or put together \
                      from variables, locals, templates and a few functions.",
-                )
-                .help(fix),
+            )
+            .help(fix),
         );
         Faulted
     }

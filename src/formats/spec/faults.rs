@@ -4,6 +4,7 @@
 use std::cell::RefCell;
 
 use super::texts::{At, Text};
+use crate::words::codes::Code;
 use crate::words::diag::{Diagnostic, Place, Severity};
 
 /// Says that a fault has been reported already: whoever needed the value goes without, and is silent.
@@ -30,7 +31,7 @@ impl Faults {
     }
 
     /// Reports an error at a place and gives the mark that says so.
-    pub fn error(&self, code: &'static str, at: &At, summary: impl Into<String>, help: impl Into<String>) -> Faulted {
+    pub fn error(&self, code: Code, at: &At, summary: impl Into<String>, help: impl Into<String>) -> Faulted {
         self.push(Diagnostic::error(code, summary).at(self.place(at)).help(help));
         Faulted
     }
@@ -55,7 +56,7 @@ impl Faults {
     pub fn into_sorted(self) -> Vec<Diagnostic> {
         let mut found = self.found.into_inner();
         found.sort_by_key(|d| {
-            (d.place.as_ref().map(|p| (p.file.clone(), p.start)), d.severity, d.code.clone(), d.summary.clone())
+            (d.place.as_ref().map(|p| (p.file.clone(), p.start)), d.severity, d.code, d.summary.clone())
         });
         found
     }

@@ -13,6 +13,7 @@ use super::faults::{Faulted, Read, nearest, suggestion};
 use super::texts::At;
 use super::units;
 use super::value::{Kind, Value};
+use crate::words::codes::{self, Code};
 use crate::words::diag::{Diagnostic, Place};
 
 /// What a block may hold.
@@ -126,7 +127,7 @@ impl<'e> Fields<'e> {
     pub fn value(&self, name: &str) -> Read<Option<Value>> {
         match self.credential(name)? {
             Some(value) if value.sensitive => Err(self.evaluator.faults.error(
-                "MIG1215",
+                codes::SENSITIVE_EXPOSED,
                 &self.value_at(name),
                 format!("a sensitive value cannot be the `{name}` of {}", self.title),
                 "Sensitive values go into `password` alone: everything else is shown in plans, states and logs.",
@@ -156,11 +157,16 @@ impl<'e> Fields<'e> {
         match &text {
             Some(word) if word.trim().is_empty() => {
                 let help = "Write a value, or leave the line out.";
-                Err(self.wrong(name, "MIG1205", format!("`{name}` is empty"), help))
+                Err(self.wrong(name, codes::OUT_OF_RANGE, format!("`{name}` is empty"), help))
             }
             Some(word) if word.contains(|c: char| c.is_control()) || word.trim() != word => {
                 let help = "`file(…)` keeps the line break at the end of a file.";
-                Err(self.wrong(name, "MIG1205", format!("`{name}` has blanks or line breaks around or in it"), help))
+                Err(self.wrong(
+                    name,
+                    codes::OUT_OF_RANGE,
+                    format!("`{name}` has blanks or line breaks around or in it"),
+                    help,
+                ))
             }
             _ => Ok(text),
         }
@@ -186,7 +192,7 @@ impl<'e> Fields<'e> {
             Some(number) => Ok(Some(number)),
             None => Err(self.wrong(
                 name,
-                "MIG1205",
+                codes::OUT_OF_RANGE,
                 format!("`{name}` is out of range: {number}"),
                 format!("Give a whole number from {} to {}.", range.start(), range.end()),
             )),
@@ -203,10 +209,10 @@ impl<'e> Fields<'e> {
         match &value.kind {
             Kind::String(text) => units::size(text)
                 .map(Some)
-                .map_err(|help| self.wrong(name, "MIG1203", format!("`{name}` is no size: \"{text}\""), help)),
+                .map_err(|help| self.wrong(name, codes::BAD_SIZE, format!("`{name}` is no size: \"{text}\""), help)),
             Kind::Number(number) => {
                 let help = format!("A size is a text with a binary unit: \"{number}MiB\".");
-                Err(self.wrong(name, "MIG1203", format!("`{name}` is no size: {number}"), help))
+                Err(self.wrong(name, codes::BAD_SIZE, format!("`{name}` is no size: {number}"), help))
             }
             _ => Err(self.wrong_type(name, "a size like \"256MiB\"", &value)),
         }
@@ -215,9 +221,9 @@ impl<'e> Fields<'e> {
     pub fn duration(&self, name: &str) -> Read<Option<u64>> {
         let Some(value) = self.value(name)? else { return Ok(None) };
         match &value.kind {
-            Kind::String(text) => units::duration(text)
-                .map(Some)
-                .map_err(|help| self.wrong(name, "MIG1204", format!("`{name}` is no duration: \"{text}\""), help)),
+            Kind::String(text) => units::duration(text).map(Some).map_err(|help| {
+                self.wrong(name, codes::BAD_DURATION, format!("`{name}` is no duration: \"{text}\""), help)
+            }),
             _ => Err(self.wrong_type(name, "a duration like \"30s\"", &value)),
         }
     }
@@ -244,7 +250,7 @@ impl<'e> Fields<'e> {
             Some(near) => format!("Did you mean \"{near}\"? Allowed: {allowed}."),
             None => format!("Allowed: {allowed}."),
         };
-        Err(self.wrong(name, "MIG1202", format!("`{name}` cannot be \"{shown}\""), help))
+        Err(self.wrong(name, codes::WORD_NOT_ALLOWED, format!("`{name}` cannot be \"{shown}\""), help))
     }
 
     /// A list of texts, each with its place.
@@ -259,7 +265,12 @@ impl<'e> Fields<'e> {
                 Kind::String(text) => Ok((text, item.at)),
                 _ => {
                     let summary = format!("an element of `{name}` is {}, not a string", item.noun());
-                    Err(self.evaluator.faults.error("MIG1201", &item.at, summary, "Write each element in quotes."))
+                    Err(self.evaluator.faults.error(
+                        codes::WRONG_TYPE,
+                        &item.at,
+                        summary,
+                        "Write each element in quotes.",
+                    ))
                 }
             })
             .collect();
@@ -278,7 +289,7 @@ impl<'e> Fields<'e> {
                 Some(text) => Ok(Entry { key, text, key_at: item.key_at.unwrap_or(item.at.clone()), at: item.at }),
                 None => {
                     let summary = format!("the value of `{key}` in `{name}` is {}, not a string", item.noun());
-                    Err(self.evaluator.faults.error("MIG1201", &item.at, summary, "Write the value in quotes."))
+                    Err(self.evaluator.faults.error(codes::WRONG_TYPE, &item.at, summary, "Write the value in quotes."))
                 }
             })
             .collect();
@@ -293,11 +304,11 @@ impl<'e> Fields<'e> {
             Kind::Block(address) if address.split('.').next() == Some(root) => Ok(Some(address)),
             Kind::Block(address) => {
                 let summary = format!("`{name}` must be a {root}, not `{address}`");
-                Err(self.wrong(name, "MIG1226", summary, help))
+                Err(self.wrong(name, codes::WRONG_REFERENCE, summary, help))
             }
             _ => Err(self.wrong(
                 name,
-                "MIG1226",
+                codes::WRONG_REFERENCE,
                 format!("`{name}` must be a reference to a {root} block, not {}", value.noun()),
                 help,
             )),
@@ -306,7 +317,7 @@ impl<'e> Fields<'e> {
 
     pub fn missing(&self, name: &str) -> Faulted {
         self.evaluator.faults.error(
-            "MIG1107",
+            codes::MISSING,
             &self.header,
             format!("`{name}` is missing in {}", self.title),
             format!("Add a line `{name} = …` to the block."),
@@ -314,13 +325,7 @@ impl<'e> Fields<'e> {
     }
 
     /// Reports a fault at the value of an attribute.
-    pub fn wrong(
-        &self,
-        name: &str,
-        code: &'static str,
-        summary: impl Into<String>,
-        help: impl Into<String>,
-    ) -> Faulted {
+    pub fn wrong(&self, name: &str, code: Code, summary: impl Into<String>, help: impl Into<String>) -> Faulted {
         self.evaluator.faults.error(code, &self.value_at(name), summary, help)
     }
 
@@ -334,7 +339,7 @@ impl<'e> Fields<'e> {
             (Kind::String(_), _) if wanted.starts_with("a list") => format!("Write it in brackets: {name} = [\"…\"]."),
             _ => format!("Give {wanted}."),
         };
-        self.wrong(name, "MIG1201", format!("`{name}` must be {wanted}, not {}", found.noun()), help)
+        self.wrong(name, codes::WRONG_TYPE, format!("`{name}` must be {wanted}, not {}", found.noun()), help)
     }
 
     fn take_attribute(&mut self, attribute: &'e Attribute, schema: &Schema) {
@@ -348,10 +353,11 @@ impl<'e> Fields<'e> {
             self.attributes.insert(name, attribute);
         } else if schema.blocks.iter().any(|b| b.name == name) {
             let labels = schema.blocks.iter().find(|block| block.name == name).map_or(0, |block| block.labels);
-            let label = if name == "rule" { " \"MIG2107\"" } else { " \"NAME\"" };
+            let example = if name == "rule" { codes::FULLTEXT.to_string() } else { "NAME".to_owned() };
+            let label = format!(" \"{example}\"");
             let form = format!("{name}{}", label.repeat(labels));
             let help = format!("Write `{form} {{`, a line for each of its attributes, and `}}`.");
-            faults.error("MIG1105", &at, format!("`{name}` is a block, not an attribute"), help);
+            faults.error(codes::WRONG_SHAPE, &at, format!("`{name}` is a block, not an attribute"), help);
         } else if schema.later.contains(&name) {
             // Setting it to its default is no use of it.
             if !attribute.value.is_null() {
@@ -361,7 +367,7 @@ impl<'e> Fields<'e> {
             let known: Vec<&str> =
                 schema.attributes.iter().copied().chain(schema.blocks.iter().map(|b| b.name)).collect();
             let help = suggestion(name, "attribute", &known);
-            faults.error("MIG1104", &at, format!("{} has no attribute `{name}`", self.title), help);
+            faults.error(codes::UNKNOWN_ATTRIBUTE, &at, format!("{} has no attribute `{name}`", self.title), help);
         }
     }
 
@@ -372,21 +378,21 @@ impl<'e> Fields<'e> {
         let Some(nested) = schema.blocks.iter().find(|b| b.name == name) else {
             if schema.attributes.contains(&name) {
                 let help = format!("Write `{name} = …`, for a map `{name} = {{ … }}`.");
-                faults.error("MIG1105", &at, format!("`{name}` is an attribute, not a block"), help);
+                faults.error(codes::WRONG_SHAPE, &at, format!("`{name}` is an attribute, not a block"), help);
             } else if schema.later.contains(&name) {
                 not_yet(self.evaluator, &at, &format!("`{name}` in {}", self.title), &[]);
             } else {
                 let known: Vec<&str> =
                     schema.blocks.iter().map(|b| b.name).chain(schema.attributes.iter().copied()).collect();
                 let help = suggestion(name, "block", &known);
-                faults.error("MIG1103", &at, format!("{} has no block `{name}`", self.title), help);
+                faults.error(codes::UNKNOWN_BLOCK, &at, format!("{} has no block `{name}`", self.title), help);
             }
             return;
         };
         if block.labels.len() != nested.labels {
             let form = format!("{name}{}", " \"…\"".repeat(nested.labels));
             let summary = format!("`{name}` takes {} labels, not {}", nested.labels, block.labels.len());
-            faults.error("MIG1105", &at, summary, format!("Write `{form} {{`."));
+            faults.error(codes::WRONG_SHAPE, &at, summary, format!("Write `{form} {{`."));
             return;
         }
         let twin = self.blocks.iter().find(|b| {
@@ -395,7 +401,7 @@ impl<'e> Fields<'e> {
         });
         if twin.is_some() {
             let summary = format!("`{}` stands twice in {}", title_of(block), self.title);
-            faults.error("MIG1106", &at, summary, "Put everything into one of the two.");
+            faults.error(codes::DUPLICATE_BLOCK, &at, summary, "Put everything into one of the two.");
             return;
         }
         self.blocks.push(block);
@@ -409,7 +415,7 @@ pub(super) fn not_yet(evaluator: &Evaluator, at: &At, what: &str, instead: &[&st
     } else {
         format!("This version has: {}.", instead.join(", "))
     };
-    let diagnostic = Diagnostic::error("MIG1120", format!("{what} is not part of this version"))
+    let diagnostic = Diagnostic::error(codes::NOT_IN_THIS_VERSION, format!("{what} is not part of this version"))
         .at(evaluator.faults.place(at))
         .detail(format!("This is mig {}. What you wrote is right, but not built yet.", env!("CARGO_PKG_VERSION")))
         .help(help);

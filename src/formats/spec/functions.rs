@@ -4,6 +4,7 @@
 use super::faults::{Faults, Read};
 use super::texts::At;
 use super::value::{Kind, Value};
+use crate::words::codes;
 
 pub(super) const NAMES: &[&str] = &["file", "jsonencode", "lower", "upper", "format", "join", "concat", "coalesce"];
 
@@ -11,7 +12,7 @@ pub(super) const NAMES: &[&str] = &["file", "jsonencode", "lower", "upper", "for
 pub(super) fn file_path<'v>(faults: &Faults, arguments: &'v [Value], at: &At) -> Read<&'v str> {
     match arguments {
         [Value { kind: Kind::String(_), sensitive: true, .. }] => Err(faults.error(
-            "MIG1215",
+            codes::SENSITIVE_EXPOSED,
             at,
             "a sensitive value cannot name a file",
             "The path is shown in messages: give it by a variable that is not sensitive.",
@@ -59,7 +60,12 @@ pub(super) fn call(faults: &Faults, name: &str, arguments: &[Value], at: &At) ->
 }
 
 fn wrong(faults: &Faults, at: &At, name: &str, takes: &str) -> super::faults::Faulted {
-    faults.error("MIG1224", at, format!("`{name}` cannot be called like this"), format!("`{name}` takes {takes}."))
+    faults.error(
+        codes::WRONG_ARGUMENTS,
+        at,
+        format!("`{name}` cannot be called like this"),
+        format!("`{name}` takes {takes}."),
+    )
 }
 
 fn flat(lists: &[Value]) -> Option<Vec<&Value>> {

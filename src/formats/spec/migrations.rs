@@ -18,6 +18,7 @@ use super::model::{
 use super::texts::At;
 use super::value::{Kind, Value};
 use crate::words::addr::TableName;
+use crate::words::codes::{self, Code};
 use crate::words::diag::Diagnostic;
 
 const MIGRATION: Schema = Schema {
@@ -159,12 +160,12 @@ fn after(evaluator: &Evaluator, fields: &Fields, own: &str) -> Read<Vec<String>>
         .map(|Value { kind, at, .. }| match kind {
             Kind::Block(address) if address == own => {
                 let help = "Leave it out of the list.";
-                Err(evaluator.faults.error("MIG1226", &at, "a migration cannot come after itself", help))
+                Err(evaluator.faults.error(codes::WRONG_REFERENCE, &at, "a migration cannot come after itself", help))
             }
             Kind::Block(address) => Ok(address),
             _ => {
                 let help = "Write a reference without quotes: after = [migration.NAME].";
-                Err(evaluator.faults.error("MIG1226", &at, "`after` takes references to blocks", help))
+                Err(evaluator.faults.error(codes::WRONG_REFERENCE, &at, "`after` takes references to blocks", help))
             }
         })
         .collect();
@@ -179,7 +180,7 @@ fn tables(evaluator: &Evaluator, fields: &Fields) -> Read<Vec<String>> {
     let Some(rules) = fields.texts("tables")? else { return Ok(vec!["*.*".into()]) };
     if rules.is_empty() {
         let help = "Leave the line out to take every table, or write a rule: tables = [\"shop.*\"].";
-        return Err(fields.wrong("tables", "MIG1205", "an empty list of rules matches no table", help));
+        return Err(fields.wrong("tables", codes::OUT_OF_RANGE, "an empty list of rules matches no table", help));
     }
     let mut all = Vec::new();
     let mut faulted = false;
@@ -190,7 +191,12 @@ fn tables(evaluator: &Evaluator, fields: &Fields) -> Read<Vec<String>> {
                 Err(Faulted) => faulted = true,
             },
             None if rule.trim().is_empty() => {
-                evaluator.faults.error("MIG1225", &at, "a rule of the filter is empty", "Leave the element out.");
+                evaluator.faults.error(
+                    codes::BAD_FILTER_RULE,
+                    &at,
+                    "a rule of the filter is empty",
+                    "Leave the element out.",
+                );
                 faulted = true;
             }
             None => all.push(rule),
@@ -208,7 +214,7 @@ fn imported(evaluator: &Evaluator, path: &str, at: &At) -> Read<Vec<String>> {
         if line.starts_with('@') {
             let summary = format!("the file of rules `{path}` names another one in line {}", number + 1);
             let help = "A file of rules holds rules only: name the other file in `tables`, too.";
-            evaluator.faults.error("MIG1225", at, summary, help);
+            evaluator.faults.error(codes::BAD_FILTER_RULE, at, summary, help);
             faulted = true;
         } else if !line.is_empty() && !line.starts_with('#') {
             rules.push(line.to_owned());
@@ -231,10 +237,13 @@ fn two_servers(evaluator: &Evaluator, fields: &Fields, servers: &Servers, source
     }
     let place = evaluator.faults.place(&fields.value_at("target"));
     evaluator.faults.push(
-        Diagnostic::error("MIG1219", format!("source and target are one server: {}:{}", one.host, one.port))
-            .at(place)
-            .detail("Tables would be dumped out of and loaded into the same schema.")
-            .help("Correct `host` or `port` of one of the two blocks."),
+        Diagnostic::error(
+            codes::SOURCE_IS_TARGET,
+            format!("source and target are one server: {}:{}", one.host, one.port),
+        )
+        .at(place)
+        .detail("Tables would be dumped out of and loaded into the same schema.")
+        .help("Correct `host` or `port` of one of the two blocks."),
     );
     Err(Faulted)
 }
@@ -279,11 +288,11 @@ fn gates(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Gates> {
         CollationAction::Convert if gates.collation_map.is_empty() => {
             let help = "Say what becomes of which collation: \
                         collation_map = { \"latin1_swedish_ci\" = \"utf8mb4_general_ci\" }.";
-            Err(fields.wrong("collation", "MIG1107", "collation = \"convert\" needs a `collation_map`", help))
+            Err(fields.wrong("collation", codes::MISSING, "collation = \"convert\" needs a `collation_map`", help))
         }
         CollationAction::Stop if !gates.collation_map.is_empty() => {
             evaluator.faults.push(
-                Diagnostic::warning("MIG1230", "`collation_map` has no effect: collation = \"stop\"")
+                Diagnostic::warning(codes::NO_EFFECT, "`collation_map` has no effect: collation = \"stop\"")
                     .at(evaluator.faults.place(&fields.value_at("collation_map")))
                     .help("Set collation = \"convert\", or leave the map out."),
             );
@@ -300,7 +309,7 @@ fn collation_map(evaluator: &Evaluator, fields: &Fields) -> Read<BTreeMap<String
         for (name, at) in [(&from, &key_at), (&to, &at)] {
             if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
                 let help = "A collation is named like utf8mb4_general_ci.";
-                evaluator.faults.error("MIG1205", at, format!("\"{name}\" is no name of a collation"), help);
+                evaluator.faults.error(codes::OUT_OF_RANGE, at, format!("\"{name}\" is no name of a collation"), help);
                 faulted = true;
             }
         }
@@ -309,24 +318,22 @@ fn collation_map(evaluator: &Evaluator, fields: &Fields) -> Read<BTreeMap<String
     if faulted { Err(Faulted) } else { Ok(map) }
 }
 
-fn rules(evaluator: &Evaluator, text: usize, fields: &Fields) -> Read<BTreeMap<String, RuleAction>> {
+fn rules(evaluator: &Evaluator, text: usize, fields: &Fields) -> Read<BTreeMap<Code, RuleAction>> {
     let mut rules = BTreeMap::new();
     let mut faulted = false;
     for block in fields.blocks("rule") {
-        let code = block.labels.first().map_or("", |l| l.as_str());
+        let label = block.labels.first().map_or("", |l| l.as_str());
         let at = fields.at(block.labels.first().and_then(Span::span));
-        let digits = code.strip_prefix("MIG21").unwrap_or("");
-        if digits.len() != 2 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        let code = label.parse::<Code>().ok().filter(|code| code.is_compatibility_rule());
+        if code.is_none() {
             let help = "The rules of the compatibility gate have codes that begin with MIG21; plan shows them.";
-            evaluator.faults.error("MIG1222", &at, format!("\"{code}\" is no code of a rule"), help);
+            evaluator.faults.error(codes::NOT_A_RULE_CODE, &at, format!("\"{label}\" is no code of a rule"), help);
             faulted = true;
         }
         let rule = Fields::open(evaluator, text, block, &RULE);
         let actions = [("stop", RuleAction::Stop), ("warn", RuleAction::Warn), ("rewrite", RuleAction::Rewrite)];
         match rule.choice("action", &actions, &[]) {
-            Ok(Some(action)) => {
-                rules.insert(code.to_owned(), action);
-            }
+            Ok(Some(action)) => rules.extend(code.map(|code| (code, action))),
             Ok(None) => {
                 rule.missing("action");
                 faulted = true;
@@ -345,7 +352,7 @@ fn accept_unproven(evaluator: &Evaluator, fields: &Fields) -> Read<Vec<String>> 
             let near = nearest(&gate, GATE_NAMES.iter().copied());
             let near = near.map(|n| format!("Did you mean \"{n}\"? ")).unwrap_or_default();
             let help = format!("{near}The gates are: {}.", GATE_NAMES.join(", "));
-            evaluator.faults.error("MIG1202", &at, format!("there is no gate \"{gate}\""), help);
+            evaluator.faults.error(codes::WORD_NOT_ALLOWED, &at, format!("there is no gate \"{gate}\""), help);
             faulted = true;
         } else if !gates.contains(&gate) {
             gates.push(gate);
@@ -389,7 +396,7 @@ fn dump(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Dump> {
     let (keep, disk_limit) = (keep?.unwrap_or(default.keep), disk_limit?);
     if keep && disk_limit.is_some() {
         evaluator.faults.push(
-            Diagnostic::warning("MIG1230", "`disk_limit` has no effect: the files are kept")
+            Diagnostic::warning(codes::NO_EFFECT, "`disk_limit` has no effect: the files are kept")
                 .at(evaluator.faults.place(&fields.value_at("disk_limit")))
                 .help("Set keep = false, so that a file goes once it is loaded, or leave the limit out."),
         );
@@ -415,26 +422,39 @@ fn conditions(evaluator: &Evaluator, fields: &Fields) -> Read<BTreeMap<String, S
     for Entry { key, text: condition, key_at, at } in fields.text_map("where")?.unwrap_or_default() {
         let Some(table) = TableName::parse_key(&key) else {
             let help = "A key is one table, no pattern: \"shop.orders\"; odd names stand in backticks: \"shop.`a b`\".";
-            evaluator.faults.error("MIG1221", &key_at, format!("\"{key}\" in `where` is no name of a table"), help);
+            evaluator.faults.error(
+                codes::WHERE_KEY_NOT_A_TABLE,
+                &key_at,
+                format!("\"{key}\" in `where` is no name of a table"),
+                help,
+            );
             faulted = true;
             continue;
         };
         if condition.trim().is_empty() {
             let help = "Leave the line out to take every row.";
-            evaluator.faults.error("MIG1205", &at, format!("the condition of \"{key}\" is empty"), help);
+            evaluator.faults.error(codes::OUT_OF_RANGE, &at, format!("the condition of \"{key}\" is empty"), help);
             faulted = true;
         }
         if let Err(fault) = condition::check(&condition) {
             evaluator.faults.push(
-                Diagnostic::error("MIG1240", format!("the condition of \"{key}\" {}", fault.what))
-                    .at(evaluator.faults.place(&within(evaluator, &at, &condition, fault.at)))
-                    .help(fault.help),
+                Diagnostic::error(
+                    codes::WHERE_NOT_ONE_EXPRESSION,
+                    format!("the condition of \"{key}\" {}", fault.what),
+                )
+                .at(evaluator.faults.place(&within(evaluator, &at, &condition, fault.at)))
+                .help(fault.help),
             );
             faulted = true;
         }
         if conditions.insert(table.key(), condition).is_some() {
             let help = "Join the conditions by AND.";
-            evaluator.faults.error("MIG1102", &key_at, format!("the table {table} stands twice in `where`"), help);
+            evaluator.faults.error(
+                codes::SET_TWICE,
+                &key_at,
+                format!("the table {table} stands twice in `where`"),
+                help,
+            );
             faulted = true;
         }
     }
@@ -480,17 +500,27 @@ fn session(evaluator: &Evaluator, fields: &Fields) -> Read<BTreeMap<String, Stri
             && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
         if !is_name {
             let help = "Write the bare name, without @@ or SESSION; global variables are never set.";
-            evaluator.faults.error("MIG1220", &key_at, format!("\"{key}\" is no name of a session variable"), help);
+            evaluator.faults.error(
+                codes::RESERVED_SESSION_VARIABLE,
+                &key_at,
+                format!("\"{key}\" is no name of a session variable"),
+                help,
+            );
             faulted = true;
         } else if FIXED.contains(&name.as_str()) || name.starts_with("character_set_") || name.starts_with("collation_")
         {
             let help = "mig sets it itself, because no loss and no doubling stand on it: leave it out.";
-            evaluator.faults.error("MIG1220", &key_at, format!("`session` may not set {name}"), help);
+            evaluator.faults.error(
+                codes::RESERVED_SESSION_VARIABLE,
+                &key_at,
+                format!("`session` may not set {name}"),
+                help,
+            );
             faulted = true;
         }
         if session.insert(name, value).is_some() {
             let summary = format!("the session variable {key} stands twice");
-            evaluator.faults.error("MIG1102", &key_at, summary, "Keep one of the two.");
+            evaluator.faults.error(codes::SET_TWICE, &key_at, summary, "Keep one of the two.");
             faulted = true;
         }
     }

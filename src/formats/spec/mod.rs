@@ -33,6 +33,7 @@ use self::model::Spec;
 use self::servers::Settings;
 use self::syntax::Parsed;
 use self::texts::{At, Text};
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
 
@@ -91,7 +92,7 @@ pub fn load(inputs: &Inputs) -> (Option<Spec>, Vec<Diagnostic>) {
     }
     if inputs.files.is_empty() {
         let help = "Write the spec into a file that ends in .mig.hcl, or name its folder by -chdir=DIR.";
-        faults.push(Diagnostic::error("MIG1112", "there is no spec here").help(help));
+        faults.push(Diagnostic::error(codes::NO_SPEC, "there is no spec here").help(help));
         return (None, faults.into_sorted());
     }
 
@@ -217,5 +218,5 @@ fn model(evaluator: &Evaluator, blocks: &Blocks, inputs: &Inputs) -> Read<Spec> 
 fn one_name(evaluator: &Evaluator, text: usize, block: &hcl_edit::structure::Block) {
     let summary = format!("{} bears the name of another {}", fields::title_of(block), block.ident.as_str());
     let at = At::new(text, fields::header_of(block));
-    evaluator.faults.error("MIG1106", &at, summary, "Rename one of the two.");
+    evaluator.faults.error(codes::DUPLICATE_BLOCK, &at, summary, "Rename one of the two.");
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::formats::dumpfile::Packing;
 use crate::formats::worker::Endpoint;
+use crate::words::codes::Code;
 use crate::words::diag::Place;
 use crate::words::secret::Secret;
 
@@ -199,7 +200,7 @@ pub struct Gates {
     /// `Stop` or `Warn`: the default of every compatibility rule.
     pub compatibility: RuleAction,
     /// `rule "MIG2107" { action = "rewrite" }`: code -> action.
-    pub rules: BTreeMap<String, RuleAction>,
+    pub rules: BTreeMap<Code, RuleAction>,
     pub zero_dates: ZeroDates,
     pub target_tables: TargetTables,
     /// Names of gates.

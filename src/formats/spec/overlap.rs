@@ -4,6 +4,7 @@
 use super::expression::Evaluator;
 use super::model::{Migration, Server, Spec};
 use crate::formats::filter::Filter;
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 
 /// Reports each pair once, at the later one's `tables`.
@@ -22,7 +23,7 @@ pub(super) fn together(evaluator: &Evaluator, spec: &Spec) {
                 earlier.name, later.name, later.target
             );
             evaluator.faults.push(
-                Diagnostic::error("MIG1238", summary)
+                Diagnostic::error(codes::TABLE_MOVED_TWICE, summary)
                     .at(place)
                     .detail(
                         "One target table has one owner: the second migration would empty what the first has moved.",

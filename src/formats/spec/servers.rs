@@ -10,6 +10,7 @@ use super::model::{RDS_BUNDLE, Runner, RunnerKind, Server, Tls, TlsMode};
 use super::units;
 use super::value::Kind;
 use crate::formats::worker::Endpoint;
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::secret::Secret;
 
@@ -150,7 +151,7 @@ fn password(evaluator: &Evaluator, fields: &Fields) -> Read<Option<Secret>> {
     let place = evaluator.faults.place(&fields.value_at(name));
     if !value.sensitive && value.files.is_empty() && !text.is_empty() {
         evaluator.faults.push(
-            Diagnostic::warning("MIG1216", "a password stands in the spec")
+            Diagnostic::warning(codes::PASSWORD_IN_SPEC, "a password stands in the spec")
                 .at(place.clone())
                 .detail("Whoever reads the spec, or its history, has it.")
                 .help("Declare a variable with `sensitive = true` and set it by its environment variable."),
@@ -158,7 +159,7 @@ fn password(evaluator: &Evaluator, fields: &Fields) -> Read<Option<Secret>> {
     }
     if text.ends_with(['\n', '\r']) {
         evaluator.faults.push(
-            Diagnostic::warning("MIG1227", "the password ends with a line break")
+            Diagnostic::warning(codes::PASSWORD_ENDS_WITH_NEWLINE, "the password ends with a line break")
                 .at(place)
                 .detail("It is sent as it is, line break included.")
                 .help("Write the file without a line break at its end: printf %s …"),
@@ -184,7 +185,7 @@ fn tls(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Tls> {
     let ca_file = ca_file.map(|file| if file == "rds" { RDS_BUNDLE.to_owned() } else { file });
     if ca_file.is_some() && matches!(mode, TlsMode::Disabled | TlsMode::Required) {
         evaluator.faults.push(
-            Diagnostic::warning("MIG1230", "`ca_file` has no effect: this mode verifies no certificate")
+            Diagnostic::warning(codes::NO_EFFECT, "`ca_file` has no effect: this mode verifies no certificate")
                 .at(evaluator.faults.place(&fields.value_at("ca_file")))
                 .help("Set mode = \"verify_ca\" or \"verify_identity\", or leave the line out."),
         );
@@ -216,7 +217,7 @@ fn ssh_runner(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Runner>
     let host_key = fields.word("host_key").and_then(|key| match key {
         Some(key) if !is_host_key(&key) => Err(fields.wrong(
             "host_key",
-            "MIG1231",
+            codes::BAD_SSH_FIELD,
             "this is no public host key".to_owned(),
             "Write its type and its base64 text, as `ssh-keyscan` or the host's /etc/ssh/ssh_host_ed25519_key.pub \
              has them: \"ssh-ed25519 AAAA…\".",
@@ -228,7 +229,7 @@ fn ssh_runner(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Runner>
         // Both become arguments of ssh.
         if value.starts_with('-') || value.contains(char::is_whitespace) {
             let help = "Write a host name or address, and a user's name.";
-            return Err(fields.wrong(field, "MIG1231", format!("`{field}` cannot be {value:?}"), help));
+            return Err(fields.wrong(field, codes::BAD_SSH_FIELD, format!("`{field}` cannot be {value:?}"), help));
         }
     }
     let endpoint = Endpoint {
@@ -269,14 +270,14 @@ pub(super) fn settings(evaluator: &Evaluator, text: usize, block: &Block) -> Rea
         match label.map_or("", |l| l.as_str()) {
             _ if n > 0 => {
                 let help = "A spec has one state: keep one backend.";
-                state_path = Err(evaluator.faults.error("MIG1106", &at, "a second backend", help));
+                state_path = Err(evaluator.faults.error(codes::DUPLICATE_BLOCK, &at, "a second backend", help));
             }
             "local" => state_path = Fields::open(evaluator, text, backend, &LOCAL_BACKEND).word("path"),
             "s3" => state_path = Err(not_yet(evaluator, &at, "backend \"s3\"", &["backend \"local\""])),
             other => {
                 let help = super::faults::suggestion(other, "backend", &["local", "s3"]);
                 let summary = format!("unknown block `backend \"{other}\"`");
-                state_path = Err(evaluator.faults.error("MIG1103", &at, summary, help));
+                state_path = Err(evaluator.faults.error(codes::UNKNOWN_BLOCK, &at, summary, help));
             }
         }
     }
@@ -295,14 +296,14 @@ fn required_version(evaluator: &Evaluator, fields: &Fields) -> Read<()> {
     match units::version_satisfies(version, &constraint) {
         Ok(true) => Ok(()),
         Ok(false) => Err(evaluator.faults.error(
-            "MIG1217",
+            codes::OTHER_VERSION_REQUIRED,
             &fields.value_at(name),
             format!("this spec asks for mig {constraint}; this is mig {version}"),
             "Use a version that the spec allows, or change what it asks for.",
         )),
         Err(part) => Err(fields.wrong(
             name,
-            "MIG1218",
+            codes::BAD_VERSION_CONSTRAINT,
             format!("\"{part}\" is no constraint of a version"),
             "Write for example \">= 0.1\" or \">= 0.1, < 0.3\"; the operators are >=, <=, >, <, = and ~>.",
         )),

@@ -2,6 +2,8 @@
 //! has one is cut at the lines that begin with a word, each piece is read by itself, and what can be read is.
 //! Knows no block and no attribute by name.
 
+use crate::words::codes::{self, Code};
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 
@@ -20,7 +22,7 @@ pub(super) struct Parsed {
 }
 
 pub(super) struct SyntaxFault {
-    pub code: &'static str,
+    pub code: Code,
     pub span: Range<usize>,
     pub summary: String,
     pub detail: String,
@@ -68,7 +70,7 @@ fn parse_piece(text: &str, piece: Range<usize>, parsed: &mut Parsed, report: boo
             readable.replace_range(key.clone(), &new);
             if parsed.duplicates.insert(offset) {
                 parsed.faults.push(SyntaxFault {
-                    code: "MIG1102",
+                    code: codes::SET_TWICE,
                     span: key,
                     summary: format!("`{name}` is set twice"),
                     detail: String::new(),
@@ -101,7 +103,7 @@ fn fault(text: &str, piece: &Range<usize>, error: &Error) -> SyntaxFault {
     if read_to_the_end && unclosed {
         let header = whole.lines().next().unwrap_or("").trim_end();
         return SyntaxFault {
-            code: "MIG1101",
+            code: codes::NOT_HCL,
             span: piece.start..piece.start + header.len(),
             summary: "this block is never closed".into(),
             detail: "The text, or the next block, begins before the closing brace.".into(),
@@ -114,7 +116,7 @@ fn fault(text: &str, piece: &Range<usize>, error: &Error) -> SyntaxFault {
     let offset = escape.or(open_quote(line).map(|quote| line_start + quote)).unwrap_or(offset);
     let next = text.get(offset..).and_then(|rest| rest.chars().next());
     SyntaxFault {
-        code: "MIG1101",
+        code: codes::NOT_HCL,
         span: offset..offset + next.map_or(0, char::len_utf8),
         summary: "this cannot be read as HCL".into(),
         detail: format!("The parser says: {}.", error.message()),

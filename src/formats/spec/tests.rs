@@ -3,6 +3,7 @@
 
 use super::model::*;
 use super::*;
+use crate::words::codes::{self, Code};
 use crate::words::diag::Severity;
 
 mod aws;
@@ -66,14 +67,14 @@ fn check(text: &str, expected: &[(&str, &str, &str)]) {
     let (spec, found) = load(&inputs);
     let seen: Vec<(String, String)> = found
         .iter()
-        .map(|d| (d.code.clone(), d.place.as_ref().map_or("-".into(), |p| format!("{}:{}", p.line, p.column))))
+        .map(|d| (d.code.to_string(), d.place.as_ref().map_or("-".into(), |p| format!("{}:{}", p.line, p.column))))
         .collect();
     let wanted: Vec<(String, String)> = expected.iter().map(|(c, p, _)| ((*c).into(), (*p).into())).collect();
     assert_eq!(seen, wanted, "{text}\n{}", crate::screen::diagnostics::render(&found, false, 100));
     for (diagnostic, (_, _, words)) in found.iter().zip(expected) {
         let said = format!("{} {} {}", diagnostic.summary, diagnostic.detail, diagnostic.help);
         assert!(said.contains(words), "{words:?} is not in {said:?}");
-        assert!(crate::words::codes::find(&diagnostic.code).is_some(), "{}", diagnostic.code);
+        assert!(diagnostic.code.row().is_some(), "{}", diagnostic.code);
     }
     assert_eq!(spec.is_none(), found.iter().any(|d| d.severity == Severity::Error), "{text}");
 }
@@ -219,7 +220,7 @@ migration "second" {
         (Some("here"), &["migration.first".into(), "target.tidb.cloud".to_owned()][..])
     );
     assert_eq!(m.tables, ["shop.*", "!shop.x_*", "shop.*", "!shop.audit_*", "/^db\\.t$/.x"]);
-    assert_eq!(m.gates.rules["MIG2107"], RuleAction::Rewrite);
+    assert_eq!(m.gates.rules[&codes::FULLTEXT], RuleAction::Rewrite);
     assert_eq!((m.gates.rules.len(), m.gates.accept_unproven.as_slice()), (2, &["writes_stopped".to_owned()][..]));
     assert_eq!(m.dump.where_.keys().collect::<Vec<_>>(), ["shop.`a b`", "shop.orders"]);
     assert_eq!((m.dump.chunk_bytes, m.dump.rate_limit, m.dump.keep), (Some(32 << 20), Some(10 << 20), false));
@@ -280,20 +281,23 @@ fn a_syntax_fault_hides_no_fault_of_other_blocks_and_files() {
     let broken = "source \"mysql\" \"s\" {\n  host = = \"x\"\n}\nmigration \"m\" {\n  source = source.mysql.s\n  target = target.tidb.none\n  tablse = []\n}\n";
     let (spec, found) = read(&[broken, "target \"tidb\" \"t\" {\n  host = \"h\"\n  username = 5\n}\n"]);
     assert!(spec.is_none());
-    let seen: Vec<(&str, String)> = found
+    let seen: Vec<(String, String)> = found
         .iter()
         .map(|d| {
-            (d.code.as_str(), d.place.as_ref().map_or(String::new(), |p| format!("{}:{}:{}", p.file, p.line, p.column)))
+            (
+                d.code.to_string(),
+                d.place.as_ref().map_or(String::new(), |p| format!("{}:{}:{}", p.file, p.line, p.column)),
+            )
         })
         .collect();
     // `source.mysql.s` may stand in what could not be read, so nothing is said of it.
     assert_eq!(
         seen,
         [
-            ("MIG1101", "a.mig.hcl:2:10".to_owned()),
-            ("MIG1208", "a.mig.hcl:6:12".to_owned()),
-            ("MIG1104", "a.mig.hcl:7:3".to_owned()),
-            ("MIG1201", "b.mig.hcl:3:14".to_owned()),
+            ("MIG1101".to_owned(), "a.mig.hcl:2:10".to_owned()),
+            ("MIG1208".to_owned(), "a.mig.hcl:6:12".to_owned()),
+            ("MIG1104".to_owned(), "a.mig.hcl:7:3".to_owned()),
+            ("MIG1201".to_owned(), "b.mig.hcl:3:14".to_owned()),
         ]
     );
 }
@@ -313,7 +317,7 @@ fn a_syntax_fault_says_what_most_likely_went_wrong() {
         let (_, found) = read(&[text, SERVERS]);
         let seen: Vec<String> = found
             .iter()
-            .filter(|d| d.code.starts_with("MIG110"))
+            .filter(|d| d.code.to_string().starts_with("MIG110"))
             .map(|d| d.place.as_ref().map_or(String::new(), |p| format!("{} {}:{}", d.code, p.line, p.column)))
             .collect();
         assert_eq!(seen, [format!("{code} {at}")], "{text}\n{found:?}");
@@ -482,7 +486,7 @@ fn what_is_not_in_the_language_has_its_place_its_reason_and_a_fix() {
         assert_eq!(found.len(), 1, "{expression}: {found:?}");
         assert_eq!(found[0].code, code, "{expression}: {found:?}");
         let said = format!("{} {} {}", found[0].summary, found[0].detail, found[0].help);
-        let row = crate::words::codes::find(code).unwrap();
+        let row = code.parse::<Code>().unwrap().row().unwrap();
         assert!(said.contains(words) || row.text.contains(words), "{words:?} is not in {said:?}");
         let place = found[0].place.as_ref().unwrap();
         assert!(place.line == 4 && place.column >= 7, "{expression}: {place:?}");

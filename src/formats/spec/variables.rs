@@ -14,6 +14,7 @@ use super::fields::{Fields, Schema};
 use super::texts::At;
 use super::value::{Kind, Value};
 use super::{Inputs, Secrets};
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -68,7 +69,7 @@ fn declaration(evaluator: &Evaluator, text: usize, block: &Block, name: &str) ->
         Some(attribute) => type_of(&attribute.value).ok_or_else(|| {
             let at = fields.at(attribute.value.span());
             let help = format!("The types are {TYPES}, written without quotes.");
-            evaluator.faults.error("MIG1202", &at, "this is no type of a variable", help)
+            evaluator.faults.error(codes::WORD_NOT_ALLOWED, &at, "this is no type of a variable", help)
         }),
         None => Ok(Type::String),
     };
@@ -143,7 +144,7 @@ fn given(
                 Structure::Block(block) => {
                     let at = At::new(*text, block.ident.span().unwrap_or(0..0));
                     let help = "A file of variables holds `name = value`, a line each.";
-                    faults.error("MIG1105", &at, "a block stands in a file of variables", help);
+                    faults.error(codes::WRONG_SHAPE, &at, "a block stands in a file of variables", help);
                     continue;
                 }
             };
@@ -155,7 +156,12 @@ fn given(
             if !names.contains_key(name) {
                 if !unreadable {
                     let help = suggestion(name, "variable", &known);
-                    faults.error("MIG1213", &at, format!("no variable `{name}` is declared"), help);
+                    faults.error(
+                        codes::VALUE_FOR_UNDECLARED_VARIABLE,
+                        &at,
+                        format!("no variable `{name}` is declared"),
+                        help,
+                    );
                 }
                 continue;
             }
@@ -172,10 +178,13 @@ fn given(
                      secret if others may have seen it."
                 );
                 faults.push(
-                    Diagnostic::error("MIG1214", format!("`{name}` is sensitive and cannot be given by -var"))
-                        .about(subject)
-                        .detail("The arguments of a program are seen by every user of the machine.")
-                        .help(help),
+                    Diagnostic::error(
+                        codes::SENSITIVE_ON_COMMAND_LINE,
+                        format!("`{name}` is sensitive and cannot be given by -var"),
+                    )
+                    .about(subject)
+                    .detail("The arguments of a program are seen by every user of the machine.")
+                    .help(help),
                 );
                 given.insert(name.clone(), Given::Faulty);
             }
@@ -186,7 +195,7 @@ fn given(
             None => {
                 let help = suggestion(name, "variable", &known);
                 let summary = format!("no variable `{name}` is declared");
-                faults.push(Diagnostic::error("MIG1213", summary).about(subject).help(help));
+                faults.push(Diagnostic::error(codes::VALUE_FOR_UNDECLARED_VARIABLE, summary).about(subject).help(help));
             }
         }
     }
@@ -247,12 +256,17 @@ fn missing(evaluator: &Evaluator, variable: &Variable, own: &str) -> Faulted {
         ways.push(format!("-var {name}=…"));
     }
     let summary = format!("the variable `{name}` has no value");
-    evaluator.faults.error("MIG1211", &variable.at, summary, format!("Give it by {}.", ways.join(", or by ")))
+    evaluator.faults.error(
+        codes::VARIABLE_WITHOUT_VALUE,
+        &variable.at,
+        summary,
+        format!("Give it by {}.", ways.join(", or by ")),
+    )
 }
 
 fn mismatch(evaluator: &Evaluator, at: &At, name: &str, kind: Type, found: &str) -> Faulted {
     evaluator.faults.error(
-        "MIG1212",
+        codes::VARIABLE_OF_OTHER_TYPE,
         at,
         format!("the variable `{name}` is a {}, its value is {found}", type_name(kind)),
         format!("Give a {}, or change its `type`.", type_name(kind)),
@@ -296,9 +310,12 @@ fn from_text(evaluator: &Evaluator, variable: &Variable, origin: &str, text: &st
         let wanted = type_name(variable.kind);
         let name = &variable.name;
         evaluator.faults.push(
-            Diagnostic::error("MIG1212", format!("the variable `{name}` is a {wanted}; what {origin} holds is not"))
-                .at(evaluator.faults.place(&variable.at))
-                .help(format!("A {wanted} is written like {example}.")),
+            Diagnostic::error(
+                codes::VARIABLE_OF_OTHER_TYPE,
+                format!("the variable `{name}` is a {wanted}; what {origin} holds is not"),
+            )
+            .at(evaluator.faults.place(&variable.at))
+            .help(format!("A {wanted} is written like {example}.")),
         );
         Faulted
     })

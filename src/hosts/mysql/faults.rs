@@ -9,7 +9,8 @@ use mysql_async::{DriverError, Error, IoError};
 
 use crate::formats::spec::model::{self, TlsMode};
 use crate::seams::sql::Fault;
-use crate::words::error::{ExitKind, Failure};
+use crate::words::codes::{self, Code};
+use crate::words::error::Failure;
 
 use super::identity::Elsewhere;
 
@@ -82,13 +83,13 @@ impl Place {
         }
     }
 
-    fn failure(&self, code: &'static str, cause: impl Into<String>, hint: impl Into<String>) -> Failure {
+    fn failure(&self, code: Code, cause: impl Into<String>, hint: impl Into<String>) -> Failure {
         Failure::new(code, format!("connect to {self}"), cause, hint)
     }
 
     pub(super) fn timed_out(&self, limit: Duration) -> Failure {
         self.failure(
-            "MIG3003",
+            codes::TIMEOUT,
             format!("no answer within {} s", limit.as_secs()),
             format!(
                 "Look whether a firewall, security group or route between here and {} lets port {} through.",
@@ -103,23 +104,25 @@ impl Place {
             return fault.told(format!("set up a session with {self}"));
         }
         fault.failure(
-            "MIG3014",
+            codes::SESSION_SETUP,
             format!("set up a session with {self}"),
-            "The server refuses a session variable that mig needs; `mig explain MIG3014` lists them.",
+            format!(
+                "The server refuses a session variable that mig needs; `mig explain {}` lists them.",
+                codes::SESSION_SETUP
+            ),
         )
     }
 
     /// A session that reached another server than the run's.
     pub(super) fn elsewhere(&self, to: &Elsewhere) -> Failure {
         self.failure(
-            "MIG4130",
+            codes::OTHER_SERVER_ANSWERED,
             format!("another server answered: the run is with {}, this connection reached {}", to.expected, to.reached),
             format!(
                 "Name one server in {}, the writer, not an address that leads to several; then run the command again.",
                 self.block
             ),
         )
-        .exit(ExitKind::Stale)
     }
 
     pub(super) fn binlog_failure(&self, fault: &Fault) -> Failure {
@@ -127,12 +130,12 @@ impl Place {
         match fault.number {
             // MySQL answers 1045 to a replica that may not be one.
             Some(1045 | 1227) => fault.failure(
-                "MIG3007",
+                codes::PRIVILEGE_MISSING,
                 doing,
                 format!("Grant it: GRANT REPLICATION SLAVE, REPLICATION CLIENT ON *.* TO '{}';", self.username),
             ),
             Some(1236) => fault.failure(
-                "MIG3015",
+                codes::BINLOG_GONE,
                 doing,
                 "The part of the binlog that would prove it is gone: raise binlog_expire_logs_seconds, or plan a new run.",
             ),
@@ -147,7 +150,7 @@ impl Place {
             Error::Io(IoError::Io(error)) => self.line_failure(&error).await,
             Error::Io(IoError::Tls(error)) => self.tls_failure(&error.to_string()),
             Error::Driver(DriverError::NoClientSslFlagFromServer) => self.failure(
-                "MIG3004",
+                codes::NO_TLS,
                 "the server offers no TLS",
                 format!(
                     "Switch TLS on at the server; or, where the line is private, write tls {{ mode = \"disabled\" }} in {}.",
@@ -155,17 +158,17 @@ impl Place {
                 ),
             ),
             Error::Driver(DriverError::UnknownAuthPlugin { name }) => self.failure(
-                "MIG3013",
+                codes::AUTH_METHOD,
                 format!("the user {:?} logs in by {name:?}, which mig does not speak", self.username),
                 "Give the user a plugin out of caching_sha2_password, mysql_native_password and ed25519.",
             ),
             Error::Driver(DriverError::CleartextPluginDisabled | DriverError::MysqlOldPasswordDisabled) => self.failure(
-                "MIG3013",
+                codes::AUTH_METHOD,
                 "the server asks for the password in a form that anybody on the line could read",
                 "Give the user the plugin caching_sha2_password.",
             ),
             other => self.failure(
-                "MIG3005",
+                codes::LOGIN_CUT_SHORT,
                 format!("the other end does not speak MySQL's protocol: {other}"),
                 format!("Look whether port {} of {} is a MySQL-compatible server's.", self.port, self.host),
             ),
@@ -176,7 +179,7 @@ impl Place {
         let cause = format!("the server answered error {code}: {message}");
         match code {
             1045 | 1698 => self.failure(
-                "MIG3006",
+                codes::ACCESS_DENIED,
                 cause,
                 if self.by_token {
                     format!(
@@ -200,34 +203,34 @@ impl Place {
                 },
             ),
             1044 | 1142 | 1227 => self.failure(
-                "MIG3007",
+                codes::PRIVILEGE_MISSING,
                 cause,
                 "Grant what the privileges gate of `mig plan` lists to the user, then run the command again.",
             ),
             1040 | 1203 | 1226 => self
                 .failure(
-                    "MIG3008",
+                    codes::TOO_MANY_CONNECTIONS,
                     cause,
                     "Wait until others have ended, raise the server's limit, or lower max_threads and the threads of dump, load and verify.",
                 )
                 .retryable(),
             3159 => self.failure(
-                "MIG3009",
+                codes::TLS_REQUIRED,
                 cause,
                 format!("The server takes encrypted connections only: take tls {{ mode = \"disabled\" }} out of {}.", self.block),
             ),
             1129 | 1130 => self.failure(
-                "MIG3011",
+                codes::HOST_NOT_ALLOWED,
                 cause,
                 "Let this machine in: a user for its address, or FLUSH HOSTS where the server blocked it after errors.",
             ),
             1820 | 1862 | 3118 | 4151 => self.failure(
-                "MIG3012",
+                codes::ACCOUNT_LOCKED,
                 cause,
                 "Unlock the account or renew its password at the server, then run the command again.",
             ),
-            1053 | 1077 | 1079 => self.failure("MIG3005", cause, "The server is going down or coming up; run the command again.").retryable(),
-            _ => self.failure("MIG3005", cause, "Read the server's answer; its error log tells more."),
+            1053 | 1077 | 1079 => self.failure(codes::LOGIN_CUT_SHORT, cause, "The server is going down or coming up; run the command again.").retryable(),
+            _ => self.failure(codes::LOGIN_CUT_SHORT, cause, "Read the server's answer; its error log tells more."),
         }
     }
 
@@ -239,31 +242,31 @@ impl Place {
         }
         match error.kind() {
             Kind::ConnectionRefused => self.failure(
-                "MIG3002",
+                codes::PORT_CLOSED,
                 "the connection was refused",
                 format!("Look whether the server runs, and listens on port {} for others than itself.", self.port),
             ),
             Kind::TimedOut => self.timed_out(super::CONNECT_TIME),
             Kind::HostUnreachable | Kind::NetworkUnreachable => self.failure(
-                "MIG3003",
+                codes::TIMEOUT,
                 line_text(error),
                 "Look at the route, VPN or peering between this machine and the server.",
             ),
             Kind::UnexpectedEof | Kind::ConnectionReset | Kind::BrokenPipe => self
                 .failure(
-                    "MIG3005",
+                    codes::LOGIN_CUT_SHORT,
                     "the server closed the connection during the log-in",
                     "The server's error log tells why; a proxy or load balancer without a living server behind it does this, too.",
                 )
                 .retryable(),
             _ => match tokio::net::lookup_host((self.host.as_str(), self.port)).await {
                 Err(_) => self.failure(
-                    "MIG3001",
+                    codes::HOST_UNKNOWN,
                     format!("the name {:?} cannot be resolved", self.host),
                     format!("Check host of {}; a private name is known only inside of its network.", self.block),
                 ),
                 Ok(_) => self.failure(
-                    "MIG3005",
+                    codes::LOGIN_CUT_SHORT,
                     line_text(error),
                     format!("Look whether port {} of {} is a MySQL-compatible server's.", self.port, self.host),
                 ),
@@ -276,7 +279,7 @@ impl Place {
         let has = |part: &str| text.contains(part);
         if has("not valid for name") || has("NotValidForName") {
             return self.failure(
-                "MIG3031",
+                codes::CERTIFICATE_OF_OTHER_HOST,
                 cause,
                 format!(
                     "Name the server in {} as its certificate does, or write tls {{ mode = \"verify_ca\" }} to check the authority only.",
@@ -286,7 +289,7 @@ impl Place {
         }
         if has("UnknownIssuer") || has("unknown issuer") || has("CaUsedAsEndEntity") || has("BadSignature") {
             return self.failure(
-                "MIG3030",
+                codes::UNTRUSTED_AUTHORITY,
                 cause,
                 format!(
                     "Name the PEM file of the authority that signed it: tls {{ ca_file = \"…\" }} in {}.",
@@ -295,10 +298,14 @@ impl Place {
             );
         }
         if has("Expired") || has("expired") || has("NotValidYet") {
-            return self.failure("MIG3032", cause, "Renew the server's certificate, and look at this machine's clock.");
+            return self.failure(
+                codes::CERTIFICATE_NOT_VALID_NOW,
+                cause,
+                "Renew the server's certificate, and look at this machine's clock.",
+            );
         }
         self.failure(
-            "MIG3033",
+            codes::TLS_FAILED,
             cause,
             "TLS 1.2 or 1.3 and a certificate of version 3 are needed; look at the server's tls_version and certificate.",
         )
@@ -324,7 +331,7 @@ mod tests {
         ] {
             let failure = Place::sample().refusal(number, "no");
             assert_eq!(failure.code, code, "{number}");
-            assert!(crate::words::codes::find(code).is_some(), "{code} is in the table");
+            assert!(code.parse::<Code>().unwrap().row().is_some(), "{code} is in the table");
         }
     }
 
@@ -340,7 +347,7 @@ mod tests {
             ("received fatal alert: ProtocolVersion", "MIG3033"),
         ] {
             assert_eq!(Place::sample().tls_failure(text).code, code, "{text}");
-            assert!(crate::words::codes::find(code).is_some(), "{code} is in the table");
+            assert!(code.parse::<Code>().unwrap().row().is_some(), "{code} is in the table");
         }
     }
 }

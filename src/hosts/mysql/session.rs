@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use crate::seams::sql::{Connection as _, Fault, Role};
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 use super::faults::Place;
@@ -25,7 +26,7 @@ impl Setting {
     pub(super) fn failure(&self, fault: &Fault, place: &Place) -> Failure {
         match &self.name {
             Some(name) => fault.failure(
-                "MIG3014",
+                codes::SESSION_SETUP,
                 format!("set up a session with {place}"),
                 format!("Take {name:?} out of load.session, or give it a value that this server takes."),
             ),
@@ -169,7 +170,7 @@ fn session_setting(name: &str, value: &str, place: &Place) -> Outcome<String> {
     let sound = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
     if !sound {
         return Err(Failure::new(
-            "MIG3014",
+            codes::SESSION_SETUP,
             format!("set up a session with {place}"),
             format!("{name:?} is no name of a session variable"),
             "Name session variables in load.session as the server does, without @@ and without a scope.",

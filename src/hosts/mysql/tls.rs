@@ -17,6 +17,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use crate::formats::spec::model::{RDS_BUNDLE, Tls, TlsMode};
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 use super::faults::Place;
@@ -173,17 +174,22 @@ fn roots(tls: &Tls, spec_dir: &Path, place: &Place) -> Outcome<Vec<Vec<u8>>> {
         let hint = "Name a PEM file with the certificate of the authority that signed the server's, or leave ca_file out to trust the system's store.";
         let pem = std::fs::read(&path).map_err(|error| {
             let hint = if file == RDS_BUNDLE { RDS_HINT } else { hint };
-            Failure::new("MIG3010", doing(), format!("cannot read ca_file {file:?}: {error}"), hint)
+            Failure::new(codes::NO_TRUST_ROOTS, doing(), format!("cannot read ca_file {file:?}: {error}"), hint)
         })?;
         if memchr::memmem::find(&pem, b"-----BEGIN CERTIFICATE-----").is_none() {
-            return Err(Failure::new("MIG3010", doing(), format!("ca_file {file:?} holds no certificate"), hint));
+            return Err(Failure::new(
+                codes::NO_TRUST_ROOTS,
+                doing(),
+                format!("ca_file {file:?} holds no certificate"),
+                hint,
+            ));
         }
         return Ok(vec![pem]);
     }
     let found = rustls_native_certs::load_native_certs();
     if found.certs.is_empty() {
         return Err(Failure::new(
-            "MIG3010",
+            codes::NO_TRUST_ROOTS,
             doing(),
             "the system has no store of trusted certificates",
             "Install the package ca-certificates, or name the authority's PEM file in tls { ca_file = \"…\" }.",

@@ -25,6 +25,7 @@ use crate::steps::part_file::{PartFile, TORN};
 use crate::steps::room::Room;
 use crate::steps::runner::fault as file_fault;
 use crate::steps::step::StepCtx;
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 pub struct Job {
@@ -240,7 +241,7 @@ impl Job {
     /// The source gave rows outside of what was asked for.
     pub fn astray(&self) -> Failure {
         Failure::new(
-            "MIG5160",
+            codes::ROWS_OUTSIDE_RANGE,
             format!("read {} from {} in the order of its key", self.table.name, self.lines.read.place()),
             "the server gives rows that do not lie behind the last border, so that the dump would never end",
             "Look for values of the key that have no character in Unicode, and for a `where` or a view of the key that changes it; leave the table out of the filter, or mend its keys on the source.",
@@ -297,11 +298,11 @@ impl Job {
             let hint = format!(
                 "If the table was changed since, plan again; else it is a fault of mig: please report it with the statement, {shown}"
             );
-            return fault.failure("MIG5130", doing, hint);
+            return fault.failure(codes::READ_SOURCE, doing, hint);
         }
         let hint =
             "Look whether the source is up and the table is still there; then run `mig apply` again: it goes on.";
-        fault.failure("MIG5130", doing, hint)
+        fault.failure(codes::READ_SOURCE, doing, hint)
     }
 }
 

@@ -11,6 +11,7 @@ use crate::formats::plan::Node;
 use crate::steps::cloud::{Call, Done, Hand, Remains};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::step::StepCtx;
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 /// What an instance may take to run, or to end.
@@ -79,7 +80,9 @@ async fn hypervisor(hand: &Hand<'_>, name: &str) -> Outcome<String> {
     let look = || hand.cloud.instance_type(name);
     let found = hand.look(&format!("look up the instance type {name}"), look).await?;
     let hint = "Set `instance_type` to one with Intel or AMD processors, for example t3.large or m6i.large.";
-    let refused = |cause: String| Failure::new("MIG3277", format!("take the instance type {name}"), cause, hint);
+    let refused = |cause: String| {
+        Failure::new(codes::UNSUPPORTED_PROCESSOR, format!("take the instance type {name}"), cause, hint)
+    };
     let found = found.ok_or_else(|| refused("this region has no such type".into()))?;
     if !found.architectures.iter().any(|architecture| architecture == "x86_64") {
         let has = found.architectures.join(", ");
@@ -153,7 +156,7 @@ async fn the_one(hand: &Hand<'_>, node: &Node, inputs: &InstanceInputs, root_gib
         attempt += 1;
     }
     Err(Failure::new(
-        "MIG3274",
+        codes::OBJECT_ENDED,
         "start an instance",
         format!("{ATTEMPTS} of them ended one after the other"),
         "Look in the console why (State transition reason): limits of the account, a policy, an image that does not start.",
@@ -197,7 +200,7 @@ async fn running(hand: &Hand<'_>, id: &str) -> Outcome<Instance> {
                 Ok(Err("it was stopped and starts".into()))
             }
             "terminated" | "shutting-down" => Err(Failure::new(
-                "MIG3274",
+                codes::OBJECT_ENDED,
                 what.clone(),
                 format!("it is {}", instance.state),
                 "Look in the console why (State transition reason), mend it, and run `mig apply` again: it starts another one.",

@@ -22,6 +22,7 @@ use crate::steps::cloud::{Call, Done, Hand, Remains};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::runner::fault;
 use crate::steps::step::StepCtx;
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
@@ -84,7 +85,7 @@ async fn remove(hand: &Hand<'_>, fresh: bool) -> Outcome<String> {
 fn identity_file(context: &Context, inputs: &KeyPairInputs) -> Outcome<PathBuf> {
     let file = inputs.identity_file.as_ref().ok_or_else(|| {
         let hint = "Make the plan again with this version of mig.";
-        Failure::new("MIG5102", "make a key pair", "the plan names no identity_file", hint)
+        Failure::new(codes::PLAN_DOES_NOT_FIT_SPEC, "make a key pair", "the plan names no identity_file", hint)
     })?;
     Ok(identity_path(&context.dir, file, std::env::var_os("HOME")))
 }
@@ -96,7 +97,12 @@ async fn keep(hand: &Hand<'_>, path: &Path) -> Outcome<PrivateKey> {
             let text = Zeroizing::new(text);
             return PrivateKey::from_openssh(text.as_bytes()).map_err(|error| {
                 let hint = "Move the file away, so that a key is made there, or name another identity_file.";
-                Failure::new("MIG3276", format!("read the private key {}", path.display()), error.to_string(), hint)
+                Failure::new(
+                    codes::PRIVATE_KEY_UNREADABLE,
+                    format!("read the private key {}", path.display()),
+                    error.to_string(),
+                    hint,
+                )
             });
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -106,7 +112,7 @@ async fn keep(hand: &Hand<'_>, path: &Path) -> Outcome<PrivateKey> {
     let seed = Zeroizing::new(rand::random::<[u8; 32]>());
     let pair = KeypairData::Ed25519(Ed25519Keypair::from_seed(&seed));
     let unmade = |error: ssh_key::Error| {
-        Failure::new("MIG1001", "make an SSH key", error.to_string(), "Please report this; nothing was done.")
+        Failure::new(codes::INTERNAL, "make an SSH key", error.to_string(), "Please report this; nothing was done.")
     };
     let key = PrivateKey::new(pair, name).map_err(unmade)?;
     let text = key.to_openssh(LineEnding::LF).map_err(unmade)?;
@@ -142,7 +148,7 @@ async fn import(
 ) -> Outcome<KeyPair> {
     let public = key.public_key();
     let line = public.to_openssh().map_err(|error| {
-        Failure::new("MIG1001", "write a public key", error.to_string(), "Please report this; nothing was done.")
+        Failure::new(codes::INTERNAL, "write a public key", error.to_string(), "Please report this; nothing was done.")
     })?;
     let what = format!("import the key pair {name}");
     let look = format!("look for the key pair {name}");
@@ -165,7 +171,7 @@ async fn import(
         return Ok(there);
     }
     Err(Failure::new(
-        "MIG3272",
+        codes::OBJECT_OF_OTHER_LINEAGE,
         what,
         format!("a key pair of this name is there, of another key (fingerprint {})", there.fingerprint),
         format!(
@@ -193,7 +199,7 @@ fn plain(fingerprint: &str) -> String {
 
 fn absent(name: &str) -> Failure {
     Failure::new(
-        "MIG3224",
+        codes::EXISTING_OBJECT_MISSING,
         format!("find the key pair {name}"),
         "there is none of this name",
         "Import it in this region, correct `key_pair`, or let mig make one: `key_pair = \"create\"`.",

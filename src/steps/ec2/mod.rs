@@ -13,6 +13,7 @@ use super::context::Context;
 use super::step::StepCtx;
 use crate::formats::plan::{Action, Node};
 use crate::words::addr::StepAddr;
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 /// Whether an address is a part of such a runner.
@@ -35,7 +36,7 @@ pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value
         // What ran there ends with the instance.
         ("ready", true) => Ok(Value::Null),
         (part, _) => Err(Failure::new(
-            "MIG5102",
+            codes::PLAN_DOES_NOT_FIT_SPEC,
             "run the step",
             format!("a runner has no part {part}"),
             "Make the plan again with this version of mig.",

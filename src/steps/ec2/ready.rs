@@ -14,6 +14,7 @@ use crate::steps::cloud::Hand;
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::remote::install::{Program, install, quoted};
 use crate::steps::step::StepCtx;
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome, Retry};
 
 /// Status checks of a new instance take some minutes, of a large one more.
@@ -75,7 +76,7 @@ async fn checked(hand: &Hand<'_>, id: &str) -> Outcome<String> {
             ("running", _) => Ok(Err("they are not passed yet".into())),
             ("pending", _) => Ok(Err("it is pending".into())),
             (state, _) => Err(Failure::new(
-                "MIG3274",
+                codes::OBJECT_ENDED,
                 what.clone(),
                 format!("it is {state}"),
                 "Run `mig plan`: it names what became of the instance, and the next apply mends it.",
@@ -123,7 +124,7 @@ async fn answers(hand: &Hand<'_>, endpoint: &Endpoint) -> Outcome<Arc<dyn Shell>
             Ok(shell) => Ok(Ok(shell)),
             Err(failure) if failure.retry == Retry::Later => Ok(Err(failure.cause)),
             // sshd is up before cloud-init has put the user's key there.
-            Err(failure) if failure.code == "MIG3103" && young => Ok(Err(failure.cause)),
+            Err(failure) if failure.code == codes::SSH_LOGIN_REFUSED && young => Ok(Err(failure.cause)),
             Err(failure) => Err(failure),
         }
     })
@@ -146,7 +147,7 @@ impl Guest<'_> {
                 "{} has a processor of the kind {machine}; mig's program for runners is built for x86_64",
                 self.host
             );
-            return Err(Failure::new("MIG3277", "prepare the runner", cause, hint));
+            return Err(Failure::new(codes::UNSUPPORTED_PROCESSOR, "prepare the runner", cause, hint));
         }
         let mount = quoted(&inputs.mount);
         if !self.mounted(&inputs.mount).await? {
@@ -210,7 +211,7 @@ impl Guest<'_> {
             (Some(2), _) if output.text().is_empty() => Ok(true),
             (Some(0), Held::Ours) => Ok(false),
             (Some(0), Held::Other(other)) => Err(Failure::new(
-                "MIG3279",
+                codes::DISK_IN_USE,
                 what,
                 format!("it holds {other}, which mig did not make"),
                 "mig makes a file system on an empty disk only. Look what it is; if nobody needs it, replace the volume: mig apply -replace of its address.",
@@ -229,7 +230,7 @@ fn broken(what: &str, host: &str, output: &Output) -> Failure {
     let status = output.status.map_or("a signal".to_owned(), |status| format!("status {status}"));
     let said = output.stderr.trim().lines().last().unwrap_or_default();
     Failure::new(
-        "MIG3280",
+        codes::RUNNER_COMMAND_FAILED,
         format!("{what} on {host}"),
         format!("the command ended with {status}: {said}"),
         "The user needs sudo without a password, and the system lsblk, blkid, mkfs and mount. Mend it, then run `mig apply` again.",

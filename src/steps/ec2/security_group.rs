@@ -9,6 +9,7 @@ use crate::formats::plan::{Action, Node};
 use crate::steps::cloud::{Call, Done, Hand, Remains};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::step::StepCtx;
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 /// The note with the source's group and the runner's, durable before the rule is made.
@@ -111,7 +112,7 @@ async fn existing(hand: &Hand<'_>, id: &str, vpc: &str) -> Outcome<String> {
         None => "there is none of this id".to_owned(),
     };
     let hint = "Correct `security_group`, or let mig make one: `security_group = \"create\"`.";
-    Err(Failure::new("MIG3224", format!("find the security group {id}"), cause, hint))
+    Err(Failure::new(codes::EXISTING_OBJECT_MISSING, format!("find the security group {id}"), cause, hint))
 }
 
 async fn create(hand: &Hand<'_>, inputs: &SecurityGroupInputs) -> Outcome<String> {
@@ -131,7 +132,12 @@ async fn create(hand: &Hand<'_>, inputs: &SecurityGroupInputs) -> Outcome<String
             let there = hand.sight(&format!("look for the security group {name}"), look).await?;
             let there = there.ok_or_else(|| {
                 let hint = "Run `mig apply` again.";
-                Failure::new("MIG3271", what.clone(), "one of this name is said to be there, and is not found", hint)
+                Failure::new(
+                    codes::CLOUD_NO_ANSWER,
+                    what.clone(),
+                    "one of this name is said to be there, and is not found",
+                    hint,
+                )
             })?;
             hand.claim(&format!("the security group {} ({name})", there.id), &there.tags)?;
             there.id

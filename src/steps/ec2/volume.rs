@@ -11,6 +11,7 @@ use crate::formats::plan::Node;
 use crate::steps::cloud::{Call, Done, Hand, Remains};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::step::StepCtx;
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 /// The device by which it is attached; EC2 recommends f to p for volumes beside the root's. A guest on Xen sees it as
@@ -108,7 +109,7 @@ async fn the_one(hand: &Hand<'_>, node: &Node, inputs: &VolumeInputs) -> Outcome
         attempt += 1;
     }
     Err(Failure::new(
-        "MIG3274",
+        codes::OBJECT_ENDED,
         "make a volume",
         format!("{ATTEMPTS} of them went away one after the other"),
         "Look in the console and in CloudTrail who deletes them: a policy of the account, a cleaner of untagged objects.",
@@ -136,7 +137,7 @@ async fn attach(hand: &Hand<'_>, id: &str, instance: &InstanceOutputs) -> Outcom
         if volume.zone != instance.inputs.zone {
             let cause = format!("the volume is in {}, the instance in {}", volume.zone, instance.inputs.zone);
             let hint = "Let both be made in one zone: mig apply -replace of the volume, or set `subnet_id` to one of its zone.";
-            return Err(Failure::new("MIG3278", what.clone(), cause, hint));
+            return Err(Failure::new(codes::VOLUME_NOT_ATTACHABLE, what.clone(), cause, hint));
         }
         match &volume.attached_to {
             Some(holder) if *holder == instance.instance_id && volume.state == "in-use" => Ok(Ok(())),
@@ -147,7 +148,7 @@ async fn attach(hand: &Hand<'_>, id: &str, instance: &InstanceOutputs) -> Outcom
                 if !ends && former.as_ref() != Some(holder) {
                     let cause = format!("another instance has it: {holder}");
                     let hint = "Detach it there if nobody needs it, then run `mig apply` again.";
-                    return Err(Failure::new("MIG3278", what.clone(), cause, hint));
+                    return Err(Failure::new(codes::VOLUME_NOT_ATTACHABLE, what.clone(), cause, hint));
                 }
                 hand.effect(Call::DetachVolume, what, || hand.cloud.detach_volume(id, holder)).await?;
                 Ok(Err(format!("{holder} lets go of it")))

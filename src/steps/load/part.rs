@@ -17,7 +17,8 @@ use crate::steps::context::Line;
 use crate::steps::ledger::{self, DUPLICATE, LOCK_WAIT, Named};
 use crate::steps::refusal::{Origin, is_of_a_row, refused, without_values};
 use crate::words::addr::sql_ident;
-use crate::words::error::{ExitKind, Failure, Outcome, Retry};
+use crate::words::codes;
+use crate::words::error::{Failure, Outcome, Retry};
 
 /// Rows of a batch at most.
 const BATCH_ROWS: u64 = crate::formats::manifest::MARK_ROWS;
@@ -333,12 +334,11 @@ impl Job {
 
     fn gap(&self, entry: &PartEntry) -> Failure {
         Failure::new(
-            "MIG5142",
+            codes::LEDGER_GAP,
             format!("go on with {}", entry.file),
             "the ledger has a gap: it was written by another program, or restored",
             "Load the table anew: `mig apply -replace=` with the address of this step.",
         )
-        .exit(ExitKind::Mismatch)
     }
 }
 

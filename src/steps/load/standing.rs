@@ -14,7 +14,8 @@ use crate::formats::state::Part;
 use crate::steps::again::again;
 use crate::steps::ledger::Object;
 use crate::words::addr::TableName;
-use crate::words::error::{ExitKind, Failure, Outcome};
+use crate::words::codes;
+use crate::words::error::{Failure, Outcome};
 
 /// How often a load that has ended goes back to what the ledger has lost meanwhile.
 const REDONE: u32 = 2;
@@ -119,7 +120,7 @@ impl Job {
         let rows: u64 = lost.iter().filter_map(|entry| there.get(&entry.part)).map(|hash| hash.rows).sum();
         let dump = self.ctx.addr.to_string().replace(".load[", ".dump[");
         Err(Failure::new(
-            "MIG6030",
+            codes::LOADED_CHUNKS_GONE,
             format!("load {} again", self.table.name),
             format!(
                 "the ledger on the target has {rows} of {recorded} rows in {} of its parts that were recorded as loaded, as \
@@ -128,8 +129,7 @@ impl Job {
                 lost.len()
             ),
             format!("Dump and load the table anew: `mig apply -replace='{dump}'`."),
-        )
-        .exit(ExitKind::Mismatch))
+        ))
     }
 
     fn another_ledger(&self, lost: &[PartEntry], more: usize) -> Failure {
@@ -138,12 +138,11 @@ impl Job {
             _ => format!("the ledger on the target has {more} parts that this load does not have"),
         };
         Failure::new(
-            "MIG6031",
+            codes::LEDGER_LACKS_CHUNKS,
             format!("prove that {} is loaded", self.table.name),
             format!("{cause}: it was restored, or another process loads the same table"),
             format!("Load the table anew: `mig apply -replace='{}'`.", self.ctx.addr),
         )
-        .exit(ExitKind::Mismatch)
     }
 }
 
@@ -180,7 +179,7 @@ pub(super) fn overtaken(table: &TableName, epoch: u64, there: Option<&Object>) -
         ),
     };
     Failure::new(
-        "MIG5146",
+        codes::TABLE_TAKEN_OVER,
         format!("load {table}"),
         cause,
         "Only one process may work with a state. Let the other one go on with its state, and leave this one; to take the \

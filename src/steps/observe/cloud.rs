@@ -16,6 +16,7 @@ use crate::formats::spec::model::{RunnerKind, Spec};
 use crate::formats::state::State;
 use crate::seams::cloud::{Answer, Cloud, CloudFault};
 use crate::think::plan::aws::part_of_runner;
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 use crate::words::secret::Secret;
 
@@ -109,7 +110,7 @@ fn password_of(secret: &Secret) -> Outcome<Secret> {
         None => Ok(Secret::new(text.to_owned())),
         Some(Some(password)) => Ok(Secret::new(password.to_owned())),
         Some(None) => Err(Failure::new(
-            "MIG3213",
+            codes::SECRET_WITHOUT_PASSWORD,
             "read the source's password out of its secret",
             "the secret is JSON without a `password` that is a text",
             "Name a secret in the form that RDS makes, {\"username\": …, \"password\": …}, or one that is the password alone.",
@@ -128,7 +129,7 @@ pub(in crate::steps) async fn ask<T>(
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(fault)) => Err(told(fault, doing())),
         Err(_) => Err(Failure::new(
-            "MIG3211",
+            codes::CLOUD_UNKNOWN,
             doing(),
             format!("no answer within {} s", TIME.as_secs()),
             "Look whether this machine reaches the endpoint (a proxy, a VPC endpoint), then run the command again.",
@@ -157,20 +158,20 @@ fn told(fault: CloudFault, doing: String) -> Failure {
         "SignatureDoesNotMatch",
         "RequestExpired",
     ];
-    if DENIED.contains(&fault.code.as_str()) {
+    if DENIED.contains(&fault.code.to_string().as_str()) {
         let hint = "`mig explain iam-policy`, in the spec's folder, prints the least policy that this spec needs.";
-        return Failure::new("MIG3210", doing, cause, hint);
+        return Failure::new(codes::CLOUD_DENIED, doing, cause, hint);
     }
-    if STRANGER.contains(&fault.code.as_str()) {
+    if STRANGER.contains(&fault.code.to_string().as_str()) {
         let hint =
             "Renew the credentials (aws sso login, a new session), and look that the clock of this machine is right.";
-        return Failure::new("MIG3212", doing, cause, hint);
+        return Failure::new(codes::CLOUD_CREDENTIALS, doing, cause, hint);
     }
     let hint = match fault.code.is_empty() {
         true => "Look that credentials are set (environment, profile, SSO) and that this machine reaches the endpoint.",
         false => "Look at the account in the console, then run the command again.",
     };
-    Failure::new("MIG3211", doing, cause, hint)
+    Failure::new(codes::CLOUD_UNKNOWN, doing, cause, hint)
 }
 
 async fn cluster(cloud: &dyn Cloud, aurora: &Aurora) -> ClusterFacts {

@@ -14,6 +14,7 @@ use crate::formats::inputs::{DumpTool, ImportFile, ImportInputs};
 use crate::formats::structure::Inventory;
 use crate::steps::part_reader;
 use crate::words::addr::TableName;
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::error::{Failure, Outcome};
 
@@ -103,14 +104,17 @@ impl Import {
             let held =
                 if names.is_empty() { "no table at all".to_owned() } else { format!("{}, …", names.join(", ")) };
             findings.push(
-                Diagnostic::error("MIG2070", format!("no table of the dump {} meets the filter", folder.dir))
-                    .detail(format!("it holds {held}"))
-                    .help("Look at `tables` of the migration, and at the folder's name."),
+                Diagnostic::error(
+                    codes::DUMP_SELECTS_NOTHING,
+                    format!("no table of the dump {} meets the filter", folder.dir),
+                )
+                .detail(format!("it holds {held}"))
+                .help("Look at `tables` of the migration, and at the folder's name."),
             );
         }
         if !gone.is_empty() {
             findings.push(
-                Diagnostic::error("MIG2071", "the dump holds tables that the source does not have any more")
+                Diagnostic::error(codes::DUMP_HAS_MORE, "the dump holds tables that the source does not have any more")
                     .detail(gone.join("\n"))
                     .help("Exclude them by the filter, or leave `source` out of the migration: the dump then stands for itself."),
             );
@@ -118,15 +122,18 @@ impl Import {
         let lacking: Vec<String> = selected.iter().filter(|name| !self.takes(name)).map(ToString::to_string).collect();
         if !lacking.is_empty() && !none_met {
             findings.push(
-                Diagnostic::warning("MIG2072", "the filter selects what the dump does not hold: it is left out")
-                    .detail(lacking.join("\n"))
-                    .help("`mig apply` moves it from the source; a dump of views needs the tool's flag for views."),
+                Diagnostic::warning(
+                    codes::DUMP_LACKS,
+                    "the filter selects what the dump does not hold: it is left out",
+                )
+                .detail(lacking.join("\n"))
+                .help("`mig apply` moves it from the source; a dump of views needs the tool's flag for views."),
             );
         }
         let left: Vec<&str> = folder.programs.iter().chain(&folder.others).map(String::as_str).collect();
         if !left.is_empty() {
             findings.push(
-                Diagnostic::warning("MIG2073", "files of the dump that are not taken")
+                Diagnostic::warning(codes::DUMP_FILES_IGNORED, "files of the dump that are not taken")
                     .detail(left.join("\n"))
                     .help("Triggers, routines and events are never moved; other files are none of a dump."),
             );
@@ -177,13 +184,13 @@ impl DumpFolder {
                 Ok(())
             }
             Proven::Ambiguous => Err(Failure::new(
-                "MIG2075",
+                codes::CSV_AMBIGUOUS,
                 doing,
                 "its values hold backslashes and read well with escapes and without, but not as the same values; Dumpling writes nowhere which it was",
                 "Say how it was made: `-csv-backslash-escapes=true` (Dumpling's default), or `=false` for a dump of `--escape-backslash=false`. Nothing was loaded.",
             )),
             Proven::Neither(escaped, plain) => Err(Failure::new(
-                "MIG2076",
+                codes::CSV_DIALECT_DIFFERS,
                 doing,
                 format!("with backslash escapes: {escaped}; without: {plain}"),
                 "Say how it was made: -csv-separator, -csv-delimiter, -csv-null, -csv-header. Lines end with CR LF or LF. Nothing was loaded.",
@@ -220,7 +227,7 @@ impl DumpFolder {
             };
             if let Some(fault) = fault {
                 return Err(Failure::new(
-                    "MIG2077",
+                    codes::SQL_WITHOUT_ESCAPES,
                     format!("find out how the SQL of the dump {} is written", self.dir),
                     format!("{}: {fault}", file.name),
                     "Its backslashes would be read as escapes. Dump again without `--escape-backslash=false`, or as CSV. Nothing was loaded.",
@@ -237,9 +244,12 @@ impl DumpFolder {
         let mut findings = Vec::new();
         let mut unread = |name: &TableName, cause: String| {
             findings.push(
-                Diagnostic::error("MIG2074", format!("the structure of {name} cannot be read from the dump: {cause}"))
-                    .about(name.to_string())
-                    .help("Exclude it by the filter, or name the `source` in the migration: it tells the structure."),
+                Diagnostic::error(
+                    codes::DUMP_STRUCTURE_UNREADABLE,
+                    format!("the structure of {name} cannot be read from the dump: {cause}"),
+                )
+                .about(name.to_string())
+                .help("Exclude it by the filter, or name the `source` in the migration: it tells the structure."),
             );
         };
         for (name, dumped) in self.tables.iter().filter(|(name, _)| meets(name)) {
@@ -280,7 +290,8 @@ impl DumpFolder {
 /// `MIG1020`: there is no such folder, or the dump in it was not finished; a schema file that cannot be read.
 pub fn look(dir: &Path) -> Outcome<DumpFolder> {
     let shown = dir.display().to_string();
-    let refused = |cause: String, hint: &str| Failure::new("MIG1020", format!("open the dump {shown}"), cause, hint);
+    let refused =
+        |cause: String, hint: &str| Failure::new(codes::UNFINISHED_DUMP, format!("open the dump {shown}"), cause, hint);
     let unreadable = |e: std::io::Error| refused(e.to_string(), "Name the folder that Dumpling or mydumper wrote.");
     let absolute = dir.canonicalize().map_err(unreadable)?;
     let mut names: Vec<(String, u64)> = Vec::new();

@@ -17,6 +17,7 @@ use crate::formats::spec::model::{self, DUMP, Migration, Spec, ZeroDates};
 use crate::formats::structure::{Inventory, Table};
 use crate::seams::sql::{Connection, Role, Server};
 use crate::words::addr::TableName;
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::error::{Failure, Outcome};
 
@@ -89,7 +90,7 @@ fn address(side: &str, config: &model::Server) -> String {
 async fn within<T>(limit: Duration, look: impl Future<Output = Outcome<T>>) -> Outcome<T> {
     timeout(limit, look).await.unwrap_or_else(|_| {
         Err(Failure::new(
-            "MIG3003",
+            codes::TIMEOUT,
             "look at the server",
             format!("it took longer than {} s", limit.as_secs()),
             "Look whether the server is overloaded or something holds a lock on its tables, then run the command again.",
@@ -102,7 +103,7 @@ async fn connect(servers: &BTreeMap<String, Arc<dyn Server>>, address: &str) -> 
     match servers.get(address) {
         Some(server) => server.connect(&Role::Look).await,
         None => Err(Failure::new(
-            "MIG3005",
+            codes::LOGIN_CUT_SHORT,
             format!("connect to {address}"),
             "no connection to it was prepared",
             "Look at the block's TLS settings, then run the command again.",
@@ -117,7 +118,7 @@ fn dump_facts(look: &Look<'_>, config: &model::Server) -> ServerFacts {
     let Some(folder) = import.and_then(|import| import.folder.as_ref()) else {
         let fault = import.and_then(|import| import.fault.clone()).unwrap_or_else(|| {
             Failure::new(
-                "MIG1019",
+                codes::NO_SOURCE,
                 "look at the source",
                 "the migration names none",
                 "Fill it by `mig import-dump DIR`, or give the migration a `source`.",

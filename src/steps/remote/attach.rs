@@ -17,6 +17,7 @@ use crate::formats::state::{Status, StepRecord};
 use crate::formats::worker::{End, Endpoint, FromWorker, ToWorker, line};
 use crate::steps::dump::write_file;
 use crate::words::addr::StepAddr;
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome, Retry};
 
 /// How long it is tried to reach a worker again.
@@ -58,7 +59,8 @@ pub(super) async fn attach(remote: Weak<Remote>, endpoint: Endpoint, records: BT
         let since = *lost_since.get_or_insert(now);
         if now.saturating_sub(since) >= PATIENCE.as_millis() as u64 {
             let hint = "The worker goes on by itself; run `mig apply` again to reattach.";
-            let lost = Failure::new("MIG3114", format!("reach the worker on {endpoint} again"), failure.cause, hint);
+            let lost =
+                Failure::new(codes::WORKER_LOST, format!("reach the worker on {endpoint} again"), failure.cause, hint);
             return this.tell_all(&News::Lost(lost));
         }
         this.tell_all(&News::Waits(format!("the line to {} is cut: trying again", endpoint.host)));
@@ -91,7 +93,7 @@ async fn once(
     let mut channel = shell.open(&format!("exec {} worker attach {dir}", program.there(endpoint))).await?;
     let broken = |error: &std::io::Error| {
         let hint = "The worker goes on; run `mig apply` again to reattach.";
-        Failure::new("MIG3104", format!("talk to the worker on {endpoint}"), error.to_string(), hint).retryable()
+        Failure::new(codes::SSH_BROKE, format!("talk to the worker on {endpoint}"), error.to_string(), hint).retryable()
     };
     let hello = serde_json::json!({ "attach": { "fence": number, "work": work_with(remote, records)? } });
     let hello = line(&hello).map_err(|error| unexpected(endpoint, &error.to_string()))?;
@@ -161,7 +163,12 @@ async fn once(
 /// The work as a value, with the records as they were when the first step started.
 fn work_with(remote: &Remote, records: &BTreeMap<StepAddr, StepRecord>) -> Outcome<serde_json::Value> {
     let fault = |error: serde_json::Error| {
-        Failure::new("MIG3111", "write the work for the worker", error.to_string(), "Please report this.")
+        Failure::new(
+            codes::WORKER_UNEXPECTED,
+            "write the work for the worker",
+            error.to_string(),
+            "Please report this.",
+        )
     };
     let mut work = serde_json::to_value(&remote.delegation.work).map_err(fault)?;
     work["steps"] = serde_json::to_value(records).map_err(fault)?;

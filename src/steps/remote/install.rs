@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 
 use crate::formats::worker::{Endpoint, Standing};
 use crate::seams::shell::Shell;
+use crate::words::codes;
 use crate::words::digest::Digest;
 use crate::words::error::{Failure, Outcome};
 
@@ -26,7 +27,7 @@ impl Program {
     pub fn this() -> Outcome<Self> {
         let fault = |cause: String| {
             let hint = format!("Name the program to copy by {BINARY}=FILE.");
-            Failure::new("MIG3110", "read the program that is copied to the runner", cause, hint)
+            Failure::new(codes::INSTALL_FAILED, "read the program that is copied to the runner", cause, hint)
         };
         let path = match std::env::var_os(BINARY) {
             Some(path) => PathBuf::from(path),
@@ -67,8 +68,9 @@ pub fn worker_dir(endpoint: &Endpoint, migration: &str) -> String {
 /// # Errors
 /// MIG3110: another system, no room, a C library that is too old. MIG3104: the line.
 pub async fn install(shell: &dyn Shell, endpoint: &Endpoint, program: &Program) -> Outcome<String> {
-    let refused =
-        |cause: String, hint: &str| Failure::new("MIG3110", format!("install mig on {endpoint}"), cause, hint);
+    let refused = |cause: String, hint: &str| {
+        Failure::new(codes::INSTALL_FAILED, format!("install mig on {endpoint}"), cause, hint)
+    };
     let machine = shell.run("uname -sm", b"").await?.text();
     if machine != format!("{} {}", "Linux", std::env::consts::ARCH) {
         let hint = "Take a runner of the architecture that this mig was built for (x86_64; no Graviton instance), or \
@@ -134,7 +136,7 @@ async fn answer<T: DeserializeOwned>(shell: &dyn Shell, endpoint: &Endpoint, scr
     let output = shell.run(script, input).await?;
     if matches!(output.status, Some(126 | 127)) {
         return Err(Failure::new(
-            "MIG3110",
+            codes::INSTALL_FAILED,
             format!("ask mig on {endpoint}"),
             "this version of it is not installed there",
             "Run `mig apply`: it installs it. A plan changes nothing, there either.",
@@ -153,7 +155,7 @@ async fn answer<T: DeserializeOwned>(shell: &dyn Shell, endpoint: &Endpoint, scr
 /// An answer that is none.
 pub fn unexpected(endpoint: &Endpoint, cause: &str) -> Failure {
     let hint = "`mig logs` shows what the worker wrote; run the command again.";
-    Failure::new("MIG3111", format!("talk to mig on {endpoint}"), cause, hint)
+    Failure::new(codes::WORKER_UNEXPECTED, format!("talk to mig on {endpoint}"), cause, hint)
 }
 
 #[cfg(test)]

@@ -26,6 +26,7 @@ use crate::formats::worker::{Endpoint, Work};
 use crate::seams::clock::Clock;
 use crate::seams::shell::Shells;
 use crate::words::addr::StepAddr;
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 /// How long a line may take until a worker is told to stop.
@@ -155,7 +156,12 @@ impl Remote {
             let endpoint = endpoint(&self.delegation.runner, ctx.upstream_outputs(&self.delegation.ready).as_ref())
                 .ok_or_else(|| {
                     let cause = "its runner is not ready";
-                    Failure::new("MIG5102", "hand the migration to its worker", cause, "Run `mig apply` again.")
+                    Failure::new(
+                        codes::PLAN_DOES_NOT_FIT_SPEC,
+                        "hand the migration to its worker",
+                        cause,
+                        "Run `mig apply` again.",
+                    )
                 })?;
             let records: BTreeMap<StepAddr, StepRecord> = self
                 .delegation

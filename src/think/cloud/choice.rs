@@ -3,6 +3,7 @@
 
 use crate::formats::cloud::{Image, Subnet};
 use crate::think::gates::disk::size;
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 
 /// A volume is at least this large, in GiB: the file system, the program and the files of a few parts.
@@ -23,7 +24,7 @@ pub fn newest<'i>(images: &'i [Image], owner: &str, name: &str) -> Result<&'i Im
             0 => format!("owner {owner} has no image named {name} in this region"),
             n => format!("{n} images of owner {owner} are named {name}, and none is for x86-64"),
         };
-        Box::new(Diagnostic::error("MIG3222", found).help(
+        Box::new(Diagnostic::error(codes::NO_IMAGE, found).help(
             "Correct `owner` or `name` in `ami`: `*` and `?` stand for any characters, and upper and lower case count.",
         ))
     })
@@ -43,13 +44,13 @@ pub fn subnet<'s>(
         let Some(found) = subnets.iter().find(|s| s.id == asked) else {
             let there: Vec<&str> = subnets.iter().map(|s| s.id.as_str()).collect();
             return Err(Box::new(
-                Diagnostic::error("MIG3223", format!("{asked} is no subnet of {vpc}, where the source is"))
+                Diagnostic::error(codes::NO_SUBNET, format!("{asked} is no subnet of {vpc}, where the source is"))
                     .detail(format!("There are {}.", there.join(", ")))
                     .help("Name one of them as `subnet_id`, or leave the line out."),
             ));
         };
         if found.free_addresses < FREE {
-            let full = Diagnostic::error("MIG3223", format!("{asked} has no free address"));
+            let full = Diagnostic::error(codes::NO_SUBNET, format!("{asked} has no free address"));
             return Err(Box::new(full.help("Name another `subnet_id`, or leave the line out.")));
         }
         return Ok((found, "named in the spec".into()));
@@ -60,7 +61,7 @@ pub fn subnet<'s>(
     let best = with_room.max_by_key(|s| (near(s), s.free_addresses, std::cmp::Reverse(s.id.clone())));
     match best {
         None => Err(Box::new(
-            Diagnostic::error("MIG3223", format!("no subnet of {vpc} has a free address"))
+            Diagnostic::error(codes::NO_SUBNET, format!("no subnet of {vpc} has a free address"))
                 .detail(format!("{} looked at.", crate::think::gates::count(subnets.len(), "subnet")))
                 .help("Free an address or add a subnet to the VPC, or name one by `subnet_id`."),
         )),
@@ -111,7 +112,7 @@ pub fn volume(asked: Option<u32>, source: SourceBytes) -> Result<(u32, String), 
         return match asked {
             Some(gib) => Ok((gib, "named in the spec; the source's size is not known".into())),
             None => Err(Box::new(
-                Diagnostic::error("MIG3230", "the size of the volume cannot be worked out")
+                Diagnostic::error(codes::VOLUME_SIZE_UNKNOWN, "the size of the volume cannot be worked out")
                     .detail("CloudWatch has no VolumeBytesUsed of the last day, and the source's tables were not seen.")
                     .help("Name it: volume { size = \"100GiB\" }, larger than the database."),
             )),
@@ -126,9 +127,12 @@ pub fn volume(asked: Option<u32>, source: SourceBytes) -> Result<(u32, String), 
             Ok((gib, format!("{} x 1.3 = {product}, rounded up{least}", source.shown())))
         }
         Some(gib) if u64::from(gib) * GIB < bytes => Err(Box::new(
-            Diagnostic::error("MIG3231", format!("the volume of {gib} GiB is smaller than the source needs"))
-                .detail(format!("{}; with room to work, x 1.3, that is {wanted} GiB.", source.shown()))
-                .help(format!("Set size = \"{wanted}GiB\" or more in `volume`, or size = \"auto\".")),
+            Diagnostic::error(
+                codes::VOLUME_TOO_SMALL,
+                format!("the volume of {gib} GiB is smaller than the source needs"),
+            )
+            .detail(format!("{}; with room to work, x 1.3, that is {wanted} GiB.", source.shown()))
+            .help(format!("Set size = \"{wanted}GiB\" or more in `volume`, or size = \"auto\".")),
         )),
         Some(gib) => Ok((gib, format!("named in the spec; {}", source.shown()))),
     }
@@ -139,7 +143,7 @@ pub fn tight(gib: u32, source: SourceBytes) -> Option<Diagnostic> {
     let bytes = source.counted()?;
     (u64::from(gib) * GIB >= bytes && u64::from(gib) * GIB < times_1_3(bytes)).then(|| {
         let wanted = times_1_3(bytes).div_ceil(GIB);
-        Diagnostic::warning("MIG3232", format!("the volume of {gib} GiB leaves little room"))
+        Diagnostic::warning(codes::VOLUME_TIGHT, format!("the volume of {gib} GiB leaves little room"))
             .detail(format!("{}; x 1.3 that is {wanted} GiB.", source.shown()))
             .help("Rows in a dump take more or less room than in the source: size = \"auto\" leaves a margin.")
     })
@@ -163,11 +167,11 @@ pub fn tier(declared: &str) -> Option<Diagnostic> {
     let small = ["starter", "serverless", "essential", "developer", "dev", "free"].iter().any(|s| tier.starts_with(s))
         || tier.starts_with('t') && tier.contains('.');
     Some(if small {
-        Diagnostic::error("MIG3265", format!("tier {declared} is below T1.standard"))
+        Diagnostic::error(codes::TIER_TOO_SMALL, format!("tier {declared} is below T1.standard"))
             .detail("The tier is declared in the spec, not observed. VPC peering comes with T1.standard (Dedicated) and above.")
             .help("Take a cluster of tier T1.standard or above, or correct `tier`.")
     } else {
-        Diagnostic::warning("MIG3266", format!("tier {declared} is not known to mig"))
+        Diagnostic::warning(codes::TIER_UNKNOWN, format!("tier {declared} is not known to mig"))
             .detail("The tier is declared in the spec, not observed; T1.standard or above is needed for VPC peering.")
             .help("Look at TiDB Cloud that the cluster is large enough.")
     })
@@ -277,7 +281,7 @@ mod tests {
             ("Gold", Some("MIG3266")),
         ] {
             let found = tier(declared);
-            assert_eq!(found.as_ref().map(|f| f.code.as_str()), code, "{declared}");
+            assert_eq!(found.as_ref().map(|f| f.code.to_string()).as_deref(), code, "{declared}");
             assert!(found.is_none_or(|f| f.detail.contains("declared in the spec, not observed")), "{declared}");
         }
     }

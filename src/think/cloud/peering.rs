@@ -3,6 +3,7 @@
 
 use crate::formats::cloud::{PeeringConnection, Vpc};
 use crate::formats::cloud_inputs::{FoundBy, PeeringInputs, network};
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 
 /// What a connection's state asks for next.
@@ -35,7 +36,7 @@ pub fn find<'f>(
     match by {
         FoundBy::Id(id) => connections.iter().find(|c| c.id == *id).ok_or_else(|| {
             Box::new(
-                Diagnostic::error("MIG3240", format!("there is no peering connection {id} in {region}"))
+                Diagnostic::error(codes::NO_PEERING, format!("there is no peering connection {id} in {region}"))
                     .detail("Neither as requester nor as accepter: it was never made, is long deleted, or is another account's.")
                     .help("Look at TiDB Cloud which connection it made, and whether it named this account, VPC and region."),
             )
@@ -64,7 +65,7 @@ pub fn find<'f>(
                         others => format!("What asks {vpc}: {}.", others.join("; ")),
                     };
                     let asked = format!("no peering connection comes from account {account_id}");
-                    Err(Box::new(Diagnostic::error("MIG3240", asked).detail(there).help(
+                    Err(Box::new(Diagnostic::error(codes::NO_PEERING, asked).detail(there).help(
                         "Request it at TiDB Cloud, or correct `expect_requester`: TiDB Cloud shows the account and the \
                          VPC of its side.",
                     )))
@@ -75,7 +76,7 @@ pub fn find<'f>(
                     let ids: Vec<&str> = living.iter().map(|c| c.id.as_str()).collect();
                     let summary = format!("several peering connections come from account {account_id}: {}", ids.join(", "));
                     Err(Box::new(
-                        Diagnostic::error("MIG3240", summary)
+                        Diagnostic::error(codes::NO_PEERING, summary)
                             .help("Name the one that is meant by `connection_id`, or reject the others."),
                     ))
                 }
@@ -98,7 +99,7 @@ pub fn next(connection: &PeeringConnection, accept: bool) -> Next {
         "active" => Next::Active,
         "pending-acceptance" if accept => Next::Accept,
         "pending-acceptance" => stop(
-            "MIG3241",
+            codes::PEERING_PENDING,
             format!("the peering connection {id} waits to be accepted"),
             "The spec says `accept = false`: mig only checks.",
             "Accept it in the console (VPC, Peering connections, Actions), or set `accept = true`. It expires after seven days.",
@@ -106,32 +107,32 @@ pub fn next(connection: &PeeringConnection, accept: bool) -> Next {
         "initiating-request" => Next::Wait("the request is on its way"),
         "provisioning" => Next::Wait("AWS builds the connection"),
         "failed" => stop(
-            "MIG3242",
+            codes::PEERING_FAILED,
             format!("the peering connection {id} failed"),
             format!("{said} Networks of both sides that overlap are the usual reason.").trim_start(),
             &format!("Compare the CIDR of the TiDB Cloud project with those of the VPC. {ANEW}"),
         ),
         "expired" => stop(
-            "MIG3243",
+            codes::PEERING_EXPIRED,
             format!("the peering connection {id} expired"),
             "Nobody accepted it within seven days.",
             ANEW,
         ),
         "rejected" => stop(
-            "MIG3244",
+            codes::PEERING_REJECTED,
             format!("the peering connection {id} was rejected"),
             "Somebody on this side turned it down.",
             &format!("Ask who administers the VPC why. {ANEW}"),
         ),
         "deleting" => stop(
-            "MIG3245",
+            codes::PEERING_DELETED,
             format!("the peering connection {id} is being deleted"),
             &said,
             &format!("Wait until it is gone. {ANEW}"),
         ),
-        "deleted" => stop("MIG3245", format!("the peering connection {id} was deleted"), &said, ANEW),
+        "deleted" => stop(codes::PEERING_DELETED, format!("the peering connection {id} was deleted"), &said, ANEW),
         other => stop(
-            "MIG3246",
+            codes::PEERING_STATUS_UNKNOWN,
             format!("the peering connection {id} is in a state that mig does not know: {other}"),
             &said,
             "Look at it in the console; a newer mig may know the state.",
@@ -149,7 +150,7 @@ pub fn judge(inputs: &PeeringInputs, connection: &PeeringConnection, vpc: Option
         let to = &connection.accepter.vpc_id;
         found.push(
             Diagnostic::error(
-                "MIG3247",
+                codes::PEERING_OTHER_VPC,
                 format!("the peering connection {id} leads to {to}, the source is in {vpc_id}"),
             )
             .help(format!("Request one at TiDB Cloud for {vpc_id}, or name the one that leads there.")),
@@ -164,14 +165,14 @@ pub fn judge(inputs: &PeeringInputs, connection: &PeeringConnection, vpc: Option
             connection.requester.account, connection.requester.vpc_id
         );
         found.push(
-            Diagnostic::error("MIG3248", summary)
+            Diagnostic::error(codes::PEERING_OF_OTHERS, summary)
                 .help("Do not accept it before TiDB Cloud shows that account and VPC as its own; then correct `expect_requester`."),
         );
     }
     for (side, of) in [("TiDB Cloud", &connection.requester), ("the VPC", &connection.accepter)] {
         if !of.region.is_empty() && of.region != *region {
             found.push(
-                Diagnostic::error("MIG3249", format!("the peering connection {id} has {side} in {}, not in {region}", of.region))
+                Diagnostic::error(codes::REGIONS_DIFFER, format!("the peering connection {id} has {side} in {}, not in {region}", of.region))
                     .detail("The article's way is inside one region: across regions names are not resolved and rows are billed.")
                     .help(format!("Make the TiDB Cloud cluster in {region}, or move the rows from a source in {}.", of.region)),
             );
@@ -181,7 +182,7 @@ pub fn judge(inputs: &PeeringInputs, connection: &PeeringConnection, vpc: Option
     if !theirs.is_empty() && !theirs.iter().any(|cidr| network::contains(cidr, target_cidr)) {
         found.push(
             Diagnostic::error(
-                "MIG3250",
+                codes::TARGET_CIDR_WRONG,
                 format!("{target_cidr} is no network of the other side of {id}: {}", theirs.join(", ")),
             )
             .help("Set `target_cidr` to the CIDR that TiDB Cloud shows for the project in this region."),
@@ -189,7 +190,7 @@ pub fn judge(inputs: &PeeringInputs, connection: &PeeringConnection, vpc: Option
     }
     for cidr in vpc.into_iter().flat_map(|vpc| &vpc.cidrs).filter(|cidr| network::overlap(cidr, target_cidr)) {
         found.push(
-            Diagnostic::error("MIG3251", format!("the networks overlap: {target_cidr} of TiDB Cloud, {cidr} of {vpc_id}"))
+            Diagnostic::error(codes::NETWORKS_OVERLAP, format!("the networks overlap: {target_cidr} of TiDB Cloud, {cidr} of {vpc_id}"))
                 .detail("No route can tell addresses of the one from those of the other, and AWS refuses such a peering.")
                 .help(
                     "The CIDR of a TiDB Cloud project is chosen before its first cluster of the region: make a project with \
@@ -254,7 +255,7 @@ mod tests {
                 Next::Active => ("Active".to_owned(), String::new()),
                 Next::Accept => ("Accept".into(), String::new()),
                 Next::Wait(_) => ("Wait".into(), String::new()),
-                Next::Stop(d) => (d.code.clone(), format!("{} {} {}", d.summary, d.detail, d.help)),
+                Next::Stop(d) => (d.code.to_string(), format!("{} {} {}", d.summary, d.detail, d.help)),
             };
             assert_eq!(found, expected, "{state} {accept}");
             assert!(said.contains(words), "{words:?} is not in {said:?}");
@@ -291,7 +292,7 @@ mod tests {
             let mut vpc = Vpc { id: "vpc-shop".into(), cidrs: vec!["172.31.0.0/16".into()], ..Vpc::default() };
             change(&mut i, &mut c, &mut vpc);
             let found = judge(&i, &c, Some(&vpc));
-            assert_eq!(found.iter().map(|d| d.code.as_str()).collect::<Vec<_>>(), codes, "row {n}");
+            assert_eq!(found.iter().map(|d| d.code).collect::<Vec<_>>(), codes, "row {n}");
             assert!(found.iter().all(|d| d.summary.contains(words) && !d.help.is_empty()), "row {n}: {found:?}");
         }
     }

@@ -3,6 +3,7 @@
 
 use crate::formats::cloud::{Peer, Route, RouteTable, Rule, SecurityGroup, Subnet};
 use crate::formats::cloud_inputs::network;
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 
 /// One end of a line of packets: the groups of a machine and the network it is in.
@@ -35,17 +36,23 @@ fn passes(rule: &Rule, port: u16, other: End<'_>) -> bool {
 /// The finding that nothing is let in: `sg-1 lets nothing in on 3306 from sg-2`.
 pub fn closed(groups: &[String], port: u16, from: &str, help: impl Into<String>) -> Diagnostic {
     let verb = if groups.len() == 1 { "lets" } else { "let" };
-    Diagnostic::error("MIG3260", format!("{} {verb} nothing in on {port} from {from}", groups.join(" and ")))
-        .detail("Reasoned from the rules of the groups; no packet was sent.")
-        .help(help)
+    Diagnostic::error(
+        codes::GROUP_LETS_NOTHING_IN,
+        format!("{} {verb} nothing in on {port} from {from}", groups.join(" and ")),
+    )
+    .detail("Reasoned from the rules of the groups; no packet was sent.")
+    .help(help)
 }
 
 /// The finding that nothing is let out.
 pub fn shut_in(groups: &[String], port: u16, to: &str, help: impl Into<String>) -> Diagnostic {
     let verb = if groups.len() == 1 { "lets" } else { "let" };
-    Diagnostic::error("MIG3261", format!("{} {verb} nothing out on {port} to {to}", groups.join(" and ")))
-        .detail("Reasoned from the rules of the groups; no packet was sent.")
-        .help(help)
+    Diagnostic::error(
+        codes::GROUP_LETS_NOTHING_OUT,
+        format!("{} {verb} nothing out on {port} to {to}", groups.join(" and ")),
+    )
+    .detail("Reasoned from the rules of the groups; no packet was sent.")
+    .help(help)
 }
 
 /// The table that a subnet uses: its own, else the VPC's main one.
@@ -89,12 +96,12 @@ pub fn judge_way(table: &RouteTable, cidr: &str, connection: &str, may_make: boo
         Way::Blackhole => None,
         Way::Missing if may_make => None,
         Way::Missing => Some(
-            Diagnostic::error("MIG3252", format!("{} has no route to {cidr} by {connection}", table.id))
+            Diagnostic::error(codes::ROUTE_MISSING, format!("{} has no route to {cidr} by {connection}", table.id))
                 .detail("The spec says `accept = false`: mig only checks.")
                 .help(format!("Add the route {cidr} -> {connection} to {}, or set `accept = true`.", table.id)),
         ),
         Way::Elsewhere(route) => Some(
-            Diagnostic::error("MIG3253", format!("{} sends {cidr} to {}, not to {connection}", table.id, route.target))
+            Diagnostic::error(codes::ROUTE_LEADS_ELSEWHERE, format!("{} sends {cidr} to {}, not to {connection}", table.id, route.target))
                 .help("Remove that route if it is left over, or take another CIDR at TiDB Cloud: mig changes no route that it did not make."),
         ),
     }

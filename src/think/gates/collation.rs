@@ -9,6 +9,7 @@ use crate::formats::facts::{ServerFacts, Verdict};
 use crate::formats::spec::model::{CollationAction, Gates};
 use crate::formats::structure::Table;
 use crate::words::addr::{key_ident, sql_ident};
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 
 /// What becomes of a collation on the target.
@@ -129,14 +130,14 @@ pub fn judge(subject: &Subject) -> Verdict {
             Fate::Kept { .. } => {}
             Fate::Converted { collation: to, .. } => {
                 findings.push(
-                    Diagnostic::warning("MIG2021", format!("{collation} is converted to {to}"))
+                    Diagnostic::warning(codes::COLLATION_CONVERTED, format!("{collation} is converted to {to}"))
                         .about(collation)
                         .detail(list)
                         .help(conversion_checks(subject, collation, &to)),
                 );
                 if on_target(collation, subject.target).is_none() && !texts.is_empty() {
                     findings.push(
-                        Diagnostic::error("MIG2023", format!("texts name {collation}, which the target does not have"))
+                        Diagnostic::error(codes::COLLATION_IN_TEXT_MISSING, format!("texts name {collation}, which the target does not have"))
                             .about(collation)
                             .detail(texts.into_iter().cloned().collect::<Vec<_>>().join("\n"))
                             .help("Only columns, tables and schemas are converted. Change the text on the source, or leave the object out of the filter."),
@@ -145,7 +146,7 @@ pub fn judge(subject: &Subject) -> Verdict {
             }
             Fate::MappedToNothing { collation: to } => findings.push(
                 Diagnostic::error(
-                    "MIG2022",
+                    codes::COLLATION_MAP_MISSING,
                     format!("collation_map turns {collation} into {to}, which the target does not have"),
                 )
                 .about(collation)
@@ -156,30 +157,36 @@ pub fn judge(subject: &Subject) -> Verdict {
                 }),
             ),
             Fate::Unsupported => findings.push(
-                Diagnostic::error("MIG2020", format!("the target does not have the collation {collation}"))
-                    .about(collation)
-                    .detail(list)
-                    .help(match suggestion(collation, subject.target) {
-                        Some(to) => format!(
-                            "Convert it in the gates block: collation = \"convert\" and collation_map = {{ {} }}. {}",
-                            map_entry(collation, &to),
-                            conversion_checks(subject, collation, &to)
-                        ),
-                        None => "Change it on the source to one that SHOW COLLATION on the target lists.".to_owned(),
-                    }),
+                Diagnostic::error(
+                    codes::COLLATION_MISSING,
+                    format!("the target does not have the collation {collation}"),
+                )
+                .about(collation)
+                .detail(list)
+                .help(match suggestion(collation, subject.target) {
+                    Some(to) => format!(
+                        "Convert it in the gates block: collation = \"convert\" and collation_map = {{ {} }}. {}",
+                        map_entry(collation, &to),
+                        conversion_checks(subject, collation, &to)
+                    ),
+                    None => "Change it on the source to one that SHOW COLLATION on the target lists.".to_owned(),
+                }),
             ),
         }
     }
     for from in gates.collation_map.keys() {
         if gates.collation == CollationAction::Convert && !uses.keys().any(|used| same_collation(used, from)) {
             findings.push(
-                Diagnostic::warning("MIG2024", format!("collation_map names {from}, which nothing selected uses"))
-                    .about(from)
-                    .help("Remove the entry, or correct its name."),
+                Diagnostic::warning(
+                    codes::COLLATION_MAP_UNUSED,
+                    format!("collation_map names {from}, which nothing selected uses"),
+                )
+                .about(from)
+                .help("Remove the entry, or correct its name."),
             );
         }
     }
-    let converted = findings.iter().filter(|f| f.code == "MIG2021").count();
+    let converted = findings.iter().filter(|f| f.code == codes::COLLATION_CONVERTED).count();
     let refused = findings.iter().filter(|f| f.severity == crate::words::diag::Severity::Error).count();
     let saw = match (converted, refused) {
         (0, 0) => format!("{}, all on the target", super::count(uses.len(), "collation")),
@@ -253,7 +260,7 @@ fn conversion_checks(subject: &Subject, from: &str, to: &str) -> String {
             }
         }
     }
-    let widths = "That no index grows over the limit is looked at by rule MIG2115.";
+    let widths = format!("Rule {} checks that no index grows over the limit.", super::rules::INDEX_WIDTH);
     if queries.is_empty() {
         return format!("No unique key holds such a column. {widths}");
     }

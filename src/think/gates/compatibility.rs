@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use super::{Subject, count, rules, verdict};
 use crate::formats::facts::Verdict;
 use crate::formats::spec::model::{RuleAction, ZeroDates};
+use crate::words::codes::{self, Code};
 use crate::words::diag::Diagnostic;
 
 pub(crate) mod carried;
@@ -23,7 +24,7 @@ pub(crate) use innodb::default_taken_by_old;
 pub(crate) use keys::{foreign_key_refused, partition_refused};
 
 /// Names of the objects that each rule meets, by code, in the order of the inventory.
-pub(crate) type Met = BTreeMap<&'static str, Vec<String>>;
+pub(crate) type Met = BTreeMap<Code, Vec<String>>;
 
 /// Decides the gate.
 pub fn judge(subject: &Subject) -> Verdict {
@@ -31,7 +32,7 @@ pub fn judge(subject: &Subject) -> Verdict {
     let met = met(subject);
     let mut findings = Vec::new();
     for rule in rules::RULES {
-        let Some(objects) = met.get(rule.code) else { continue };
+        let Some(objects) = met.get(&rule.code) else { continue };
         let rule = rule.on(subject.target.flavor);
         let summary = format!("{} ({}): the target {}", rule.noun, objects.len(), rule.fate);
         let finding = match rules::action(&rule, gates) {
@@ -54,14 +55,14 @@ pub fn judge(subject: &Subject) -> Verdict {
     findings.extend(zero_dates(subject));
     findings.extend(impossible_dates(subject));
     findings.extend(rows::stops(subject));
-    for (code, action) in &gates.rules {
+    for (&code, action) in &gates.rules {
         match rules::find(code) {
-            None => findings.push(Diagnostic::error("MIG2030", format!("there is no rule {code}")).about(code).help(
-                "The rules of the compatibility gate have codes from MIG2101 on; the plan names those that it meets, and \"mig explain CODE\" tells of each.",
+            None => findings.push(Diagnostic::error(codes::NO_SUCH_RULE, format!("there is no rule {code}")).about(code.to_string()).help(
+                format!("The rules of the compatibility gate have codes from {} on; the plan names those that it meets, and \"mig explain CODE\" tells of each.", rules::SPATIAL),
             )),
             Some(rule) if *action == RuleAction::Rewrite && rule.rewrite.is_none() => findings.push(
-                Diagnostic::error("MIG2031", format!("rule {} knows no rewrite", rule.code))
-                    .about(code)
+                Diagnostic::error(codes::NO_REWRITE, format!("rule {} knows no rewrite", rule.code))
+                    .about(code.to_string())
                     .help("Set it to \"stop\" or \"warn\"."),
             ),
             Some(_) => {}
@@ -101,7 +102,7 @@ pub(crate) fn met(subject: &Subject) -> Met {
     met
 }
 
-fn note(met: &mut Met, code: &'static str, object: String) {
+fn note(met: &mut Met, code: Code, object: String) {
     met.entry(code).or_default().push(object);
 }
 

@@ -4,13 +4,17 @@
 use super::{Subject, unreached, verdict};
 use crate::formats::facts::{Flavor, ServerFacts, Verdict};
 use crate::formats::spec::model::Server;
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 
 /// Decides the gate.
 pub fn judge(subject: &Subject) -> Verdict {
     let (source, target) = (subject.source, subject.target);
-    let mut findings: Vec<Diagnostic> =
-        [&source.fault, &target.fault].into_iter().flatten().map(|fault| unreached("MIG2001", fault)).collect();
+    let mut findings: Vec<Diagnostic> = [&source.fault, &target.fault]
+        .into_iter()
+        .flatten()
+        .map(|fault| unreached(codes::SERVER_UNREACHABLE, fault))
+        .collect();
     if !findings.is_empty() {
         let saw = match (&source.fault, &target.fault) {
             (Some(_), Some(_)) => "neither server answers",
@@ -21,28 +25,31 @@ pub fn judge(subject: &Subject) -> Verdict {
     }
     if same_server(source, target) {
         findings.push(
-            Diagnostic::error("MIG2002", "source and target are the same server")
+            Diagnostic::error(codes::SAME_SERVER, "source and target are the same server")
                 .about(&subject.migration.target)
                 .help("Correct host or port of one of the two blocks: a migration onto its own source would read what it writes."),
         );
     }
     if !target.read_only.is_empty() {
         findings.push(
-            Diagnostic::error("MIG2003", format!("the target is read-only: {} is ON", target.read_only.join(", ")))
-                .about(&subject.migration.target)
-                .help("Name the writer's endpoint in the target block, or let its administrator switch this off."),
+            Diagnostic::error(
+                codes::TARGET_READ_ONLY,
+                format!("the target is read-only: {} is ON", target.read_only.join(", ")),
+            )
+            .about(&subject.migration.target)
+            .help("Name the writer's endpoint in the target block, or let its administrator switch this off."),
         );
     }
     if target.replica {
         findings.push(
-            Diagnostic::error("MIG2004", "the target is a replica: it applies another server's writes")
+            Diagnostic::error(codes::TARGET_IS_REPLICA, "the target is a replica: it applies another server's writes")
                 .about(&subject.migration.target)
                 .help("Name the primary in the target block, or end the replication first."),
         );
     }
     if source.replica {
         findings.push(
-            Diagnostic::warning("MIG2056", "the source is a replica: it has what it has applied of another server's writes")
+            Diagnostic::warning(codes::SOURCE_IS_REPLICA, "the source is a replica: it has what it has applied of another server's writes")
                 .about(&subject.migration.source)
                 .help("Look that it has caught up, and that no write comes from its primary; or name the primary in the source block."),
         );
@@ -52,16 +59,19 @@ pub fn judge(subject: &Subject) -> Verdict {
         let summary =
             format!("the block is a target \"{}\", the server is {}", subject.target_kind, version_text(target));
         findings.push(
-            Diagnostic::warning("MIG2005", summary).about(&subject.migration.target).help(format!(
+            Diagnostic::warning(codes::TARGET_KIND_DIFFERS, summary).about(&subject.migration.target).help(format!(
                 "Check host and port; if the server is the one that is meant, write target \"{meant}\". The rules of the server that answers are applied."
             )),
         );
     }
     if !target.local_infile {
         findings.push(
-            Diagnostic::warning("MIG2006", "local_infile is off on the target: rows are loaded with INSERT")
-                .about(&subject.migration.target)
-                .help("Nothing needs to be done; with local_infile on, LOAD DATA makes the load faster."),
+            Diagnostic::warning(
+                codes::LOCAL_INFILE_OFF,
+                "local_infile is off on the target: rows are loaded with INSERT",
+            )
+            .about(&subject.migration.target)
+            .help("Nothing needs to be done; with local_infile on, LOAD DATA makes the load faster."),
         );
     }
     let unreadable = unreadable_source(source, &subject.migration.source);
@@ -71,7 +81,7 @@ pub fn judge(subject: &Subject) -> Verdict {
         if let Some(oldest) = older_than_tried(server, role) {
             let summary = format!("{} is older than {oldest}, the oldest tried as a {role}", version_text(server));
             findings.push(
-                Diagnostic::warning("MIG2007", summary)
+                Diagnostic::warning(codes::SERVER_TOO_OLD, summary)
                     .about(name)
                     .help("Expect differences that no gate knows; verify tells whether the rows are equal."),
             );
@@ -91,9 +101,14 @@ pub fn judge(subject: &Subject) -> Verdict {
 /// The error of two blocks that name one endpoint; found without asking a server.
 pub fn same_address(source: &Server, target: &Server) -> Option<Diagnostic> {
     (source.host.eq_ignore_ascii_case(&target.host) && source.port == target.port).then(|| {
-        Diagnostic::error("MIG2002", format!("source and target are the same server: {}:{}", target.host, target.port))
-            .at(target.place.clone())
-            .help("Correct host or port of one of the two blocks: a migration onto its own source would read what it writes.")
+        Diagnostic::error(
+            codes::SAME_SERVER,
+            format!("source and target are the same server: {}:{}", target.host, target.port),
+        )
+        .at(target.place.clone())
+        .help(
+            "Correct host or port of one of the two blocks: a migration onto its own source would read what it writes.",
+        )
     })
 }
 
@@ -137,7 +152,7 @@ fn unreadable_source(source: &ServerFacts, name: &str) -> Option<Diagnostic> {
         Flavor::Tidb => {
             let summary =
                 format!("the source is {}: mig reads from MySQL and MariaDB, not from TiDB", version_text(source));
-            return Some(Diagnostic::error("MIG2064", summary).about(name).help(
+            return Some(Diagnostic::error(codes::SOURCE_IS_TIDB, summary).about(name).help(
                 "Correct host and port of the source block. To move rows out of TiDB, dump them with Dumpling and load the files with `mig import-dump`.",
             ));
         }
@@ -151,7 +166,7 @@ fn unreadable_source(source: &ServerFacts, name: &str) -> Option<Diagnostic> {
             "the source is {}, which has no START TRANSACTION READ ONLY: mig reads from {major}.{minor}.{patch} on",
             version_text(source)
         );
-        Diagnostic::error("MIG2063", summary).about(name).help(
+        Diagnostic::error(codes::SOURCE_TOO_OLD, summary).about(name).help(
             "Upgrade the source, or dump it with mysqldump into a newer server and name that one in the source block.",
         )
     })

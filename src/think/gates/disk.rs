@@ -5,14 +5,18 @@ use super::{Subject, cannot_look, count, verdict};
 use crate::formats::chunk::usable_for_ranges;
 use crate::formats::facts::{MigrationFacts, Verdict};
 use crate::formats::structure::Table;
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 
 /// Decides the gate.
 pub fn judge(subject: &Subject) -> Verdict {
     let facts = subject.facts;
     if !facts.workdir_fault.is_empty() {
-        let found = Diagnostic::error("MIG2041", format!("the work folder cannot be used: {}", facts.workdir_fault))
-            .help("Give the runner a workdir that this user may write.");
+        let found = Diagnostic::error(
+            codes::WORK_FOLDER_UNUSABLE,
+            format!("the work folder cannot be used: {}", facts.workdir_fault),
+        )
+        .help("Give the runner a workdir that this user may write.");
         return verdict("the work folder cannot be used", vec![found]);
     }
     let dump = &subject.migration.dump;
@@ -49,7 +53,7 @@ pub fn judge(subject: &Subject) -> Verdict {
         None => cannot_look(
             "could not ask for the free room where the dump goes",
             vec![
-                Diagnostic::error("MIG2042", "the free room where the dump goes is not known")
+                Diagnostic::error(codes::FREE_SPACE_UNKNOWN, "the free room where the dump goes is not known")
                     .detail(format!("needed: {} ({arithmetic})", size(needed)))
                     .help("Look yourself, then accept it: accept_unproven = [\"disk\"]."),
             ],
@@ -57,7 +61,7 @@ pub fn judge(subject: &Subject) -> Verdict {
         Some(free) if free <= needed && needed > 0 => verdict(
             format!("{looked}; not enough room"),
             vec![
-                Diagnostic::error("MIG2040", format!("the dump needs {}, {} are free", size(needed), size(free)))
+                Diagnostic::error(codes::DISK_TOO_SMALL, format!("the dump needs {}, {} are free", size(needed), size(free)))
                     .detail(format!("needed: {arithmetic}"))
                     .help(match dump.keep {
                         true => "Give the runner a workdir with more room, or set keep = false in the dump block: files are then removed once loaded.",

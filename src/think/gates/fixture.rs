@@ -10,6 +10,7 @@ use crate::formats::spec::model::{
 };
 use crate::formats::structure::{Inventory, Schema, Table};
 use crate::words::addr::TableName;
+use crate::words::codes::Code;
 use crate::words::diag::Place;
 
 /// Everything that a gate looks at, owned.
@@ -79,7 +80,7 @@ impl Case {
 
 /// Outcome and codes of a verdict in one line: `No MIG2020 MIG2024`.
 pub fn told(verdict: &Verdict) -> String {
-    let codes: Vec<&str> = verdict.findings.iter().map(|f| f.code.as_str()).collect();
+    let codes: Vec<String> = verdict.findings.iter().map(|f| f.code.to_string()).collect();
     format!("{:?} {}", verdict.outcome, codes.join(" ")).trim_end().to_owned()
 }
 
@@ -197,8 +198,8 @@ pub fn converting(entries: &[(&str, &str)]) -> Gates {
 }
 
 /// Gates with one rule set.
-pub fn ruled(code: &str, action: RuleAction) -> Gates {
-    Gates { rules: BTreeMap::from([(code.to_owned(), action)]), ..gates() }
+pub fn ruled(code: Code, action: RuleAction) -> Gates {
+    Gates { rules: BTreeMap::from([(code, action)]), ..gates() }
 }
 
 pub fn migration() -> Migration {

@@ -8,6 +8,7 @@ use super::{Subject, cannot_look, count, verdict};
 use crate::formats::facts::{Flavor, ServerFacts, Verdict};
 use crate::formats::spec::model::Writes;
 use crate::words::addr::{TableName, sql_ident};
+use crate::words::codes;
 use crate::words::diag::{Diagnostic, Severity};
 
 /// Missing privileges by the object of their GRANT line: `*.*`, `` `shop`.* ``.
@@ -22,8 +23,8 @@ pub fn judge(subject: &Subject) -> Verdict {
     let on_target = target_needs(subject, &target);
     let mut blind = false;
     for (missing, grants, server, code, what) in [
-        (&on_source, &source, subject.source, "MIG2010", "read the source"),
-        (&on_target, &target, subject.target, "MIG2011", "write the target"),
+        (&on_source, &source, subject.source, codes::SOURCE_PRIVILEGES, "read the source"),
+        (&on_target, &target, subject.target, codes::TARGET_PRIVILEGES, "write the target"),
     ] {
         if !missing.is_empty() {
             blind |= hides_roles(server, grants);
@@ -40,7 +41,12 @@ pub fn judge(subject: &Subject) -> Verdict {
         let missing = binlog_needs(subject.source, &source);
         if !missing.is_empty() {
             let text = format!("{} may not read the binlog: that writes stopped will be unproven", subject.source.user);
-            findings.push(lacking(Diagnostic::warning("MIG2012", text), &missing, &source, subject.source));
+            findings.push(lacking(
+                Diagnostic::warning(codes::BINLOG_PRIVILEGE, text),
+                &missing,
+                &source,
+                subject.source,
+            ));
         }
     }
     let missing = sight_needs(subject, &source);
@@ -49,7 +55,7 @@ pub fn judge(subject: &Subject) -> Verdict {
             "{} may not see all triggers, routines and events: the gate \"compatibility\" names only those it sees",
             subject.source.user
         );
-        findings.push(lacking(Diagnostic::warning("MIG2013", text), &missing, &source, subject.source));
+        findings.push(lacking(Diagnostic::warning(codes::LEFT_BEHIND_UNSEEN, text), &missing, &source, subject.source));
     }
     let saw = format!(
         "{} reads {}, {} writes {}",

@@ -7,11 +7,23 @@ use std::collections::BTreeSet;
 use crate::formats::facts::Flavor;
 use crate::formats::rowhash::JsonNumbers;
 use crate::formats::spec::model::{Gates, RuleAction};
+use crate::words::codes::Code;
+pub use crate::words::codes::{
+    AUTO_INCREMENT_WITHIN, BINARY_DEFAULT, CHARSET, CHECK, CHECK_NAME, COLLIDING_NAMES, COLUMNS, COMMENT,
+    DEFAULT_EXPRESSION, DEFINER, DESCENDING, DUPLICATE_MEMBER, ENGINE, EVENT, FOREIGN_KEY, FULLTEXT, FUNCTION,
+    GENERATED_DIFFERS, GENERATED_MAY_DIFFER, GENERATED_NOT_NULL, INDEX_EXPRESSION, INDEX_WIDTH, INDEXES, INVISIBLE,
+    INVISIBLE_KEY, JSON_AS_TEXT, JSON_NUMBERS, JSON_TYPES, KEY_COMMENT, KEYLESS, LOST_PARENTS, LOST_TEXT, MERGED_KEYS,
+    NOT_UNDERSTOOD, NUMBERED_WITHIN, OTHER_CODE, OUTSIDE_REFERENCE, PARTITION, PERIOD, REFERENCE_TO_NO_KEY,
+    ROUNDED_FLOAT, ROUTINE, ROW_MAY_BE_TOO_LONG, ROW_TOO_LONG, ROWS_ELSEWHERE, SAME_CHECK_NAME, SCHEMA_DEFAULT,
+    SEQUENCE_DEFAULT, SPATIAL, SRID, SUBPARTITION, SYSTEM_VERSIONED, TABLE_OPTION, TEXT_PARSER, TRIGGER, TYPE,
+    UNENFORCED_CHECK, UNLOOKED, VIEW_BROKEN, VIEW_CHECK_OPTION, VIEW_COLLATION, VIEW_OUTSIDE, VIEW_OVER_LEFT_OUT,
+    VIEW_STORED_FUNCTION, VIEW_TEXT, VIEW_UNREAD, VIEW_WORDS, WHOLE_LOB_KEY, WIDENED_TYPE, ZERO_DATE, ZEROFILL,
+};
 
 /// One rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
-    pub code: &'static str,
+    pub code: Code,
     /// One object of it, as a noun: `FULLTEXT index`.
     pub noun: &'static str,
     /// What the target does with it: completes "the target …".
@@ -31,7 +43,7 @@ pub struct Rule {
     pub help: &'static str,
 }
 
-const fn rule(code: &'static str, noun: &'static str, fate: &'static str, help: &'static str) -> Rule {
+const fn rule(code: Code, noun: &'static str, fate: &'static str, help: &'static str) -> Rule {
     Rule { code, noun, fate, stops: true, rewrite: None, silent: false, fails: false, leaves_out: false, help }
 }
 
@@ -91,78 +103,6 @@ impl Rule {
         Self { fate, help, rewrite, stops: self.stops || self.code == INDEX_EXPRESSION, ..self }
     }
 }
-
-pub const SPATIAL: &str = "MIG2101";
-pub const CHARSET: &str = "MIG2102";
-pub const TRIGGER: &str = "MIG2103";
-pub const ROUTINE: &str = "MIG2104";
-pub const EVENT: &str = "MIG2105";
-pub const CHECK: &str = "MIG2106";
-pub const FULLTEXT: &str = "MIG2107";
-pub const INVISIBLE: &str = "MIG2108";
-pub const INVISIBLE_KEY: &str = "MIG2109";
-pub const COLLIDING_NAMES: &str = "MIG2110";
-pub const ROW_TOO_LONG: &str = "MIG2111";
-pub const ROW_MAY_BE_TOO_LONG: &str = "MIG2112";
-pub const COLUMNS: &str = "MIG2113";
-pub const INDEXES: &str = "MIG2114";
-pub const INDEX_WIDTH: &str = "MIG2115";
-pub const FOREIGN_KEY: &str = "MIG2116";
-pub const SUBPARTITION: &str = "MIG2117";
-pub const PARTITION: &str = "MIG2118";
-pub const DESCENDING: &str = "MIG2119";
-pub const DEFAULT_EXPRESSION: &str = "MIG2120";
-pub const INDEX_EXPRESSION: &str = "MIG2121";
-pub const ZEROFILL: &str = "MIG2122";
-pub const ENGINE: &str = "MIG2123";
-pub const TYPE: &str = "MIG2124";
-pub const ZERO_DATE: &str = "MIG2125";
-pub const OUTSIDE_REFERENCE: &str = "MIG2126";
-pub const WIDENED_TYPE: &str = "MIG2127";
-pub const DEFINER: &str = "MIG2128";
-pub const JSON_AS_TEXT: &str = "MIG2140";
-pub const GENERATED_NOT_NULL: &str = "MIG2141";
-pub const UNENFORCED_CHECK: &str = "MIG2142";
-pub const CHECK_NAME: &str = "MIG2143";
-pub const SAME_CHECK_NAME: &str = "MIG2144";
-pub const AUTO_INCREMENT_WITHIN: &str = "MIG2145";
-pub const KEYLESS: &str = "MIG2146";
-pub const FUNCTION: &str = "MIG2147";
-pub const REFERENCE_TO_NO_KEY: &str = "MIG2148";
-pub const SRID: &str = "MIG2149";
-pub const TEXT_PARSER: &str = "MIG2150";
-pub const TABLE_OPTION: &str = "MIG2151";
-pub const SYSTEM_VERSIONED: &str = "MIG2152";
-pub const NOT_UNDERSTOOD: &str = "MIG2190";
-pub const BINARY_DEFAULT: &str = "MIG2191";
-pub const COMMENT: &str = "MIG2192";
-pub const PERIOD: &str = "MIG2193";
-pub const SEQUENCE_DEFAULT: &str = "MIG2194";
-pub const ROWS_ELSEWHERE: &str = "MIG2195";
-pub const WHOLE_LOB_KEY: &str = "MIG2196";
-pub const DUPLICATE_MEMBER: &str = "MIG2197";
-pub const KEY_COMMENT: &str = "MIG2198";
-pub const SCHEMA_DEFAULT: &str = "MIG2199";
-pub const VIEW_BROKEN: &str = "MIG2160";
-pub const VIEW_STORED_FUNCTION: &str = "MIG2161";
-pub const VIEW_TEXT: &str = "MIG2162";
-pub const VIEW_OUTSIDE: &str = "MIG2163";
-pub const VIEW_OVER_LEFT_OUT: &str = "MIG2164";
-pub const VIEW_UNREAD: &str = "MIG2165";
-pub const VIEW_COLLATION: &str = "MIG2166";
-pub const VIEW_WORDS: &str = "MIG2167";
-pub const VIEW_CHECK_OPTION: &str = "MIG2168";
-pub const LOST_TEXT: &str = "MIG2170";
-pub const UNLOOKED: &str = "MIG2171";
-pub const GENERATED_DIFFERS: &str = "MIG2172";
-pub const GENERATED_MAY_DIFFER: &str = "MIG2173";
-pub const JSON_NUMBERS: &str = "MIG2174";
-pub const JSON_TYPES: &str = "MIG2175";
-pub const OTHER_CODE: &str = "MIG2176";
-pub const MERGED_KEYS: &str = "MIG2177";
-pub const LOST_PARENTS: &str = "MIG2178";
-pub const ROUNDED_FLOAT: &str = "MIG2179";
-pub const NUMBERED_WITHIN: &str = "MIG2180";
 
 /// Every rule whose action may be set, by code.
 pub const RULES: &[Rule] = &[
@@ -323,18 +263,18 @@ pub const RULES: &[Rule] = &[
 ];
 
 /// What sets a rule, in the gates block of a migration.
-pub fn setting(code: &str, action: &str) -> String {
+pub fn setting(code: Code, action: &str) -> String {
     format!("rule \"{code}\" {{ action = \"{action}\" }}")
 }
 
 /// The rule of a code.
-pub fn find(code: &str) -> Option<&'static Rule> {
-    RULES.iter().find(|rule| rule.code.eq_ignore_ascii_case(code))
+pub fn find(code: Code) -> Option<&'static Rule> {
+    RULES.iter().find(|rule| rule.code == code)
 }
 
 /// What is done about a rule under these settings. A rewrite that is not known stays a stop.
 pub fn action(rule: &Rule, gates: &Gates) -> RuleAction {
-    let set = gates.rules.iter().find(|(code, _)| code.eq_ignore_ascii_case(rule.code)).map(|(_, action)| *action);
+    let set = gates.rules.get(&rule.code).copied();
     match set {
         Some(RuleAction::Rewrite) if rule.rewrite.is_none() => RuleAction::Stop,
         Some(RuleAction::Warn) if rule.fails => RuleAction::Stop,
@@ -364,25 +304,24 @@ pub enum Told {
 
 /// What a rule warns of stands in the certificate. `None`: it is told there in another way, among what arrived changed
 /// (`changed` has its code) or what was not moved.
-pub fn in_certificate(code: &str, changed: &BTreeSet<String>) -> Option<Told> {
+pub fn in_certificate(code: Code, changed: &BTreeSet<Code>) -> Option<Told> {
     match code {
         JSON_TYPES | LOST_PARENTS => Some(Told::Accepted),
         UNLOOKED | GENERATED_DIFFERS | GENERATED_MAY_DIFFER | JSON_NUMBERS | OTHER_CODE | ROUNDED_FLOAT
         | NUMBERED_WITHIN => Some(Told::Named),
         TRIGGER | ROUTINE | EVENT => None,
-        other => (find(other).is_some() && !changed.contains(other)).then_some(Told::Named),
+        other => (find(other).is_some() && !changed.contains(&other)).then_some(Told::Named),
     }
 }
 
 /// Whether the spec says itself that generated columns may have other values on the target.
 pub fn accepts_generated(gates: &Gates) -> bool {
-    let says =
-        |code: &str| gates.rules.iter().any(|(set, to)| set.eq_ignore_ascii_case(code) && *to == RuleAction::Warn);
+    let says = |code| gates.rules.get(&code) == Some(&RuleAction::Warn);
     gates.compatibility == RuleAction::Warn || says(GENERATED_DIFFERS) || says(GENERATED_MAY_DIFFER)
 }
 
 /// Whether what the rule is about is changed in what is created.
-pub fn changes(code: &str, gates: &Gates) -> bool {
+pub fn changes(code: Code, gates: &Gates) -> bool {
     find(code).is_some_and(|rule| match action(rule, gates) {
         RuleAction::Rewrite => true,
         RuleAction::Warn => rule.silent,
@@ -391,6 +330,6 @@ pub fn changes(code: &str, gates: &Gates) -> bool {
 }
 
 /// Whether the settings ask for the rule's rewrite itself.
-pub fn action_is_rewrite(code: &str, gates: &Gates) -> bool {
+pub fn action_is_rewrite(code: Code, gates: &Gates) -> bool {
     find(code).is_some_and(|rule| action(rule, gates) == RuleAction::Rewrite)
 }

@@ -6,6 +6,7 @@ use crate::formats::facts::MigrationFacts;
 use crate::formats::filter::{Filter, Missing, is_system_schema};
 use crate::formats::spec::model::Migration;
 use crate::words::addr::TableName;
+use crate::words::codes;
 use crate::words::diag::{Diagnostic, Severity};
 
 /// All that is to be said of what the spec selects.
@@ -19,7 +20,8 @@ pub fn judge(migration: &Migration, facts: &MigrationFacts) -> Vec<Diagnostic> {
         .into_iter()
         .map(|Unmet { kind, name, why, near }| {
             let name = if kind == "rule" { format!("the rule {name:?}") } else { format!("{kind} {name}") };
-            let mut finding = Diagnostic::warning("MIG2065", format!("{name} selects nothing: {why}"));
+            let mut finding =
+                Diagnostic::warning(codes::FILTER_NAMES_UNKNOWN, format!("{name} selects nothing: {why}"));
             if let Some(place) = &migration.tables_place {
                 finding = finding.at(place.clone());
             }
@@ -86,8 +88,11 @@ fn condition(migration: &Migration, facts: &MigrationFacts, key: &str) -> Option
     let name = TableName::parse_key(key)?;
     let found = if facts.source.tables.iter().any(|table| table.name == name) {
         let answer = facts.where_faults.get(key)?;
-        Diagnostic::error("MIG2067", format!("the source refuses the condition of {key} in `where`: {answer}"))
-            .help(format!("Correct it; it is asked as SELECT 1 FROM {} WHERE (the condition) LIMIT 0.", name.sql()))
+        Diagnostic::error(
+            codes::WHERE_REFUSED,
+            format!("the source refuses the condition of {key} in `where`: {answer}"),
+        )
+        .help(format!("Correct it; it is asked as SELECT 1 FROM {} WHERE (the condition) LIMIT 0.", name.sql()))
     } else {
         let why = match facts.source.views.iter().any(|view| view.name == name) {
             true => "it is a view, whose rows are not moved",
@@ -95,8 +100,11 @@ fn condition(migration: &Migration, facts: &MigrationFacts, key: &str) -> Option
         };
         let near = near_misses(&[key], facts);
         let near = if near.is_empty() { String::new() } else { format!("Did you mean {}? ", near.join(", ")) };
-        Diagnostic::error("MIG2066", format!("the condition of {key} in `where` limits nothing: {why}"))
-            .help(format!("{near}Correct the name, as the source writes it, or leave the line out."))
+        Diagnostic::error(
+            codes::WHERE_NAMES_UNKNOWN,
+            format!("the condition of {key} in `where` limits nothing: {why}"),
+        )
+        .help(format!("{near}Correct the name, as the source writes it, or leave the line out."))
     };
     let found = found.about(key);
     Some(match &migration.dump.where_place {
@@ -125,7 +133,7 @@ pub fn empty_match(migration: &Migration, facts: &MigrationFacts) -> Option<Diag
         }
         (true, false) => "A rule is schema.table with * and ?; the last rule that matches decides.".to_owned(),
     };
-    let mut found = Diagnostic::error("MIG2060", summary).detail(detail).help(help);
+    let mut found = Diagnostic::error(codes::FILTER_MATCHES_NOTHING, summary).detail(detail).help(help);
     if let Some(place) = &migration.tables_place {
         found = found.at(place.clone());
     }

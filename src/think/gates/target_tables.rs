@@ -10,6 +10,7 @@ use crate::formats::structure::Table;
 use crate::think::compare::structure_differences;
 use crate::think::rewrite::for_target;
 use crate::words::addr::{TableName, key_ident, sql_ident};
+use crate::words::codes;
 use crate::words::diag::{Diagnostic, Severity};
 
 /// What stands at a name on the target.
@@ -105,12 +106,13 @@ fn look(subject: &Subject, name: &TableName, table: Option<&Table>, found: &mut 
             if !differences.is_empty() {
                 let list: Vec<String> = differences.iter().map(ToString::to_string).collect();
                 found.list.push(
-                    Diagnostic::error("MIG2045", format!("{name} is on the target with another structure"))
-                        .about(name.key())
-                        .detail(list.join("\n"))
-                        .help(
-                            "Drop or rename the table on the target, or leave it out of the filter. It is not touched.",
-                        ),
+                    Diagnostic::error(
+                        codes::TARGET_TABLE_DIFFERS,
+                        format!("{name} is on the target with another structure"),
+                    )
+                    .about(name.key())
+                    .detail(list.join("\n"))
+                    .help("Drop or rename the table on the target, or leave it out of the filter. It is not touched."),
                 );
                 return;
             }
@@ -118,12 +120,12 @@ fn look(subject: &Subject, name: &TableName, table: Option<&Table>, found: &mut 
                 Some(0) if intended => found.own += 1,
                 Some(0) => found.empty += 1,
                 Some(_) => found.list.push(
-                    Diagnostic::error("MIG2044", format!("{name} is on the target and holds rows"))
+                    Diagnostic::error(codes::TARGET_TABLE_HAS_ROWS, format!("{name} is on the target and holds rows"))
                         .about(name.key())
                         .help("Drop, empty or rename the table on the target, or leave it out of the filter. It is not touched."),
                 ),
                 None => found.blind.push(
-                    Diagnostic::error("MIG2046", format!("could not look whether {name} is empty on the target"))
+                    Diagnostic::error(codes::EMPTINESS_UNKNOWN, format!("could not look whether {name} is empty on the target"))
                         .about(name.key())
                         .help("Let the target's user SELECT from it, or accept it: accept_unproven = [\"target_tables\"]."),
                 ),
@@ -181,7 +183,7 @@ fn gone_of(subject: &Subject, lineage: &str, objects: &[(String, String)]) -> Di
     };
     let summary =
         format!("the ledger on the target holds what lineage {lineage} made and what is gone from the target");
-    Diagnostic::error("MIG2048", summary).detail(list).help(format!(
+    Diagnostic::error(codes::OTHER_LINEAGE_OBJECT_GONE, summary).detail(list).help(format!(
         "Run `mig destroy` where that lineage's state lies. Where its state is lost and no mig runs with it, take its rows out of the ledger on the target, then plan again: {statements}"
     ))
 }
@@ -207,7 +209,7 @@ fn names_it(subject: &Subject, object: &LedgerObject, kind: &str, name: &TableNa
 }
 
 fn taken(name: &TableName, kind: &str) -> Diagnostic {
-    Diagnostic::error("MIG2043", format!("a {kind} named {name} is already on the target"))
+    Diagnostic::error(codes::NAME_TAKEN, format!("a {kind} named {name} is already on the target"))
         .about(name.key())
         .help("Drop or rename it on the target, or leave the name out of the filter. An empty table of the same structure is taken with target_tables = \"same_and_empty\".")
 }
@@ -215,7 +217,7 @@ fn taken(name: &TableName, kind: &str) -> Diagnostic {
 fn other_lineage(subject: &Subject, name: &TableName, other: &LedgerObject) -> Diagnostic {
     let text = format!("two specs onto one target table: {name} belongs to lineage {}", other.lineage);
     let ledger = sql_ident(subject.ledger_schema);
-    Diagnostic::error("MIG2047", text).about(name.key()).help(format!(
+    Diagnostic::error(codes::TARGET_TABLE_OF_OTHER_SPEC, text).about(name.key()).help(format!(
         "Leave the table out of one of the two specs, or run `mig destroy -drop-target-data` where the other state lies. Where that state is lost: drop the table on the target, and DELETE FROM {ledger}.objects WHERE lineage = {} AND name = {}; then plan again.",
         literal(&other.lineage),
         literal(&other.name)

@@ -5,6 +5,7 @@
 use super::{Subject, cannot_look, count, verdict};
 use crate::formats::facts::{Verdict, WritesFacts};
 use crate::formats::spec::model::Writes;
+use crate::words::codes::{self, Code};
 use crate::words::diag::Diagnostic;
 
 /// Decides the gate.
@@ -20,7 +21,7 @@ pub fn judge(subject: &Subject) -> Verdict {
     // What was seen outweighs what could not be: a write is a write.
     if let Some(seen) = writes.filter(|seen| !seen.changed_tables.is_empty()) {
         let found = Diagnostic::error(
-            "MIG2052",
+            codes::WRITES_DETECTED,
             format!("writes detected on {}", count(seen.changed_tables.len(), "selected table")),
         )
         .detail(seen.changed_tables.join("\n"))
@@ -28,25 +29,29 @@ pub fn judge(subject: &Subject) -> Verdict {
         return verdict("selected tables were written to since the run began", vec![found]);
     }
     if !binlog.enabled {
-        return unproven("MIG2050", "the binlog is off", "That nothing is written cannot be proven without a binlog.");
+        return unproven(
+            codes::BINLOG_OFF,
+            "the binlog is off",
+            "That nothing is written cannot be proven without a binlog.",
+        );
     }
     if !binlog.fault.is_empty() {
         return unproven(
-            "MIG2051",
+            codes::BINLOG_UNREADABLE,
             &format!("the binlog cannot be read: {}", binlog.fault),
             "The gate \"privileges\" prints the GRANT lines.",
         );
     }
     if binlog.applies_unlogged {
         return unproven(
-            "MIG2055",
+            codes::REPLICA_WITHOUT_BINLOG,
             "the source is a replica that does not log what it applies",
             "log_replica_updates (log_slave_updates) is OFF: the primary's writes change its rows, and stand in no log of it.",
         );
     }
     if binlog.filtered {
         return unproven(
-            "MIG2058",
+            codes::BINLOG_FILTERED,
             "the binlog is filtered by schema (binlog-do-db or binlog-ignore-db)",
             "A write that the filter leaves out does not even move the position.",
         );
@@ -54,7 +59,7 @@ pub fn judge(subject: &Subject) -> Verdict {
     match writes {
         None => before_the_run(subject),
         Some(seen) if seen.begin.as_ref().is_some_and(|begin| begin.settled.is_empty()) => unproven(
-            "MIG2057",
+            codes::COMMITS_IN_FLIGHT,
             "commits may be on their way",
             "A commit stands in the binlog before its rows can be read: one that was under way when the position was taken would be missed. The gate \"privileges\" prints the GRANT line for the list of transactions; with gtid_mode ON no right is needed.",
         ),
@@ -70,7 +75,7 @@ fn before_the_run(subject: &Subject) -> Verdict {
         return verdict("the binlog can be read; its position is compared from the first part to the last", Vec::new());
     }
     let found = Diagnostic::warning(
-        "MIG2054",
+        codes::BINLOG_NOT_PER_TABLE,
         format!("any write at all would leave it unproven that writes stopped: {}", doubts.join(", ")),
     )
     .help("Nothing needs to be done while nothing writes to this server; else set binlog_format to ROW.");
@@ -105,7 +110,7 @@ fn between(subject: &Subject, seen: &WritesFacts) -> Verdict {
         );
     }
     unproven(
-        "MIG2053",
+        codes::WRITES_UNKNOWN,
         &format!("what was written on the source is not known: {}", doubts.join(", ")),
         "Whether it was on a selected table cannot be told.",
     )
@@ -121,9 +126,9 @@ fn doubts(subject: &Subject) -> Vec<String> {
     doubts
 }
 
-fn unproven(code: &'static str, why: &str, detail: &str) -> Verdict {
+fn unproven(code: Code, why: &str, detail: &str) -> Verdict {
     let found = Diagnostic::error(code, format!("unproven that writes stopped: {why}")).detail(detail).help(
-        "Accept it by name, accept_unproven = [\"writes_stopped\"]: the source is then hashed again after the last part, which is weaker evidence. Or set writes = \"lock\".",
+        "Accept it by name, accept_unproven = [\"writes_stopped\"]: the source is then hashed again after the last part, which is weaker evidence.",
     );
     cannot_look(format!("unproven: {why}"), vec![found])
 }

@@ -23,6 +23,7 @@ use crate::formats::state::State;
 use crate::think::cloud::choice::{self, SourceBytes};
 use crate::think::cloud::{policy, reach};
 use crate::words::addr::{StepAddr, StepKind};
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
 use crate::words::error::Failure;
@@ -48,7 +49,7 @@ pub(super) fn add(wanted: &mut Desired, spec: &Spec, world: &World, state: Optio
         return;
     }
     let unseen = CloudFacts {
-        fault: Some(Failure::new("MIG3211", "look at the account", "nobody did", "Run the command again.")),
+        fault: Some(Failure::new(codes::CLOUD_UNKNOWN, "look at the account", "nobody did", "Run the command again.")),
         ..CloudFacts::default()
     };
     let cloud = world.cloud.as_ref().unwrap_or(&unseen);
@@ -80,7 +81,7 @@ pub(super) fn add(wanted: &mut Desired, spec: &Spec, world: &World, state: Optio
         let account = Some(cloud.identity.account.as_str()).filter(|a| !a.is_empty());
         let text = policy::text(spec, account);
         for found in &mut builder.wanted.diagnostics {
-            if found.code == "MIG3210" {
+            if found.code == codes::CLOUD_DENIED {
                 found.detail = format!("The least policy for exactly this spec:\n{text}");
                 found.help =
                     "Attach it to the role or user of these credentials; `mig explain iam-policy` prints it again."
@@ -136,16 +137,15 @@ impl Builder<'_> {
     }
 
     pub fn fault(&mut self, about: &str, fault: &Failure) {
-        self.denied |= fault.code == "MIG3210";
-        let mut finding = Diagnostic::error("MIG3210", format!("failed to {}: {}", fault.doing, fault.cause));
-        finding.code = fault.code.clone();
+        self.denied |= fault.code == codes::CLOUD_DENIED;
+        let finding = Diagnostic::error(fault.code, format!("failed to {}: {}", fault.doing, fault.cause));
         self.find(about, finding.help(&fault.hint));
     }
 
     fn cluster(&mut self, server: &Server) {
         let seen = self.cloud.clusters.get(&server.name);
         let about = source_addr(server).to_string();
-        if seen.is_some_and(|c| c.fault.as_ref().is_some_and(|f| f.code == "MIG3210")) {
+        if seen.is_some_and(|c| c.fault.as_ref().is_some_and(|f| f.code == codes::CLOUD_DENIED)) {
             self.denied = true;
         }
         for finding in cluster_findings(server, seen, self.cloud) {
@@ -244,7 +244,7 @@ impl Builder<'_> {
         {
             self.find(
                 addr.to_string(),
-                Diagnostic::error("MIG3224", format!("there is no {what} {named} in this region"))
+                Diagnostic::error(codes::EXISTING_OBJECT_MISSING, format!("there is no {what} {named} in this region"))
                     .help("Correct the name, or let mig make one: \"create\"."),
             );
         }
@@ -376,17 +376,20 @@ impl Builder<'_> {
             }
         } else if ec2.connection.allow_from.is_empty() && ec2.connection.host.is_none() {
             self.wanted.warn_if_pending.entry(addr.clone()).or_default().push(
-                Diagnostic::warning("MIG3262", "SSH to the runner is let in from the VPC's own networks only")
-                    .about(addr.to_string())
-                    .detail("From outside of the VPC it will not answer.")
-                    .help("Name the network that mig runs in: connection { allow_from = [\"203.0.113.7/32\"] }."),
+                Diagnostic::warning(
+                    codes::SSH_FROM_VPC_ONLY,
+                    "SSH to the runner is let in from the VPC's own networks only",
+                )
+                .about(addr.to_string())
+                .detail("From outside of the VPC it will not answer.")
+                .help("Name the network that mig runs in: connection { allow_from = [\"203.0.113.7/32\"] }."),
             );
         }
         let everybody: Vec<&str> =
             ec2.connection.allow_from.iter().map(String::as_str).filter(|from| from.ends_with("/0")).collect();
         if ec2.security_group.is_none() && !everybody.is_empty() {
             self.wanted.warn_if_pending.entry(addr.clone()).or_default().push(
-                Diagnostic::warning("MIG3263", "SSH to the runner is let in from everywhere")
+                Diagnostic::warning(codes::SSH_FROM_EVERYWHERE, "SSH to the runner is let in from everywhere")
                     .about(addr.to_string())
                     .detail(format!("allow_from names {}.", everybody.join(", ")))
                     .help("Name the network that mig runs in: connection { allow_from = [\"203.0.113.7/32\"] }."),
@@ -487,7 +490,7 @@ impl Builder<'_> {
                 Err(mut found) => {
                     // Why CloudWatch told nothing matters only where its number is needed.
                     for fault in self.untold(runner) {
-                        self.denied |= fault.code == "MIG3210";
+                        self.denied |= fault.code == codes::CLOUD_DENIED;
                         found.detail = format!("failed to {}: {}", fault.doing, fault.cause);
                         found.help = format!("{} {}", fault.hint, found.help);
                     }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::de::DeserializeOwned;
 
+use crate::formats::cause::{BoundTo, Cause, CloudObject, Drift, Input, Upstream};
 use crate::formats::cloud::{Instance, KeyPair, Peer, PeeringConnection, RouteTable, SecurityGroup, Volume, Vpc};
 use crate::formats::cloud_facts::Seen;
 use crate::formats::cloud_inputs::{
@@ -14,11 +15,10 @@ use crate::formats::cloud_inputs::{
 use crate::formats::plan::Action;
 use crate::formats::state::{State, Status, StepRecord};
 use crate::think::cloud::reach::{Way, way};
-use crate::think::gates::disk::size;
 use crate::words::addr::StepAddr;
 
-/// Action and reason.
-type Verdict = (Action, String);
+/// What to do, and why.
+pub(super) type Decision = (Action, Cause);
 
 /// What an object's own facts say, whatever becomes of the steps above it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -26,11 +26,11 @@ pub struct Standing {
     /// What it is made from, for the plan.
     pub what: String,
     /// What to do where its settings are others than those recorded.
-    pub changed: Option<Verdict>,
+    pub changed: Option<Decision>,
     /// What to do where the object is not as it was left.
-    pub drift: Option<Verdict>,
-    /// Steps whose object this one is bound to, and what to do when one of them is made anew.
-    pub above: Vec<(StepAddr, Action, &'static str)>,
+    pub drift: Option<Decision>,
+    /// Steps whose object this one is bound to, and what to do when one of them is replaced.
+    pub bound_to: Vec<(BoundTo, Action)>,
     /// What `-replace` means for it: what is made is made again, what is looked at is looked at again.
     pub asked: Option<Action>,
     /// The record says that it is neither destroyed nor replaced.
@@ -43,34 +43,35 @@ impl Standing {
         &self,
         record: Option<&StepRecord>,
         same: bool,
-        asked: Option<&str>,
-        owed: Option<&str>,
-        above: &BTreeMap<StepAddr, Verdict>,
-    ) -> Verdict {
-        let Some(record) = record else { return (Action::Create, "not in the state yet".into()) };
+        requested: bool,
+        rerun_pending: bool,
+        above: &BTreeMap<StepAddr, Option<Decision>>,
+    ) -> Option<Decision> {
+        let Some(record) = record else { return Some((Action::Create, Cause::NotRecorded)) };
         let made = !record.outputs.is_null();
-        if let Some(reason) = asked {
-            return (self.asked.unwrap_or(Action::Rerun), reason.to_owned());
+        if requested {
+            return Some((self.asked.unwrap_or(Action::Rerun), Cause::Requested));
         }
         // Of what never came to its end nothing is known but its intent: the step looks for itself.
         if !same && made {
-            let verdict = self.changed.clone();
-            return verdict.unwrap_or((Action::Rerun, "a setting of it changed".into()));
+            return self.changed.clone().or(input(Action::Rerun, Input::Setting));
         }
-        if let Some(reason) = owed {
-            return (Action::Rerun, reason.to_owned());
+        if rerun_pending {
+            return Some((Action::Rerun, Cause::RerunPending));
         }
-        let anew =
-            |addr: &StepAddr| above.get(addr).is_some_and(|(a, _)| matches!(a, Action::Create | Action::Replace));
-        if let Some((_, action, reason)) = self.above.iter().find(|(addr, ..)| made && anew(addr)) {
-            return (*action, (*reason).to_owned());
+        let replaced = |addr: &StepAddr| {
+            let decision = above.get(addr).and_then(Option::as_ref);
+            decision.is_some_and(|(action, _)| matches!(action, Action::Create | Action::Replace))
+        };
+        if let Some((bound, action)) = self.bound_to.iter().find(|(bound, _)| made && replaced(&bound.addr)) {
+            return Some((*action, Cause::Upstream { upstream: bound.upstream }));
         }
+        let unfinished = |failed| Some((Action::Rerun, Cause::Unfinished { failed, files: None }));
         match record.status {
-            Status::Running => return (Action::Rerun, "unfinished: the last run was broken off in it".into()),
-            Status::Failed => return (Action::Rerun, "failed in the last run".into()),
-            Status::Complete => {}
+            Status::Running => unfinished(false),
+            Status::Failed => unfinished(true),
+            Status::Complete => self.drift.clone(),
         }
-        self.drift.clone().unwrap_or((Action::NoOp, String::new()))
     }
 }
 
@@ -78,8 +79,22 @@ fn outputs<T: DeserializeOwned>(state: Option<&State>, addr: &StepAddr) -> Optio
     serde_json::from_value(state?.steps.get(addr)?.outputs.clone()).ok()
 }
 
-fn gone(what: &str) -> Option<Verdict> {
-    Some((Action::Create, format!("{what} is gone")))
+fn input(action: Action, input: Input) -> Option<Decision> {
+    Some((action, Cause::InputChanged { input }))
+}
+
+fn drifted(action: Action, drift: Drift) -> Option<Decision> {
+    Some((action, Cause::Drift { drift }))
+}
+
+fn gone(object: CloudObject, id: &str) -> Option<Decision> {
+    drifted(Action::Create, Drift::Gone { object, id: id.to_owned() })
+}
+
+/// What an object is bound to, in the order in which the causes count.
+fn bound<const N: usize>(above: &[StepAddr], upstreams: [Upstream; N], action: Action) -> Vec<(BoundTo, Action)> {
+    let pairs = above.iter().cloned().zip(upstreams);
+    pairs.map(|(addr, upstream)| (BoundTo { addr, upstream }, action)).collect()
 }
 
 pub(super) fn key_pair(
@@ -94,14 +109,14 @@ pub(super) fn key_pair(
         Origin::Existing(name) => format!("{name}, which is there"),
     };
     let was: Option<KeyPairOutputs> = outputs(state, addr);
-    let changed = was.as_ref().map(|was| match was.inputs.key == inputs.key {
-        true => (Action::Replace, "its identity_file changed".to_owned()),
-        false => (Action::Replace, "another key is named".to_owned()),
+    let changed = was.as_ref().and_then(|was| match was.inputs.key == inputs.key {
+        true => input(Action::Replace, Input::IdentityFile),
+        false => input(Action::Replace, Input::KeyName),
     });
     let drift = was.as_ref().and_then(|was| match seen {
-        Seen::Gone => gone(&format!("the key pair {}", was.name)),
+        Seen::Gone => gone(CloudObject::KeyPair, &was.name),
         Seen::There(key) if !was.fingerprint.is_empty() && key.fingerprint != was.fingerprint => {
-            Some((Action::Replace, format!("the key pair {} is another one now", was.name)))
+            drifted(Action::Replace, Drift::KeyPairDiffers { name: was.name.clone() })
         }
         Seen::There(_) | Seen::Unasked => None,
     });
@@ -125,16 +140,15 @@ pub(super) fn group(
         Origin::Existing(id) => format!("{id}, which is there{rule}"),
     };
     let was: Option<SecurityGroupOutputs> = outputs(state, addr);
-    let changed = was.as_ref().map(|was| {
-        let same = was.inputs.group == inputs.group && was.inputs.vpc_id == inputs.vpc_id;
-        let action = if same { Action::Rerun } else { Action::Replace };
-        let reason = if same { "its rules change" } else { "another group is asked for" };
-        (action, reason.to_owned())
-    });
+    let changed =
+        was.as_ref().and_then(|was| match was.inputs.group == inputs.group && was.inputs.vpc_id == inputs.vpc_id {
+            true => input(Action::Rerun, Input::Rules),
+            false => input(Action::Replace, Input::SecurityGroup),
+        });
     let drift = was.as_ref().and_then(|was| {
         let id = was.group_id.as_str();
         let theirs = match seen {
-            Seen::Gone => return gone(&format!("the security group {id}")),
+            Seen::Gone => return gone(CloudObject::SecurityGroup, id),
             Seen::Unasked => return None,
             Seen::There(group) => group,
         };
@@ -147,7 +161,7 @@ pub(super) fn group(
                     .any(|r| !r.egress && r.peer == peer && (r.from_port..=r.to_port).contains(&was.inputs.ssh_port))
             };
             if let Some(cidr) = was.inputs.ssh_from.iter().find(|cidr| !has(cidr)) {
-                return Some((Action::Rerun, format!("{id} has lost its rule for SSH from {cidr}")));
+                return drifted(Action::Rerun, Drift::SshRuleLost { group: id.into(), cidr: cidr.clone() });
             }
         }
         let source = was.inputs.source_group.as_ref().filter(|_| was.owns_source_rule)?;
@@ -157,7 +171,8 @@ pub(super) fn group(
         let lets =
             |r: &crate::formats::cloud::Rule| !r.egress && r.peer == peer && (r.from_port..=r.to_port).contains(&port);
         let lost = !there.rules.iter().any(lets);
-        lost.then(|| (Action::Rerun, format!("{source} has lost its rule for {port} from {id}")))
+        let drift = Drift::SourceRuleLost { source_group: source.clone(), port, group: id.to_owned() };
+        if lost { drifted(Action::Rerun, drift) } else { None }
     });
     Standing { what, changed, drift, asked: Some(Action::Replace), ..Standing::default() }
 }
@@ -173,48 +188,26 @@ pub(super) fn instance(
         format!("{} from {} ({}), in {} ({})", i.instance_type, i.image_id, i.image_name, i.subnet_id, i.subnet_reason)
     });
     let was: Option<InstanceOutputs> = outputs(state, addr);
-    let changed = was.as_ref().zip(inputs).map(|(was, now)| {
-        let was = &was.inputs;
-        let replaced =
-            |what: &str, from: &str, to: &str| (Action::Replace, format!("{what} changed: {from} becomes {to}"));
-        let profile = |i: &InstanceInputs| i.iam_instance_profile.clone().unwrap_or("none".into());
-        if was.instance_type != now.instance_type {
-            replaced("its type", &was.instance_type, &now.instance_type)
-        } else if (&was.image_owner, &was.image_filter) != (&now.image_owner, &now.image_filter) {
-            replaced("its image", &was.image_name, &now.image_name)
-        } else if was.subnet_id != now.subnet_id {
-            replaced("its subnet", &was.subnet_id, &now.subnet_id)
-        } else if was.vpc_id != now.vpc_id {
-            replaced("its VPC", &was.vpc_id, &now.vpc_id)
-        } else if was.iam_instance_profile != now.iam_instance_profile {
-            replaced("its profile", &profile(was), &profile(now))
-        } else {
-            (Action::Rerun, protection(now.prevent_destroy))
-        }
-    });
+    let changed = was.as_ref().zip(inputs).and_then(|(was, now)| instance_changed(&was.inputs, now));
     let drift = was.as_ref().and_then(|was| {
         let id = was.instance_id.as_str();
         match seen {
             Seen::Unasked => None,
-            Seen::Gone => gone(&format!("the instance {id}")),
+            Seen::Gone => gone(CloudObject::Instance, id),
             Seen::There(now) => match now.state.as_str() {
-                "terminated" | "shutting-down" => Some((Action::Create, format!("the instance {id} was terminated"))),
-                "stopped" | "stopping" => Some((Action::Rerun, format!("the instance {id} is stopped"))),
-                _ if !now.instance_type.is_empty() && now.instance_type != was.inputs.instance_type => Some((
-                    Action::Replace,
-                    format!(
-                        "the instance {id} was changed by hand: {} is {}",
-                        was.inputs.instance_type, now.instance_type
-                    ),
-                )),
+                "terminated" | "shutting-down" => ended(CloudObject::Instance, id),
+                "stopped" | "stopping" => drifted(Action::Rerun, Drift::InstanceStopped { id: id.into() }),
+                _ if !now.instance_type.is_empty() && now.instance_type != was.inputs.instance_type => {
+                    let (from, to) = (was.inputs.instance_type.clone(), now.instance_type.clone());
+                    drifted(Action::Replace, Drift::InstanceChanged { id: id.into(), from, to })
+                }
                 _ => None,
             },
         }
     });
     let prevented = was.is_some_and(|was| was.inputs.prevent_destroy);
-    let reasons = ["its key pair is made anew", "its security group is made anew"];
-    let above = above.iter().cloned().zip(reasons).map(|(addr, reason)| (addr, Action::Replace, reason)).collect();
-    Standing { what, changed, drift, above, asked: Some(Action::Replace), prevented }
+    let bound_to = bound(above, [Upstream::KeyPairReplaced, Upstream::SecurityGroupReplaced], Action::Replace);
+    Standing { what, changed, drift, bound_to, asked: Some(Action::Replace), prevented }
 }
 
 pub(super) fn volume(
@@ -229,49 +222,32 @@ pub(super) fn volume(
         format!("{} GiB {}, {safe}: {}", i.size_gib, i.volume_type, i.size_reason)
     });
     let was: Option<VolumeOutputs> = outputs(state, addr);
-    let changed = was.as_ref().zip(inputs).map(|(was, now)| {
-        let was = &was.inputs;
-        let (from, to) = (size(u64::from(was.size_gib) << 30), size(u64::from(now.size_gib) << 30));
-        if was.volume_type != now.volume_type {
-            (Action::Replace, format!("its type changed: {} becomes {}", was.volume_type, now.volume_type))
-        } else if was.encrypted != now.encrypted {
-            (Action::Replace, "its encryption changed".into())
-        } else if (was.iops, was.throughput) != (now.iops, now.throughput) {
-            (Action::Replace, "its iops or throughput changed".into())
-        } else if now.size_gib < was.size_gib {
-            (Action::Replace, format!("a volume cannot shrink: {from} to {to}"))
-        } else if now.size_gib > was.size_gib {
-            (Action::Rerun, format!("grows in place: {from} to {to}"))
-        } else {
-            (Action::Rerun, protection(now.prevent_destroy))
-        }
-    });
+    let changed = was.as_ref().zip(inputs).and_then(|(was, now)| volume_changed(&was.inputs, now));
     let drift = was.as_ref().and_then(|was| {
         let id = was.volume_id.as_str();
         match seen {
             Seen::Unasked => None,
-            Seen::Gone => gone(&format!("the volume {id}")),
+            Seen::Gone => gone(CloudObject::Volume, id),
             Seen::There(now) => match now.state.as_str() {
-                "deleting" | "deleted" => Some((Action::Create, format!("the volume {id} was deleted"))),
-                "error" => Some((Action::Replace, format!("the volume {id} is broken"))),
+                "deleting" | "deleted" => ended(CloudObject::Volume, id),
+                "error" => drifted(Action::Replace, Drift::VolumeBroken { id: id.into() }),
                 _ if now.attached_to.is_none() || now.attached_to != instance_id => {
-                    Some((Action::Rerun, format!("the volume {id} is not attached to the instance")))
+                    drifted(Action::Rerun, Drift::VolumeDetached { id: id.into() })
                 }
                 _ => None,
             },
         }
     });
     let prevented = was.is_some_and(|was| was.inputs.prevent_destroy);
-    let above = vec![(instance.clone(), Action::Rerun, "its instance is made anew")];
-    Standing { what, changed, drift, above, asked: Some(Action::Replace), prevented }
+    let bound_to = bound(std::slice::from_ref(instance), [Upstream::InstanceReplaced], Action::Rerun);
+    Standing { what, changed, drift, bound_to, asked: Some(Action::Replace), prevented }
 }
 
 pub(super) fn ready(inputs: &ReadyInputs, above: &[StepAddr]) -> Standing {
     let host = inputs.host.as_deref().unwrap_or("the instance");
     let what = format!("SSH as {} to {host}:{}, volume at {}", inputs.user, inputs.port, inputs.mount);
-    let reasons = ["its instance is made anew", "its volume is made anew"];
-    let above = above.iter().cloned().zip(reasons).map(|(addr, reason)| (addr, Action::Rerun, reason)).collect();
-    Standing { what, above, ..Standing::default() }
+    let bound_to = bound(above, [Upstream::InstanceReplaced, Upstream::VolumeReplaced], Action::Rerun);
+    Standing { what, bound_to, ..Standing::default() }
 }
 
 pub(super) fn connection(
@@ -291,9 +267,10 @@ pub(super) fn connection(
     let was: Option<PeeringOutputs> = outputs(state, addr);
     let drift = was.zip(seen).and_then(|(was, seen)| {
         if was.connection_id != seen.id {
-            return Some((Action::Rerun, format!("another connection takes its place: {}", seen.id)));
+            return drifted(Action::Rerun, Drift::OtherConnection { id: seen.id.clone() });
         }
-        (seen.state != "active").then(|| (Action::Rerun, format!("{} is {}", seen.id, seen.state)))
+        let status = Drift::ConnectionStatus { id: seen.id.clone(), status: seen.state.clone() };
+        if seen.state == "active" { None } else { drifted(Action::Rerun, status) }
     });
     Standing { what, drift, ..Standing::default() }
 }
@@ -308,12 +285,14 @@ pub(super) fn route(
     let through = connection.unwrap_or("the connection");
     let what = format!("{} through {through}", inputs.cidr);
     let recorded = state.is_some_and(|s| s.steps.contains_key(addr));
-    let changed = recorded.then(|| (Action::Replace, "its network changed".to_owned()));
+    let changed = if recorded { input(Action::Replace, Input::Network) } else { None };
     let drift = table.zip(connection).and_then(|(table, connection)| match way(table, &inputs.cidr, connection) {
         Way::Through => None,
-        Way::Missing => Some((Action::Rerun, format!("{} has lost its route", table.id))),
-        Way::Blackhole => Some((Action::Rerun, format!("the route of {} leads nowhere", table.id))),
-        Way::Elsewhere(route) => Some((Action::Rerun, format!("{} leads to {} now", table.id, route.target))),
+        Way::Missing => drifted(Action::Rerun, Drift::RouteLost { table: table.id.clone() }),
+        Way::Blackhole => drifted(Action::Rerun, Drift::RouteBlackhole { table: table.id.clone() }),
+        Way::Elsewhere(route) => {
+            drifted(Action::Rerun, Drift::RouteLeadsTo { table: table.id.clone(), to: route.target.clone() })
+        }
     });
     Standing { what, changed, drift, asked: Some(Action::Replace), ..Standing::default() }
 }
@@ -322,18 +301,58 @@ pub(super) fn dns(vpc: Option<&Vpc>, connection: Option<&PeeringConnection>, may
     let what = "names of the VPC, and private names across the connection, are resolved".to_owned();
     let off = vpc.is_some_and(|vpc| !vpc.dns_support || !vpc.dns_hostnames);
     let drift = if off {
-        Some((Action::Rerun, "the VPC does not resolve names any more".to_owned()))
+        drifted(Action::Rerun, Drift::VpcWithoutDns)
     } else if may_set && connection.is_some_and(|c| c.state == "active" && !c.dns_from_accepter) {
-        Some((Action::Rerun, "private names are not resolved across the connection any more".to_owned()))
+        drifted(Action::Rerun, Drift::PrivateNamesUnresolved)
     } else {
         None
     };
     Standing { what, drift, ..Standing::default() }
 }
 
-fn protection(prevent: bool) -> String {
-    match prevent {
-        true => "is protected from now on: prevent_destroy".into(),
-        false => "is no longer protected: prevent_destroy is off".into(),
+fn ended(object: CloudObject, id: &str) -> Option<Decision> {
+    drifted(Action::Create, Drift::Ended { object, id: id.to_owned() })
+}
+
+/// The first setting that differs decides; the same settings mean that only the protection changed.
+fn instance_changed(was: &InstanceInputs, now: &InstanceInputs) -> Option<Decision> {
+    let own = |from: &str, to: &str| (from.to_owned(), to.to_owned());
+    let replaced = if was.instance_type != now.instance_type {
+        let (from, to) = own(&was.instance_type, &now.instance_type);
+        Input::InstanceType { from, to }
+    } else if (&was.image_owner, &was.image_filter) != (&now.image_owner, &now.image_filter) {
+        let (from, to) = own(&was.image_name, &now.image_name);
+        Input::Image { from, to }
+    } else if was.subnet_id != now.subnet_id {
+        let (from, to) = own(&was.subnet_id, &now.subnet_id);
+        Input::Subnet { from, to }
+    } else if was.vpc_id != now.vpc_id {
+        let (from, to) = own(&was.vpc_id, &now.vpc_id);
+        Input::Vpc { from, to }
+    } else if was.iam_instance_profile != now.iam_instance_profile {
+        let (from, to) = (was.iam_instance_profile.clone(), now.iam_instance_profile.clone());
+        Input::InstanceProfile { from, to }
+    } else {
+        return input(Action::Rerun, Input::PreventDestroy { on: now.prevent_destroy });
+    };
+    input(Action::Replace, replaced)
+}
+
+/// The same of a volume, which can grow in place.
+fn volume_changed(was: &VolumeInputs, now: &VolumeInputs) -> Option<Decision> {
+    let size = Input::VolumeSize { from: was.size_gib, to: now.size_gib };
+    if was.volume_type != now.volume_type {
+        let (from, to) = (was.volume_type.clone(), now.volume_type.clone());
+        input(Action::Replace, Input::VolumeType { from, to })
+    } else if was.encrypted != now.encrypted {
+        input(Action::Replace, Input::Encryption)
+    } else if (was.iops, was.throughput) != (now.iops, now.throughput) {
+        input(Action::Replace, Input::Throughput)
+    } else if now.size_gib < was.size_gib {
+        input(Action::Replace, size)
+    } else if now.size_gib > was.size_gib {
+        input(Action::Rerun, size)
+    } else {
+        input(Action::Rerun, Input::PreventDestroy { on: now.prevent_destroy })
     }
 }

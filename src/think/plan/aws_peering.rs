@@ -15,6 +15,7 @@ use crate::formats::spec::model::aws::{FoundBy as SpecFoundBy, Peering};
 use crate::think::cloud::peering::{self, Next};
 use crate::think::cloud::{choice, reach};
 use crate::words::addr::{StepAddr, StepKind};
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 
 impl Builder<'_> {
@@ -94,7 +95,10 @@ impl Builder<'_> {
             }
             if there.is_none() && !network.route_tables.is_empty() {
                 let summary = format!("{table} is no route table of {}", cluster.vpc_id);
-                self.find(route.to_string(), Diagnostic::error("MIG3224", summary).help("Correct `route_tables`."));
+                self.find(
+                    route.to_string(),
+                    Diagnostic::error(codes::EXISTING_OBJECT_MISSING, summary).help("Correct `route_tables`."),
+                );
             }
             self.node(&route, StepKind::Peering, &inputs, &json!(inputs), std::slice::from_ref(&addr));
             let id = found.as_ref().map(|c| c.id.as_str());
@@ -124,12 +128,15 @@ impl Builder<'_> {
         for target in users.iter().filter_map(|m| self.spec.targets.get(&m.target)) {
             if let Some(region) = target.region.as_ref().filter(|region| **region != inputs.region) {
                 findings.push(
-                    Diagnostic::error("MIG3249", format!("the target is in {region}, the source in {}", inputs.region))
-                        .detail("The target's region is declared in the spec, not observed.")
-                        .help(format!(
-                            "Make the TiDB Cloud cluster in {}, or correct `region` of the target.",
-                            inputs.region
-                        )),
+                    Diagnostic::error(
+                        codes::REGIONS_DIFFER,
+                        format!("the target is in {region}, the source in {}", inputs.region),
+                    )
+                    .detail("The target's region is declared in the spec, not observed.")
+                    .help(format!(
+                        "Make the TiDB Cloud cluster in {}, or correct `region` of the target.",
+                        inputs.region
+                    )),
                 );
             }
             findings.extend(target.tier.as_deref().and_then(choice::tier));

@@ -10,6 +10,7 @@ use crate::formats::cloud_inputs::AuroraInputs;
 use crate::formats::facts::World;
 use crate::formats::spec::model::{Server, Spec};
 use crate::words::addr::StepAddr;
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::error::Failure;
 
@@ -55,8 +56,7 @@ pub fn name_sources(spec: &Spec, world: &mut World) {
             _ => {
                 let found = cluster_findings(server, seen, cloud);
                 if let Some(found) = found.into_iter().next() {
-                    let mut fault = Failure::new("MIG3220", "look the cluster up", found.summary, found.help);
-                    fault.code = found.code;
+                    let fault = Failure::new(found.code, "look the cluster up", found.summary, found.help);
                     facts.fault = Some(fault);
                 }
             }
@@ -96,13 +96,12 @@ pub(super) fn cluster_findings(server: &Server, seen: Option<&ClusterFacts>, clo
     let unseen = ClusterFacts::default();
     let seen = seen.unwrap_or(&unseen);
     if let Some(fault) = seen.fault.as_ref().or(cloud.fault.as_ref()) {
-        let mut finding = Diagnostic::error("MIG3210", format!("failed to {}: {}", fault.doing, fault.cause));
-        finding.code = fault.code.clone();
+        let finding = Diagnostic::error(fault.code, format!("failed to {}: {}", fault.doing, fault.cause));
         return vec![finding.help(&fault.hint)];
     }
     let Some(cluster) = &seen.cluster else {
         return vec![
-            Diagnostic::error("MIG3220", format!("there is no Aurora cluster {id} in this account and region"))
+            Diagnostic::error(codes::NO_CLUSTER, format!("there is no Aurora cluster {id} in this account and region"))
                 .detail(format!(
                     "Asked as {}.",
                     if cloud.identity.arn.is_empty() { "somebody" } else { &cloud.identity.arn }
@@ -110,7 +109,7 @@ pub(super) fn cluster_findings(server: &Server, seen: Option<&ClusterFacts>, clo
                 .help("Correct `cluster_identifier`, or `region` and `profile` of the provider."),
         ];
     };
-    let no = |summary: String, help: &str| vec![Diagnostic::error("MIG3221", summary).help(help)];
+    let no = |summary: String, help: &str| vec![Diagnostic::error(codes::CLUSTER_NOT_A_SOURCE, summary).help(help)];
     if !cluster.engine.is_empty() && cluster.engine != "aurora-mysql" && cluster.engine != "aurora" {
         return no(
             format!("the cluster {id} is {}, not Aurora MySQL", cluster.engine),
@@ -122,7 +121,7 @@ pub(super) fn cluster_findings(server: &Server, seen: Option<&ClusterFacts>, clo
     }
     if aurora.iam_auth && !cluster.iam_auth {
         return vec![
-            Diagnostic::error("MIG3226", format!("the cluster {id} lets nobody in by IAM"))
+            Diagnostic::error(codes::IAM_AUTH_DISABLED, format!("the cluster {id} lets nobody in by IAM"))
                 .detail("`iam_auth` is set, and IAM database authentication is off there.")
                 .help(format!(
                     "Switch it on: aws rds modify-db-cluster --db-cluster-identifier {id} \

@@ -19,6 +19,7 @@ use crate::formats::plan::{Action, Node};
 use crate::formats::spec::{self, Inputs, SourceFile};
 use crate::formats::state::{Progress, Status, StepRecord};
 use crate::words::addr::StepKind;
+use crate::words::codes;
 use crate::words::error::Failure;
 
 const SPEC: &str = r#"
@@ -191,7 +192,7 @@ fn planned_at(spec: &Spec, cloud: &CloudFacts, state: Option<&State>, replace: &
     let mut world = World { cloud: Some(cloud.clone()), ..World::default() };
     let source = "source.aurora.shop";
     for address in [source, "target.tidb.cloud"] {
-        let fault = Some(Failure::new("MIG3003", "connect", "no answer", "Look."));
+        let fault = Some(Failure::new(codes::TIMEOUT, "connect", "no answer", "Look."));
         world.servers.insert(address.into(), crate::formats::facts::ServerFacts { fault, ..Default::default() });
     }
     let replace = replace.iter().map(|a| StepAddr::parse(a).unwrap()).collect();
@@ -211,12 +212,12 @@ fn told(body: &Body) -> Vec<String> {
         text.trim_start_matches("runner.ec2.mover.").trim_start_matches("peering.tidb_cloud.").to_owned()
     };
     let ours = body.changes.iter().filter(|c| matches!(c.addr.kind(), Some(StepKind::Runner | StepKind::Peering)));
-    ours.map(|c| format!("{:?} {}: {}", c.action, short(&c.addr), c.reason)).collect()
+    ours.map(|c| format!("{:?} {}: {}", c.action, short(&c.addr), crate::screen::cause::words(c))).collect()
 }
 
 /// Codes of the findings about the account: gates and servers are left out.
-fn codes(body: &Body) -> Vec<&str> {
-    body.diagnostics.iter().map(|d| d.code.as_str()).filter(|code| code.starts_with("MIG32")).collect()
+fn codes(body: &Body) -> Vec<String> {
+    body.diagnostics.iter().map(|d| d.code.to_string()).filter(|code| code.starts_with("MIG32")).collect()
 }
 
 /// A state in which the whole of the plan was applied, with the account as it is then.
@@ -388,7 +389,8 @@ fn what_stands_in_the_way_is_told_by_its_own_code_and_blocks() {
             |c| {
                 let seen = c.clusters.get_mut("shop").unwrap();
                 seen.volume_bytes = None;
-                seen.volume_fault = Some(Failure::new("MIG3211", "ask CloudWatch", "it is closed", "Open it."));
+                seen.volume_fault =
+                    Some(Failure::new(codes::CLOUD_UNKNOWN, "ask CloudWatch", "it is closed", "Open it."));
             },
             &["MIG3230"],
             "failed to ask CloudWatch: it is closed",
@@ -421,14 +423,17 @@ fn what_stands_in_the_way_is_told_by_its_own_code_and_blocks() {
         assert!(body.blocked);
         let said = format!("{:?}", body.diagnostics);
         assert!(said.contains(words), "row {n}: {words:?} is not in {said}");
-        assert!(body.diagnostics.iter().all(|d| !d.help.is_empty() || !d.code.starts_with("MIG32")), "row {n}");
+        assert!(
+            body.diagnostics.iter().all(|d| !d.help.is_empty() || !d.code.to_string().starts_with("MIG32")),
+            "row {n}"
+        );
     }
 }
 
 #[test]
 fn a_refused_look_shows_the_policy_of_this_spec() {
     let mut cloud = account();
-    let fault = Failure::new("MIG3210", "look up the cluster", "UnauthorizedOperation", "Ask.");
+    let fault = Failure::new(codes::CLOUD_DENIED, "look up the cluster", "UnauthorizedOperation", "Ask.");
     cloud.clusters.insert("shop".into(), ClusterFacts { fault: Some(fault), ..ClusterFacts::default() });
     let body = planned(&spec_of(NOTHING), &cloud, None);
     assert_eq!(codes(&body), ["MIG3210"]);
@@ -456,9 +461,9 @@ fn a_second_plan_keeps_what_was_chosen_and_has_nothing_to_do() {
     assert_eq!(
         told(&third),
         [
-            "Replace instance: asked for with -replace",
-            "Rerun volume: its instance is made anew",
-            "Rerun ready: its instance is made anew",
+            "Replace instance: requested with -replace",
+            "Rerun volume: its instance is replaced",
+            "Rerun ready: its instance is replaced",
         ]
     );
     assert_eq!(node(&third, "runner.ec2.mover.instance").inputs["image_id"], "ami-1");
@@ -473,7 +478,7 @@ fn drift_is_named_and_only_what_must_be_is_made_anew() {
             change(instance);
         }
     }
-    let follow = ["Rerun volume: its instance is made anew", "Rerun ready: its instance is made anew"];
+    let follow = ["Rerun volume: its instance is replaced", "Rerun ready: its instance is replaced"];
     let rows: Vec<(Change, Vec<&str>)> = vec![
         (|c| seen(c, |i| i.state = "stopped".into()), vec!["Rerun instance: the instance i-1 is stopped"]),
         (
@@ -487,7 +492,7 @@ fn drift_is_named_and_only_what_must_be_is_made_anew() {
         ),
         (
             |c| runner(c).volume = Seen::Gone,
-            vec!["Create volume: the volume vol-1 is gone", "Rerun ready: its volume is made anew"],
+            vec!["Create volume: the volume vol-1 is gone", "Rerun ready: its volume is replaced"],
         ),
         (
             |c| {
@@ -513,7 +518,7 @@ fn drift_is_named_and_only_what_must_be_is_made_anew() {
             |c| runner(c).key_pair = Seen::Gone,
             vec![
                 "Create key_pair: the key pair mig-1 is gone",
-                "Replace instance: its key pair is made anew",
+                "Replace instance: its key pair is replaced",
                 follow[0],
                 follow[1],
             ],
@@ -521,13 +526,13 @@ fn drift_is_named_and_only_what_must_be_is_made_anew() {
         (|c| network(c).route_tables[0].routes.clear(), vec!["Rerun route[\"rtb-main\"]: rtb-main has lost its route"]),
         (
             |c| network(c).vpc.as_mut().unwrap().dns_hostnames = false,
-            vec!["Rerun dns: the VPC does not resolve names any more"],
+            vec!["Rerun dns: the VPC no longer resolves names"],
         ),
         (|c| connection(c).state = "deleted".into(), vec!["Rerun connection: pcx-1 is deleted"]),
         (
             |c| {
                 *runner(c) = RunnerFacts {
-                    faults: vec![Failure::new("MIG3210", "look", "no", "Ask.")],
+                    faults: vec![Failure::new(codes::CLOUD_DENIED, "look", "no", "Ask.")],
                     ..RunnerFacts::default()
                 }
             },
@@ -548,17 +553,14 @@ fn a_changed_setting_is_mended_in_place_where_that_can_be() {
     let larger = ("\"t2.large\"\n", "\"t2.large\"\n  volume {\n    size = \"40GiB\"\n  }\n");
     let smaller = ("\"t2.large\"\n", "\"t2.large\"\n  volume {\n    size = \"13GiB\"\n  }\n");
     let plain = ("\"t2.large\"\n", "\"t2.large\"\n  volume {\n    encrypted = false\n  }\n");
-    let follow = ["Rerun volume: its instance is made anew", "Rerun ready: its instance is made anew"];
+    let follow = ["Rerun volume: its instance is replaced", "Rerun ready: its instance is replaced"];
     let rows: Vec<((&str, &str), Vec<&str>)> = vec![
         (larger, vec!["Rerun volume: grows in place: 16.0 GiB to 40.0 GiB"]),
         (
             smaller,
-            vec![
-                "Replace volume: a volume cannot shrink: 16.0 GiB to 13.0 GiB",
-                "Rerun ready: its volume is made anew",
-            ],
+            vec!["Replace volume: a volume cannot shrink: 16.0 GiB to 13.0 GiB", "Rerun ready: its volume is replaced"],
         ),
-        (plain, vec!["Replace volume: its encryption changed", "Rerun ready: its volume is made anew"]),
+        (plain, vec!["Replace volume: its encryption changed", "Rerun ready: its volume is replaced"]),
         (
             ("\"t2.large\"", "\"m6i.large\""),
             vec!["Replace instance: its type changed: t2.large becomes m6i.large", follow[0], follow[1]],
@@ -596,7 +598,7 @@ fn a_step_that_was_broken_off_keeps_the_values_it_began_with() {
     let body = planned(&spec, &cloud, Some(&state));
     assert_eq!(node(&body, &addr.to_string()).inputs["image_id"], "ami-2");
     assert!(
-        told(&body).contains(&"Rerun instance: unfinished: the last run was broken off in it".to_owned()),
+        told(&body).contains(&"Rerun instance: unfinished: the last run was interrupted in it".to_owned()),
         "{:?}",
         told(&body)
     );

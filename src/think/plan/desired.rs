@@ -24,6 +24,7 @@ use crate::think::gates::compatibility::views::left_out;
 use crate::think::gates::{self, rules};
 use crate::think::rewrite;
 use crate::words::addr::{StepAddr, StepKind, TableName, key_ident};
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
 use crate::words::error::Outcome;
@@ -156,7 +157,12 @@ pub fn desired(spec: &Spec, world: &World, state: Option<&State>, anew: &BTreeSe
         let (source_addr, target_addr) = (source_addr(source), target_addr(target));
         let (seen_source, seen_target) = (at(&source_addr), at(&target_addr));
         let filter = Filter::parse(&migration.tables).map_err(|fault| {
-            crate::words::error::Failure::new("MIG1220", "read the table filter", fault.message, fault.help)
+            crate::words::error::Failure::new(
+                codes::RESERVED_SESSION_VARIABLE,
+                "read the table filter",
+                fault.message,
+                fault.help,
+            )
         })?;
         wanted.filters.insert(migration.name.clone(), filter);
 

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use crate::formats::cause::{Cause, Kept, Removed};
 use crate::formats::plan::{Action, Change, Edge, EdgeKind, Graph, Node};
 use crate::formats::state::{State, StepRecord};
 use crate::think::graph;
 use crate::words::addr::{StepAddr, StepKind};
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::error::Outcome;
 
@@ -53,12 +55,8 @@ pub fn destroy(state: &State, drop_target_data: bool) -> Outcome<(Graph, Vec<Cha
         .nodes
         .iter()
         .map(|node| Change {
-            addr: node.addr.clone(),
-            action: node.action,
-            what: None,
-            reason: reason(node),
-            rewrite: None,
             needs_confirm: node.action == Action::Destroy && matches!(node.kind, StepKind::Table | StepKind::View),
+            ..Change::new(node.addr.clone(), node.action, cause(node))
         })
         .collect();
     Ok((graph, changes))
@@ -135,7 +133,7 @@ pub(super) fn gone_along(graph: &Graph, state: &State) -> Vec<Diagnostic> {
                 _ if told => None,
                 true => Some(prevented_by(&instance, "replace")),
                 false => Some(
-                    Diagnostic::error("MIG3227", "the instance would end with its security group")
+                    Diagnostic::error(codes::INSTANCE_WOULD_END, "the instance would end with its security group")
                         .about(instance.to_string())
                         .detail(format!("{} is made anew, and this step is left out of the plan.", group.addr))
                         .help("Name the instance as well, -replace and -target, or leave -target out."),
@@ -150,49 +148,43 @@ pub(super) fn guarded(record: &StepRecord) -> bool {
 }
 
 pub(super) fn prevented_by(addr: &StepAddr, doing: &str) -> Diagnostic {
-    Diagnostic::error("MIG3225", format!("prevent_destroy is on: mig does not {doing} it"))
+    Diagnostic::error(codes::PREVENT_DESTROY, format!("prevent_destroy is on: mig does not {doing} it"))
         .about(addr.to_string())
         .detail("It was applied with prevent_destroy = true, and that is kept in the state.")
         .help("Set prevent_destroy = false in the block and apply that first.")
 }
 
-fn reason(node: &Node) -> String {
+fn cause(node: &Node) -> Cause {
     if in_cloud(&node.addr) {
-        return cloud_reason(node);
+        return cloud_cause(node, false);
     }
-    let rows = node.inputs.get("loaded").and_then(|l| l.get("rows")).and_then(Value::as_u64);
-    match (node.action, node.kind) {
-        (Action::Destroy, StepKind::Target) => "this lineage's rows in the ledger".into(),
-        (Action::Destroy, StepKind::Dump) => "its files".into(),
-        (Action::Destroy, StepKind::Runner) => "its work folder".into(),
-        (Action::Destroy, StepKind::Table) => match rows {
-            Some(rows) => format!("the target's table with its {rows} rows"),
-            None => "the target's table".into(),
-        },
-        (Action::Destroy, _) => "the target's view".into(),
-        _ => "out of the state; what it made stays".into(),
-    }
+    let rows = || node.inputs.get("loaded").and_then(|l| l.get("rows")).and_then(Value::as_u64);
+    let object = match (node.action, node.kind) {
+        (Action::Destroy, StepKind::Target) => Removed::LedgerRows,
+        (Action::Destroy, StepKind::Dump) => Removed::DumpFiles,
+        (Action::Destroy, StepKind::Runner) => Removed::WorkFolder,
+        (Action::Destroy, StepKind::Table) => Removed::Table { rows: rows() },
+        (Action::Destroy, _) => Removed::View,
+        _ => return Cause::Kept { object: Kept::Made },
+    };
+    Cause::Removed { object, left_spec: false }
 }
 
-pub(super) fn cloud_reason(node: &Node) -> String {
+pub(super) fn cloud_cause(node: &Node, left_spec: bool) -> Cause {
     let from = node.inputs.get("from");
-    let text = |name: &str| from.and_then(|from| from.get(name)).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |name: &str| from.and_then(|from| from.get(name)).and_then(Value::as_str).filter(|id| !id.is_empty());
+    let id = |name: &str| text(name).map(str::to_owned);
     let part = node.addr.words().last().map(String::as_str).unwrap_or_default();
-    let named = |what: &str, name: &str| match text(name) {
-        id if id.is_empty() => format!("{what}, as far as it was made"),
-        id => format!("{what} {id}"),
+    let object = match (node.action, part) {
+        (Action::Destroy, "key_pair") => Removed::KeyPair { name: id("name") },
+        (Action::Destroy, "security_group") => Removed::SecurityGroup { id: id("group_id") },
+        (Action::Destroy, "instance") => Removed::Instance { id: id("instance_id") },
+        (Action::Destroy, "volume") => Removed::Volume { id: id("volume_id") },
+        (Action::Destroy, "ready") => Removed::Worker,
+        (Action::Destroy, _) => Removed::Route,
+        (_, "connection") => return Cause::Kept { object: Kept::PeeringConnection },
+        (_, "dns") => return Cause::Kept { object: Kept::VpcSettings },
+        _ => return Cause::Kept { object: Kept::Found },
     };
-    match (node.action, part) {
-        (Action::Destroy, "key_pair") => named("the key pair", "name") + ", and its private half here",
-        (Action::Destroy, "security_group") => {
-            named("the security group", "group_id") + ", and its rule on the source's"
-        }
-        (Action::Destroy, "instance") => named("the instance", "instance_id"),
-        (Action::Destroy, "volume") => named("the volume", "volume_id") + " with the dump on it",
-        (Action::Destroy, "ready") => "the worker there".into(),
-        (Action::Destroy, _) => "the route that was made".into(),
-        (_, "connection") => "out of the state; the peering connection stays".into(),
-        (_, "dns") => "out of the state; the VPC's settings stay".into(),
-        _ => "out of the state; it was there before and stays".into(),
-    }
+    Cause::Removed { object, left_spec }
 }

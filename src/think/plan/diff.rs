@@ -1,14 +1,15 @@
 //! The diff: each wanted step against its record and against what was observed, by the contract's table "When a step
-//! runs again". Every change has its reason in words.
+//! runs again". Every change has its cause.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::Settled;
-use super::aws_diff::Standing;
+use super::aws_diff::{Decision, Standing};
 use super::desired::Desired;
 use super::{destroy, place};
+use crate::formats::cause::{Cause, Drift, Input, Left, Upstream};
 use crate::formats::ddl;
 use crate::formats::facts::{MigrationFacts, World};
 use crate::formats::filter::Filter;
@@ -18,9 +19,13 @@ use crate::formats::state::{State, Status, StepRecord};
 use crate::formats::structure::Table;
 use crate::think::{compare, graph};
 use crate::words::addr::{StepAddr, StepKind};
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
 use crate::words::error::{Failure, Outcome};
+
+/// What was decided of each step so far: evaluated or left alone (`None`), or changed and why.
+type Decided = BTreeMap<StepAddr, Option<Decision>>;
 
 /// Decides every step's action. `targeted`: the wanted steps are not all of the spec's, so nothing is forgotten.
 ///
@@ -44,7 +49,7 @@ pub fn settle(
     for edge in &graph.edges {
         parents.entry(&edge.to).or_default().push((&edge.from, edge.kind));
     }
-    let mut decided: BTreeMap<StepAddr, (Action, String)> = BTreeMap::new();
+    let mut decided: Decided = BTreeMap::new();
     for node in &graph.nodes {
         let migration = node.addr.migration().unwrap_or_default();
         let ask = Ask {
@@ -62,13 +67,13 @@ pub fn settle(
         decided.insert(node.addr.clone(), decision);
     }
     keep_files_for_loads(&graph, state, world, &mut decided);
-    let evaluated = mark_gates(&graph, &parents, &mut decided, targeted);
+    let (asked, evaluated) = asked_of(&graph, &parents, &decided, targeted);
 
     let mut changes = Vec::new();
     for node in &mut graph.nodes {
-        let Some((action, reason)) = decided.remove(&node.addr) else { continue };
-        node.action = action;
-        if action.is_change() {
+        node.action = if asked.contains(&node.addr) { Action::Evaluate } else { Action::NoOp };
+        if let Some((action, cause)) = decided.remove(&node.addr).flatten() {
+            node.action = action;
             let record = state.steps.get(&node.addr);
             let standing = standings.get(&node.addr);
             if action == Action::Replace && standing.is_some_and(|s| s.prevented) {
@@ -81,7 +86,8 @@ pub fn settle(
                 what: standing.map(|s| s.what.clone()).filter(|what| !what.is_empty()),
                 needs_confirm: action == Action::Replace && there && drops_proven_rows(node, state),
                 rewrite: rewrites.get(&node.addr).cloned(),
-                reason: if there { with_rows(action, node, record, reason) } else { reason },
+                drops_rows: if there { rows_dropped(action, node, record) } else { None },
+                cause,
                 addr: node.addr.clone(),
                 action,
             });
@@ -100,7 +106,7 @@ fn check_replace(graph: &Graph, replace: &BTreeSet<StepAddr>) -> Outcome<()> {
     match replace.iter().find(|addr| !graph.nodes.iter().any(|n| &n.addr == *addr)) {
         None => Ok(()),
         Some(addr) => Err(Failure::new(
-            "MIG1010",
+            codes::BAD_ADDRESS,
             "read -replace",
             format!("{addr} is no step of this spec"),
             "`mig graph` and `mig state list` show the addresses.",
@@ -116,24 +122,24 @@ struct Ask<'a> {
     state: &'a State,
     facts: &'a MigrationFacts,
     filter: Option<&'a Filter>,
-    decided: &'a BTreeMap<StepAddr, (Action, String)>,
+    decided: &'a Decided,
     replace: &'a BTreeSet<StepAddr>,
     standing: Option<&'a Standing>,
 }
 
 impl Ask<'_> {
-    fn decide(&self) -> (Action, String) {
+    fn decide(&self) -> Option<Decision> {
         let kind = self.node.kind;
-        if matches!(kind, StepKind::Source | StepKind::Target | StepKind::Gate) {
-            return (Action::Evaluate, String::new());
+        if kind.is_evaluated() {
+            return None;
         }
         if let Some(standing) = self.standing {
             let same = self.record.is_none_or(|record| record.inputs_digest == self.node.inputs_digest);
-            let asked = self.replace.contains(&self.node.addr).then_some(ASKED);
-            return standing.decide(self.record, same, asked, self.owed().then_some(OWED), self.decided);
+            let requested = self.replace.contains(&self.node.addr);
+            return standing.decide(self.record, same, requested, self.rerun_pending(), self.decided);
         }
         let Some(record) = self.record else {
-            return (Action::Create, self.why_new());
+            return Some((Action::Create, self.why_new()));
         };
         if self.replace.contains(&self.node.addr) {
             let action = match kind {
@@ -142,31 +148,28 @@ impl Ask<'_> {
                 StepKind::Verify | StepKind::Report | StepKind::Runner => Action::Rerun,
                 _ => Action::Replace,
             };
-            return (action, ASKED.into());
+            return Some((action, Cause::Requested));
         }
         let changed = record.inputs_digest != self.node.inputs_digest;
         if changed {
-            return (self.again(), self.why_changed(record));
+            return Some((self.again(), Cause::InputChanged { input: self.what_changed(record) }));
         }
-        if self.owed() {
-            return (self.again(), OWED.into());
+        if self.rerun_pending() {
+            return Some((self.again(), Cause::RerunPending));
         }
-        if let Some(reason) = self.because_of_above() {
-            return (self.again(), reason);
+        if let Some(cause) = self.because_of_above() {
+            return Some((self.again(), cause));
         }
+        let files = Some(record.progress.parts_done() as u64);
         match record.status {
-            Status::Running => return (Action::Rerun, unfinished(record)),
-            Status::Failed => return (Action::Rerun, format!("failed in the last run; {}", unfinished(record))),
-            Status::Complete => {}
-        }
-        match self.drift(record) {
-            Some((action, reason)) => (action, reason),
-            None => (Action::NoOp, String::new()),
+            Status::Running => Some((Action::Rerun, Cause::Unfinished { failed: false, files })),
+            Status::Failed => Some((Action::Rerun, Cause::Unfinished { failed: true, files })),
+            Status::Complete => self.drift(record),
         }
     }
 
-    /// Whether a run that was broken off was to do it again and had not begun: its record looks as if it had.
-    fn owed(&self) -> bool {
+    /// Whether an interrupted run was going to run it again and had not begun: its record looks as if it had.
+    fn rerun_pending(&self) -> bool {
         self.state.open_run.as_ref().is_some_and(|run| run.again.contains(&self.node.addr))
     }
 
@@ -182,34 +185,28 @@ impl Ask<'_> {
         }
     }
 
-    fn above(&self, kind: StepKind) -> Option<&(Action, String)> {
+    fn above(&self, kind: StepKind) -> Option<&Decision> {
         let table = self.node.addr.table()?;
-        self.decided.get(&StepAddr::of_table(self.node.addr.migration()?, kind, &table))
+        self.decided.get(&StepAddr::of_table(self.node.addr.migration()?, kind, &table))?.as_ref()
     }
 
     /// A change of the step above that makes this one run again although its own inputs stand.
-    fn because_of_above(&self) -> Option<String> {
-        let touched = |kind, test: fn(Action) -> bool| self.above(kind).is_some_and(|(action, _)| test(*action));
-        let changes: fn(Action) -> bool = Action::is_change;
-        let anew: fn(Action) -> bool = |a| matches!(a, Action::Create | Action::Replace);
-        match self.node.kind {
-            StepKind::Dump if self.writes_replaced() => Some(POSITION_ANEW.into()),
-            StepKind::Load if touched(StepKind::Table, anew) => Some("its table is created anew".into()),
-            StepKind::Load if self.dump_starts_over() => Some("its dump runs again".into()),
-            StepKind::Verify if touched(StepKind::Load, changes) && self.is_complete() => {
-                Some("its load runs again".into())
-            }
-            StepKind::ForeignKeys if touched(StepKind::Table, anew) => Some("its table is created anew".into()),
-            StepKind::Report => {
+    fn because_of_above(&self) -> Option<Cause> {
+        let table_created =
+            || self.above(StepKind::Table).is_some_and(|(a, _)| matches!(a, Action::Create | Action::Replace));
+        let upstream = match self.node.kind {
+            StepKind::Dump if self.writes_replaced() => return Some(Cause::PositionRetaken),
+            StepKind::Load | StepKind::ForeignKeys if table_created() => Upstream::TableCreated,
+            StepKind::Load if self.dump_starts_over() => Upstream::DumpRuns,
+            StepKind::Verify if self.above(StepKind::Load).is_some() && self.is_complete() => Upstream::LoadRuns,
+            StepKind::Report if self.is_complete() => {
                 let migration = self.node.addr.migration()?;
-                let below = self
-                    .decided
-                    .iter()
-                    .any(|(addr, (action, _))| addr.migration() == Some(migration) && action.is_change());
-                (below && self.is_complete()).then(|| "a step below it runs".into())
+                let mut others = self.decided.iter().filter(|(addr, _)| addr.migration() == Some(migration));
+                others.any(|(_, decision)| decision.is_some()).then_some(Upstream::AnyRuns)?
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some(Cause::Upstream { upstream })
     }
 
     fn is_complete(&self) -> bool {
@@ -223,117 +220,114 @@ impl Ask<'_> {
 
     /// Whether the dump above makes new files; one that only goes on keeps its parts, and so does the load.
     fn dump_starts_over(&self) -> bool {
-        self.above(StepKind::Dump).is_some_and(|(action, reason)| action.is_change() && !reason.contains(GOES_ON))
+        self.above(StepKind::Dump).is_some_and(|(_, cause)| !matches!(cause, Cause::Unfinished { .. }))
     }
 
-    fn why_new(&self) -> String {
+    fn why_new(&self) -> Cause {
         let (Some(migration), Some(filter)) = (self.node.addr.migration(), self.filter) else {
-            return "not in the state yet".into();
+            return Cause::NotRecorded;
         };
         let report = self.state.steps.get(&StepAddr::in_migration(migration, StepKind::Report, None));
         let (Some(old), Some(table)) = (report.and_then(recorded_filter), self.node.addr.table()) else {
-            return "not in the state yet".into();
+            return Cause::NotRecorded;
         };
         let was = old.matches(&table.schema, &table.name);
-        if !was && filter.matches(&table.schema, &table.name) {
-            format!("filter now includes {table}")
-        } else {
-            format!("{table} is new at the source")
+        match !was && filter.matches(&table.schema, &table.name) {
+            true => Cause::FilterNowIncludes,
+            false => Cause::NewAtSource,
         }
     }
 
-    fn why_changed(&self, record: &StepRecord) -> String {
+    fn what_changed(&self, record: &StepRecord) -> Input {
         match self.node.kind {
-            StepKind::Table => "the structure changed".into(),
-            StepKind::View => "the view changed".into(),
-            StepKind::ForeignKeys => "the foreign keys changed".into(),
+            StepKind::Table => Input::Structure,
+            StepKind::View => Input::View,
+            StepKind::ForeignKeys => Input::ForeignKeys,
             StepKind::Dump => {
                 let text = |name: &str| self.node.inputs.get(name).cloned().unwrap_or(Value::Null);
                 let was =
                     |name: &str| record.outputs.get("inputs").and_then(|i| i.get(name)).cloned().unwrap_or(Value::Null);
-                for (name, reason) in [
-                    ("where_", "its `where` changed"),
-                    ("compress", "its compression changed"),
-                    ("fingerprint", "the structure of the source changed"),
-                ] {
+                for (name, input) in
+                    [("where_", Input::Where), ("compress", Input::Compress), ("fingerprint", Input::SourceStructure)]
+                {
                     if text(name) != was(name) && !record.outputs.is_null() {
-                        return reason.into();
+                        return input;
                     }
                 }
-                "the structure of the source or a setting of the dump changed".into()
+                Input::SourceOrSetting
             }
-            StepKind::Load => "its dump or its table changed".into(),
-            StepKind::Verify => "its load or its mode changed".into(),
-            StepKind::Report => "the set of tables or views changed".into(),
-            _ => "its inputs changed".into(),
+            StepKind::Load => Input::DumpOrTable,
+            StepKind::Verify => Input::LoadOrMode,
+            StepKind::Report => Input::TableSet,
+            _ => Input::Any,
         }
     }
 
     /// What was observed against what is recorded, for a complete step.
-    fn drift(&self, record: &StepRecord) -> Option<(Action, String)> {
-        match self.node.kind {
-            StepKind::Table => self.table_drift(),
-            StepKind::Load => self.load_drift(record),
-            StepKind::View => self.view_drift(record),
-            StepKind::ForeignKeys => self.foreign_key_drift(),
-            StepKind::Report => self.report_drift(),
+    fn drift(&self, record: &StepRecord) -> Option<Decision> {
+        let (action, drift) = match self.node.kind {
+            StepKind::Table => (Action::Replace, self.table_drift()?),
+            StepKind::Load => (Action::Replace, self.load_drift(record)?),
+            StepKind::View => (Action::Replace, self.view_drift(record)?),
+            StepKind::ForeignKeys => (Action::Replace, self.foreign_key_drift()?),
+            StepKind::Report => (Action::Rerun, self.report_drift()?),
             StepKind::Database => {
                 let name = self.node.addr.key()?;
                 let there = self.facts.target.schemas.iter().any(|s| crate::words::addr::key_ident(&s.name) == name);
-                (!there).then(|| (Action::Replace, "gone from the target".into()))
+                (Action::Replace, (!there).then_some(Drift::GoneFromTarget)?)
             }
-            _ => None,
-        }
+            _ => return None,
+        };
+        Some((action, Cause::Drift { drift }))
     }
 
     /// A view of another text holds no rows: it is made anew.
-    fn view_drift(&self, record: &StepRecord) -> Option<(Action, String)> {
+    fn view_drift(&self, record: &StepRecord) -> Option<Drift> {
         let name = self.node.addr.table()?.key().to_lowercase();
         let Some(there) = self.facts.target.views.iter().find(|view| view.name.key().to_lowercase() == name) else {
-            return Some((Action::Replace, "gone from the target".into()));
+            return Some(Drift::GoneFromTarget);
         };
         let made = record.outputs.get("text").and_then(Value::as_str)?;
         let changed = made != ddl::view_fingerprint(there).as_str();
-        changed.then(|| (Action::Replace, "changed on the target: its text".into()))
+        changed.then_some(Drift::ViewTextChanged)
     }
 
-    fn table_drift(&self) -> Option<(Action, String)> {
+    fn table_drift(&self) -> Option<Drift> {
         let inputs: TableInputs = serde_json::from_value(self.node.inputs.clone()).ok()?;
         let Some(actual) = self.facts.target.table(&inputs.source.name) else {
-            return Some((Action::Replace, "gone from the target".into()));
+            return Some(Drift::GoneFromTarget);
         };
         let differences = compare::structure_differences(&inputs.target, actual);
         // Foreign keys are a step of their own.
         let first = differences.iter().find(|d| !d.what.starts_with("foreign key"))?;
-        Some((Action::Replace, format!("changed on the target: {}", first.what)))
+        Some(Drift::ChangedOnTarget { part: first.what.clone() })
     }
 
-    fn foreign_key_drift(&self) -> Option<(Action, String)> {
+    fn foreign_key_drift(&self) -> Option<Drift> {
         let inputs: ForeignKeysInputs = serde_json::from_value(self.node.inputs.clone()).ok()?;
         let actual = self.facts.target.table(&inputs.table)?;
         let addr = StepAddr::of_table(self.node.addr.migration()?, StepKind::Table, &inputs.table);
         let wanted = wanted_table(self.nodes.iter().find(|node| node.addr == addr)?)?;
         let differences = compare::foreign_key_differences(&wanted, actual);
         let first = differences.iter().find(|difference| !difference.expected.is_empty())?;
-        let reason = match first.actual.as_str() {
-            "" => format!("gone from the target: {}", first.what),
-            _ => format!("changed on the target: {}", first.what),
-        };
-        Some((Action::Replace, reason))
+        let part = first.what.clone();
+        Some(match first.actual.is_empty() {
+            true => Drift::PartGoneFromTarget { part },
+            false => Drift::ChangedOnTarget { part },
+        })
     }
 
     /// What no step makes right by itself, and what the certificate speaks of.
-    fn report_drift(&self) -> Option<(Action, String)> {
-        let found = self.tables().find_map(|wanted| {
+    fn report_drift(&self) -> Option<Drift> {
+        self.tables().find_map(|wanted| {
             let actual = self.facts.target.table(&wanted.name)?;
             let next = self.facts.source.table(&wanted.name).and_then(|table| table.next_id);
             let counts = wanted.columns.iter().any(|column| column.auto_increment);
             let counter = next.filter(|_| counts).and_then(|next| compare::counter_difference(next, actual));
             let keys = compare::foreign_key_differences(&wanted, actual);
             let found = counter.into_iter().chain(keys.into_iter().filter(|key| key.expected.is_empty())).next()?;
-            Some(format!("{}: {} is not as on the source", wanted.name, found.what))
-        });
-        found.map(|reason| (Action::Rerun, reason))
+            Some(Drift::NotAsAtSource { table: wanted.name.key(), part: found.what })
+        })
     }
 
     /// The tables of this migration as they are wanted on the target.
@@ -342,12 +336,10 @@ impl Ask<'_> {
         self.nodes.iter().filter(of_it).filter_map(wanted_table)
     }
 
-    fn load_drift(&self, record: &StepRecord) -> Option<(Action, String)> {
+    fn load_drift(&self, record: &StepRecord) -> Option<Drift> {
         let table = self.node.addr.table()?.key();
         let difference = self.facts.ledger.differs_from(&table, &record.outputs)?;
-        let reason =
-            format!("the ledger on the target is not what was recorded ({difference}): restored from a backup?");
-        Some((Action::Replace, reason))
+        Some(Drift::LedgerDiffers { difference })
     }
 }
 
@@ -356,63 +348,44 @@ fn wanted_table(node: &Node) -> Option<Table> {
     serde_json::from_value::<TableInputs>(node.inputs.clone()).ok().map(|inputs| inputs.target)
 }
 
-const OWED: &str = "the run that was broken off was to do it again";
-const GOES_ON: &str = "goes on";
-/// The reason of a step that `-replace` named; a plan file is known by it to have been made so.
-pub const ASKED: &str = "asked for with -replace";
-/// The reason of dumps that begin anew because the writes_stopped gate was named.
-pub const POSITION_ANEW: &str = "the source's position is taken anew";
-
-fn unfinished(record: &StepRecord) -> String {
-    match record.progress.parts_done() {
-        0 => format!("unfinished: {GOES_ON} from its beginning"),
-        1 => format!("unfinished: {GOES_ON} after 1 durable part"),
-        n => format!("unfinished: {GOES_ON} after {n} durable parts"),
-    }
-}
-
 fn recorded_filter(report: &StepRecord) -> Option<Filter> {
     let rules: Vec<String> = serde_json::from_value(report.outputs.get("filter")?.clone()).ok()?;
     Filter::parse(&rules).ok()
 }
 
 /// A load that must run needs its dump's files: where the manifest is not whole any more, the dump runs again.
-fn keep_files_for_loads(
-    graph: &Graph,
-    state: &State,
-    world: &World,
-    decided: &mut BTreeMap<StepAddr, (Action, String)>,
-) {
+fn keep_files_for_loads(graph: &Graph, state: &State, world: &World, decided: &mut Decided) {
     for node in graph.nodes.iter().filter(|n| n.kind == StepKind::Load) {
         let (Some(migration), Some(table)) = (node.addr.migration(), node.addr.table()) else { continue };
         let dump = StepAddr::of_table(migration, StepKind::Dump, &table);
-        let load_runs = decided.get(&node.addr).is_some_and(|(action, _)| action.is_change());
-        let dump_rests = decided.get(&dump).is_some_and(|(action, _)| *action == Action::NoOp);
+        let load_runs = decided.get(&node.addr).is_some_and(Option::is_some);
+        let dump_rests = decided.get(&dump).is_some_and(Option::is_none);
         if !load_runs || !dump_rests {
             continue;
         }
         let recorded = state.steps.get(&dump).and_then(|r| r.outputs.get("manifest")).and_then(Value::as_str);
         let there = world.migrations.get(migration).and_then(|f| f.manifests.get(&table.key())).map(String::as_str);
         if recorded.is_none() || recorded != there {
-            decided.insert(dump, (Action::Rerun, "the load needs its files, and they are not whole any more".into()));
+            decided.insert(dump, Some((Action::Rerun, Cause::Drift { drift: Drift::FilesIncomplete })));
             // New files are new parts: what a load did with the former ones cannot be continued.
             if state.steps.contains_key(&node.addr) {
-                decided.insert(node.addr.clone(), (Action::Replace, "its dump runs again".into()));
+                let cause = Cause::Upstream { upstream: Upstream::DumpRuns };
+                decided.insert(node.addr.clone(), Some((Action::Replace, cause)));
             }
         }
     }
 }
 
-/// Gates and servers are asked only where a pending step depends on them.
-fn mark_gates(
+/// Gates and servers are asked only where a pending step depends on them: all that are asked, and the gates among them.
+fn asked_of(
     graph: &Graph,
     parents: &BTreeMap<&StepAddr, Vec<(&StepAddr, EdgeKind)>>,
-    decided: &mut BTreeMap<StepAddr, (Action, String)>,
+    decided: &Decided,
     targeted: bool,
-) -> BTreeSet<StepAddr> {
+) -> (BTreeSet<StepAddr>, BTreeSet<StepAddr>) {
     let mut needed: BTreeSet<StepAddr> = BTreeSet::new();
     for node in graph.nodes.iter().rev() {
-        let pending = decided.get(&node.addr).is_some_and(|(action, _)| action.is_change());
+        let pending = decided.get(&node.addr).is_some_and(Option::is_some);
         if pending || needed.contains(&node.addr) {
             needed.extend(parents.get(&node.addr).into_iter().flatten().map(|(from, _)| (*from).clone()));
         }
@@ -420,21 +393,18 @@ fn mark_gates(
     // A migration whose tables are unknown has gates and nothing below them: they are asked, else nothing would be.
     let with_steps: BTreeSet<&str> =
         graph.nodes.iter().filter(|n| n.kind == StepKind::Report).filter_map(|n| n.addr.migration()).collect();
-    let mut evaluated = BTreeSet::new();
-    for node in &graph.nodes {
-        let lone =
-            !targeted && node.kind == StepKind::Gate && !node.addr.migration().is_some_and(|m| with_steps.contains(m));
-        if let Some(entry) = decided.get_mut(&node.addr).filter(|(action, _)| *action == Action::Evaluate) {
-            if needed.contains(&node.addr) || lone {
-                if node.kind == StepKind::Gate {
-                    evaluated.insert(node.addr.clone());
-                }
-            } else {
-                entry.0 = Action::NoOp;
+    let (mut asked, mut gates) = (BTreeSet::new(), BTreeSet::new());
+    for node in graph.nodes.iter().filter(|node| node.kind.is_evaluated()) {
+        let gate = node.kind == StepKind::Gate;
+        let lone = !targeted && gate && !node.addr.migration().is_some_and(|m| with_steps.contains(m));
+        if needed.contains(&node.addr) || lone {
+            asked.insert(node.addr.clone());
+            if gate {
+                gates.insert(node.addr.clone());
             }
         }
     }
-    evaluated
+    (asked, gates)
 }
 
 /// Whether replacing this step drops rows that were verified.
@@ -448,14 +418,10 @@ fn drops_proven_rows(node: &Node, state: &State) -> bool {
     verified && of(StepKind::Load).and_then(|r| r.outputs.get("rows")).and_then(Value::as_u64).unwrap_or(0) > 0
 }
 
-fn with_rows(action: Action, node: &Node, record: Option<&StepRecord>, reason: String) -> String {
-    let rows = record.and_then(|r| r.outputs.get("rows")).and_then(Value::as_u64);
-    match (action, node.kind, rows) {
-        (Action::Replace, StepKind::Load, Some(rows)) => {
-            format!("drop {rows} {}: {reason}", if rows == 1 { "row" } else { "rows" })
-        }
-        _ => reason,
-    }
+/// The rows that a load drops before it loads again.
+fn rows_dropped(action: Action, node: &Node, record: Option<&StepRecord>) -> Option<u64> {
+    let replaced = action == Action::Replace && node.kind == StepKind::Load;
+    record.filter(|_| replaced).and_then(|r| r.outputs.get("rows")).and_then(Value::as_u64)
 }
 
 /// Steps that left the spec: out of the state, the object untouched.
@@ -476,21 +442,12 @@ fn forget(
         {
             continue;
         }
-        let reason = match (filters.get(migration), addr.table()) {
-            (Some(filter), Some(table)) if filter.matches(&table.schema, &table.name) => {
-                format!("{table} is gone from the source; the target's stays")
-            }
-            (Some(_), Some(table)) => format!("filter no longer includes {table}; the target's stays"),
-            _ => "it left the spec; what it made stays".to_owned(),
+        let left = match (filters.get(migration), addr.table()) {
+            (Some(filter), Some(table)) if filter.matches(&table.schema, &table.name) => Left::Source,
+            (Some(_), Some(_)) => Left::Filter,
+            _ => Left::Spec,
         };
-        changes.push(Change {
-            addr: addr.clone(),
-            action: Action::Forget,
-            what: None,
-            reason,
-            rewrite: None,
-            needs_confirm: false,
-        });
+        changes.push(Change::new(addr.clone(), Action::Forget, Cause::Left { left }));
         graph.nodes.push(Node {
             addr: addr.clone(),
             kind: record.kind,
@@ -522,18 +479,7 @@ fn leave(
         let (action, inputs) = destroy::cloud_undo(addr, record);
         let digest = Digest::of(&inputs);
         let node = Node { addr: (*addr).clone(), kind: record.kind, action, inputs, inputs_digest: digest };
-        let mut reason = destroy::cloud_reason(&node);
-        if action == Action::Destroy {
-            reason = format!("it left the spec: {reason}");
-        }
-        changes.push(Change {
-            addr: node.addr.clone(),
-            action,
-            what: None,
-            reason,
-            rewrite: None,
-            needs_confirm: false,
-        });
+        changes.push(Change::new(node.addr.clone(), action, destroy::cloud_cause(&node, true)));
         nodes.push(node);
         let undone = destroy::undone_before(state, addr, record);
         edges.extend(undone.into_iter().filter(|e| leaving.contains_key(&e.from) && leaving.contains_key(&e.to)));

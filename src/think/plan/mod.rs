@@ -102,6 +102,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
         graph,
         changes,
         diagnostics,
+        replace: question.replace.clone(),
         targets: question.targets.to_vec(),
         pending,
     };

@@ -7,6 +7,7 @@ use super::desired::target_addr;
 use crate::formats::facts::World;
 use crate::formats::spec::model::Spec;
 use crate::words::addr::TableName;
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 
 /// Tables and views that are named in a message.
@@ -46,10 +47,13 @@ fn finding(one: &str, other: &str, tables: &[String]) -> Diagnostic {
     if tables.len() > NAMED {
         list.push_str(&format!(" and {} more", tables.len() - NAMED));
     }
-    Diagnostic::error("MIG1239", format!("migration.{one} and migration.{other} lead to one target table: {list}"))
-        .about(format!("migration.{other}"))
-        .detail("One target table has one owner: the second migration would empty what the first has moved.")
-        .help("Leave the tables out of one of the two filters, or give one of the migrations another target.")
+    Diagnostic::error(
+        codes::TARGET_TABLE_SHARED,
+        format!("migration.{one} and migration.{other} lead to one target table: {list}"),
+    )
+    .about(format!("migration.{other}"))
+    .detail("One target table has one owner: the second migration would empty what the first has moved.")
+    .help("Leave the tables out of one of the two filters, or give one of the migrations another target.")
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use crate::formats::cloud_facts::CloudFacts;
 use crate::formats::facts::World;
 use crate::formats::spec::model::Spec;
 use crate::formats::state::State;
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 
 /// Where the provider's credentials lead. `None`: no provider, or the account did not say.
@@ -21,13 +22,16 @@ pub fn wrong_provider(spec: &Spec, state: Option<&State>, here: &CloudPlace) -> 
     let recorded = state.and_then(|state| state.provider.as_ref());
     if let Some(recorded) = recorded.filter(|recorded| *recorded != here) {
         return Some(
-            Diagnostic::error("MIG3228", "this is another account or region than the one in the state")
-                .about("provider.aws")
-                .detail(format!("recorded {recorded}, found {here}"))
-                .help(
-                    "Take the credentials and the `region` of the earlier runs. To work in both places, give each a \
+            Diagnostic::error(
+                codes::OTHER_ACCOUNT_OR_REGION,
+                "this is another account or region than the one in the state",
+            )
+            .about("provider.aws")
+            .detail(format!("recorded {recorded}, found {here}"))
+            .help(
+                "Take the credentials and the `region` of the earlier runs. To work in both places, give each a \
                      folder and a state of its own.",
-                ),
+            ),
         );
     }
     let allowed = spec.aws.as_ref().map(|aws| aws.allowed_account_ids.as_slice()).unwrap_or_default();
@@ -35,7 +39,7 @@ pub fn wrong_provider(spec: &Spec, state: Option<&State>, here: &CloudPlace) -> 
         return None;
     }
     Some(
-        Diagnostic::error("MIG3229", "the provider does not allow this account")
+        Diagnostic::error(codes::ACCOUNT_NOT_ALLOWED, "the provider does not allow this account")
             .about("provider.aws")
             .detail(format!("allowed_account_ids = {allowed:?}, found {here}"))
             .help("Take credentials of an allowed account (`profile`, AWS_PROFILE), or add this one to the list."),
@@ -67,18 +71,21 @@ pub(super) fn another_server(address: String, recorded: &str, found: &str) -> Di
              `mig state rm {address}` and each migration into it, drop what they moved there, then plan again."
         );
         return Diagnostic::error(
-            "MIG3040",
+            codes::OTHER_SERVER_THAN_RECORDED,
             "the server in the state has a ledger, and the one at this address has none",
         )
         .about(address)
         .detail(format!("recorded {recorded}, found none"))
         .help(help);
     }
-    Diagnostic::error("MIG3040", "another server answers at this address than the one in the state")
-        .about(address)
-        .detail(format!("recorded {recorded}, found {found}"))
-        .help(
-            "Point the block back at the server of the earlier runs, or begin a new state: another `path` in \
+    Diagnostic::error(
+        codes::OTHER_SERVER_THAN_RECORDED,
+        "another server answers at this address than the one in the state",
+    )
+    .about(address)
+    .detail(format!("recorded {recorded}, found {found}"))
+    .help(
+        "Point the block back at the server of the earlier runs, or begin a new state: another `path` in \
              `backend \"local\"`.",
-        )
+    )
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::desired::Desired;
 use crate::think::gates;
 use crate::words::addr::{StepAddr, StepKind};
+use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::error::{Failure, Outcome};
 
@@ -26,7 +27,7 @@ pub fn narrow(wanted: &mut Desired, targets: &[String]) -> Outcome<Diagnostic> {
         open.extend(wanted.nodes.iter().map(|n| &n.addr).filter(|a| named.as_ref().is_some_and(|t| a.is_under(t))));
         if open.len() == before {
             return Err(Failure::new(
-                "MIG1010",
+                codes::BAD_ADDRESS,
                 "read -target",
                 format!("{text:?} names no step of this spec"),
                 "`mig graph` shows the addresses; quote them for the shell.",
@@ -49,7 +50,7 @@ pub fn narrow(wanted: &mut Desired, targets: &[String]) -> Outcome<Diagnostic> {
     wanted.fingerprints.retain(|addr, _| kept.contains(addr));
     // What is known only after a step that is left out stays unknown.
     wanted.pending.retain(|pending| kept.contains(&pending.after));
-    Ok(Diagnostic::warning("MIG4120", "the plan is not of the whole spec")
+    Ok(Diagnostic::warning(codes::PLAN_NARROWED, "the plan is not of the whole spec")
         .detail(format!("-target names {}; nothing else is looked at or changed.", targets.join(", ")))
         .help("Plan and apply without -target afterwards: only that ends in a certificate."))
 }

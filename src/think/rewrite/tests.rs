@@ -5,8 +5,8 @@ use crate::formats::structure::{Check, Column, ForeignKey, IndexPart, Inventory,
 use crate::think::gates::fixture::{converting, gates, innodb, orders, ruled, tidb};
 use crate::words::addr::TableName;
 
-fn codes(rewritten: &Rewritten) -> Vec<&str> {
-    rewritten.changes.iter().map(|c| c.code.as_str()).collect()
+fn codes(rewritten: &Rewritten) -> Vec<Code> {
+    rewritten.changes.iter().map(|c| c.code).collect()
 }
 
 #[test]
@@ -47,7 +47,7 @@ fn a_converted_collation_takes_its_charset_and_wider_texts_along() {
 }
 
 /// Changes a table so that a rule meets it; tells whether the source's trait is still there.
-type Row = (&'static str, fn(&mut Table), fn(&Table) -> bool);
+type Row = (Code, fn(&mut Table), fn(&Table) -> bool);
 
 const ROWS: &[Row] = &[
     (
@@ -118,12 +118,12 @@ const ROWS: &[Row] = &[
 
 #[test]
 fn a_rewrite_changes_one_thing_and_says_so() {
-    for (code, change, still) in ROWS {
+    for &(code, change, still) in ROWS {
         let mut t = orders();
         change(&mut t);
         let seen = for_target(&t, &[], &tidb(), &ruled(code, RuleAction::Rewrite));
         assert!(!still(&seen.table), "{code}");
-        assert_eq!(codes(&seen), [*code]);
+        assert_eq!(codes(&seen), [code]);
         assert!(seen.changes[0].summary.starts_with("shop.orders: "), "{}", seen.changes[0].summary);
         let stopped = for_target(&t, &[], &tidb(), &ruled(code, RuleAction::Stop));
         assert!(still(&stopped.table), "{code}");
@@ -134,7 +134,7 @@ fn a_rewrite_changes_one_thing_and_says_so() {
 
 #[test]
 fn what_the_target_would_drop_silently_is_dropped_by_name_when_only_warned_of() {
-    for (code, change, still) in ROWS {
+    for &(code, change, still) in ROWS {
         let mut t = orders();
         change(&mut t);
         let seen = for_target(&t, &[], &tidb(), &ruled(code, RuleAction::Warn));
@@ -216,7 +216,7 @@ fn mariadb_gets_json_as_text_and_mysql_gets_names_and_defaults_that_it_takes() {
 #[test]
 fn what_an_innodb_target_cannot_hold_is_changed_only_when_it_is_asked_for() {
     let mariadb = innodb(Flavor::Mariadb, "10.11.18-MariaDB");
-    let rows: &[(&str, fn(&mut Table), fn(&Table) -> bool)] = &[
+    let rows: &[(Code, fn(&mut Table), fn(&Table) -> bool)] = &[
         (
             rules::INVISIBLE,
             |t| t.columns.push(Column { invisible: true, ..column("i", "int").not_null() }),
@@ -251,7 +251,7 @@ fn what_an_innodb_target_cannot_hold_is_changed_only_when_it_is_asked_for() {
             |t| !t.partitioning.is_empty(),
         ),
     ];
-    for (code, change, still) in rows {
+    for &(code, change, still) in rows {
         let mut t = orders();
         change(&mut t);
         assert!(still(&t), "{code}");
@@ -259,6 +259,6 @@ fn what_an_innodb_target_cannot_hold_is_changed_only_when_it_is_asked_for() {
         assert!(still(&stopped.table) && stopped.changes.is_empty(), "{code}");
         let seen = for_target(&t, &[], &mariadb, &ruled(code, RuleAction::Rewrite));
         assert!(!still(&seen.table), "{code}");
-        assert_eq!(codes(&seen), [*code]);
+        assert_eq!(codes(&seen), [code]);
     }
 }

@@ -8,6 +8,7 @@ use crate::formats::journal::Record;
 use crate::formats::plan::EdgeKind;
 use crate::formats::state::{Progress, UPSTREAM_RESET};
 use crate::words::addr::StepAddr;
+use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 impl Machine {
@@ -27,7 +28,7 @@ impl Machine {
     }
 
     fn gives_up_for_upstream(&self, no: StepNo, failure: &Failure) -> bool {
-        failure.code == "MIG5003" && self.steps[no].doomed.is_some()
+        failure.code == codes::EARLIER_STEP_FAILED && self.steps[no].doomed.is_some()
     }
 
     fn ended_well(&mut self, no: StepNo, outputs: Value, now: &str) {
@@ -47,7 +48,7 @@ impl Machine {
             let step = &mut self.steps[no];
             if step.progress.notes.contains_key(UPSTREAM_RESET) {
                 let failure = Failure::new(
-                    "MIG5004",
+                    codes::CHUNK_PROTOCOL,
                     "finish the step",
                     "the parts it took were thrown away and it did not begin again",
                     "Run the same command again: it begins again then.",

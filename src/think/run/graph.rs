@@ -9,6 +9,7 @@ use super::{StepEnd, StepNo};
 use crate::formats::plan::{Action, EdgeKind, Graph};
 use crate::formats::state::{Progress, State, Status};
 use crate::words::addr::{StepAddr, StepKind};
+use crate::words::codes;
 use crate::words::digest::Digest;
 use crate::words::error::{Failure, Outcome};
 
@@ -149,5 +150,5 @@ pub(super) fn order(steps: &mut [Step]) -> Outcome<()> {
 }
 
 fn unrunnable(cause: String) -> Failure {
-    Failure::new("MIG4112", "read the plan's graph", cause, "Plan again; nothing was done.")
+    Failure::new(codes::PLAN_GRAPH_INVALID, "read the plan's graph", cause, "Plan again; nothing was done.")
 }

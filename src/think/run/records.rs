@@ -8,6 +8,7 @@ use super::graph::Phase;
 use super::{Effect, Machine, Pending, StepEnd, StepNo, Write};
 use crate::formats::journal::Record;
 use crate::formats::state::{Part, Progress, UPSTREAM_RESET};
+use crate::words::codes;
 use crate::words::error::Failure;
 
 impl Machine {
@@ -111,7 +112,10 @@ impl Machine {
         let step = &self.steps[no];
         let broken_rule = |cause: String| {
             let doing = "record a part";
-            Some(Failure::new("MIG5004", doing, cause, "Please report this; the next apply goes on.").at(&step.addr))
+            Some(
+                Failure::new(codes::CHUNK_PROTOCOL, doing, cause, "Please report this; the next apply goes on.")
+                    .at(&step.addr),
+            )
         };
         if step.phase != Phase::Running {
             return broken_rule("the step is not running".into());

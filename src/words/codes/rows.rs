@@ -1,73 +1,40 @@
 //! Codes of the compatibility rules about rows: MIG2170 to MIG2189. One row each; see the parent for the ranges.
 
-use super::{CodeRow, row};
+use super::{Code, CodeRow};
 use crate::words::error::ExitKind;
 
-pub(super) const ROWS: &[CodeRow] = &[
-    row(
-        "MIG2170",
-        ExitKind::Gate,
+codes! {
+    LOST_TEXT = 2170, Gate,
         "text without a Unicode character",
-        "Some charsets (gbk, big5, sjis, cp932, euckr, ujis, gb2312, greek, ucs2 and others) have codes for which the server knows no Unicode character: converted, each becomes a question mark, and two values may become one. A look at the rows found some. Find them with SELECT * FROM table WHERE CHAR_LENGTH(REPLACE(c,'?','')) <> CHAR_LENGTH(REPLACE(CONVERT(c USING utf8mb4),'?','')). Correct them, or make the column VARBINARY on the source: its bytes are then moved as they are. No setting lets them pass, and a dump stops at the first one.",
-    ),
-    row(
-        "MIG2171",
-        ExitKind::Gate,
+        "Some charsets (gbk, big5, sjis, cp932, euckr, ujis, gb2312, greek, ucs2 and others) have codes for which the server knows no Unicode character: converted, each becomes a question mark, and two values may become one. A look at the rows found some. Find them with SELECT * FROM table WHERE CHAR_LENGTH(REPLACE(c,'?','')) <> CHAR_LENGTH(REPLACE(CONVERT(c USING utf8mb4),'?','')). Correct them, or make the column VARBINARY on the source: its bytes are then moved as they are. No setting lets them pass, and a dump stops at the first one.";
+    UNLOOKED = 2171, Gate,
         "looks at rows that did not come to their end",
-        "A look at rows is bounded: 5 seconds a statement, 1 minute a migration, and 100,000 rows of a table that is large, takes longer, or whose server bounds no statement in time. What lies behind is not known before it is moved: the dump reads every row and stops at text that would be lost, the load at a key that is there twice, verify at what differs.",
-    ),
-    row(
-        "MIG2172",
-        ExitKind::Gate,
+        "A look at rows is bounded: 5 seconds a statement, 1 minute a migration, and 100,000 rows of a table that is large, takes longer, or whose server bounds no statement in time. What lies behind is not known before it is moved: the dump reads every row and stops at text that would be lost, the load at a key that is there twice, verify at what differs.";
+    GENERATED_DIFFERS = 2172, Gate,
         "generated columns with other values",
-        "Generated columns are not moved: the target computes them anew. The text of FLOAT and DOUBLE, of JSON documents, and what depends on a session's time zone come out differently there. \"warn\" moves the table; verify compares every value, and what differs is named in the certificate, whose verdict is then \"accepted\", not \"equal\".",
-    ),
-    row(
-        "MIG2173",
-        ExitKind::Gate,
+        "Generated columns are not moved: the target computes them anew. The text of FLOAT and DOUBLE, of JSON documents, and what depends on a session's time zone come out differently there. \"warn\" moves the table; verify compares every value, and what differs is named in the certificate, whose verdict is then \"accepted\", not \"equal\".";
+    GENERATED_MAY_DIFFER = 2173, Gate,
         "generated columns that may get other values",
-        "The expression calls what servers may compute in another way, such as the text of a number in JSON. verify compares the values of every generated column. A difference ends with exit code 6; with this rule set to \"warn\" in the spec it is named in the certificate instead, whose verdict is then \"accepted\".",
-    ),
-    row(
-        "MIG2174",
-        ExitKind::Gate,
+        "The expression calls what servers may compute in another way, such as the text of a number in JSON. verify compares the values of every generated column. A difference ends with exit code 6; with this rule set to \"warn\" in the spec it is named in the certificate instead, whose verdict is then \"accepted\".";
+    JSON_NUMBERS = 2174, Gate,
         "numbers in JSON documents",
-        "MySQL keeps a DECIMAL inside of a JSON document with all of its digits; TiDB makes the next DOUBLE of it. \"warn\" takes that: the rows are then compared by the DOUBLE, and the certificate counts the numbers that were rounded.",
-    ),
-    row(
-        "MIG2175",
-        ExitKind::Gate,
+        "MySQL keeps a DECIMAL inside of a JSON document with all of its digits; TiDB makes the next DOUBLE of it. \"warn\" takes that: the rows are then compared by the DOUBLE, and the certificate counts the numbers that were rounded.";
+    JSON_TYPES = 2175, Gate,
         "dates and bytes in JSON documents",
-        "MySQL keeps the type of a date, a time, bytes or bits inside of a JSON document; the target gets their text as strings. JSON_TYPE, comparisons and the order of such values change; their text does not.",
-    ),
-    row(
-        "MIG2176",
-        ExitKind::Gate,
+        "MySQL keeps the type of a date, a time, bytes or bits inside of a JSON document; the target gets their text as strings. JSON_TYPE, comparisons and the order of such values change; their text does not.";
+    OTHER_CODE = 2176, Gate,
         "codes of one character",
-        "Some charsets (cp932, sjis, big5, armscii8 and others) have two codes for one character. The target holds the character: the text is the same, the bytes in the old charset may not be. In a unique key the two become one, and the load stops there.",
-    ),
-    row(
-        "MIG2177",
-        ExitKind::Gate,
+        "Some charsets (cp932, sjis, big5, armscii8 and others) have two codes for one character. The target holds the character: the text is the same, the bytes in the old charset may not be. In a unique key the two become one, and the load stops there.";
+    MERGED_KEYS = 2177, Gate,
         "values of a unique key that become equal",
-        "Under the collation that the target gives the column, values are equal that differ on the source: a conversion by collation_map, or a collation of the same name with other weights. The load would stop at the second one. Map the collation to one that tells them apart, or change the values.",
-    ),
-    row(
-        "MIG2178",
-        ExitKind::Gate,
+        "Under the collation that the target gives the column, values are equal that differ on the source: a conversion by collation_map, or a collation of the same name with other weights. The load would stop at the second one. Map the collation to one that tells them apart, or change the values.";
+    LOST_PARENTS = 2178, Gate,
         "foreign keys that hold by the source's collation",
-        "Child and parent have different texts that the source's collation takes for the same, and the target's does not: MySQL pads by weight under utf8mb4_unicode_ci, so that a trailing U+3000 or U+00A0 does not count. The rows arrive exactly; joins find no parent any more, and the foreign key does not hold.",
-    ),
-    row(
-        "MIG2179",
-        ExitKind::Gate,
+        "Child and parent have different texts that the source's collation takes for the same, and the target's does not: MySQL pads by weight under utf8mb4_unicode_ci, so that a trailing U+3000 or U+00A0 does not count. The rows arrive exactly; joins find no parent any more, and the foreign key does not hold.";
+    ROUNDED_FLOAT = 2179, Gate,
         "FLOAT(M,D) and DOUBLE(M,D)",
-        "MySQL keeps -0.1 in a DOUBLE(10,2) as -0.09999999999999998 and shows -0.10; TiDB keeps -0.1. Such columns are compared by what they show: the last bit of a value may differ.",
-    ),
-    row(
-        "MIG2180",
-        ExitKind::Gate,
+        "MySQL keeps -0.1 in a DOUBLE(10,2) as -0.09999999999999998 and shows -0.10; TiDB keeps -0.1. Such columns are compared by what they show: the last bit of a value may differ.";
+    NUMBERED_WITHIN = 2180, Gate,
         "numbering within groups",
-        "MyISAM counts an AUTO_INCREMENT column that stands behind others in its key within each group of those. TiDB counts over the whole table: the rows arrive with their numbers, the next ones are others.",
-    ),
-];
+        "MyISAM counts an AUTO_INCREMENT column that stands behind others in its key within each group of those. TiDB counts over the whole table: the rows arrive with their numbers, the next ones are others.";
+}

@@ -1,61 +1,34 @@
 //! Codes of the rules about views: MIG216x. One row each; see the parent for the ranges.
 
-use super::{CodeRow, row};
+use super::{Code, CodeRow};
 use crate::words::error::ExitKind;
 
-pub(super) const ROWS: &[CodeRow] = &[
-    row(
-        "MIG2160",
-        ExitKind::Gate,
+codes! {
+    VIEW_BROKEN = 2160, Gate,
         "a view is broken on the source",
-        "The source's own answer stands beside the name: a table, column or function that the view names is gone (1356), or the user whose rights it runs with is (1449). No target can take it. Mend or drop it, leave it out by the filter, or set the rule to \"rewrite\": it is then not moved, and the certificate says so.",
-    ),
-    row(
-        "MIG2161",
-        ExitKind::Gate,
+        "The source's own answer stands beside the name: a table, column or function that the view names is gone (1356), or the user whose rights it runs with is (1449). No target can take it. Mend or drop it, leave it out by the filter, or set the rule to \"rewrite\": it is then not moved, and the certificate says so.";
+    VIEW_STORED_FUNCTION = 2161, Gate,
         "views that call stored functions",
-        "mig moves no stored functions, and the one that the view calls is not on the target. Create it there first (not on TiDB, which has none), write its work into the view, or set the rule to \"rewrite\": the view is then not moved, and the certificate says so.",
-    ),
-    row(
-        "MIG2162",
-        ExitKind::Gate,
+        "mig moves no stored functions, and the one that the view calls is not on the target. Create it there first (not on TiDB, which has none), write its work into the view, or set the rule to \"rewrite\": the view is then not moved, and the certificate says so.";
+    VIEW_TEXT = 2162, Gate,
         "views that the target does not take",
-        "The target itself was asked, by its own parser and its own list of functions; its answer stands beside the name. Change the view on the source, or set the rule to \"rewrite\": the view is then not moved, and the certificate says so.",
-    ),
-    row(
-        "MIG2163",
-        ExitKind::Gate,
+        "The target itself was asked, by its own parser and its own list of functions; its answer stands beside the name. Change the view on the source, or set the rule to \"rewrite\": the view is then not moved, and the certificate says so.";
+    VIEW_OUTSIDE = 2163, Gate,
         "views over tables that are not moved",
-        "The view reads a table or view that the filter leaves out and that the target does not have. Widen the filter, create the table there, or set the rule to \"rewrite\": the view is then not moved, and the certificate says so.",
-    ),
-    row(
-        "MIG2164",
-        ExitKind::Gate,
+        "The view reads a table or view that the filter leaves out and that the target does not have. Widen the filter, create the table there, or set the rule to \"rewrite\": the view is then not moved, and the certificate says so.";
+    VIEW_OVER_LEFT_OUT = 2164, Gate,
         "views over views that cannot be made",
-        "A view that it reads cannot be made on the target, for a reason of its own. With the rule set to \"rewrite\" it is not moved, and the certificate says so.",
-    ),
-    row(
-        "MIG2165",
-        ExitKind::Gate,
+        "A view that it reads cannot be made on the target, for a reason of its own. With the rule set to \"rewrite\" it is not moved, and the certificate says so.";
+    VIEW_UNREAD = 2165, Gate,
         "the text of a view is not understood",
-        "What SHOW CREATE VIEW prints holds a clause that mig does not know, or says another thing than information_schema. The text from that place on stands beside the name. Nothing of it is guessed: the view is refused, or left out where the rule is set to \"rewrite\".",
-    ),
-    row(
-        "MIG2166",
-        ExitKind::Gate,
+        "What SHOW CREATE VIEW prints holds a clause that mig does not know, or says another thing than information_schema. The text from that place on stands beside the name. Nothing of it is guessed: the view is refused, or left out where the rule is set to \"rewrite\".";
+    VIEW_COLLATION = 2166, Gate,
         "COLLATE is added to the words of a view",
-        "On MySQL and MariaDB words that stand in a view's own text compare by the collation of the connection that made it. TiDB keeps no collation with a view and takes the default of utf8mb4, utf8mb4_bin, whoever reads. So COLLATE is written into the text where no column decides: 'open' and 'OPEN' are then one word there, too, if they are on the source.",
-    ),
-    row(
-        "MIG2167",
-        ExitKind::Gate,
+        "On MySQL and MariaDB words that stand in a view's own text compare by the collation of the connection that made it. TiDB keeps no collation with a view and takes the default of utf8mb4, utf8mb4_bin, whoever reads. So COLLATE is written into the text where no column decides: 'open' and 'OPEN' are then one word there, too, if they are on the source.";
+    VIEW_WORDS = 2167, Gate,
         "the words of a view may compare otherwise",
-        "Words in the view's text compare by a collation that the target does not have, that the spec converts, or in a place where it is not known what decides. The certificate compares the view's rows of today; write COLLATE into the view on the source to be sure.",
-    ),
-    row(
-        "MIG2168",
-        ExitKind::Gate,
+        "Words in the view's text compare by a collation that the target does not have, that the spec converts, or in a place where it is not known what decides. The certificate compares the view's rows of today; write COLLATE into the view on the source to be sure.";
+    VIEW_CHECK_OPTION = 2168, Gate,
         "views with a CHECK OPTION",
-        "WITH CHECK OPTION governs INSERT and UPDATE through the view. TiDB takes neither, whatever the view, and does not keep the clause. Reading is not concerned.",
-    ),
-];
+        "WITH CHECK OPTION governs INSERT and UPDATE through the view. TiDB takes neither, whatever the view, and does not keep the clause. Reading is not concerned.";
+}

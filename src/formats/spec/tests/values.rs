@@ -118,7 +118,7 @@ fn check_secret(texts: &[&str], vars: &[(&str, &str)], var_files: &[&str], codes
         secrets: crate::formats::spec::Secrets::Needed,
     };
     let (spec, found) = load(&inputs);
-    let seen: Vec<&str> = found.iter().map(|d| d.code.as_str()).collect();
+    let seen: Vec<String> = found.iter().map(|d| d.code.to_string()).collect();
     assert_eq!(seen, codes, "{texts:?}\n{found:?}");
     let shown = [
         format!("{spec:?}"),

@@ -32,7 +32,7 @@ pub(super) fn stops(subject: &Subject) -> Vec<Diagnostic> {
             if lost.len() == 1 { "1 column holds".to_owned() } else { format!("{} columns hold", lost.len()) }
         );
         stops.push(Diagnostic::error(rules::LOST_TEXT, summary).detail(lost.join("\n")).help(
-            "Correct the values on the source, or make the column VARBINARY there: then its bytes are moved as they are. `mig explain MIG2170` has a query that finds the rows.",
+            format!("Correct the values on the source, or make the column VARBINARY there: then its bytes are moved as they are. `mig explain {}` has a query that finds the rows.", rules::LOST_TEXT),
         ));
     }
     if !merged.is_empty() {

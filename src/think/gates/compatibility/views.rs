@@ -10,13 +10,14 @@ use crate::formats::structure::{View, ViewFault};
 use crate::think::gates::{Subject, rules};
 use crate::think::rewrite::views::words;
 use crate::words::addr::TableName;
+use crate::words::codes::Code;
 
 /// Why a view is left out: the rule, and what of the view it meets.
-pub(crate) type Reasons = Vec<(&'static str, String)>;
+pub(crate) type Reasons = Vec<(Code, String)>;
 
 pub(super) fn look(subject: &Subject, met: &mut Met) {
     let left_out = left_out(subject.facts);
-    for (code, text) in left_out.values().flatten() {
+    for &(code, ref text) in left_out.values().flatten() {
         note(met, code, text.clone());
     }
     let source = &subject.facts.source;
