@@ -35,7 +35,7 @@ demo-aws: rust ## the way from Aurora in a VPC to TiDB Cloud, on stand-ins of bo
 demo-aws-stop: ## ends what an interrupted demo-aws left
 	examples/aurora-to-tidb-cloud/demo/run stop
 
-bench: build ## the measurements that the README quotes
+bench: build ## the measurements of docs/benchmarks.md
 	benches/run
 
 update-goldens: rust ## writes the golden plans and schemas anew: look at the diff
