@@ -130,7 +130,7 @@ impl Steps {
         }
         if node.kind == StepKind::Load {
             let table = StepAddr::of_table("m", StepKind::Table, &ctx.addr.table().unwrap());
-            assert_eq!(ctx.upstream_outputs(&table), Some(json!({ "parts": PARTS })));
+            assert_eq!(ctx.upstream(&table).unwrap(), Some(json!({ "parts": PARTS })));
         }
         Ok(json!({ "parts": PARTS }))
     }

@@ -5,11 +5,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use mig::formats::cause::Cause;
 use mig::formats::facts::{Binlog, Position, World};
+use mig::formats::journal::recover;
 use mig::formats::plan::{Mode, PlanFile};
 use mig::formats::spec::model::Spec;
 use mig::formats::spec::{self, Inputs, SourceFile};
-use mig::formats::{certificate, plan_seal, state, verification};
+use mig::formats::{certificate, outputs, plan_seal, state, verification};
 use mig::screen;
 use mig::screen::style::Style;
 use mig::think::plan::{Question, plan};
@@ -200,4 +202,40 @@ async fn the_recording_of_the_quickstart_is_whole() {
         }
     }
     std::fs::write(root().join("examples/quickstart/observed.json"), pretty(&world)).unwrap();
+}
+
+#[test]
+fn files_that_an_earlier_build_wrote_are_read() {
+    let folder = root().join("tests/fixtures/0.1.0");
+    let bytes = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    let records = |state: &state::State| {
+        for (addr, record) in &state.steps {
+            outputs::check(addr, record).unwrap();
+        }
+        state.steps.values().filter(|record| !record.outputs.is_null()).count()
+    };
+    // A migration that ended, and a runner with its peering.
+    for (name, expected) in [("complete.migstate", 27), ("aws.migstate", 8)] {
+        assert_eq!(records(&state::State::read(&bytes(name), name).unwrap()), expected, "{name}");
+    }
+    // The first run of a lineage, killed in the middle of a load.
+    let journal = bytes("interrupted.migstate.journal");
+    let interrupted = recover(None, Some(&journal), "interrupted").unwrap().state.unwrap();
+    assert!(interrupted.open_run.is_some());
+    assert!(records(&interrupted) > 10);
+    assert!(interrupted.steps.values().any(|record| record.progress.parts_done() > 1));
+
+    let certificate: certificate::Certificate = serde_json::from_slice(&bytes("shop.certificate.json")).unwrap();
+    assert!(certificate.is_sealed() && certificate.tables.len() == 3);
+
+    // Plans of then say in words why a step is in them.
+    for (name, reason) in [("first.migplan", "not in the state yet"), ("replace.migplan", "asked for with -replace")] {
+        let plan = plan_seal::open(&bytes(name), name).unwrap();
+        let found = plan.body.changes.iter().any(|change| match &change.cause {
+            Cause::Words { text } => text.ends_with(reason),
+            _ => false,
+        });
+        assert!(found, "{name}");
+        assert!(screen::plan::text(&plan, Style::plain()).contains(reason), "{name}");
+    }
 }

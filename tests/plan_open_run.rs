@@ -11,9 +11,9 @@ use mig::formats::spec::model::Spec;
 use mig::formats::spec::{self, Inputs, SourceFile};
 use mig::formats::state::{OpenRun, Part, State, Status, StepRecord};
 use mig::think::plan::{Question, plan};
-use mig::words::addr::{StepAddr, StepKind};
+use mig::words::addr::{GateName, StepAddr, StepKind};
 use mig::words::digest::Digest;
-use serde_json::json;
+use serde_json::{Value, json};
 
 fn quickstart() -> (Spec, World) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/quickstart");
@@ -36,6 +36,11 @@ fn planned(spec: &Spec, world: &World, state: Option<&State>, replace: &[StepAdd
     plan(&question).unwrap().0
 }
 
+/// What a dump left whose files are whole.
+fn dumped(inputs: &Value) -> Value {
+    json!({ "rows": 1, "hash": "1", "bytes": 1, "parts": 1, "manifest": Digest::of_bytes(b"whole"), "inputs": inputs })
+}
+
 /// A state in which every step of the plan is complete, but for this one, which has one durable part.
 fn recorded(body: &Body, unfinished: Option<&StepAddr>) -> State {
     let mut state = State::new("lineage".into());
@@ -44,7 +49,7 @@ fn recorded(body: &Body, unfinished: Option<&StepAddr>) -> State {
             kind: node.kind,
             inputs_digest: node.inputs_digest.clone(),
             status: Status::Complete,
-            outputs: json!({ "manifest": "whole" }),
+            outputs: if node.kind == StepKind::Dump { dumped(&node.inputs) } else { Value::Null },
             depends_on: vec![],
             started: "t".into(),
             finished: Some("t".into()),
@@ -70,7 +75,7 @@ fn check(kind: StepKind, owed: bool, unfinished: bool, expected: (Action, bool))
     state.open_run = Some(run);
     for facts in world.migrations.values_mut() {
         let tables = first.graph.nodes.iter().filter_map(|node| node.addr.table());
-        facts.manifests = tables.map(|table| (table.key(), "whole".to_owned())).collect();
+        facts.manifests = tables.map(|table| (table.key(), Digest::of_bytes(b"whole").to_string())).collect();
     }
     let body = planned(&spec, &world, Some(&state), &[]);
     let change = body.changes.iter().find(|change| change.addr == addr);
@@ -99,7 +104,7 @@ fn a_position_taken_anew_keeps_no_part_of_an_unfinished_dump() {
     let first = planned(&spec, &world, None, &[]);
     let dump = first.graph.nodes.iter().find(|node| node.kind == StepKind::Dump).unwrap().addr.clone();
     let state = recorded(&first, Some(&dump));
-    let gate = StepAddr::gate(dump.migration().unwrap(), "writes_stopped");
+    let gate = StepAddr::gate(dump.migration().unwrap(), GateName::WritesStopped);
     let body = planned(&spec, &world, Some(&state), &[gate]);
     let actions = |addr: &StepAddr| body.changes.iter().find(|change| change.addr == *addr).unwrap().action;
     assert_eq!(actions(&dump), Action::Replace);

@@ -1,5 +1,5 @@
-# An Aurora cluster in a VPC to a TiDB Cloud cluster over VPC peering, all work done on an instance inside of the VPC.
-# README.md, beside this file, walks through it.
+# From an Aurora cluster in a VPC to a TiDB Cloud cluster, over VPC peering. An instance inside of the VPC does all the work.
+# README.md in this folder explains each step.
 
 mig {
   required_version = ">= 0.1"
@@ -33,19 +33,19 @@ locals {
   region = "us-west-2"
 }
 
-# Whose account this is, the credentials say: environment, profile, SSO, a role.
+# The credentials decide which account this is. They come from the environment, a profile, SSO or a role.
 provider "aws" {
   region       = local.region
   default_tags = { project = "shop-to-tidb" }
 }
 
-# Looked up: endpoint, VPC, subnets, security groups, version, bytes used.
+# mig looks up the endpoint, VPC, subnets, security groups, version and bytes used.
 source "aurora" "shop" {
   cluster_identifier = "database-1"
   username           = "admin"
   password           = var.source_password
 
-  # The authorities of RDS: rds-global-bundle.pem beside this file.
+  # The authorities of RDS: the file rds-global-bundle.pem in this folder.
   tls {
     ca_file = "rds"
   }
@@ -60,7 +60,7 @@ target "tidb" "cloud" {
   region   = local.region
 }
 
-# TiDB Cloud has requested it; accepted here, with a route in the runner subnet's table.
+# TiDB Cloud has requested the peering. mig accepts it and adds a route to the table of the runner's subnet.
 peering "tidb_cloud" {
   target_cidr = "10.250.0.0/16"
 
@@ -96,9 +96,9 @@ migration "shop" {
   tables = ["shop.*", "!shop.audit_*"]
 
   gates {
-    # Aurora's binlog is off by default, so nothing can prove that nobody writes during the move. With this line, somebody
-    # has stopped the writers and stands for it; the source is then hashed again after the last part, and the
-    # certificate says that this is the evidence.
+    # Aurora's binlog is off by default, so nothing can prove that there are no writes during the move. With this line you
+    # confirm that you have stopped the writers. mig then hashes the source again after the last chunk. The certificate
+    # says that this is the evidence.
     accept_unproven = ["writes_stopped"]
   }
 }

@@ -1,4 +1,4 @@
-# Ten faults, for the tests and for whoever wants to see how they are told: no server is ever asked.
+# Ten faults: for the tests, and to see how mig reports faults. mig does not connect to any server.
 mig {
   plan_lifetime = "3 days"
 }

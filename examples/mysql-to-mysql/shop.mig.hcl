@@ -1,5 +1,5 @@
-# The shop, from one MySQL-compatible server to another: a newer MySQL, or a MariaDB. What the target cannot hold is named
-# by `mig plan`; what is set here says what becomes of it.
+# The shop: from one MySQL-compatible server to another, a newer MySQL or a MariaDB. `mig plan` names what the target cannot
+# hold. The settings here say what mig does about it.
 
 mig {
   required_version = ">= 0.1"
@@ -39,12 +39,12 @@ migration "shop" {
   tables = ["shop.*"]
 
   gates {
-    # MySQL's older collations are taken over as they are. For a MariaDB as target, map those that it lacks:
+    # MySQL's older collations are kept as they are. For a MariaDB target, map those that it does not have:
     #   collation     = "convert"
     #   collation_map = { utf8mb4_0900_ai_ci = "utf8mb4_uca1400_nopad_ai_ci" }
     collation = "stop"
 
-    # Triggers are created by hand after the cutover; the plan and the certificate name each of them.
+    # Create triggers by hand after the cutover. The plan and the certificate name each of them.
     rule "MIG2103" {
       action = "warn"
     }

@@ -1,4 +1,4 @@
-# The shop, from a MySQL server to a TiDB server, both on this machine: what `make demo` plans and applies.
+# The shop: from a MySQL server to a TiDB server, both on this machine. `make demo` plans and applies this spec.
 
 mig {
   required_version = ">= 0.1"
@@ -36,7 +36,7 @@ source "mysql" "shop" {
   username = "mig_reader"
   password = var.source_password
 
-  # The demo's servers made their certificates themselves; across a network, leave the default: verify_identity.
+  # The demo's servers created their own certificates. Across a network, keep the default: verify_identity.
   tls {
     mode = "required"
   }

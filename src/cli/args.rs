@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
-/// Plan and apply for database migrations: MySQL to TiDB, exactly once, proven equal.
+/// Plan and apply database migrations: from MySQL to TiDB, exactly once, proven equal.
 #[derive(Parser, Debug)]
 #[command(name = "mig", version, disable_version_flag = true, max_term_width = 100)]
 pub struct Cli {
@@ -22,44 +22,44 @@ pub struct Cli {
 
 #[derive(Args, Debug, Clone)]
 pub struct Global {
-    /// The spec's folder: work as if started there.
+    /// The spec's folder: run as if started in it.
     #[arg(long, global = true, value_name = "DIR", default_value = ".", env = "MIG_CHDIR")]
     pub chdir: PathBuf,
-    /// No colours, whatever the terminal can do. NO_COLOR is honoured too.
+    /// Print without colours, on any terminal. NO_COLOR has the same effect.
     #[arg(long, global = true, env = "MIG_NO_COLOR")]
     pub no_color: bool,
 }
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    /// Check the spec: all its faults at once, with their places.
+    /// Check the spec, and report all its faults at once, with their places.
     Validate(Validate),
-    /// Observe the world, compare it with the state, show what apply would do. Changes nothing.
+    /// Observe the servers, compare them with the state, and show what apply would do. Changes nothing.
     Plan(Plan),
-    /// Do what the plan says, durably; interrupted, run it again.
+    /// Do what the plan says. If it is interrupted, run it again: it continues.
     Apply(Apply),
     /// Compare source and target as they are now, row by row. Changes nothing.
     Verify(Verify),
-    /// Take in a finished dump of Dumpling, mydumper or mig: load it, exactly once, and verify it.
+    /// Load a finished dump of Dumpling, mydumper or mig exactly once, and verify it.
     ImportDump(ImportDump),
-    /// Remove the scaffolding of the migration; migrated tables stay.
+    /// Remove the scaffolding of the migration. Migrated tables stay.
     Destroy(Destroy),
     /// Show the state, or a plan file.
     Show(Show),
     /// Print the graph of steps as DOT.
     Graph(Graph),
-    /// Look into the state.
+    /// Show or edit the state.
     State(State),
     /// Print the certificate of a migration.
     Report(Report),
     /// Show what the worker on a runner writes.
     Logs(Logs),
-    /// Open a shell on a runner, as mig would connect to it.
+    /// Open a shell on a runner, with the connection that mig uses.
     Ssh(SshTo),
-    /// The program's other end, on a runner.
+    /// Runs on a runner; mig starts it (internal).
     #[command(hide = true)]
     Worker(Worker),
-    /// Tell more about a code, for example MIG1203.
+    /// Explain a code, for example MIG1203.
     Explain(Explain),
     /// Print the version.
     Version(Version),
@@ -67,27 +67,27 @@ pub enum Command {
 
 #[derive(Args, Debug)]
 pub struct Version {
-    /// As JSON.
+    /// Print JSON.
     #[arg(long, env = "MIG_JSON")]
     pub json: bool,
 }
 
 #[derive(Args, Debug, Clone, Default)]
 pub struct Variables {
-    /// A variable of the spec. Refused for sensitive ones: arguments are public.
+    /// Set a variable of the spec. Refused for sensitive variables: every user can see arguments.
     #[arg(long = "var", value_name = "NAME=VALUE")]
     pub vars: Vec<String>,
-    /// A file of variables: `name = value` lines.
+    /// Read variables from a file with lines `name = value`.
     #[arg(long = "var-file", value_name = "FILE", env = "MIG_VAR_FILE")]
     pub var_files: Vec<PathBuf>,
 }
 
 #[derive(Args, Debug, Clone)]
 pub struct Locking {
-    /// Whether the state is locked.
+    /// Lock the state while the command runs.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub lock: bool,
-    /// How long to wait for somebody else's lock.
+    /// How long to wait for a lock that another process holds.
     #[arg(long, value_name = "TIME", default_value = "0s", env = "MIG_LOCK_TIMEOUT")]
     pub lock_timeout: String,
 }
@@ -96,7 +96,7 @@ pub struct Locking {
 pub struct Validate {
     #[command(flatten)]
     pub variables: Variables,
-    /// Diagnostics as JSON.
+    /// Print the diagnostics as JSON.
     #[arg(long, env = "MIG_JSON")]
     pub json: bool,
 }
@@ -108,47 +108,47 @@ pub struct Plan {
     /// Save the plan for `mig apply FILE`.
     #[arg(long, value_name = "FILE", env = "MIG_OUT")]
     pub out: Option<PathBuf>,
-    /// Exit 2 when there are changes, 0 when there are none.
+    /// Exit with 2 if there are changes, with 0 if there are none.
     #[arg(long, env = "MIG_DETAILED_EXITCODE")]
     pub detailed_exitcode: bool,
-    /// The plan as JSON.
+    /// Print the plan as JSON.
     #[arg(long, env = "MIG_JSON")]
     pub json: bool,
-    /// Try on the target what would be created, in schemas of its own (`mig_probe_…`) that are removed again.
+    /// Also try on the target what would be created, in schemas of its own (`mig_probe_…`), and remove them.
     #[arg(long, conflicts_with = "destroy")]
     pub probe: bool,
     /// Plan the removal of the scaffolding.
     #[arg(long)]
     pub destroy: bool,
-    /// Taken and ignored: a plan writes nothing, so it takes no lock.
+    /// Accepted and ignored: a plan writes nothing, so it takes no lock.
     #[command(flatten)]
     pub locking: Locking,
-    /// With -destroy: also the tables that this state's lineage created.
+    /// With -destroy: also plan to drop the tables that this state's lineage created.
     #[arg(long)]
     pub drop_target_data: bool,
-    /// Do a step again although nothing changed.
+    /// Run a step again although nothing changed.
     #[arg(long, value_name = "ADDR")]
     pub replace: Vec<String>,
-    /// Only this step, or all under this address, and what they need.
+    /// Only this step, or all steps under this address, and what they need.
     #[arg(long, value_name = "ADDR")]
     pub target: Vec<String>,
-    /// Steps that run at once, beside them tables that are created or compared (apply's; a plan takes and ignores it).
+    /// Steps that run at the same time, as for apply. A plan accepts and ignores it.
     #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
     pub parallelism: usize,
-    /// Never ask.
+    /// Whether mig may ask. A plan never asks.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", env = "MIG_INPUT")]
     pub input: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct Apply {
-    /// A plan saved by `mig plan -out`: applied as it is, without asking.
+    /// A plan saved by `mig plan -out`. It is applied as it is, without a question.
     #[arg(value_name = "PLANFILE")]
     pub plan: Option<PathBuf>,
     /// The same as `mig destroy`.
     #[arg(long, conflicts_with_all = ["plan", "target", "replace", "continue", "show_keys", "stop_worker"])]
     pub destroy: bool,
-    /// With -destroy: also the tables that this state's lineage created. Needs -confirm.
+    /// With -destroy: also drop the tables that this state's lineage created. Needs -confirm.
     #[arg(long, requires = "destroy")]
     pub drop_target_data: bool,
     #[command(flatten)]
@@ -158,31 +158,31 @@ pub struct Apply {
     /// Do not ask.
     #[arg(long)]
     pub auto_approve: bool,
-    /// Needed where verified rows are dropped: the target's host.
+    /// The target's host. Needed where verified rows are dropped.
     #[arg(long, value_name = "HOST")]
     pub confirm: Option<String>,
-    /// Events as JSON, one a line.
+    /// Print events as JSON, one per line.
     #[arg(long, env = "MIG_JSON")]
     pub json: bool,
-    /// Do a step again although nothing changed.
+    /// Run a step again although nothing changed.
     #[arg(long, value_name = "ADDR")]
     pub replace: Vec<String>,
-    /// Only this step, or all under this address, and what they need.
+    /// Only this step, or all steps under this address, and what they need.
     #[arg(long, value_name = "ADDR")]
     pub target: Vec<String>,
-    /// Steps that run at once; beside each, up to four tables are created and four are compared.
+    /// Steps that run at the same time; for each, up to four tables are created and four compared as well.
     #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
     pub parallelism: usize,
-    /// Whether a question may be asked.
+    /// Whether mig may ask.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", env = "MIG_INPUT")]
     pub input: bool,
-    /// Name the keys of rows that differ.
+    /// Show the keys of rows that differ. Keys are data.
     #[arg(long, env = "MIG_SHOW_KEYS")]
     pub show_keys: bool,
-    /// Where the tables are known only after a runner is ready: go on at once, without a second review.
+    /// Where the tables are known only after a runner is ready: continue at once, without a second review.
     #[arg(long)]
     pub r#continue: bool,
-    /// Ctrl-C also stops the worker on a runner. Without this it goes on, and the next apply reattaches.
+    /// Ctrl-C also stops the worker on a runner. Without this flag it continues, and the next apply attaches again.
     #[arg(long)]
     pub stop_worker: bool,
     #[command(flatten)]
@@ -205,29 +205,29 @@ impl Apply {
     }
 }
 
-/// What is done about hosts that are not known.
+/// What mig does about hosts that are not known.
 #[derive(Args, Debug, Clone, Default)]
 pub struct Hosts {
-    /// Accept a runner's host key that is not known yet, and write it down beside the state.
+    /// Accept a runner's host key that is not known yet, and write it to a file beside the state.
     #[arg(long)]
     pub accept_host_key: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct Logs {
-    /// The migration; needed where there are several.
+    /// The migration. Needed where there are several.
     #[arg(value_name = "MIGRATION")]
     pub migration: Option<String>,
     #[command(flatten)]
     pub variables: Variables,
-    /// Stay, and show what is written from now on.
+    /// Wait, and show what is written from now on.
     #[arg(long, env = "MIG_FOLLOW")]
     pub follow: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct SshTo {
-    /// The runner's name; needed where there are several.
+    /// The name of the runner. Needed where there are several.
     #[arg(value_name = "RUNNER")]
     pub runner: Option<String>,
     #[command(flatten)]
@@ -246,11 +246,11 @@ pub struct Worker {
 pub enum WorkerCommand {
     /// Answers one question from standard input.
     Ask,
-    /// Tells how the worker of a folder stands.
+    /// Reports the status of the worker of a folder.
     Status { dir: PathBuf },
-    /// Ties standard input and output to the worker of a folder; starts it where there is none.
+    /// Connects standard input and output to the worker of a folder. Starts it if there is none.
     Attach { dir: PathBuf },
-    /// Is the worker of a folder.
+    /// Runs as the worker of a folder.
     Run { dir: PathBuf },
 }
 
@@ -258,44 +258,44 @@ pub enum WorkerCommand {
 pub struct Verify {
     #[command(flatten)]
     pub variables: Variables,
-    /// Only this migration; may stand several times.
+    /// Only this migration. Can be given several times.
     #[arg(long, value_name = "NAME", env = "MIG_MIGRATION")]
     pub migration: Vec<String>,
-    /// Only the table of this step; may stand several times.
+    /// Only the table of this step. Can be given several times.
     #[arg(long, value_name = "ADDR")]
     pub target: Vec<String>,
-    /// Name the keys of rows that differ.
+    /// Show the keys of rows that differ. Keys are data.
     #[arg(long, env = "MIG_SHOW_KEYS")]
     pub show_keys: bool,
-    /// What was found as JSON.
+    /// Print the result as JSON.
     #[arg(long, env = "MIG_JSON")]
     pub json: bool,
-    /// Tables that are compared at once.
+    /// Tables that are compared at the same time.
     #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
     pub parallelism: usize,
 }
 
 #[derive(Args, Debug)]
 pub struct ImportDump {
-    /// The dump's folder.
+    /// The folder of the dump.
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// The migration it belongs to; needed where the spec has several.
+    /// The migration that the dump belongs to. Needed where the spec has several.
     #[arg(long, value_name = "NAME", env = "MIG_MIGRATION")]
     pub migration: Option<String>,
-    /// Whether a backslash escapes in the dump's CSV; by default what its files prove.
+    /// Whether a backslash is an escape in the dump's CSV. Default: what its files prove.
     #[arg(long, value_name = "BOOL", env = "MIG_CSV_BACKSLASH_ESCAPES")]
     pub csv_backslash_escapes: Option<bool>,
-    /// What stands between two fields of the dump's CSV, one byte; by default a comma.
+    /// The byte between two fields of the dump's CSV. Default: a comma.
     #[arg(long, value_name = "BYTE", value_parser = csv_byte, env = "MIG_CSV_SEPARATOR")]
     pub csv_separator: Option<u8>,
-    /// What stands around text in the dump's CSV, one byte, or `none`; by default a double quote.
+    /// The byte around text in the dump's CSV, or `none`. Default: a double quote.
     #[arg(long, value_name = "BYTE", value_parser = csv_delimiter, env = "MIG_CSV_DELIMITER")]
     pub csv_delimiter: Option<CsvDelimiter>,
-    /// What stands for NULL in the dump's CSV; by default \N.
+    /// The text for NULL in the dump's CSV. Default: \N.
     #[arg(long, value_name = "TEXT", env = "MIG_CSV_NULL")]
     pub csv_null: Option<String>,
-    /// Whether the first line of the dump's CSV names the columns; by default it does.
+    /// Whether the first line of the dump's CSV names the columns. Default: true.
     #[arg(long, value_name = "BOOL", env = "MIG_CSV_HEADER")]
     pub csv_header: Option<bool>,
     #[command(flatten)]
@@ -305,22 +305,22 @@ pub struct ImportDump {
     /// Do not ask.
     #[arg(long)]
     pub auto_approve: bool,
-    /// Needed where verified rows are dropped: the target's host.
+    /// The target's host. Needed where verified rows are dropped.
     #[arg(long, value_name = "HOST")]
     pub confirm: Option<String>,
-    /// Events as JSON, one a line.
+    /// Print events as JSON, one per line.
     #[arg(long, env = "MIG_JSON")]
     pub json: bool,
-    /// Do a step again although nothing changed.
+    /// Run a step again although nothing changed.
     #[arg(long, value_name = "ADDR")]
     pub replace: Vec<String>,
-    /// Steps that run at once; beside each, up to four tables are created and four are compared.
+    /// Steps that run at the same time; for each, up to four tables are created and four compared as well.
     #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
     pub parallelism: usize,
-    /// Whether a question may be asked.
+    /// Whether mig may ask.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", env = "MIG_INPUT")]
     pub input: bool,
-    /// Name the keys of rows that differ.
+    /// Show the keys of rows that differ. Keys are data.
     #[arg(long, env = "MIG_SHOW_KEYS")]
     pub show_keys: bool,
 }
@@ -337,35 +337,35 @@ pub struct Destroy {
     /// Also drop the tables that this state's lineage created. Needs -confirm.
     #[arg(long)]
     pub drop_target_data: bool,
-    /// The target's host, to confirm that its tables are dropped.
+    /// The target's host, as a confirmation that its tables are dropped.
     #[arg(long, value_name = "HOST")]
     pub confirm: Option<String>,
-    /// Events as JSON, one a line.
+    /// Print events as JSON, one per line.
     #[arg(long, env = "MIG_JSON")]
     pub json: bool,
-    /// Steps that run at once.
+    /// Steps that run at the same time.
     #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
     pub parallelism: usize,
-    /// Whether a question may be asked.
+    /// Whether mig may ask.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", env = "MIG_INPUT")]
     pub input: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct Show {
-    /// A plan file or a state; without one the spec's state is shown.
+    /// A plan file or a state file. Without it, the spec's state is shown.
     #[arg(value_name = "FILE")]
     pub file: Option<PathBuf>,
     #[command(flatten)]
     pub variables: Variables,
-    /// As JSON.
+    /// Print JSON.
     #[arg(long, env = "MIG_JSON")]
     pub json: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct Graph {
-    /// The graph of a plan file; without one a plan is made.
+    /// A plan file. Without it, mig makes a plan and prints its graph.
     #[arg(value_name = "PLANFILE")]
     pub plan: Option<PathBuf>,
     #[command(flatten)]
@@ -380,48 +380,48 @@ pub struct State {
 
 #[derive(Subcommand, Debug)]
 pub enum StateCommand {
-    /// The addresses in the state.
+    /// List the addresses in the state.
     List {
-        /// Only what is under these addresses.
+        /// Only steps under these addresses.
         #[arg(value_name = "ADDR")]
         addrs: Vec<String>,
         #[command(flatten)]
         variables: Variables,
     },
-    /// One step's record.
+    /// Show the record of one step.
     Show {
-        /// Its address.
+        /// The address of the step.
         addr: String,
         #[command(flatten)]
         variables: Variables,
-        /// As JSON.
+        /// Print JSON.
         #[arg(long, env = "MIG_JSON")]
         json: bool,
     },
-    /// Print the state as it is on record, for a backup or an edit: it may hold keys of rows.
+    /// Print the state as it is recorded, for a backup or an edit. It can contain keys of rows.
     Pull {
         #[command(flatten)]
         variables: Variables,
     },
-    /// Put an edited copy of the state in its place.
+    /// Put an edited copy in place of the state.
     Push(Push),
-    /// Forget steps; what they made stays where it is.
+    /// Forget steps. What they created stays where it is.
     Rm(Rm),
 }
 
 #[derive(Args, Debug)]
 pub struct Push {
-    /// What `mig state pull` gave, edited; `-` is standard input.
+    /// An edited copy of what `mig state pull` printed. `-` reads standard input.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     #[command(flatten)]
     pub variables: Variables,
     #[command(flatten)]
     pub locking: Locking,
-    /// Whatever stands there now: another lineage, a later state, one that cannot be read.
+    /// Replace any state: one of another lineage, a later one, one that cannot be read.
     #[arg(long)]
     pub force: bool,
-    /// Say what would be done, and do nothing.
+    /// Only say what would be done.
     #[arg(long)]
     pub dry_run: bool,
 }
@@ -435,26 +435,26 @@ pub struct Rm {
     pub variables: Variables,
     #[command(flatten)]
     pub locking: Locking,
-    /// Say what would be done, and do nothing.
+    /// Only say what would be done.
     #[arg(long)]
     pub dry_run: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct Report {
-    /// The migration; needed where there are several.
+    /// The migration. Needed where there are several.
     #[arg(value_name = "MIGRATION")]
     pub migration: Option<String>,
     #[command(flatten)]
     pub variables: Variables,
-    /// The certificate as JSON.
+    /// Print the certificate as JSON.
     #[arg(long, env = "MIG_JSON")]
     pub json: bool,
 }
 
 #[derive(Args, Debug)]
 pub struct Explain {
-    /// The code; without one all are listed. `iam-policy`: the least policy that the spec needs in AWS, as JSON.
+    /// The code. Without it, all codes are listed. `iam-policy`: the smallest AWS policy for the spec, as JSON.
     pub code: Option<String>,
     #[command(flatten)]
     pub variables: Variables,
@@ -463,14 +463,14 @@ pub struct Explain {
 /// Reads the arguments.
 ///
 /// # Errors
-/// What clap says of them; help and version, which are asked for.
+/// What clap says about them. Help and version, which the user asked for, are also returned this way.
 pub fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
     let command = lenient(Cli::command());
     let matches = command.clone().try_get_matches_from(rewritten(arguments, &command))?;
     Cli::from_arg_matches(&matches)
 }
 
-/// Flags take 1 and 0, yes and no from their environment twins.
+/// Flags accept 1 and 0, yes and no from their environment variables.
 fn lenient(command: clap::Command) -> clap::Command {
     let flag = |arg: clap::Arg| match arg.get_action() {
         clap::ArgAction::SetTrue => arg.value_parser(clap::builder::BoolishValueParser::new()),
@@ -481,15 +481,15 @@ fn lenient(command: clap::Command) -> clap::Command {
     names.into_iter().fold(command, |command, name| command.mut_subcommand(name, lenient))
 }
 
-/// The long names of the flags that take no value, of a command and of those under it.
+/// The long names of the flags without a value, of a command and of its subcommands.
 fn flags(command: &clap::Command, into: &mut BTreeSet<String>) {
     let set = command.get_arguments().filter(|arg| matches!(arg.get_action(), clap::ArgAction::SetTrue));
     into.extend(set.filter_map(|arg| arg.get_long().map(str::to_owned)));
     command.get_subcommands().for_each(|sub| flags(sub, into));
 }
 
-/// `-flag` becomes `--flag`, `-flag=true` the same, `-flag=false` nothing; values behind `=` and what follows `--` are left
-/// alone.
+/// `-flag` and `-flag=true` become `--flag`, `-flag=false` is removed. Other values after `=`, and what follows `--`,
+/// stay as they are.
 fn rewritten(arguments: Vec<OsString>, command: &clap::Command) -> Vec<OsString> {
     let mut known = BTreeSet::new();
     flags(command, &mut known);
@@ -540,7 +540,7 @@ mod tests {
     }
 }
 
-/// A delimiter of CSV; none: there is none. A type of its own, since clap reads an `Option<Option<…>>` in its own way.
+/// A delimiter of CSV, or none. It is a type of its own because clap reads an `Option<Option<…>>` in its own way.
 #[derive(Clone, Copy, Debug)]
 pub struct CsvDelimiter(pub Option<u8>);
 

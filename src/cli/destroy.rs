@@ -56,7 +56,7 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
 /// Before anything is removed: every target that is looked at from here is the one in the state. One that does not answer is
 /// told by its step.
 pub async fn same_targets(session: &Session, plan: &PlanFile, state: &State) -> Outcome<()> {
-    let away = remote::away(&session.spec, Some(state));
+    let away = remote::away(&session.spec, Some(state))?;
     let elsewhere = |target: &str| {
         let mut users = session.spec.migrations.values().filter(|migration| migration.target == target);
         users.any(|migration| away.iter().any(|one| one.migration == migration.name))
@@ -66,10 +66,8 @@ pub async fn same_targets(session: &Session, plan: &PlanFile, state: &State) -> 
     for node in plan.body.graph.nodes.iter().filter(gone) {
         let target = session.spec.targets.iter().find(|(_, target)| target_addr(target) == node.addr);
         let (Some((name, target)), Some(server)) = (target, servers.get(&node.addr)) else { continue };
-        let Some(recorded) = recorded_server(state, &node.addr.to_string()).filter(|_| !elsewhere(name)) else {
-            continue;
-        };
-        if let Ok(Some(another)) = another(server.as_ref(), node, recorded, &target.ledger_schema).await {
+        let Some(recorded) = recorded_server(state, &node.addr)?.filter(|_| !elsewhere(name)) else { continue };
+        if let Ok(Some(another)) = another(server.as_ref(), node, &recorded, &target.ledger_schema).await {
             return Err(another);
         }
     }

@@ -13,7 +13,7 @@ use crate::words::error::{ExitKind, Failure, Outcome};
 pub async fn run(global: &Global, args: &Logs) -> Outcome<ExitKind> {
     let session = Session::open_to_look(global, &args.variables)?;
     let state = session.state()?;
-    let mut away = away(&session.spec, state.as_ref());
+    let mut away = away(&session.spec, state.as_ref())?;
     let names = away.iter().map(|one| one.migration.clone()).collect::<Vec<_>>().join(", ");
     if let Some(name) = &args.migration {
         away.retain(|one| one.migration == *name);

@@ -18,7 +18,7 @@ use crate::words::error::{ExitKind, Failure, Outcome};
 /// A target or a runner that cannot be reached, or that lets no schema be created.
 pub async fn run(session: &Session, plan: &PlanFile) -> Outcome<Vec<Probed>> {
     let told = signals::listen();
-    let away = remote::away(&session.spec, session.state()?.as_ref());
+    let away = remote::away(&session.spec, session.state()?.as_ref())?;
     let mark = format!("{:08x}", rand::random::<u32>());
     let mut found = Vec::new();
     for name in session.spec.migrations.keys() {

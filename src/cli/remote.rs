@@ -35,15 +35,20 @@ pub struct Away {
 }
 
 /// The migrations of a spec that are carried out elsewhere.
-pub fn away(spec: &Spec, state: Option<&State>) -> Vec<Away> {
+///
+/// # Errors
+/// MIG4002: what is recorded of a runner cannot be read.
+pub fn away(spec: &Spec, state: Option<&State>) -> Outcome<Vec<Away>> {
     let of = |migration: &Migration| {
-        let ready = ready_addr(spec, migration)?;
-        let runner = spec.runners.get(migration.runner.as_ref()?)?;
-        let endpoint = endpoint(&runner.kind, state.and_then(|s| s.outputs(&ready)));
+        let named = migration.runner.as_ref().and_then(|name| spec.runners.get(name));
+        let (Some(ready), Some(runner)) = (ready_addr(spec, migration), named) else { return Ok(None) };
+        let endpoint = endpoint(&runner.kind, &ready, state.and_then(|s| s.outputs(&ready)))?;
         let workdir = endpoint.as_ref().map_or_else(|| runner.workdir.clone(), |e| e.workdir.clone());
-        Some(Away { migration: migration.name.clone(), runner: runner.kind.clone(), ready, endpoint, workdir })
+        let (migration, runner) = (migration.name.clone(), runner.kind.clone());
+        Ok(Some(Away { migration, runner, ready, endpoint, workdir }))
     };
-    spec.migrations.values().filter_map(of).collect()
+    let found: Vec<_> = spec.migrations.values().map(of).collect::<Outcome<_>>()?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// The world as it is seen from here and from every runner.
@@ -74,10 +79,10 @@ pub async fn observe(
     replace: &BTreeSet<StepAddr>,
     may_install: bool,
 ) -> Outcome<Seen> {
-    let away = away(&session.spec, state.as_ref());
+    let away = away(&session.spec, state.as_ref())?;
     let account = session.account_facts(state.as_ref()).await;
     if away.is_empty() {
-        let mut world = session.observe(servers, state.as_ref(), replace).await;
+        let mut world = session.observe(servers, state.as_ref(), replace).await?;
         session.add_account(&mut world, account);
         return Ok(Seen::of(world, state));
     }
@@ -91,7 +96,7 @@ pub async fn observe(
         ));
     }
     let here = session.with_spec(without(&session.spec, &away));
-    let mut seen = Seen::of(here.observe(servers, state.as_ref(), replace).await, state);
+    let mut seen = Seen::of(here.observe(servers, state.as_ref(), replace).await?, state);
     for one in &away {
         // A machine that is gone or stopped is made or started before anything can be looked at from it.
         let runs = account.as_ref().is_none_or(|account| runner_runs(account, &one.ready));
@@ -213,7 +218,7 @@ pub struct Handover<'a> {
 pub fn remotes(of: &Handover<'_>) -> Outcome<Vec<Arc<Remote>>> {
     let servers = delegated(of.spec);
     let mut remotes = Vec::new();
-    for away in away(of.spec, Some(of.state)) {
+    for away in away(of.spec, Some(of.state))? {
         let own: BTreeSet<StepAddr> =
             servers.iter().filter(|(_, by)| **by == away.migration).map(|(addr, _)| addr.clone()).collect();
         let takes = steps_of(of.graph, &away.migration, &own);

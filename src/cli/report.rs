@@ -3,6 +3,7 @@
 use super::args::{Global, Report};
 use super::session::{Session, print, say};
 use crate::formats::certificate::Certificate;
+use crate::formats::outputs::{self, ReportOutputs};
 use crate::screen;
 use crate::screen::style::Style;
 use crate::steps::report::certificate_path;
@@ -49,8 +50,9 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
     }
     let step = StepAddr::in_migration(&name, StepKind::Report, None);
     let state = session.state()?;
-    let recorded = state.as_ref().and_then(|state| state.outputs(&step)?.get("certificate")?.as_str());
-    if recorded.is_some_and(|digest| digest != certificate.digest.as_str()) {
+    let recorded = state.as_ref().and_then(|state| state.outputs(&step));
+    let recorded = recorded.map_or(Ok(None), |found| outputs::read::<ReportOutputs>(&step, found))?;
+    if recorded.as_ref().is_some_and(|report| report.certificate != certificate.digest) {
         say("This is the certificate of another run than the last one.\n");
     } else if recorded.is_none() {
         say(&format!(

@@ -115,7 +115,8 @@ fn same_servers(then: &Observed, here: &Observed, state: Option<&State>, world: 
         let was = then.servers.get(address).map_or("", String::as_str);
         // A plan made before first contact knows no id of the target; its own run may have minted it since.
         let minted = resumes && was.ends_with("none");
-        let known = state.and_then(|state| recorded_server(state, address));
+        let addr = StepAddr::parse(address);
+        let known = state.zip(addr).map_or(Ok(None), |(state, addr)| recorded_server(state, &addr))?;
         if let Some(known) = known.filter(|known| *known != facts.server_id) {
             let is = if facts.server_id.is_empty() { "one that mig has not met" } else { facts.server_id.as_str() };
             servers.push(format!("{address} was {known}, is {is}"));

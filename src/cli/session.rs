@@ -9,6 +9,7 @@ use crate::drive::recovery;
 use crate::formats::facts::World;
 use crate::formats::inputs::ImportInputs;
 use crate::formats::manifest::TableManifest;
+use crate::formats::outputs::{self, DumpOutputs, GateOutputs};
 use crate::formats::plan::{Mode, PlanFile};
 use crate::formats::plan_seal;
 use crate::formats::spec::model::{Migration, Server, Spec};
@@ -36,6 +37,7 @@ use crate::steps::observe::{self, world::Look};
 use crate::steps::writes;
 use crate::think::plan::desired::{source_addr, target_addr};
 use crate::think::plan::{Question, plan};
+use crate::words::addr::GateName;
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::codes;
 use crate::words::diag::{Diagnostic, Severity};
@@ -268,22 +270,25 @@ impl Session {
     }
 
     /// Looks at everything a plan needs.
+    ///
+    /// # Errors
+    /// MIG4002: a record of an earlier run cannot be read.
     pub async fn observe(
         &self,
         servers: &BTreeMap<StepAddr, Arc<dyn sql::Server>>,
         state: Option<&State>,
         replace: &std::collections::BTreeSet<StepAddr>,
-    ) -> World {
+    ) -> Outcome<World> {
         let by_text = servers.iter().map(|(addr, server)| (addr.to_string(), server.clone())).collect();
         let workdir = |migration: &Migration| dump_dir(&self.spec, &self.dir, migration);
-        let firsts = first_positions(state, &self.spec, replace);
+        let firsts = first_positions(state, &self.spec, replace)?;
         let mut world = observe::world::world(Look {
             spec: &self.spec,
             servers: &by_text,
             lineage: state.map(|s| s.lineage.as_str()),
             begun: &firsts,
             workdir_of: &workdir,
-            imports: &self.imports(state),
+            imports: &self.imports(state)?,
         })
         .await;
         world.only = self.import.as_ref().map(|(migration, _)| migration.clone());
@@ -292,17 +297,17 @@ impl Session {
                 facts.manifests = manifests(&dump_dir(&self.spec, &self.dir, migration), state, name);
             }
         }
-        world
+        Ok(world)
     }
 
     /// What each migration takes out of dumps: now, and by the records of earlier runs.
-    fn imports(&self, state: Option<&State>) -> BTreeMap<String, Import> {
+    fn imports(&self, state: Option<&State>) -> Outcome<BTreeMap<String, Import>> {
         let mut imports: BTreeMap<String, Import> = BTreeMap::new();
         for (addr, record) in state.into_iter().flat_map(|s| &s.steps) {
             let (Some(migration), Some(table)) = (addr.migration(), addr.table()) else { continue };
             let import = imports.entry(migration.to_owned()).or_default();
             if record.kind == StepKind::Dump
-                && let Some(files) = recorded_import(record)
+                && let Some(files) = recorded_import(addr, record)?
             {
                 import.recorded.insert(table.clone(), files);
             }
@@ -327,7 +332,7 @@ impl Session {
             let import = imports.entry(migration.clone()).or_default();
             (import.folder, import.fault) = (Some(folder.clone()), None);
         }
-        imports
+        Ok(imports)
     }
 
     /// Plans over the state and the world as they are.
@@ -354,19 +359,20 @@ fn first_positions(
     state: Option<&State>,
     spec: &Spec,
     replace: &std::collections::BTreeSet<StepAddr>,
-) -> BTreeMap<String, Since> {
-    let Some(state) = state else { return BTreeMap::new() };
+) -> Outcome<BTreeMap<String, Since>> {
+    let Some(state) = state else { return Ok(BTreeMap::new()) };
     let of = |migration: &String| {
-        let gate = StepAddr::gate(migration, "writes_stopped");
+        let gate = StepAddr::gate(migration, GateName::WritesStopped);
         if replace.contains(&gate) {
-            return None;
+            return Ok(None);
         }
         let record = state.steps.get(&gate).filter(|_| state.open_run.is_some());
-        let run = record.and_then(|record| writes::position(record.outputs.get(writes::RUN)?));
-        let since = writes::of_records(&state.steps, migration, run, &|addr, _| replace.contains(addr));
-        (!since.is_empty()).then(|| (migration.clone(), since))
+        let run = record.map_or(Ok(None), |record| record.outputs_as::<GateOutputs>(&gate))?.and_then(|gate| gate.run);
+        let since = writes::of_records(&state.steps, migration, run, &|addr, _| replace.contains(addr))?;
+        Ok((!since.is_empty()).then(|| (migration.clone(), since)))
     };
-    spec.migrations.keys().filter_map(of).collect()
+    let found: Vec<_> = spec.migrations.keys().map(of).collect::<Outcome<_>>()?;
+    Ok(found.into_iter().flatten().collect())
 }
 
 /// The folder that earlier runs took a dump out of, read as they read it.
@@ -379,10 +385,11 @@ fn recorded_folder(import: &Import) -> Option<Outcome<dump_folder::DumpFolder>> 
 }
 
 /// The files that a dump's record names, when it took some in.
-fn recorded_import(record: &StepRecord) -> Option<ImportInputs> {
-    let unfinished = record.progress.notes.get(import::NOTE);
-    let files = unfinished.or_else(|| record.outputs.get("inputs")?.get("import"))?;
-    serde_json::from_value(files.clone()).ok()
+fn recorded_import(addr: &StepAddr, record: &StepRecord) -> Outcome<Option<ImportInputs>> {
+    match record.progress.notes.get(import::NOTE) {
+        Some(unfinished) => outputs::read(addr, unfinished),
+        None => Ok(record.outputs_as::<DumpOutputs>(addr)?.and_then(|dump| dump.inputs.import)),
+    }
 }
 
 /// Manifests that are whole: every file of theirs is there with its size. Their digest stands for them.

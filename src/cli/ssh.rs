@@ -30,7 +30,7 @@ pub async fn run(global: &Global, args: &SshTo) -> Outcome<ExitKind> {
     let known = match &runner.kind {
         // A machine that the spec names is there, whether it was used already or not.
         RunnerKind::Ssh(endpoint) => Some(endpoint.clone()),
-        kind => endpoint(kind, state.as_ref().and_then(|s| s.outputs(&ready))),
+        kind => endpoint(kind, &ready, state.as_ref().and_then(|s| s.outputs(&ready)))?,
     };
     let Some(to) = known else {
         let hint = "`mig apply` makes it ready.";

@@ -15,6 +15,7 @@ use super::session::{Session, addresses, print, say};
 use super::signals;
 use crate::drive::run::{EventSink, Run, run as drive};
 use crate::formats::certificate::Judgement;
+use crate::formats::facts::World;
 use crate::formats::spec::model::Migration;
 use crate::formats::state::{OpenRun, State};
 use crate::formats::verification::Verification;
@@ -39,7 +40,7 @@ pub async fn run(global: &Global, args: &Verify, style: Style) -> Outcome<ExitKi
     let names = migrations(&session, &args.migration)?;
     let state = session.state()?;
     let away: Vec<Away> =
-        remote::away(&session.spec, state.as_ref()).into_iter().filter(|one| names.contains(&one.migration)).collect();
+        remote::away(&session.spec, state.as_ref())?.into_iter().filter(|one| names.contains(&one.migration)).collect();
     let mut all = Found::default();
     for one in &away {
         let Found { found, exit, .. } = ask_there(&session, one, args).await?;
@@ -123,22 +124,8 @@ async fn look(
     let wanted = addresses("-target", &args.target)?;
     let servers = session.servers()?;
     // Of a state only the texts of views are taken: what a run recorded is no evidence of how things are now.
-    let world = session.observe(&servers, None, &BTreeSet::new()).await;
-    let mut chosen: Vec<(&Migration, Vec<TableName>)> = Vec::new();
-    for migration in session.spec.migrations.values().filter(|m| names.contains(&m.name)) {
-        let source = session.spec.sources.get(&migration.source).map(source_addr);
-        let target = session.spec.targets.get(&migration.target).map(target_addr);
-        for address in source.iter().chain(&target) {
-            if let Some(fault) = world.servers.get(&address.to_string()).and_then(|facts| facts.fault.clone()) {
-                return Err(fault);
-            }
-        }
-        let facts = world.migrations.get(&migration.name);
-        let tables = facts.into_iter().flat_map(|f| &f.source.tables).map(|t| t.name.clone());
-        let tables: Vec<TableName> = tables.filter(|name| is_wanted(&wanted, &migration.name, name)).collect();
-        chosen.push((migration, tables));
-    }
-    check_wanted(&wanted, &chosen)?;
+    let world = session.observe(&servers, None, &BTreeSet::new()).await?;
+    let chosen = chosen(&session, &world, names, &wanted)?;
     let graph = Arc::new(graph(&chosen));
     let migrations: Vec<Migration> =
         chosen.into_iter().filter(|(_, tables)| !tables.is_empty()).map(|(m, _)| m.clone()).collect();
@@ -164,7 +151,7 @@ async fn look(
         },
         &graph,
     ));
-    let steps = Arc::new(Verifying::new(context, state));
+    let steps = Arc::new(Verifying::new(context, state)?);
     let (tell, told) = mpsc::unbounded_channel();
     let reporter = Reporter::choose(false, Style::of_stderr(!style.color), now_of(clock.clone()));
     let signals = signals::listen();
@@ -190,7 +177,9 @@ async fn look(
         say(&screen::failure::run_end(&failures, &[], style));
     }
     if end.exit == ExitKind::Interrupted {
-        say("The verification was stopped: nothing is proven. It begins anew; -target=ADDR does one table.\n");
+        say(
+            "The verification was stopped: nothing is proven. The next run starts over; use -target=ADDR for a single table.\n",
+        );
         return Ok(Found { exit: end.exit, stopped: true, ..Found::default() });
     }
     let seconds = clock.millis().saturating_sub(began) as f64 / 1_000.0;
@@ -199,6 +188,31 @@ async fn look(
         found.push(steps.verification(migration, seconds).await?);
     }
     Ok(Found { found, exit: end.exit, stopped: false })
+}
+
+/// The tables of each migration that `-target` names, or all.
+fn chosen<'s>(
+    session: &'s Session,
+    world: &World,
+    names: &BTreeSet<String>,
+    wanted: &BTreeSet<StepAddr>,
+) -> Outcome<Vec<(&'s Migration, Vec<TableName>)>> {
+    let mut chosen: Vec<(&Migration, Vec<TableName>)> = Vec::new();
+    for migration in session.spec.migrations.values().filter(|m| names.contains(&m.name)) {
+        let source = session.spec.sources.get(&migration.source).map(source_addr);
+        let target = session.spec.targets.get(&migration.target).map(target_addr);
+        for address in source.iter().chain(&target) {
+            if let Some(fault) = world.servers.get(&address.to_string()).and_then(|facts| facts.fault.clone()) {
+                return Err(fault);
+            }
+        }
+        let facts = world.migrations.get(&migration.name);
+        let tables = facts.into_iter().flat_map(|f| &f.source.tables).map(|t| t.name.clone());
+        let tables: Vec<TableName> = tables.filter(|name| is_wanted(wanted, &migration.name, name)).collect();
+        chosen.push((migration, tables));
+    }
+    check_wanted(wanted, &chosen)?;
+    Ok(chosen)
 }
 
 /// A verification that only counts, as the spec asks, is no failure; its text says what it does not prove.

@@ -104,7 +104,7 @@ async fn answer() -> Outcome<()> {
                 standing.overlay(state);
             }
             let servers = session.servers()?;
-            let world = session.observe(&servers, state.as_ref(), &replace.into_iter().collect()).await;
+            let world = session.observe(&servers, state.as_ref(), &replace.into_iter().collect()).await?;
             let certificate = std::fs::read(certificate_path(&session.state_path, &migration)).ok();
             tell(&Looked { standing, world, certificate })
         }

@@ -2,7 +2,8 @@
 //! them back. The JSON of a plan has both, and the keys here do not change with the words.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
 
 use crate::words::addr::StepAddr;
 
@@ -50,6 +51,16 @@ pub enum Cause {
     },
     /// The step leaves the state with a destroy; what it is about stays.
     Kept { object: Kept },
+    /// A plan file of an earlier build says it in words.
+    Words { text: String },
+}
+
+/// Reads a cause as a plan file has it: the value, or the sentence of an earlier build.
+pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cause, D::Error> {
+    match Value::deserialize(deserializer)? {
+        Value::String(text) => Ok(Cause::Words { text }),
+        value => Cause::deserialize(value).map_err(serde::de::Error::custom),
+    }
 }
 
 /// What changed among a step's inputs.

@@ -251,6 +251,69 @@ pub struct DnsOutputs {
     pub set_here: bool,
 }
 
+/// The outputs of a step that makes one object under an id.
+pub trait MadeObject {
+    fn id(&self) -> &str;
+
+    /// The number of the object under its address, from 1.
+    fn attempt(&self) -> u32 {
+        1
+    }
+
+    /// Whether it may be neither destroyed nor replaced.
+    fn is_protected(&self) -> bool {
+        false
+    }
+}
+
+impl MadeObject for KeyPairOutputs {
+    fn id(&self) -> &str {
+        &self.name
+    }
+}
+
+impl MadeObject for InstanceOutputs {
+    fn id(&self) -> &str {
+        &self.instance_id
+    }
+
+    fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    fn is_protected(&self) -> bool {
+        self.inputs.prevent_destroy
+    }
+}
+
+impl MadeObject for VolumeOutputs {
+    fn id(&self) -> &str {
+        &self.volume_id
+    }
+
+    fn attempt(&self) -> u32 {
+        self.attempt
+    }
+
+    fn is_protected(&self) -> bool {
+        self.inputs.prevent_destroy
+    }
+}
+
+/// The note of a call that makes an object, durable before it is made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Intent<T> {
+    pub attempt: u32,
+    pub parameters: T,
+}
+
+/// The note of what such a call made.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MadeNote {
+    pub id: String,
+    pub attempt: u32,
+}
+
 /// Names of objects by lineage and address.
 pub mod names {
     use super::*;

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::cloud_facts::CloudFacts;
 use super::inputs::ImportInputs;
@@ -303,14 +302,13 @@ pub struct LedgerFacts {
 }
 
 impl LedgerFacts {
-    /// How the ledger differs from the outputs of a table's load, in words; `None`: it has that very load.
-    pub fn differs_from(&self, table: &str, load: &Value) -> Option<String> {
-        let number = |name: &str| load.get(name).and_then(Value::as_u64);
-        let (rows, epoch) = (number("rows").unwrap_or(0), number("epoch").unwrap_or(0));
-        let hash = load.get("hash").and_then(Value::as_str).unwrap_or("0");
+    /// How the ledger differs from a recorded load (its number, its rows and the sum of their hashes), in words; `None`: it
+    /// has that very load.
+    pub fn differs_from(&self, table: &str, epoch: u64, (rows, sum): (u64, u128)) -> Option<String> {
+        let hash = sum.to_string();
         let nothing = LoadedFacts { epoch, rows: 0, hash: "0".into() };
         let there = self.loaded.get(table).unwrap_or(&nothing);
-        if (there.epoch, there.rows, there.hash.as_str()) == (epoch, rows, hash) {
+        if (there.epoch, there.rows, there.hash.as_str()) == (epoch, rows, hash.as_str()) {
             return None;
         }
         let what = if there.epoch != epoch {

@@ -1,13 +1,22 @@
 //! What each kind of step needs to do its work, as the plan's nodes carry it. No secret, no estimate, no setting that
 //! may change without the step running again (threads, rates: those are read from the spec at apply).
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::dumpfile::CsvDialect;
+use super::outputs::{self, LoadOutputs};
+use super::plan::Node;
+use super::state::StepRecord;
 use super::structure::{Schema, Table, View};
 use super::worker::Endpoint;
-use crate::words::addr::TableName;
+use crate::words::addr::{GateName, StepAddr, TableName};
+use crate::words::codes;
+use crate::words::error::{Failure, Outcome};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,7 +38,7 @@ pub struct RunnerInputs {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct GateInputs {
-    pub gate: String,
+    pub gate: GateName,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -76,6 +85,62 @@ impl DumpInputs {
             import.dir.clear();
         }
         decisive
+    }
+}
+
+/// What a step of a destroy needs: what the step left when it ended, if it ever did, and what it noted before.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Removal {
+    /// The step's outputs.
+    #[serde(default)]
+    from: Value,
+    /// Of a table: the outputs of its load.
+    #[serde(default, skip_serializing_if = "Value::is_null")]
+    loaded: Value,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub notes: BTreeMap<String, Value>,
+}
+
+impl Removal {
+    /// Of a record, with the record of the load where it is a table's.
+    pub fn new(record: &StepRecord, loaded: Option<&StepRecord>) -> Self {
+        Self {
+            from: record.outputs.clone(),
+            loaded: loaded.map(|record| record.outputs.clone()).unwrap_or_default(),
+            notes: BTreeMap::new(),
+        }
+    }
+
+    /// With the notes, for a step that looks for what an interrupted run made.
+    pub fn noted(record: &StepRecord) -> Self {
+        Self { notes: record.progress.notes.clone(), ..Self::new(record, None) }
+    }
+
+    /// # Errors
+    /// MIG5102: the node is not one of a destroy, or of another version's.
+    pub fn of(node: &Node) -> Outcome<Self> {
+        Self::deserialize(&node.inputs).map_err(|error| {
+            let hint = "Make the plan again with this version of mig.";
+            Failure::new(codes::PLAN_DOES_NOT_FIT_SPEC, "read what is to be removed", error.to_string(), hint)
+                .at(&node.addr)
+        })
+    }
+
+    /// What the step left; `None`: it never ended.
+    ///
+    /// # Errors
+    /// MIG4002: it cannot be read.
+    pub fn outputs<T: DeserializeOwned>(&self, addr: &StepAddr) -> Outcome<Option<T>> {
+        outputs::read(addr, &self.from)
+    }
+
+    /// What the load of a table left.
+    ///
+    /// # Errors
+    /// As [`Removal::outputs`].
+    pub fn loaded(&self, addr: &StepAddr) -> Outcome<Option<LoadOutputs>> {
+        outputs::read(addr, &self.loaded)
     }
 }
 

@@ -17,6 +17,7 @@ pub mod inputs;
 pub mod journal;
 pub mod ledger;
 pub mod manifest;
+pub mod outputs;
 pub mod plan;
 pub mod plan_seal;
 pub mod probe;

@@ -171,6 +171,8 @@ pub struct Change {
     /// What an object in a cloud is made from: "t2.large from ami-1 (…), in subnet-1 (…)".
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub what: Option<String>,
+    /// Plans of before causes were values have a sentence, `reason`, in its place.
+    #[serde(alias = "reason", deserialize_with = "super::cause::read")]
     pub cause: Cause,
     /// Rows that a load drops from the target before it loads again.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -164,10 +164,10 @@ impl Board {
             Event::StepEnded { addr, end, rows, bytes, .. } => {
                 let kind = self.step(addr).map(|step| step.kind).or_else(|| addr.kind());
                 if *end == Ended::Complete {
-                    match kind {
-                        Some(StepKind::Load) => self.rows_loaded += rows,
-                        Some(StepKind::Dump) => self.bytes_dumped += bytes,
-                        _ => {}
+                    if kind == Some(StepKind::Load) {
+                        self.rows_loaded += rows;
+                    } else if kind == Some(StepKind::Dump) {
+                        self.bytes_dumped += bytes;
                     }
                 }
                 self.running.retain(|step| step.addr != *addr);

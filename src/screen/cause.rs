@@ -37,6 +37,7 @@ fn of(cause: &Cause, table: &str) -> String {
         Cause::Left { left: Left::Spec } => "it is no longer in the spec; what it made stays".into(),
         Cause::Removed { object, left_spec: true } => format!("it is no longer in the spec: {}", removed(object)),
         Cause::Removed { object, left_spec: false } => removed(object),
+        Cause::Words { text } => text.clone(),
         Cause::Kept { object } => format!("removed from the state only; {}", kept(*object)),
     }
 }

@@ -45,14 +45,14 @@ mod tests {
     use super::*;
     use crate::formats::plan::{Edge, Node};
     use crate::screen::plan::tests::empty;
-    use crate::words::addr::{StepAddr, StepKind};
+    use crate::words::addr::{GateName, StepAddr, StepKind};
     use crate::words::digest::Digest;
 
     #[test]
     fn after_is_solid_stream_is_dashed_and_names_are_escaped() {
         let dump = StepAddr::parse(r#"migration.shop.dump["shop.`a\"b`"]"#).unwrap();
         let load = StepAddr::parse(r#"migration.shop.load["shop.`a\"b`"]"#).unwrap();
-        let gate = StepAddr::gate("shop", "disk");
+        let gate = StepAddr::gate("shop", GateName::Disk);
         let node = |addr: &StepAddr, kind: StepKind, action: Action| Node {
             addr: addr.clone(),
             kind,

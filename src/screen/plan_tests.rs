@@ -8,7 +8,7 @@ use crate::formats::plan::{
     Action, Body, Change, Estimates, Graph, Header, Mode, Node, Observed, PlanFile, Rewrite, TableEstimates,
 };
 use crate::screen::style::Style;
-use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::words::addr::{GateName, StepAddr, StepKind, TableName};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
@@ -302,11 +302,11 @@ fn gates_say_their_verdict_in_words_and_a_blocked_plan_says_so_last() {
     let found = Diagnostic::error(codes::NAME_TAKEN, "table shop.orders is already on the target").about("shop.orders");
     let named = Diagnostic::warning(codes::EVENT, "trigger t1 is not moved").about("shop.orders");
     plan.body.observed.verdicts = [
-        ("collation", verdict(GateOutcome::Passed, "1 table, 1 collation, on the target", vec![])),
-        ("compatibility", verdict(GateOutcome::Warned, "1 finding", vec![named])),
-        ("target_tables", verdict(GateOutcome::No, "1 table exists", vec![found])),
+        (GateName::Collation, verdict(GateOutcome::Passed, "1 table, 1 collation, on the target", vec![])),
+        (GateName::Compatibility, verdict(GateOutcome::Warned, "1 finding", vec![named])),
+        (GateName::TargetTables, verdict(GateOutcome::No, "1 table exists", vec![found])),
         (
-            "writes_stopped",
+            GateName::WritesStopped,
             verdict(GateOutcome::CannotLook, "the source keeps no binlog, so writes cannot be seen at all", vec![]),
         ),
     ]
@@ -355,7 +355,8 @@ fn many_findings_of_a_refusing_gate_are_all_named() {
         .map(|n| Diagnostic::error(codes::NAME_TAKEN, "the table is already there").about(format!("shop.t{n:03}")))
         .collect();
     plan.body.observed.verdicts =
-        [(StepAddr::gate("shop", "target_tables"), verdict(GateOutcome::No, "100 tables exist", findings))].into();
+        [(StepAddr::gate("shop", GateName::TargetTables), verdict(GateOutcome::No, "100 tables exist", findings))]
+            .into();
     let shown = text(&plan, Style::plain());
     for n in 0..100 {
         assert!(shown.contains(&format!("shop.t{n:03}")), "{n}\n{shown}");
@@ -425,7 +426,7 @@ fn json_is_the_plan_file_with_a_summary() {
     let mut plan = empty();
     whole_table(&mut plan, "orders", 10, 100, NEW);
     plan.body.blocked = true;
-    let gate = StepAddr::gate("shop", "disk");
+    let gate = StepAddr::gate("shop", GateName::Disk);
     plan.body.observed.verdicts.insert(gate, verdict(GateOutcome::No, "too small", vec![]));
     let value = json(&plan);
     assert_eq!(value["summary"]["create"], 4);
@@ -445,7 +446,7 @@ fn json_is_the_plan_file_with_a_summary() {
 fn colour_adds_nothing_but_escapes() {
     let mut plan = empty();
     whole_table(&mut plan, "orders", 10, 100, NEW);
-    let gate = StepAddr::gate("shop", "disk");
+    let gate = StepAddr::gate("shop", GateName::Disk);
     plan.body.observed.verdicts.insert(gate, verdict(GateOutcome::No, "too small", vec![]));
     plan.body.blocked = true;
     let inked = crate::screen::clean::clean(&text(&plan, Style { color: true, width: 80 })).into_owned();

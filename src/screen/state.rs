@@ -235,6 +235,7 @@ mod tests {
 
     use super::*;
     use crate::formats::state::{OpenRun, Part, Progress};
+    use crate::words::addr::GateName;
     use crate::words::digest::Digest;
 
     fn record(kind: StepKind, status: Status) -> StepRecord {
@@ -266,7 +267,7 @@ mod tests {
         dump.progress.notes = [("position".to_owned(), json!("SECRET-NOTE"))].into();
         dump.outputs = json!({"rows": 120_000, "borders": ["SECRET-KEY-3"], "parts": [{"from": "SECRET-KEY-4"}],
             "inner": {"to": "SECRET-KEY-5", "hash": "123"}});
-        dump.depends_on = vec![StepAddr::gate("shop", "disk")];
+        dump.depends_on = vec![StepAddr::gate("shop", GateName::Disk)];
         state.steps = [
             (addr("source.mysql.shop"), record(StepKind::Source, Status::Complete)),
             (addr(r#"migration.shop.dump["shop.orders"]"#), dump),

@@ -41,12 +41,12 @@ impl CloudFault {
     pub fn is_throttled(&self) -> bool {
         const CODES: [&str; 5] =
             ["RequestLimitExceeded", "Throttling", "ThrottlingException", "EC2ThrottledException", "RequestThrottled"];
-        CODES.contains(&self.code.to_string().as_str())
+        CODES.contains(&self.code.as_str())
     }
 
     /// The credentials may not do this.
     pub fn is_refused(&self) -> bool {
-        ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"].contains(&self.code.to_string().as_str())
+        ["UnauthorizedOperation", "AccessDenied", "AccessDeniedException"].contains(&self.code.as_str())
     }
 }
 

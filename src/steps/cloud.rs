@@ -12,10 +12,13 @@ use serde_json::{Value, json};
 use super::again::{TRIES, wait};
 use super::context::Context;
 use super::step::StepCtx;
+use crate::formats::cloud_inputs::{Intent, MadeNote, MadeObject};
 use crate::formats::cloud_inputs::{NOTE_INPUTS, names};
+use crate::formats::inputs::Removal;
 use crate::formats::plan::{Action, Node};
 use crate::seams::cloud::{Answer, Cloud, CloudFault};
 use crate::words::addr::StepAddr;
+use crate::words::addr::StepType;
 use crate::words::codes;
 use crate::words::digest::Digest;
 use crate::words::error::{Failure, Outcome};
@@ -199,31 +202,45 @@ impl<'a> Hand<'a> {
 
     /// The parameters that were written down for this attempt, or `new`, written down now.
     pub async fn intend<T: Serialize + DeserializeOwned>(&self, attempt: u32, new: T) -> Outcome<T> {
-        if let Some(intent) = self.ctx.resume.notes.get(INTENT)
-            && intent.get("attempt").and_then(Value::as_u64) == Some(attempt.into())
-            && let Some(was) = intent.get("parameters").and_then(|p| serde_json::from_value(p.clone()).ok())
-        {
-            return Ok(was);
+        let was = noted_intent::<T>(&self.ctx.resume.notes)?.filter(|was| was.attempt == attempt);
+        if let Some(was) = was {
+            return Ok(was.parameters);
         }
-        self.ctx.note(INTENT, json!({ "attempt": attempt, "parameters": new })).await?;
-        Ok(new)
+        let intent = Intent { attempt, parameters: new };
+        self.ctx.note(INTENT, json!(intent)).await?;
+        Ok(intent.parameters)
     }
 
     pub async fn made(&self, id: &str, attempt: u32) -> Outcome<()> {
-        self.ctx.note(MADE, json!({ "id": id, "attempt": attempt })).await
+        self.ctx.note(MADE, json!(MadeNote { id: id.to_owned(), attempt })).await
     }
 
-    /// The object that is known; `output`: the name of its id in what the step ended with.
-    pub fn known(&self, output: &str) -> Option<Known> {
-        let of = |value: Option<&Value>, id: &str, by| {
-            let attempt = value?.get("attempt").and_then(Value::as_u64).and_then(|n| u32::try_from(n).ok());
-            let id = value?.get(id)?.as_str()?.to_owned();
-            Some(Known { id, attempt: attempt.unwrap_or(1), by })
+    /// What the step ended with before this run.
+    ///
+    /// # Errors
+    /// MIG4002: it cannot be read.
+    pub fn before<T: DeserializeOwned>(&self) -> Outcome<Option<T>> {
+        self.ctx.before.as_ref().map_or(Ok(None), |record| record.outputs_as(self.addr))
+    }
+
+    /// The object that is known.
+    ///
+    /// # Errors
+    /// MIG4002: what is recorded of it cannot be read.
+    pub fn known<T: MadeObject + DeserializeOwned>(&self) -> Outcome<Option<Known>> {
+        let noted = |notes: &BTreeMap<String, Value>, by| {
+            let made: Option<MadeNote> = noted(notes, MADE)?;
+            Ok(made.map(|made| Known { id: made.id, attempt: made.attempt, by }))
         };
-        let before = self.ctx.before.as_ref();
-        of(self.ctx.resume.notes.get(MADE), "id", Maker::Unfinished)
-            .or_else(|| of(before.and_then(|record| record.progress.notes.get(MADE)), "id", Maker::Abandoned))
-            .or_else(|| of(before.map(|record| &record.outputs), output, Maker::Completed))
+        if let Some(known) = noted(&self.ctx.resume.notes, Maker::Unfinished)? {
+            return Ok(Some(known));
+        }
+        let Some(before) = self.ctx.before.as_ref() else { return Ok(None) };
+        if let Some(known) = noted(&before.progress.notes, Maker::Abandoned)? {
+            return Ok(Some(known));
+        }
+        let completed = self.before::<T>()?;
+        Ok(completed.map(|made| Known { id: made.id().to_owned(), attempt: made.attempt(), by: Maker::Completed }))
     }
 
     /// Tags of a new object: the provider's own, whose it is, and by which spec.
@@ -281,13 +298,11 @@ impl<'a> Hand<'a> {
                     self.ctx.waits_for("");
                     return Ok(Done::Made(made));
                 }
-                Err(fault) if row.already.contains(&fault.code.to_string().as_str()) => {
+                Err(fault) if row.already.contains(&fault.code.as_str()) => {
                     self.ctx.waits_for("");
                     return Ok(Done::Already);
                 }
-                Err(fault)
-                    if row.later.contains(&fault.code.to_string().as_str()) && self.since(began) < IN_THE_WAY =>
-                {
+                Err(fault) if row.later.contains(&fault.code.as_str()) && self.since(began) < IN_THE_WAY => {
                     self.ctx.waits_for(&format!("{what}: {}", fault.code));
                     self.pause(&mut attempt).await?;
                 }
@@ -395,61 +410,84 @@ impl<'a> Hand<'a> {
     ///
     /// # Errors
     /// It did not end, or the plan is another version's.
-    pub fn outputs_of<T: DeserializeOwned>(&self, part: &str) -> Outcome<T> {
+    pub fn outputs_of<T: DeserializeOwned>(&self, part: StepType) -> Outcome<T> {
         let addr = self.addr.sibling(part);
-        let outputs = self.ctx.upstream_outputs(&addr).unwrap_or_default();
-        serde_json::from_value(outputs).map_err(|error| {
+        self.ctx.upstream(&addr)?.ok_or_else(|| {
             let hint = "Make the plan again with this version of mig.";
-            Failure::new(codes::PLAN_DOES_NOT_FIT_SPEC, format!("read what {addr} ended with"), error.to_string(), hint)
+            let cause = format!("{addr} is not complete");
+            Failure::new(codes::PLAN_DOES_NOT_FIT_SPEC, format!("read what {addr} ended with"), cause, hint)
         })
     }
 }
 
-/// What a node of a destroy knows of its object: what the step ended with, and what it noted.
-pub struct Remains<'n> {
-    pub from: &'n Value,
-    notes: Option<&'n Value>,
+/// Reads a note of a step.
+///
+/// # Errors
+/// MIG4002: there is one, and it is not of this shape.
+fn noted<T: DeserializeOwned>(notes: &BTreeMap<String, Value>, key: &str) -> Outcome<Option<T>> {
+    let Some(note) = notes.get(key) else { return Ok(None) };
+    T::deserialize(note).map(Some).map_err(|error| {
+        let hint = "The state was written by another version of mig, or edited: use that version.";
+        Failure::new(codes::STATE_DAMAGED, format!("read the note `{key}` of a step"), error.to_string(), hint)
+    })
 }
 
-impl<'n> Remains<'n> {
-    pub fn of(node: &'n Node) -> Self {
-        Self { from: node.inputs.get("from").unwrap_or(&Value::Null), notes: node.inputs.get("notes") }
-    }
+/// The call that was written down and may have been made.
+///
+/// # Errors
+/// As for every note: MIG4002.
+pub fn noted_intent<T: DeserializeOwned>(notes: &BTreeMap<String, Value>) -> Outcome<Option<Intent<T>>> {
+    noted(notes, INTENT)
+}
 
-    pub fn note(&self, key: &str) -> Option<&'n Value> {
-        self.notes.and_then(|notes| notes.get(key))
+/// Whether a run was interrupted behind the note of a call.
+pub fn is_intended(notes: &BTreeMap<String, Value>) -> bool {
+    notes.contains_key(INTENT)
+}
+
+/// What a node of a destroy knows of its object: what the step ended with, and what it noted.
+pub struct Remains<T> {
+    ended: Option<T>,
+    made: Option<MadeNote>,
+    /// The attempt of a call that was written down.
+    intended: Option<u32>,
+}
+
+impl<T: MadeObject + DeserializeOwned> Remains<T> {
+    /// # Errors
+    /// MIG4002: what is recorded cannot be read, so nothing may be said to be gone.
+    pub fn of(node: &Node) -> Outcome<Self> {
+        let removal = Removal::of(node)?;
+        Ok(Self {
+            ended: removal.outputs(&node.addr)?,
+            made: noted(&removal.notes, MADE)?,
+            intended: noted_intent::<Value>(&removal.notes)?.map(|intent| intent.attempt),
+        })
     }
 
     /// The objects' ids, where any is known: the one that the step ended with, and the one that was made in its place when a
-    /// replace was broken off.
-    pub fn ids(&self, output: &str) -> Vec<&'n str> {
-        let made = self.note(MADE).and_then(|made| made.get("id"));
-        let mut ids: Vec<&str> = self.from.get(output).into_iter().chain(made).filter_map(Value::as_str).collect();
+    /// replace was interrupted.
+    pub fn ids(&self) -> Vec<&str> {
+        let ended = self.ended.as_ref().map(MadeObject::id);
+        let mut ids: Vec<&str> = ended.into_iter().chain(self.made.as_ref().map(|made| made.id.as_str())).collect();
         ids.dedup();
         ids
     }
 
-    /// Whether a run was broken off in which an object of this id was made.
+    /// Whether a run was interrupted in which an object of this id was made.
     pub fn is_fresh(&self, id: &str) -> bool {
-        self.note(MADE).and_then(|made| made.get("id")).and_then(Value::as_str) == Some(id)
-    }
-
-    /// Whether a run was broken off behind the note of a call.
-    pub fn intended(&self) -> bool {
-        self.note(INTENT).is_some()
+        self.made.as_ref().is_some_and(|made| made.id == id)
     }
 
     /// Whether a call was written down and what it made was not: it can only be found by its tags.
     pub fn unanswered(&self) -> bool {
-        let attempt = |key| self.note(key).map(|note| note.get("attempt"));
-        attempt(INTENT).is_some() && attempt(INTENT) != attempt(MADE)
+        self.intended.is_some() && self.intended != self.made.as_ref().map(|made| made.attempt)
     }
 
     /// # Errors
     /// MIG3225, where the record protects the object.
     pub fn may_go(&self, what: &str) -> Outcome<()> {
-        let guarded = self.from.get("inputs").and_then(|inputs| inputs.get("prevent_destroy")).and_then(Value::as_bool);
-        if guarded != Some(true) {
+        if !self.ended.as_ref().is_some_and(MadeObject::is_protected) {
             return Ok(());
         }
         Err(Failure::new(
@@ -463,7 +501,7 @@ impl<'n> Remains<'n> {
 
 fn told(fault: &CloudFault) -> String {
     let request = fault.request_id.as_ref().map(|id| format!(" (request {id})")).unwrap_or_default();
-    match fault.code.to_string().as_str() {
+    match fault.code.as_str() {
         "" => format!("{}{request}", fault.message),
         code => format!("{code}: {}{request}", fault.message),
     }

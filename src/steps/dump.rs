@@ -24,8 +24,10 @@ use crate::formats::chunk::cut::ReadKey;
 use crate::formats::chunk::{self, Selection};
 use crate::formats::ddl::{self, DdlOptions, partitioning};
 use crate::formats::dumpfile::{self, DumpFile};
+use crate::formats::facts::Position;
 use crate::formats::inputs::DumpInputs;
 use crate::formats::manifest::{self, TableManifest};
+use crate::formats::outputs::{self, DumpOutputs};
 use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash;
 use crate::formats::spec::model::Compress;
@@ -94,7 +96,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     let options = DdlOptions { checks: seen.check_constraints, dialect: seen.flavor.into() };
     let ddl = ddl::create_table_whole(&structure.target, options);
     write_in(&job.dir, &DumpFile::Table(name.clone()).name(), dumpfile::schema_text(&ddl).as_bytes())?;
-    let (place, noted) = place(&ctx, &migration.name, &recorded);
+    let (place, noted) = place(&ctx, &migration.name, &recorded)?;
     let read = async {
         match key {
             Some(key) => keyed::dump(&job, key, &recorded).await,
@@ -115,45 +117,50 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     let path = manifest_path(&name);
     let file = path.file_name().and_then(|n| n.to_str()).unwrap_or("table.json");
     write_file(&job.dir.join("manifest"), file, &bytes)?;
-    let hash = manifest.hash();
-    Ok(json!({
-        "rows": hash.rows,
-        "hash": hash.sum.to_string(),
-        "bytes": manifest.parts.iter().map(|p| p.bytes).sum::<u64>(),
-        "parts": manifest.parts.len(),
-        "negative_zeros": manifest.negative_zeros(),
-        "json_rounded": manifest.json_rounded(),
-        "manifest": manifest.digest(),
-        "inputs": node.inputs,
-        writes::POSITION: place,
-    }))
+    outputs::to_value(&dumped(&manifest, read_inputs(node)?, place))
 }
 
-/// Where the source's log stood before the first row of the table was read, and its record where it is not recorded yet.
+/// What a whole dump leaves.
+pub fn dumped(manifest: &TableManifest, inputs: DumpInputs, position: Option<Position>) -> DumpOutputs {
+    DumpOutputs {
+        total: manifest.hash().into(),
+        bytes: manifest.parts.iter().map(|part| part.bytes).sum(),
+        parts: manifest.parts.len(),
+        negative_zeros: manifest.negative_zeros(),
+        json_rounded: manifest.json_rounded(),
+        manifest: manifest.digest(),
+        inputs,
+        position,
+    }
+}
+
+/// Where the source's log was before the first row of the table was read, and its record where it is not recorded yet.
 fn place<'a>(
     ctx: &'a StepCtx,
     migration: &str,
     recorded: &Progress,
-) -> (Value, impl Future<Output = Outcome<()>> + 'a) {
-    let known = recorded.notes.get(writes::POSITION).cloned();
-    // Parts without a place were read at a time of which nothing is known.
+) -> Outcome<(Option<Position>, impl Future<Output = Outcome<()>> + 'a)> {
+    let known = writes::noted(&ctx.addr, recorded)?;
+    // Files without a position were read at a time of which nothing is known.
     let new = known.is_none() && recorded.parts.is_empty();
-    let now = || writes::of_gate(ctx, migration, writes::POSITION).filter(|_| new);
-    let place = known.unwrap_or_else(|| now().map_or(Value::Null, |place| json!(place.bounded())));
-    let note = place.clone();
-    let noted = async move {
-        if new && !note.is_null() {
-            ctx.note(writes::POSITION, note).await?;
-        }
-        Ok(())
+    let place = match known {
+        None if new => writes::of_gate(ctx, migration)?.position.map(|position| position.bounded()),
+        known => known,
     };
-    (place, noted)
+    let note = place.clone().filter(|_| new);
+    let noted = async move {
+        match note {
+            Some(note) => ctx.note(writes::POSITION, json!(note)).await,
+            None => Ok(()),
+        }
+    };
+    Ok((place, noted))
 }
 
 /// Removes the files of a dump that this run recorded.
 pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
     let (Some(name), Ok(migration)) = (node.addr.table(), context.migration(&node.addr)) else {
-        return Ok(json!({ "left": "the migration is no longer in the spec: its files stay" }));
+        return outputs::left("the migration is no longer in the spec: its files stay");
     };
     let dir = context.dump_dir(migration);
     // A server that is not to be had keeps no file from being removed.

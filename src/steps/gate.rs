@@ -2,7 +2,7 @@
 //! writes_stopped gate also looks where the source's log stands before the first row is read, which is what each table's
 //! dump takes over, and whether tables of earlier runs were written to since theirs.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::context::{Context, read_inputs};
 use super::observe::{binlog, evidence};
@@ -10,28 +10,28 @@ use super::step::StepCtx;
 use super::{structure, writes};
 use crate::formats::facts::{GateOutcome, MigrationFacts, Position, ServerFacts, Verdict, WritesFacts};
 use crate::formats::inputs::GateInputs;
+use crate::formats::outputs::{self, GateOutputs};
 use crate::formats::plan::Node;
 use crate::think::gates;
-use crate::words::addr::StepAddr;
+use crate::words::addr::{GateName, StepAddr};
 use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
     let inputs: GateInputs = read_inputs(node)?;
-    if inputs.gate == gates::STRUCTURE {
+    if inputs.gate == GateName::Structure {
         return structure::judge(context, node).await;
     }
     let facts = context.facts(&node.addr)?;
-    if inputs.gate == "writes_stopped" {
+    if inputs.gate == GateName::WritesStopped {
         let looked = look(context, node, ctx, facts).await?;
         let seen = MigrationFacts { writes: looked.writes, ..MigrationFacts::default() };
-        let mut outputs = passed(&inputs.gate, judge(context, node, &inputs.gate, &seen)?)?;
-        outputs[writes::POSITION] = json!(looked.now);
-        // What a run that goes on began with stays.
-        outputs[writes::RUN] = json!(looked.run.or(looked.now));
-        return Ok(outputs);
+        let passed = passed(inputs.gate, judge(context, node, inputs.gate, &seen)?)?;
+        // What a continued run began with stays.
+        let run = looked.run.or_else(|| looked.now.clone());
+        return outputs::to_value(&GateOutputs { position: looked.now, run, ..passed });
     }
-    passed(&inputs.gate, judge(context, node, &inputs.gate, facts)?)
+    outputs::to_value(&passed(inputs.gate, judge(context, node, inputs.gate, facts)?)?)
 }
 
 /// Where the log stands, and what was written since earlier places.
@@ -51,7 +51,7 @@ async fn look(context: &Context, node: &Node, ctx: &StepCtx, facts: &MigrationFa
     let server = context.server(&address)?;
     let now = evidence::begin(&*server, &seen).await?;
     let run = facts.writes.as_ref().and_then(|writes| writes.run.clone());
-    let since = writes::kept(context, ctx, migration, run.clone());
+    let since = writes::kept(context, ctx, migration, run.clone())?;
     let mut found = match &facts.writes {
         Some(earlier) => Some(earlier.clone()),
         None if since.is_empty() => None,
@@ -68,20 +68,15 @@ async fn look(context: &Context, node: &Node, ctx: &StepCtx, facts: &MigrationFa
     Ok(Looked { now, run, writes: found })
 }
 
-fn judge(context: &Context, node: &Node, gate: &str, facts: &MigrationFacts) -> Outcome<Verdict> {
+fn judge(context: &Context, node: &Node, gate: GateName, facts: &MigrationFacts) -> Outcome<Verdict> {
     let migration = context.migration(&node.addr)?;
     let nothing = ServerFacts::default();
     let (source, target) = (context.source_of(migration)?, context.target_of(migration)?);
     let block = context.target_block(migration)?;
     let seen = |addr: &StepAddr| context.seen(addr).unwrap_or(&nothing);
-    if !gates::NAMES.contains(&gate) {
-        return Err(Failure::new(
-            codes::PLAN_DOES_NOT_FIT_SPEC,
-            "judge the gate",
-            "no such gate",
-            "Make the plan again.",
-        ));
-    }
+    let gate = gates::Gate::of(gate).ok_or_else(|| {
+        Failure::new(codes::PLAN_DOES_NOT_FIT_SPEC, "judge the gate", "no such gate", "Make the plan again.")
+    })?;
     let subject = gates::Subject {
         migration,
         source: seen(&source),
@@ -91,13 +86,13 @@ fn judge(context: &Context, node: &Node, gate: &str, facts: &MigrationFacts) -> 
         ledger_schema: &block.ledger_schema,
         lineage: Some(&context.lineage),
     };
-    Ok(gates::judge(gate, &subject))
+    Ok(gate.judge(&subject))
 }
 
 /// What the step records, where the gate does not refuse.
-fn passed(gate: &str, verdict: Verdict) -> Outcome<Value> {
+fn passed(gate: GateName, verdict: Verdict) -> Outcome<GateOutputs> {
     if verdict.outcome.refuses() {
-        let code = verdict.findings.first().map_or(codes::SERVER_UNREACHABLE, |finding| finding.code);
+        let code = verdict.findings.first().map_or(codes::GATE_CANNOT_LOOK, |finding| finding.code);
         let cause = match verdict.outcome {
             GateOutcome::CannotLook => format!("it cannot look, which is a no: {}", verdict.saw),
             _ => verdict.saw.clone(),
@@ -106,5 +101,5 @@ fn passed(gate: &str, verdict: Verdict) -> Outcome<Value> {
         let failure = Failure::new(code, format!("pass the gate {gate}"), cause, hint);
         return Err(failure.exit(ExitKind::Gate).with(verdict.findings));
     }
-    Ok(json!({ "verdict": verdict }))
+    Ok(GateOutputs { verdict: Some(verdict), ..GateOutputs::default() })
 }

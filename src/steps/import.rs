@@ -10,13 +10,16 @@ use tokio::task::JoinSet;
 
 use super::batch::file_sum;
 use super::context::{Context, read_inputs};
+use super::dump;
 use super::dump::{manifest_path, write_file};
 use super::foreign::{ForeignRows, spoiled};
 use super::proof;
 use super::runner::fault as file_fault;
 use super::step::{StepCtx, Upstream};
+use crate::formats::certificate::ReadAt;
 use crate::formats::inputs::{DumpInputs, DumpTool, ImportFile, ImportInputs};
 use crate::formats::manifest::{self, PartEntry, TableManifest};
+use crate::formats::outputs::{self, How, LoadOutputs, VerifyOutputs};
 use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash::{self, JsonNumbers, PartHash, RowHasher};
 use crate::formats::structure::{Column, Table};
@@ -92,16 +95,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx, import: Impo
         return Err(spoiled(&Path::new(&import.dir).join(format!("{}-metadata", name.key())), &cause));
     }
     write_manifest(&context.dump_dir(migration), &name, &manifest)?;
-    Ok(json!({
-        "rows": hash.rows,
-        "hash": hash.sum.to_string(),
-        "bytes": manifest.parts.iter().map(|part| part.bytes).sum::<u64>(),
-        "parts": manifest.parts.len(),
-        "negative_zeros": manifest.negative_zeros(),
-        "json_rounded": manifest.json_rounded(),
-        "manifest": manifest.digest(),
-        "inputs": node.inputs,
-    }))
+    outputs::to_value(&dump::dumped(&manifest, read_inputs(node)?, None))
 }
 
 /// A difference between source and dump, said as what it may be where the dump is another tool's: that the source was
@@ -160,18 +154,17 @@ pub async fn verify_alone(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> 
     }
     // A keyed table's parts pass by; what counts is the end of the load.
     let loaded = loop {
-        if let Some(outputs) = ctx.upstream_outputs(&load) {
+        if let Some(outputs) = ctx.upstream::<LoadOutputs>(&load)? {
             break outputs;
         }
         match ctx.next_upstream().await {
-            Upstream::Closed(outputs) => break outputs,
+            Upstream::Closed(found) => break outputs::required(&load, &found)?,
             Upstream::Failed => return Err(ctx.upstream_failed()),
             Upstream::Reset => ctx.reset().await?,
             Upstream::Part(..) => {}
         }
     };
-    let number = |field: &str| loaded.get(field).and_then(Value::as_u64).unwrap_or(0);
-    let (rows, epoch) = (number("rows"), number("epoch"));
+    let (rows, epoch) = (loaded.total.rows, loaded.epoch);
     ctx.total(rows, 0);
     // For the ledger; the rows are hashed on lines of the other pool, which must not be waited for while one is held.
     let mut line = context.lines(&node.addr)?.write.take().await?;
@@ -189,7 +182,15 @@ pub async fn verify_alone(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> 
     })?;
     line.give_back();
     ctx.progress(rows, 0);
-    Ok(json!({ "target": { "rows": rows, "hash": loaded.get("hash") }, "parts": 1, "how": "dump" }))
+    outputs::to_value(&VerifyOutputs {
+        source: None,
+        target: loaded.total,
+        dumped: None,
+        parts: 1,
+        how: How::Dump,
+        read: ReadAt::default(),
+        generated: Vec::new(),
+    })
 }
 
 /// The code of a verification that finds the source changed since it was dumped.

@@ -31,7 +31,7 @@ fn fault(doing: &str) -> impl Fn(Fault) -> Failure + '_ {
         fault.failure(
             codes::LEDGER,
             format!("{doing} in the ledger on the target"),
-            "The user needs CREATE, SELECT, INSERT, UPDATE and DELETE on the ledger schema; then run `mig apply` again.",
+            "The user needs CREATE, DROP, ALTER, INDEX, SELECT, INSERT, UPDATE and DELETE on the ledger schema; then run `mig apply` again.",
         )
     }
 }

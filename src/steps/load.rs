@@ -26,6 +26,7 @@ use crate::formats::dumpfile::{self, TsvEncoder};
 use crate::formats::facts::Flavor;
 use crate::formats::inputs::{ImportInputs, Writing};
 use crate::formats::manifest::{self, PartEntry, TableManifest};
+use crate::formats::outputs::{self, LoadForm, LoadOutputs, ServerOutputs};
 use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash::PartHash;
 use crate::formats::state::Part;
@@ -105,13 +106,9 @@ async fn take_parts(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: bo
         })
         .await?;
     }
-    Ok(Some(json!({
-        "rows": hash.rows,
-        "hash": hash.sum.to_string(),
-        "epoch": job.epoch,
-        "parts": taken.entries.len(),
-        "form": if job.form == Form::LoadData { "load_data" } else { "insert" },
-    })))
+    let form = if job.form == Form::LoadData { LoadForm::LoadData } else { LoadForm::Insert };
+    let loaded = LoadOutputs { total: hash.into(), epoch: job.epoch, parts: taken.entries.len(), form };
+    outputs::to_value(&loaded).map(Some)
 }
 
 /// What the load works with, once the table is ready and the ledger was asked about what is recorded.
@@ -122,8 +119,7 @@ async fn begin_job(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: boo
     let recorded = if anew || replaced { BTreeMap::new() } else { ctx.resume.parts.clone() };
     let epoch = again(context, ctx, || ready(context, node, ctx, &name, anew)).await?;
     let target = context.target_of(migration)?;
-    let takes_load_data =
-        ctx.upstream_outputs(&target).and_then(|o| o.get("load_data").and_then(Value::as_bool)).unwrap_or(false);
+    let takes_load_data = ctx.upstream::<ServerOutputs>(&target)?.and_then(|server| server.load_data).unwrap_or(false);
     let flavor = context.seen(&target).map(|facts| facts.flavor).unwrap_or_default();
     let estimate = context.estimate(&node.addr)?;
     ctx.total(estimate.rows, estimate.data_bytes);

@@ -47,8 +47,10 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
+use crate::formats::outputs;
 use crate::formats::plan::{Action, Graph, Node};
-use crate::words::addr::{StepAddr, StepKind};
+use crate::words::addr::{StepAddr, StepType};
+use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 use again::again;
 use context::Context;
@@ -60,39 +62,9 @@ pub struct Steps(pub Arc<Context>);
 impl StepSet for Steps {
     fn run<'a>(&'a self, node: &'a Node, ctx: StepCtx) -> BoxFuture<'a, Outcome<Value>> {
         Box::pin(async move {
-            let context = &self.0;
-            let outcome = match (node.action, node.kind) {
-                (_, StepKind::Runner) if ec2::has(&node.addr) => ec2::run(context, node, &ctx).await,
-                (_, StepKind::Peering) => peering::run(context, node, &ctx).await,
-                (Action::Destroy, StepKind::Target) => servers::destroy(context, node).await,
-                (Action::Destroy, StepKind::Runner) => runner::destroy(context, node).await,
-                (Action::Destroy, StepKind::Dump) => dump::destroy(context, node).await,
-                (Action::Destroy, StepKind::Table | StepKind::View) => objects::destroy(context, node).await,
-                (Action::Destroy, _) => Ok(Value::Null),
-                (_, StepKind::Source) if aurora::has(&node.addr) => {
-                    again(context, &ctx, || aurora::run(context, node)).await
-                }
-                (_, StepKind::Source | StepKind::Target) => again(context, &ctx, || servers::run(context, node)).await,
-                (_, StepKind::Runner) => runner::run(context, node).await,
-                (_, StepKind::Gate) => gate::run(context, node, &ctx).await,
-                (_, StepKind::Database) => again(context, &ctx, || objects::database(context, node)).await,
-                // A replace drops rows: what an attempt at it came to is for the next run to look at.
-                (Action::Replace, StepKind::Table) => objects::table(context, node, &ctx).await,
-                (_, StepKind::Table) => again(context, &ctx, || objects::table(context, node, &ctx)).await,
-                (_, StepKind::Dump) => match import::inputs(node)? {
-                    Some(files) => import::run(context, node, ctx, files).await,
-                    None => dump::run(context, node, ctx).await,
-                },
-                (_, StepKind::Load) => load::run(context, node, ctx).await,
-                (_, StepKind::Verify) if import::stands_alone(context, node) => {
-                    import::verify_alone(context, node, ctx).await
-                }
-                (_, StepKind::Verify) => {
-                    verify::run(context, node, ctx).await.map_err(|failure| import::explained(context, node, failure))
-                }
-                (_, StepKind::ForeignKeys) => again(context, &ctx, || objects::foreign_keys(context, node)).await,
-                (_, StepKind::View) => again(context, &ctx, || view::run(context, node)).await,
-                (_, StepKind::Report) => report::run(context, node, ctx).await,
+            let outcome = match node.action {
+                Action::Destroy => undo(&self.0, node, &ctx).await,
+                _ => work(&self.0, node, ctx).await,
             };
             outcome.map_err(|failure| failure.at(&node.addr))
         })
@@ -106,4 +78,74 @@ impl StepSet for Steps {
     ) -> BoxFuture<'a, Vec<Failure>> {
         Box::pin(structure::withdraw(&self.0, graph, completed, failures))
     }
+}
+
+/// What each step does.
+async fn work(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<Value> {
+    match step_of(node)? {
+        StepType::Source | StepType::Target => {
+            outputs::to_value(&again(context, &ctx, || servers::run(context, node)).await?)
+        }
+        StepType::AuroraSource => outputs::to_value(&again(context, &ctx, || aurora::run(context, node)).await?),
+        StepType::Runner => runner::run(context, node).await,
+        StepType::KeyPair => ec2::key_pair::run(context, node, &ctx).await,
+        StepType::SecurityGroup => ec2::security_group::run(context, node, &ctx).await,
+        StepType::Instance => ec2::instance::run(context, node, &ctx).await,
+        StepType::Volume => ec2::volume::run(context, node, &ctx).await,
+        StepType::Ready => ec2::ready::run(context, node, &ctx).await,
+        StepType::Connection => peering::connection(context, node, &ctx).await,
+        StepType::Route => peering::route(context, node, &ctx).await,
+        StepType::Dns => peering::dns(context, node, &ctx).await,
+        StepType::Gate => gate::run(context, node, &ctx).await,
+        StepType::Database => again(context, &ctx, || objects::database(context, node)).await,
+        // A replace drops rows: how an attempt at it ended is for the next run to look at.
+        StepType::Table if node.action == Action::Replace => objects::table(context, node, &ctx).await,
+        StepType::Table => again(context, &ctx, || objects::table(context, node, &ctx)).await,
+        StepType::Dump => match import::inputs(node)? {
+            Some(files) => import::run(context, node, ctx, files).await,
+            None => dump::run(context, node, ctx).await,
+        },
+        StepType::Load => load::run(context, node, ctx).await,
+        StepType::Verify if import::stands_alone(context, node) => import::verify_alone(context, node, ctx).await,
+        StepType::Verify => {
+            verify::run(context, node, ctx).await.map_err(|failure| import::explained(context, node, failure))
+        }
+        StepType::ForeignKeys => again(context, &ctx, || objects::foreign_keys(context, node)).await,
+        StepType::View => again(context, &ctx, || view::run(context, node)).await,
+        StepType::Report => report::run(context, node, ctx).await,
+    }
+}
+
+/// What each step removes when it is destroyed.
+async fn undo(context: &Arc<Context>, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
+    match step_of(node)? {
+        StepType::Target => servers::destroy(context, node).await,
+        StepType::Runner => runner::destroy(context, node).await,
+        StepType::KeyPair => ec2::key_pair::destroy(context, node, ctx).await,
+        StepType::SecurityGroup => ec2::security_group::destroy(context, node, ctx).await,
+        StepType::Instance => ec2::instance::destroy(context, node, ctx).await,
+        StepType::Volume => ec2::volume::destroy(context, node, ctx).await,
+        StepType::Route => peering::remove_route(context, node, ctx).await,
+        StepType::Dump => dump::destroy(context, node).await,
+        StepType::Table | StepType::View => objects::destroy(context, node).await,
+        // What runs on an instance ends with it; the others have made nothing of their own that is left.
+        StepType::Ready
+        | StepType::Connection
+        | StepType::Dns
+        | StepType::Source
+        | StepType::AuroraSource
+        | StepType::Gate
+        | StepType::Database
+        | StepType::Load
+        | StepType::Verify
+        | StepType::ForeignKeys
+        | StepType::Report => Ok(Value::Null),
+    }
+}
+
+fn step_of(node: &Node) -> Outcome<StepType> {
+    node.addr.step_type().ok_or_else(|| {
+        let hint = "Make the plan again with this version of mig.";
+        Failure::new(codes::PLAN_DOES_NOT_FIT_SPEC, "run the step", "this version knows no such step", hint)
+    })
 }

@@ -12,6 +12,7 @@ use super::structure::is_empty;
 use crate::formats::ddl::canonical::canonical_expression;
 use crate::formats::ddl::{self, DdlOptions};
 use crate::formats::inputs::{DatabaseInputs, ForeignKeysInputs, TableInputs};
+use crate::formats::outputs::{self, ForeignKeysOutputs, ObjectOutputs};
 use crate::formats::plan::{Action, Node};
 use crate::formats::structure::{ForeignKey, Table};
 use crate::seams::sql::Fault;
@@ -35,7 +36,7 @@ pub async fn database(context: &Context, node: &Node) -> Outcome<Value> {
     let known = owner.named().read(&mut *line.connection).await?;
     if existed && known.is_none() {
         line.give_back();
-        return Ok(json!({ "owned": false }));
+        return outputs::to_value(&ObjectOutputs { owned: false });
     }
     if known.is_none() {
         owner.named().intend(&mut *line.connection).await?;
@@ -49,7 +50,7 @@ pub async fn database(context: &Context, node: &Node) -> Outcome<Value> {
     }
     owner.named().set(&mut *line.connection, "created", 1).await?;
     line.give_back();
-    Ok(json!({ "owned": true }))
+    outputs::to_value(&ObjectOutputs { owned: true })
 }
 
 /// `migration.….table["shop.orders"]`.
@@ -86,7 +87,7 @@ pub async fn table(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Val
     line.give_back();
     let owned = object.state == "created";
     lines.ready.put(name, object);
-    Ok(json!({ "owned": owned }))
+    outputs::to_value(&ObjectOutputs { owned })
 }
 
 /// The statement with the number that AUTO_INCREMENT gives next on the source: it is no part of the plan, since it moves
@@ -160,7 +161,7 @@ async fn patiently(context: &Context, line: &mut Line, sql: &str) -> Result<(), 
 
 async fn is_ours(line: &mut Line, wanted: &Table) -> Outcome<bool> {
     let Some(actual) = look(line, &wanted.name).await? else { return Ok(false) };
-    let same = compare::structure_differences(wanted, &actual).iter().all(|d| d.what.starts_with("foreign key"));
+    let same = compare::table_differences(wanted, &actual).is_empty();
     Ok(same && is_empty(line, &wanted.name).await?)
 }
 
@@ -186,7 +187,7 @@ pub async fn foreign_keys(context: &Context, node: &Node) -> Outcome<Value> {
         patiently(context, &mut line, ddl).await.map_err(failed)?;
     }
     line.give_back();
-    Ok(json!({ "foreign_keys": inputs.ddl.len() }))
+    outputs::to_value(&ForeignKeysOutputs { foreign_keys: inputs.ddl.len() })
 }
 
 /// What makes the foreign keys of `there` those of the source: a key of another meaning is dropped first. Keys that only the
@@ -224,7 +225,7 @@ pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
     let owner = Owner::of(context, node, kind)?;
     let Some(object) = owner.named().read(&mut *line.connection).await? else {
         line.give_back();
-        return Ok(json!({ "left": "the ledger has no row of it" }));
+        return outputs::left("the ledger has no row of it");
     };
     if node.kind == StepKind::View {
         let sql = format!("DROP VIEW IF EXISTS {}", name.sql());

@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::cloud::{Call, Done, Hand, Remains};
+use super::cloud::{Call, Done, Hand};
 use super::context::{Context, read_inputs};
 use super::step::StepCtx;
 use crate::formats::cloud::{DnsAttribute, PeeringConnection, RouteTable};
 use crate::formats::cloud_inputs::{DnsInputs, DnsOutputs, PeeringInputs, PeeringOutputs, RouteInputs, RouteOutputs};
-use crate::formats::plan::{Action, Node};
+use crate::formats::inputs::Removal;
+use crate::formats::outputs;
+use crate::formats::plan::Node;
 use crate::think::cloud::peering::{Next, find, judge, next};
 use crate::think::cloud::reach::{Way, way};
+use crate::words::addr::StepType;
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::error::{Failure, Outcome};
@@ -26,25 +29,9 @@ const ACCEPTS: &str = "accepts";
 /// The note that this lineage makes the route, durable before it does.
 const MAKES: &str = "makes";
 
-pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
-    let hand = Hand::of(context, ctx, node)?;
-    match (node.addr.words().last().map_or("", String::as_str), node.action) {
-        ("route", Action::Destroy) => remove_route(&hand, &Remains::of(node)).await,
-        (_, Action::Destroy) => Ok(Value::Null),
-        ("connection", _) => connection(&hand, read_inputs(node)?).await,
-        ("route", _) => route(&hand, read_inputs(node)?).await,
-        ("dns", _) => dns(&hand, read_inputs(node)?).await,
-        (part, _) => Err(Failure::new(
-            codes::PLAN_DOES_NOT_FIT_SPEC,
-            "run the step",
-            format!("a peering has no part {part}"),
-            "Make the plan again with this version of mig.",
-        )),
-    }
-}
-
 /// Accepts the connection where it may, and waits until rows can go through it.
-async fn connection(hand: &Hand<'_>, inputs: PeeringInputs) -> Outcome<Value> {
+pub async fn connection(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
+    let (hand, inputs) = (&Hand::of(context, ctx, node)?, read_inputs::<PeeringInputs>(node)?);
     hand.begin(&inputs).await?;
     let what = "wait for the peering connection";
     let vpc = hand.look("look at the source's VPC", || hand.cloud.vpc(&inputs.vpc_id)).await?;
@@ -70,10 +57,7 @@ async fn connection(hand: &Hand<'_>, inputs: PeeringInputs) -> Outcome<Value> {
     if let Some(wrong) = judge(&inputs, &found, vpc.as_ref()).into_iter().next() {
         return Err(refused("use the peering connection", wrong));
     }
-    let before = hand.ctx.before.as_ref().and_then(|record| {
-        let was: PeeringOutputs = serde_json::from_value(record.outputs.clone()).ok()?;
-        Some(was.accepted_here && was.connection_id == found.id)
-    });
+    let before = hand.before::<PeeringOutputs>()?.map(|was| was.accepted_here && was.connection_id == found.id);
     let accepted_here = hand
         .ctx
         .record(hand.addr)
@@ -114,17 +98,18 @@ async fn table(hand: &Hand<'_>, vpc: &str, id: &str) -> Outcome<RouteTable> {
 
 /// The connection's part of the same block, for those that hang on it.
 fn connected(hand: &Hand<'_>) -> Outcome<PeeringOutputs> {
-    hand.outputs_of("connection")
+    hand.outputs_of(StepType::Connection)
 }
 
-async fn route(hand: &Hand<'_>, inputs: RouteInputs) -> Outcome<Value> {
+/// The route in one table of the VPC.
+pub async fn route(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
+    let (hand, inputs) = (&Hand::of(context, ctx, node)?, read_inputs::<RouteInputs>(node)?);
     hand.begin(&inputs).await?;
     let peering = connected(hand)?;
     let id = peering.connection_id;
     let what = format!("send {} of {} through {id}", inputs.cidr, inputs.table_id);
     // A route that this lineage made for another network goes first.
-    let before =
-        hand.ctx.before.as_ref().and_then(|record| serde_json::from_value::<RouteOutputs>(record.outputs.clone()).ok());
+    let before = hand.before::<RouteOutputs>()?;
     if let Some(was) = before.as_ref().filter(|was| was.owned && (was.inputs != inputs || was.connection_id != id)) {
         take_back(hand, &peering.inputs.vpc_id, was, false).await?;
     }
@@ -172,11 +157,14 @@ async fn take_back(hand: &Hand<'_>, vpc: &str, was: &RouteOutputs, fresh: bool) 
     Ok(())
 }
 
-async fn remove_route(hand: &Hand<'_>, remains: &Remains<'_>) -> Outcome<Value> {
-    let whole = serde_json::from_value::<RouteOutputs>(remains.from.clone()).ok();
+/// Removes a route that this lineage made.
+pub async fn remove_route(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
+    let (hand, remains) = (&Hand::of(context, ctx, node)?, Removal::of(node)?);
+    let whole = remains.outputs::<RouteOutputs>(&node.addr)?;
     let half = || {
-        let inputs = serde_json::from_value(remains.note(crate::formats::cloud_inputs::NOTE_INPUTS)?.clone()).ok()?;
-        let connection_id = remains.note(MAKES)?.as_str()?.to_owned();
+        let inputs =
+            serde_json::from_value(remains.notes.get(crate::formats::cloud_inputs::NOTE_INPUTS)?.clone()).ok()?;
+        let connection_id = remains.notes.get(MAKES)?.as_str()?.to_owned();
         Some(RouteOutputs { inputs, connection_id, owned: true })
     };
     let half = half();
@@ -187,14 +175,13 @@ async fn remove_route(hand: &Hand<'_>, remains: &Remains<'_>) -> Outcome<Value> 
         return Ok(Value::Null);
     }
     // The connection goes after its routes, so it is still recorded.
-    let vpc = hand
-        .ctx
-        .record(&hand.addr.sibling("connection"))
-        .and_then(|record| Some(record.outputs.get("inputs")?.get("vpc_id")?.as_str()?.to_owned()));
-    let Some(vpc) = vpc else {
+    let connection = hand.addr.sibling(StepType::Connection);
+    let recorded = hand.ctx.record(&connection);
+    let recorded = recorded.map_or(Ok(None), |record| record.outputs_as::<PeeringOutputs>(&connection))?;
+    let Some(vpc) = recorded.map(|made| made.inputs.vpc_id) else {
         let routes = gone.iter().map(|(was, _)| format!("{} of {}", was.inputs.cidr, was.inputs.table_id));
         let routes = routes.collect::<Vec<_>>().join(", ");
-        return Ok(json!({ "left": format!("the route {routes}: its VPC is not recorded") }));
+        return outputs::left(format!("the route {routes}: its VPC is not recorded"));
     };
     for (was, fresh) in &gone {
         take_back(hand, &vpc, was, *fresh).await?;
@@ -203,7 +190,8 @@ async fn remove_route(hand: &Hand<'_>, remains: &Remains<'_>) -> Outcome<Value> 
 }
 
 /// Switches on what names need. It stays on: others may rely on it from then on.
-async fn dns(hand: &Hand<'_>, inputs: DnsInputs) -> Outcome<Value> {
+pub async fn dns(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
+    let (hand, inputs) = (&Hand::of(context, ctx, node)?, read_inputs::<DnsInputs>(node)?);
     let peering = connected(hand)?;
     let id = peering.connection_id.as_str();
     let what = format!("look at the settings of {}", inputs.vpc_id);

@@ -1,7 +1,7 @@
 //! `migration.….report`: the certificate. Reads the structure back from the target and compares it, looks whether the
 //! source was written to, gathers what every step proved. What could not be proven is said to be unproven.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,9 +20,10 @@ use crate::formats::certificate::{
 };
 use crate::formats::ddl;
 use crate::formats::dumpfile::{self, BinlogPlace, DumpFile};
-use crate::formats::facts::{Flavor, Verdict};
+use crate::formats::facts::{Flavor, GateOutcome, MigrationFacts};
 use crate::formats::inputs::{ReportInputs, TableInputs};
 use crate::formats::manifest::{self, TableManifest};
+use crate::formats::outputs::{self, DumpOutputs, GateOutputs, ReportOutputs, VerifyOutputs, ViewOutputs};
 use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash::JsonNumbers;
 use crate::formats::spec::model::Migration;
@@ -31,7 +32,7 @@ use crate::formats::structure::Inventory;
 use crate::think::gates::compatibility::views::{Reasons, left_out};
 use crate::think::gates::{rules, selection};
 use crate::think::{compare, rewrite};
-use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::words::addr::{GateName, StepAddr, StepKind, TableName};
 use crate::words::codes::{self, Code};
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
@@ -46,59 +47,142 @@ pub fn certificate_path(state: &Path, migration: &str) -> PathBuf {
 pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<Value> {
     let inputs: ReportInputs = read_inputs(node)?;
     let migration = context.migration(&node.addr)?;
-    let facts = context.facts(&node.addr)?;
+    let (certificate, changed) = certify(context, migration, &ctx, &inputs).await?;
+    finish_dump(context, migration, &ctx, &inputs)?;
+    keep(&certificate_path(&context.state_path, &migration.name), &certificate)?;
+    if certificate.writes.outcome == WritesOutcome::Detected {
+        return Err(Failure::new(
+            codes::WRITES_AT_REPORT,
+            "prove that the source was not written to",
+            certificate.writes.text.clone(),
+            format!(
+                "Stop the writes; then move the tables again from scratch: `mig apply -replace='{}'`.",
+                StepAddr::gate(&migration.name, GateName::WritesStopped)
+            ),
+        ));
+    }
+    if let Some(changed) = changed {
+        return Err(changed);
+    }
+    ended(&certificate)?;
+    outputs::to_value(&ReportOutputs {
+        verdict: certificate.verdict,
+        certificate: certificate.digest,
+        filter: migration.tables.clone(),
+        tables: certificate.totals.tables,
+        rows: certificate.totals.rows,
+    })
+}
+
+/// Reads everything back and puts the evidence together; beside it the failure of a source that changed meanwhile.
+async fn certify(
+    context: &Arc<Context>,
+    migration: &Migration,
+    ctx: &StepCtx,
+    inputs: &ReportInputs,
+) -> Outcome<(Certificate, Option<Failure>)> {
+    let facts = context.facts(&ctx.addr)?;
     let (source, target) = (context.source_of(migration)?, context.target_of(migration)?);
     let tables = facts.source.tables.iter().map(|table| table.name.clone());
     let names = tables.chain(facts.source.views.iter().map(|view| view.name.clone())).collect();
     let mut there = structure::read_back(context, migration, &names).await?;
     structure::carry_counters(context, migration, facts, &mut there).await?;
-    let mut unproven = Vec::new();
     let mut tables = Vec::new();
     for key in &inputs.tables {
-        let Some(name) = TableName::parse_key(key) else { continue };
-        tables.push(table_proof(context, migration, &ctx, &name, &there)?);
+        tables.push(table_proof(context, migration, ctx, &table_of(key)?, &there)?);
     }
     let left_out = left_out(facts);
-    let views = view_proofs(context, migration, &left_out, &ctx, &there).await?;
-    for view in views.iter() {
-        if let Some(rows) = view.rows.as_ref().filter(|rows| !rows.unproven.is_empty()) {
-            unproven.push(format!("The rows of the view {}: {}.", view.name, rows.unproven));
-        }
-    }
-    let writes = writes(context, migration, &ctx, &inputs.tables).await?;
-    let (writes, changed) = reread::settle(context, &ctx, migration, &mut tables, writes).await?;
-    if writes.outcome == WritesOutcome::Unproven {
-        let dump = context.seen(&source).is_some_and(|facts| facts.dump);
-        let about = if dump { "" } else { "Whether the source was written to while it was moved: " };
-        unproven.push(format!("{about}{}", writes.text));
-    }
-    let told = tables.iter().flat_map(|table| &table.rewritten).chain(views.iter().flat_map(|view| &view.rewritten));
-    let arrived_changed: std::collections::BTreeSet<Code> =
-        told.filter_map(|text| text.split_once(':')?.0.parse().ok()).collect();
-    let mut gates = std::collections::BTreeMap::new();
-    let (mut accepted, mut named) = (Vec::new(), Vec::new());
-    for gate in crate::think::gates::NAMES {
-        let outputs = ctx.upstream_outputs(&StepAddr::gate(&migration.name, gate));
-        let verdict = outputs.and_then(|o| serde_json::from_value::<Verdict>(o.get("verdict")?.clone()).ok());
-        if let Some(verdict) = verdict {
+    let views = view_proofs(context, migration, &left_out, ctx, &there).await?;
+    let writes = writes(context, migration, ctx, &inputs.tables).await?;
+    let (writes, changed) = reread::settle(context, ctx, migration, &mut tables, writes).await?;
+    let from_dump = context.seen(&source).is_some_and(|facts| facts.dump);
+    let judged = Judged::of(ctx, migration, &tables, &views)?;
+    let certificate = Certificate {
+        format_version: FORMAT_VERSION,
+        mig_version: env!("CARGO_PKG_VERSION").into(),
+        lineage: context.lineage.clone(),
+        migration: migration.name.clone(),
+        created: context.clock.now(),
+        source: party(context, &source),
+        target: party(context, &target),
+        verdict: Judgement::Unproven,
+        not_moved: not_moved(context, migration, facts, &left_out, &target),
+        totals: Totals { seconds: span(ctx, &migration.name), ..Totals::default() },
+        unproven: unproven(&views, &writes, from_dump),
+        writes,
+        tables,
+        views,
+        accepted: judged.accepted,
+        named: judged.named,
+        gates: judged.gates,
+        digest: Digest::of_bytes(b""),
+    };
+    Ok((certificate.seal(), changed))
+}
+
+fn table_of(key: &str) -> Outcome<TableName> {
+    TableName::parse_key(key).ok_or_else(|| broken(&format!("{key} is not the key of a table")))
+}
+
+fn party(context: &Context, addr: &StepAddr) -> Party {
+    let seen = context.seen(addr).map(|facts| (facts.identity.clone(), facts.version.clone()));
+    let (identity, version) = seen.unwrap_or_default();
+    Party { address: addr.to_string(), identity, version }
+}
+
+/// What the gates said, as the certificate tells it.
+#[derive(Default)]
+struct Judged {
+    gates: BTreeMap<String, GateOutcome>,
+    accepted: Vec<String>,
+    named: Vec<String>,
+}
+
+impl Judged {
+    fn of(ctx: &StepCtx, migration: &Migration, tables: &[TableProof], views: &[ViewProof]) -> Outcome<Self> {
+        let told = tables.iter().flat_map(|table| &table.rewritten).chain(views.iter().flat_map(|v| &v.rewritten));
+        let arrived_changed: BTreeSet<Code> = told.filter_map(|text| text.split_once(':')?.0.parse().ok()).collect();
+        let mut judged = Self::default();
+        for gate in GateName::JUDGED {
+            let passed = ctx.upstream::<GateOutputs>(&StepAddr::gate(&migration.name, gate))?;
+            let Some(verdict) = passed.and_then(|passed| passed.verdict) else { continue };
             for finding in &verdict.findings {
                 match rules::in_certificate(finding.code, &arrived_changed) {
-                    Some(rules::Told::Accepted) => accepted.extend(lines(finding)),
-                    Some(rules::Told::Named) => named.extend(lines(finding)),
+                    Some(rules::Told::Accepted) => judged.accepted.extend(lines(finding)),
+                    Some(rules::Told::Named) => judged.named.extend(lines(finding)),
                     None => {}
                 }
             }
-            gates.insert(gate.to_owned(), verdict.outcome);
+            judged.gates.insert(gate.word().to_owned(), verdict.outcome);
         }
+        Ok(judged)
     }
-    let party = |addr: &StepAddr| {
-        let (identity, version) =
-            context.seen(addr).map(|f| (f.identity.clone(), f.version.clone())).unwrap_or_default();
-        Party { address: addr.to_string(), identity, version }
-    };
-    let tidb = context.seen(&target).is_some_and(|seen| seen.flavor == Flavor::Tidb);
+}
+
+/// What could not be looked at, in sentences.
+fn unproven(views: &[ViewProof], writes: &WritesProof, from_dump: bool) -> Vec<String> {
+    let rows = views.iter().filter_map(|view| Some((view, view.rows.as_ref()?)));
+    let rows = rows.filter(|(_, rows)| !rows.unproven.is_empty());
+    let mut unproven: Vec<String> =
+        rows.map(|(view, rows)| format!("The rows of the view {}: {}.", view.name, rows.unproven)).collect();
+    if writes.outcome == WritesOutcome::Unproven {
+        let about = if from_dump { "" } else { "Whether the source was written to while it was moved: " };
+        unproven.push(format!("{about}{}", writes.text));
+    }
+    unproven
+}
+
+/// What stays behind: programs, views that were left out, rows outside of a condition, names that the filter does not meet.
+fn not_moved(
+    context: &Context,
+    migration: &Migration,
+    facts: &MigrationFacts,
+    left_out: &BTreeMap<TableName, Reasons>,
+    target: &StepAddr,
+) -> Vec<NotMoved> {
+    let tidb = context.seen(target).is_some_and(|seen| seen.flavor == Flavor::Tidb);
     let programs = facts.source.triggers.iter().chain(&facts.source.routines).chain(&facts.source.events);
-    let not_moved = programs.map(|program| NotMoved {
+    let programs = programs.map(|program| NotMoved {
         kind: program.kind.to_lowercase(),
         name: format!("{}.{}", program.schema, program.name),
         why: if tidb { "TiDB has no such programs" } else { "mig does not move programs" }.into(),
@@ -110,55 +194,14 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     });
     let unmet = selection::unmet(migration, facts).into_iter();
     let unmet = unmet.map(|unmet| NotMoved { kind: unmet.kind.into(), name: unmet.name, why: unmet.why });
-    let certificate = Certificate {
-        format_version: FORMAT_VERSION,
-        mig_version: env!("CARGO_PKG_VERSION").into(),
-        lineage: context.lineage.clone(),
-        migration: migration.name.clone(),
-        created: context.clock.now(),
-        source: party(&source),
-        target: party(&target),
-        verdict: Judgement::Unproven,
-        writes,
-        not_moved: not_moved.chain(views_left_out(&left_out)).chain(rows_left_out).chain(unmet).collect(),
-        totals: Totals { seconds: span(&ctx, &migration.name), ..Totals::default() },
-        tables,
-        views,
-        unproven,
-        accepted,
-        named,
-        gates,
-        digest: Digest::of_bytes(b""),
-    }
-    .seal();
-    finish_dump(context, migration, &ctx, &inputs)?;
-    let path = certificate_path(&context.state_path, &migration.name);
-    let bytes = serde_json::to_vec_pretty(&certificate).map_err(|e| broken(&e.to_string()))?;
+    programs.chain(views_left_out(left_out)).chain(rows_left_out).chain(unmet).collect()
+}
+
+fn keep(path: &Path, certificate: &Certificate) -> Outcome<()> {
+    let bytes = serde_json::to_vec_pretty(certificate).map_err(|e| broken(&e.to_string()))?;
     let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("certificate.json").to_owned();
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    write_file(folder, &name, &bytes)?;
-    if certificate.writes.outcome == WritesOutcome::Detected {
-        return Err(Failure::new(
-            codes::WRITES_AT_REPORT,
-            "prove that the source was not written to",
-            certificate.writes.text.clone(),
-            format!(
-                "Stop the writes; then move the tables anew: `mig apply -replace='{}'`.",
-                StepAddr::gate(&migration.name, "writes_stopped")
-            ),
-        ));
-    }
-    if let Some(changed) = changed {
-        return Err(changed);
-    }
-    ended(&certificate)?;
-    Ok(json!({
-        "verdict": certificate.verdict,
-        "certificate": certificate.digest,
-        "filter": migration.tables,
-        "tables": certificate.totals.tables,
-        "rows": certificate.totals.rows,
-    }))
+    write_file(folder, &name, &bytes)
 }
 
 /// The failure of a run that moved everything and found it not equal.
@@ -203,14 +246,13 @@ async fn view_proofs(
     for source in facts.source.views.iter().filter(|view| !left_out.contains_key(&view.name)) {
         let (wanted, changes) = rewrite::views::for_target(source, &facts.source, &target, &migration.gates);
         let addr = StepAddr::of_table(&migration.name, StepKind::View, &source.name);
-        let outputs = ctx.upstream_outputs(&addr).unwrap_or_default();
-        let text = |name: &str| outputs.get(name).and_then(Value::as_str);
+        let recorded = ctx.upstream::<ViewOutputs>(&addr)?;
         let structure =
             match there.views.iter().find(|v| v.name.key().to_lowercase() == source.name.key().to_lowercase()) {
                 Some(now) => {
                     actual.insert(source.name.key(), now.clone());
                     let mut found = compare::views::differences(&wanted, now, target.flavor != Flavor::Tidb);
-                    if text(view::TEXT).is_some_and(|made| made != ddl::view_fingerprint(now).as_str()) {
+                    if recorded.is_some_and(|view| view.text != ddl::view_fingerprint(now)) {
                         found.push(view::text_changed(&wanted, now));
                     }
                     told(found)
@@ -241,18 +283,13 @@ fn table_proof(
     there: &Inventory,
 ) -> Outcome<TableProof> {
     let of = |kind| StepAddr::of_table(&migration.name, kind, name);
-    let outputs = |kind| ctx.upstream_outputs(&of(kind)).unwrap_or(Value::Null);
-    let (dump, verify) = (outputs(StepKind::Dump), outputs(StepKind::Verify));
+    let dump = ctx.upstream::<DumpOutputs>(&of(StepKind::Dump))?;
+    let verify = ctx.upstream::<VerifyOutputs>(&of(StepKind::Verify))?;
     let structure: TableInputs = read_inputs(context.node(&of(StepKind::Table))?)?;
-    let rows = |value: &Value| value.get("rows").and_then(Value::as_u64);
-    let hash = |value: &Value| value.get("hash").and_then(Value::as_str).map(str::to_owned);
-    let side = |name: &str| verify.get(name).cloned().unwrap_or(Value::Null);
-    let proven_by = match verify.get("how").and_then(Value::as_str) {
-        Some("server") => ProvenBy::ServerHashes,
-        Some("client") => ProvenBy::ClientHashes,
-        Some("count") => ProvenBy::Count,
-        _ => ProvenBy::NotVerified,
-    };
+    let proven_by = verify.as_ref().map_or(ProvenBy::NotVerified, |verified| verified.how.into());
+    let dumped = dump.as_ref().map(|dump| &dump.total);
+    let source = verify.as_ref().and_then(|verified| verified.source.as_ref());
+    let there_now = verify.as_ref().map(|verified| &verified.target);
     let target = context.seen(&context.target_of(migration)?);
     let zeros_change = target.is_some_and(|target| target.flavor != Flavor::Mysql);
     let rounds = context.json_numbers(migration)? == JsonNumbers::Doubles;
@@ -266,21 +303,25 @@ fn table_proof(
     let content = proven_by.sees_content();
     Ok(TableProof {
         table: name.key(),
-        rows: Three { source: rows(&side("source")), dumped: rows(&dump), target: rows(&side("target")) },
-        hash: Three {
-            source: hash(&side("source")).filter(|_| content),
-            dumped: hash(&dump),
-            target: hash(&side("target")).filter(|_| content),
+        rows: Three {
+            source: source.map(|s| s.rows),
+            dumped: dumped.map(|d| d.rows),
+            target: there_now.map(|t| t.rows),
         },
-        parts: dump.get("parts").and_then(Value::as_u64).unwrap_or(0),
-        bytes: dump.get("bytes").and_then(Value::as_u64).unwrap_or(0),
+        hash: Three {
+            source: source.filter(|_| content).map(|s| s.sum.to_string()),
+            dumped: dumped.map(|d| d.sum.to_string()),
+            target: there_now.filter(|_| content).map(|t| t.sum.to_string()),
+        },
+        parts: dump.as_ref().map_or(0, |dump| dump.parts as u64),
+        bytes: dump.as_ref().map_or(0, |dump| dump.bytes),
         seconds: Seconds {
             dump: seconds(ctx.record(&of(StepKind::Dump))),
             load: seconds(ctx.record(&of(StepKind::Load))),
             verify: seconds(ctx.record(&of(StepKind::Verify))),
         },
         proven_by,
-        read: reread::read_at(&verify),
+        read: verify.as_ref().map(|verified| verified.read.clone()).unwrap_or_default(),
         rewritten: sentences(&changes),
         structure: table_told(
             &structure.target,
@@ -288,13 +329,9 @@ fn table_proof(
             there.table(&structure.source.name),
         ),
         equal: false,
-        json_rounded: dump.get("json_rounded").and_then(Value::as_u64).filter(|_| rounds).unwrap_or(0),
-        generated: match verify.get("generated") {
-            // A record that cannot be read is not the same as none.
-            Some(found) => serde_json::from_value(found.clone()).map_err(|error| broken(&error.to_string()))?,
-            None => Default::default(),
-        },
-        negative_zeros: dump.get("negative_zeros").and_then(Value::as_u64).filter(|_| zeros_change).unwrap_or(0),
+        json_rounded: dump.as_ref().filter(|_| rounds).map_or(0, |dump| dump.json_rounded),
+        generated: verify.map(|verified| verified.generated).unwrap_or_default(),
+        negative_zeros: dump.filter(|_| zeros_change).map_or(0, |dump| dump.negative_zeros),
     })
 }
 
@@ -338,7 +375,7 @@ fn finish_dump(context: &Context, migration: &Migration, ctx: &StepCtx, inputs: 
     let dir = context.dump_dir(migration);
     let mut manifests = Vec::new();
     for key in &inputs.tables {
-        let Some(name) = TableName::parse_key(key) else { continue };
+        let name = table_of(key)?;
         let Ok(bytes) = std::fs::read(dir.join(super::dump::manifest_path(&name))) else { return Ok(()) };
         manifests.push(serde_json::from_slice::<TableManifest>(&bytes).map_err(|e| broken(&e.to_string()))?);
     }
@@ -364,7 +401,10 @@ fn finish_dump(context: &Context, migration: &Migration, ctx: &StepCtx, inputs: 
                 let text = dumpfile::view_text(&view.name.name, &inputs.ddl, &view.charset, &view.collation);
                 write_file(&dir, &DumpFile::View(view.name.clone()).name(), text.as_bytes())?;
             }
-            _ => {}
+            // They have no file of their own in a dump; a table's is written with its rows.
+            StepKind::Source | StepKind::Target | StepKind::Runner | StepKind::Peering | StepKind::Gate => {}
+            StepKind::Table | StepKind::Dump | StepKind::Load | StepKind::Verify => {}
+            StepKind::ForeignKeys | StepKind::Report => {}
         }
     }
     let whole = json!({ "format_version": manifest::FORMAT_VERSION, "migration": migration.name, "tables": manifests });
@@ -373,7 +413,7 @@ fn finish_dump(context: &Context, migration: &Migration, ctx: &StepCtx, inputs: 
     let now = context.clock.now();
     let text = |t: &str| t.get(..19).unwrap_or(t).replace('T', " ");
     // As it stood when the run began, with nothing on its way in front of it.
-    let start = writes::of_gate(ctx, &migration.name, writes::RUN);
+    let start = writes::of_gate(ctx, &migration.name)?.run;
     let place = start.map(|p| BinlogPlace { file: p.file.clone(), position: p.offset, gtid_set: p.gtid.clone() });
     write_file(&dir, dumpfile::METADATA, dumpfile::metadata_text(&text(&now), place.as_ref(), &text(&now)).as_bytes())
 }

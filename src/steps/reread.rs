@@ -5,7 +5,6 @@
 use std::sync::Arc;
 
 use futures::StreamExt as _;
-use serde_json::Value;
 
 use super::context::{Context, read_inputs};
 use super::observe::ledger::ledger_facts;
@@ -13,9 +12,10 @@ use super::pair::Pair;
 use super::proof::{Side, broken};
 use super::step::StepCtx;
 use super::walk::{self, Total};
-use crate::formats::certificate::{ProvenBy, ReadAt, TableProof, Three, WritesOutcome, WritesProof};
+use crate::formats::certificate::{ProvenBy, TableProof, Three, WritesOutcome, WritesProof};
 use crate::formats::facts::LedgerFacts;
 use crate::formats::inputs::TableInputs;
+use crate::formats::outputs::LoadOutputs;
 use crate::formats::spec::model::{Migration, VerifyMode};
 use crate::seams::sql::Role;
 use crate::words::addr::{StepAddr, StepKind, TableName};
@@ -24,11 +24,6 @@ use crate::words::error::{Failure, Outcome};
 
 /// Tables that are read at once; the statements have the ceilings of their servers besides.
 const TABLES_AT_ONCE: usize = 8;
-
-/// When a table's verification read its rows, as far as its record says it.
-pub fn read_at(verify: &Value) -> ReadAt {
-    verify.get("read").and_then(|read| serde_json::from_value(read.clone()).ok()).unwrap_or_default()
-}
 
 /// Reads what has to be read and puts it in place of the former evidence. Gives the proof about writes, with the sentence
 /// of what was done, and the tables that are not on the target any more as they were verified.
@@ -49,7 +44,8 @@ pub async fn settle(
     for (at, table) in tables.iter_mut().enumerate() {
         let Some(name) = TableName::parse_key(&table.table) else { continue };
         let load = StepAddr::of_table(&migration.name, StepKind::Load, &name);
-        let lost = ctx.upstream_outputs(&load).is_some_and(|load| ledger.differs_from(&table.table, &load).is_some());
+        let load = ctx.upstream::<LoadOutputs>(&load)?;
+        let lost = load.is_some_and(|load| load.differs_from(&ledger, &table.table).is_some());
         if table.proven_by == ProvenBy::NotVerified {
             if lost {
                 let there = ledger.loaded.get(&table.table).cloned().unwrap_or_default();

@@ -3,13 +3,15 @@
 
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::context::{Context, read_inputs};
 use super::remote::install::{Program, ask, install, quoted};
 use crate::formats::dumpfile::DumpFile;
+use crate::formats::inputs::Removal;
 use crate::formats::inputs::RunnerInputs;
 use crate::formats::manifest;
+use crate::formats::outputs::{self, RunnerOutputs};
 use crate::formats::plan::Node;
 use crate::formats::worker::{Ask, Endpoint};
 use crate::words::codes;
@@ -22,7 +24,7 @@ pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
     }
     let path = context.dir.join(&inputs.workdir);
     std::fs::create_dir_all(&path).map_err(|error| fault("make the work folder", &path, &error))?;
-    Ok(json!({ "workdir": inputs.workdir }))
+    outputs::to_value(&RunnerOutputs { workdir: inputs.workdir, endpoint: None, machine: None })
 }
 
 /// Makes the work folder over there and installs mig.
@@ -36,7 +38,8 @@ async fn prepare(context: &Context, endpoint: &Endpoint) -> Outcome<Value> {
         let hint = "Look at `workdir` and who may write there, then run `mig apply` again.";
         return Err(Failure::new(codes::DUMP_FILE, format!("make the work folder on {endpoint}"), made.stderr, hint));
     }
-    Ok(json!({ "workdir": made.text(), "endpoint": endpoint, "machine": machine }))
+    let endpoint = Some(endpoint.clone());
+    outputs::to_value(&RunnerOutputs { workdir: made.text(), endpoint, machine: Some(machine) })
 }
 
 /// Removes what runs made over there: by the program that made it, then that program.
@@ -50,22 +53,19 @@ async fn dismantle(context: &Context, endpoint: &Endpoint) -> Outcome<Value> {
     let folder = quoted(&endpoint.workdir);
     let script = format!("rm -f {folder}/bin/mig-*; rmdir {folder}/bin {folder} 2>/dev/null; test ! -e {folder}/bin");
     let removed = shell.run(&script, b"").await?;
-    Ok(if removed.ok() { Value::Null } else { json!({ "left": format!("{}:{}", endpoint.host, endpoint.workdir) }) })
+    match removed.ok() {
+        true => Ok(Value::Null),
+        false => outputs::left(format!("{}:{}", endpoint.host, endpoint.workdir)),
+    }
 }
 
 /// Removes the folders that migrations made in the work folder, then the folder itself where it is empty.
 pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
-    let from = node.inputs.get("from");
-    if let Some(endpoint) = from.and_then(|from| from.get("endpoint")).filter(|e| !e.is_null()) {
-        let endpoint: Endpoint = serde_json::from_value(endpoint.clone()).map_err(|error| {
-            let hint = "The state was made by another version; use that one.";
-            Failure::new(codes::PLAN_DOES_NOT_FIT_SPEC, "read where the runner is", error.to_string(), hint)
-        })?;
-        return dismantle(context, &endpoint).await;
+    let Some(made) = Removal::of(node)?.outputs::<RunnerOutputs>(&node.addr)? else { return Ok(Value::Null) };
+    if let Some(endpoint) = &made.endpoint {
+        return dismantle(context, endpoint).await;
     }
-    let recorded = from.and_then(|from| from.get("workdir")).and_then(Value::as_str);
-    let Some(workdir) = recorded else { return Ok(Value::Null) };
-    clean(&context.dir.join(workdir), context.spec.migrations.keys().map(String::as_str));
+    clean(&context.dir.join(made.workdir), context.spec.migrations.keys().map(String::as_str));
     Ok(Value::Null)
 }
 

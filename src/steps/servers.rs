@@ -1,12 +1,14 @@
 //! `source.…` and `target.…`: reads who the server is. At first contact a target gets its ledger, and in it the random
 //! id that stands for a TiDB cluster (contract, "Secrets").
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::context::Context;
 use super::ledger;
 use super::observe::server::server_facts;
 use crate::formats::facts::Flavor;
+use crate::formats::inputs::Removal;
+use crate::formats::outputs::{self, ServerOutputs};
 use crate::formats::plan::Node;
 use crate::seams::sql::{Role, Server};
 use crate::words::addr::StepKind;
@@ -14,7 +16,7 @@ use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// Records the server's identity.
-pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
+pub async fn run(context: &Context, node: &Node) -> Outcome<ServerOutputs> {
     let facts = context.seen(&node.addr).ok_or_else(|| {
         Failure::new(
             codes::PLAN_DOES_NOT_FIT_SPEC,
@@ -46,24 +48,27 @@ pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
         }
         load_data = Some(facts.local_infile && ledger::takes_load_data(&mut *connection, &schema).await?);
     }
-    let mut outputs = json!({ "server_id": server_id, "version": facts.version, "flavor": facts.flavor });
-    if let Some(takes) = load_data {
-        outputs["load_data"] = json!(takes);
-    }
-    Ok(outputs)
+    Ok(ServerOutputs {
+        server_id,
+        version: facts.version.clone(),
+        flavor: Some(facts.flavor),
+        load_data,
+        cluster: None,
+        volume_bytes: None,
+    })
 }
 
 /// Removes this lineage's rows from the ledger; its schema too where nobody else has a row in it.
 pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
     let target = context.spec.targets.values().find(|t| crate::think::plan::desired::target_addr(t) == node.addr);
     let Some(target) = target else {
-        return Ok(json!({ "left": "the target is no longer in the spec: its ledger stays" }));
+        return outputs::left("the target is no longer in the spec: its ledger stays");
     };
     let role = Role::Write { keep_zero_dates: false, session: Default::default() };
     let server = context.server(&node.addr)?;
-    let recorded = node.inputs.get("from").and_then(|from| from.get("server_id")).and_then(Value::as_str);
+    let recorded = Removal::of(node)?.outputs::<ServerOutputs>(&node.addr)?;
     if let Some(recorded) = recorded
-        && let Some(another) = another(server.as_ref(), node, recorded, &target.ledger_schema).await?
+        && let Some(another) = another(server.as_ref(), node, &recorded.server_id, &target.ledger_schema).await?
     {
         return Err(another);
     }

@@ -11,12 +11,14 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
+use crate::formats::outputs;
 use crate::formats::plan::{Graph, Node};
 use crate::formats::state::{Part, Progress, State, StepRecord, UPSTREAM_RESET};
 use crate::think::run::{Interrupt, StepNo, Write};
 use crate::words::addr::StepAddr;
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
+use serde::de::DeserializeOwned;
 
 /// Does the work of every kind of step.
 ///
@@ -187,9 +189,12 @@ impl StepCtx {
     }
 
     /// What a step ended with, if it is complete: in this run or an earlier one.
-    pub fn upstream_outputs(&self, addr: &StepAddr) -> Option<Value> {
+    ///
+    /// # Errors
+    /// MIG4002: the record cannot be read.
+    pub fn upstream<T: DeserializeOwned>(&self, addr: &StepAddr) -> Outcome<Option<T>> {
         let state = self.line.state.read().unwrap_or_else(PoisonError::into_inner);
-        state.outputs(addr).cloned()
+        state.outputs(addr).map_or(Ok(None), |found| outputs::read(addr, found))
     }
 
     /// What is recorded of a step, for whoever reports on it.

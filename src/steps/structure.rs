@@ -4,11 +4,12 @@
 
 use std::collections::BTreeSet;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::context::{Context, Line, read_inputs};
 use super::ledger::{Named, literal};
 use super::observe::inventory::{More, inventory};
+use crate::formats::outputs::{self, GateOutputs};
 use crate::words::codes::{self, Code};
 
 use crate::formats::certificate::{StructureDifference, StructureProof};
@@ -19,14 +20,18 @@ use crate::formats::plan::{Action, Graph, Node};
 use crate::formats::spec::model::Migration;
 use crate::formats::structure::{Inventory, Table};
 use crate::seams::sql::Role;
-use crate::think::{compare, gates};
-use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::think::compare;
+use crate::words::addr::{GateName, StepAddr, StepKind, TableName};
 use crate::words::diag::Diagnostic;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// Codes of a creation that the target refused, and of one that came out otherwise.
 const REFUSED: [Code; 4] = [codes::CREATE_TABLE, codes::ADD_FOREIGN_KEYS, codes::CREATE_VIEW, DIFFERENT];
 const DIFFERENT: Code = codes::STRUCTURE_CAME_OUT_DIFFERENT;
+
+fn read_back_of(tables: usize) -> GateOutputs {
+    GateOutputs { tables: Some(tables), ..GateOutputs::default() }
+}
 
 /// Reads back what the plan's steps have created.
 ///
@@ -45,7 +50,7 @@ pub async fn judge(context: &Context, node: &Node) -> Outcome<Value> {
         wanted.push(inputs);
     }
     if wanted.is_empty() {
-        return Ok(json!({ "tables": 0 }));
+        return outputs::to_value(&read_back_of(0));
     }
     let names = wanted.iter().map(|inputs| inputs.source.name.clone()).collect();
     let there = read_back(context, migration, &names).await?;
@@ -70,7 +75,7 @@ pub async fn judge(context: &Context, node: &Node) -> Outcome<Value> {
         }
     }
     if findings.is_empty() {
-        return Ok(json!({ "tables": wanted.len() }));
+        return outputs::to_value(&read_back_of(wanted.len()));
     }
     Err(Failure::new(
         DIFFERENT,
@@ -183,7 +188,7 @@ pub async fn withdraw(
     let names: BTreeSet<&str> =
         failures.iter().filter(refused).filter_map(|f| f.address.as_ref()?.migration()).collect();
     for name in names {
-        if completed.contains(&StepAddr::gate(name, gates::STRUCTURE)) {
+        if completed.contains(&StepAddr::gate(name, GateName::Structure)) {
             continue;
         }
         // Views first: they stand on the tables.

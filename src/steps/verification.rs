@@ -21,10 +21,11 @@ use crate::formats::certificate::{GeneratedProof, Judgement, Party, ProvenBy, St
 use crate::formats::ddl;
 use crate::formats::facts::{Flavor, MigrationFacts};
 use crate::formats::inputs::VerifyInputs;
+use crate::formats::outputs::ViewOutputs;
 use crate::formats::plan::{Action, Graph, Node};
 use crate::formats::row_facts::RowRisk;
 use crate::formats::spec::model::{Migration, VerifyMode};
-use crate::formats::state::{State, StepRecord};
+use crate::formats::state::State;
 use crate::formats::structure::Table;
 use crate::formats::verification::{FORMAT_VERSION, TableVerdict, Two, Verification, ViewVerdict};
 use crate::seams::sql::Role;
@@ -41,7 +42,7 @@ pub struct Verifying {
     context: Arc<Context>,
     /// What a state records of the views it made, where there is one: the digest of each one's text, as the target
     /// printed it then.
-    made: BTreeMap<StepAddr, String>,
+    made: BTreeMap<StepAddr, Digest>,
     found: Mutex<Vec<(String, TableVerdict)>>,
 }
 
@@ -86,11 +87,18 @@ impl StepSet for Verifying {
 }
 
 impl Verifying {
-    pub fn new(context: Arc<Context>, state: Option<&State>) -> Self {
-        let text = |record: &StepRecord| Some(record.outputs.get(view::TEXT)?.as_str()?.to_owned());
-        let records = state.iter().flat_map(|state| &state.steps);
-        let made = records.filter_map(|(addr, record)| Some((addr.clone(), text(record)?))).collect();
-        Self { context, made, found: Mutex::default() }
+    /// # Errors
+    /// MIG4002: the record of a view cannot be read.
+    pub fn new(context: Arc<Context>, state: Option<&State>) -> Outcome<Self> {
+        let mut made = BTreeMap::new();
+        let views =
+            state.into_iter().flat_map(|state| &state.steps).filter(|(_, record)| record.kind == StepKind::View);
+        for (addr, record) in views {
+            if let Some(view) = record.outputs_as::<ViewOutputs>(addr)? {
+                made.insert(addr.clone(), view.text);
+            }
+        }
+        Ok(Self { context, made, found: Mutex::default() })
     }
 
     fn keep(&self, migration: String, verdict: TableVerdict) {
@@ -216,9 +224,7 @@ impl Verifying {
             let wanted = rewrite::views::for_target(view, &facts.source, &seen, &migration.gates).0;
             let addr = StepAddr::of_table(&migration.name, StepKind::View, &view.name);
             let structure = match facts.target.views.iter().find(|v| same(&v.name)) {
-                Some(there)
-                    if self.made.get(&addr).is_some_and(|made| made != ddl::view_fingerprint(there).as_str()) =>
-                {
+                Some(there) if self.made.get(&addr).is_some_and(|made| *made != ddl::view_fingerprint(there)) => {
                     actual.insert(view.name.key(), there.clone());
                     told(vec![view::text_changed(&wanted, there)])
                 }

@@ -21,6 +21,7 @@ use crate::formats::chunk;
 use crate::formats::facts::Flavor;
 use crate::formats::inputs::VerifyInputs;
 use crate::formats::manifest::{PartEntry, TableManifest};
+use crate::formats::outputs::{self, LoadOutputs, VerifyOutputs};
 use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash::PartHash;
 use crate::formats::spec::model::Migration;
@@ -93,17 +94,14 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     let settled_after = if target == Some(Flavor::Tidb) { SETTLED_AFTER } else { Duration::ZERO };
     let mut job = Job { context, migration, ctx: &ctx, name, pair, small, settled_after, resumed };
     let (sums, whole) = job.compare(streams).await?;
-    let mut outputs = job.judge(sums, whole).await?;
+    let mut verified = job.judge(sums, whole).await?;
     if !count_only {
         let accepted = rules::accepts_generated(&migration.gates);
         let seen =
             generated::compare(context, &job.ctx.clone(), &node.addr, &structure.source, &structure.target).await?;
-        let proofs = told(&job.name, seen, accepted, context.show_keys)?;
-        if !proofs.is_empty() {
-            outputs["generated"] = json!(proofs);
-        }
+        verified.generated = told(&job.name, seen, accepted, context.show_keys)?;
     }
-    Ok(outputs)
+    outputs::to_value(&verified)
 }
 
 /// What comparing the generated columns came to: a failure where one differs and no rule accepts it.
@@ -137,23 +135,17 @@ fn told(
     Ok(seen.into_iter().map(|seen| GeneratedProof { accepted: !seen.proof.equal, ..seen.proof }).collect())
 }
 
-/// Rows and hash in a load's outputs.
-fn total(outputs: &Value) -> PartHash {
-    let rows = outputs.get("rows").and_then(Value::as_u64).unwrap_or(0);
-    let sum = outputs.get("hash").and_then(Value::as_str).and_then(|t| t.parse().ok()).unwrap_or(0);
-    PartHash { sum, rows }
-}
-
 impl Job<'_> {
     /// The sums of both sides, and of what was dumped.
     async fn compare(&mut self, streams: bool) -> Outcome<(Sums, PartHash)> {
         let mut taken = Taken::default();
         let mut open = streams;
         let mut whole = PartHash::default();
+        let load = StepAddr::of_table(&self.migration.name, StepKind::Load, &self.name);
         if !open {
             // Without a key there are no parts: the load is whole.
-            let load = StepAddr::of_table(&self.migration.name, StepKind::Load, &self.name);
-            whole = total(&self.ctx.upstream_outputs(&load).unwrap_or_default());
+            let loaded = self.ctx.upstream::<LoadOutputs>(&load)?;
+            whole = loaded.map(|loaded| PartHash::from(&loaded.total)).unwrap_or_default();
         }
         let by_parts = self.pair.shared.is_some();
         while open || !taken.work.is_empty() {
@@ -170,9 +162,9 @@ impl Job<'_> {
                             self.take(number, entry, &mut taken).await?;
                         }
                     }
-                    Upstream::Closed(outputs) => {
+                    Upstream::Closed(found) => {
                         open = false;
-                        whole = total(&outputs);
+                        whole = PartHash::from(&outputs::required::<LoadOutputs>(&load, &found)?.total);
                         // A load that was complete before offers no parts: the manifest of its dump names them.
                         if by_parts && let Some(manifest) = self.manifest(whole) {
                             for entry in manifest.parts {
@@ -286,19 +278,22 @@ impl Job<'_> {
     }
 
     /// Equal, or a failure that says by how much and (with `-show-keys`) where.
-    async fn judge(&self, sums: Sums, whole: PartHash) -> Outcome<Value> {
+    async fn judge(&self, sums: Sums, whole: PartHash) -> Outcome<VerifyOutputs> {
         let (source, target) = (sums.source, sums.target);
         if source == target && target == whole {
-            let side = |hash: PartHash| json!({ "rows": hash.rows, "hash": hash.sum.to_string() });
-            let how = match (self.pair.count_only, sums.how) {
-                (true, _) => "count",
-                (_, How::InClient) => "client",
-                (_, How::OnServer) => "server",
-            };
-            return Ok(json!({
-                "source": side(source), "target": side(target), "dumped": side(whole), "parts": sums.pieces, "how": how,
-                "read": sums.read,
-            }));
+            return Ok(VerifyOutputs {
+                source: Some(source.into()),
+                target: target.into(),
+                dumped: Some(whole.into()),
+                parts: sums.pieces as u64,
+                how: match (self.pair.count_only, sums.how) {
+                    (true, _) => outputs::How::Count,
+                    (_, How::InClient) => outputs::How::Client,
+                    (_, How::OnServer) => outputs::How::Server,
+                },
+                read: sums.read,
+                generated: Vec::new(),
+            });
         }
         let differing = match self.pair.count_only {
             true => None,

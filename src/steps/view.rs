@@ -1,7 +1,7 @@
 //! `migration.….view["shop.v"]`: a view is created in a session that compares words as its author's did, and read back.
 //! It comes before the first row: what the target refuses is told with everything else of the structure.
 
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::context::{Context, Line, read_inputs};
 use super::ledger;
@@ -10,6 +10,7 @@ use super::observe::inventory::inventory;
 use crate::formats::ddl;
 use crate::formats::facts::{Flavor, ServerFacts};
 use crate::formats::inputs::ViewInputs;
+use crate::formats::outputs::{self, ViewOutputs};
 use crate::formats::plan::Node;
 use crate::formats::structure::View;
 use crate::seams::sql::{Connection, Fault};
@@ -32,7 +33,7 @@ pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
         Ok(made) => {
             line.give_back();
             look.give_back();
-            Ok(json!({ "owned": true, TEXT: ddl::view_fingerprint(&made) }))
+            outputs::to_value(&ViewOutputs { owned: true, text: ddl::view_fingerprint(&made) })
         }
         // No row was moved yet: it is told with everything else that the target refuses.
         Err(failure) if failure.code == REFUSAL && failure.retry != Retry::Later => Err(failure.exit(ExitKind::Gate)),

@@ -3,34 +3,39 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::context::Context;
 use super::observe::binlog::{self, Since};
 use super::observe::evidence;
 use super::observe::server::server_facts;
 use super::step::StepCtx;
 use crate::formats::facts::Position;
+use crate::formats::outputs::{self, DumpOutputs, GateOutputs};
 use crate::formats::plan::Action;
 use crate::formats::spec::model::Migration;
+use crate::formats::state::Progress;
 use crate::formats::state::{Status, StepRecord};
 use crate::seams::sql::Role;
 use crate::think::gates::count;
+use crate::words::addr::GateName;
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::error::Outcome;
 
-/// Note and output of a dump, and output of the gate: where the log stood before the first row was read.
+/// The note of a dump: where the source's log was before the first row was read.
 pub const POSITION: &str = "position";
-/// Output of the gate: where it stood when the run began.
-pub const RUN: &str = "run";
 
-/// What the gate recorded under a name.
-pub fn of_gate(ctx: &StepCtx, migration: &str, name: &str) -> Option<Position> {
-    position(ctx.upstream_outputs(&StepAddr::gate(migration, "writes_stopped"))?.get(name)?)
+/// What the gate recorded.
+pub fn of_gate(ctx: &StepCtx, migration: &str) -> Outcome<GateOutputs> {
+    let gate = ctx.upstream(&StepAddr::gate(migration, GateName::WritesStopped))?;
+    Ok(gate.unwrap_or_default())
+}
+
+/// What an unfinished dump noted.
+pub fn noted(addr: &StepAddr, progress: &Progress) -> Outcome<Option<Position>> {
+    progress.notes.get(POSITION).map_or(Ok(None), |noted| outputs::read(addr, noted))
 }
 
 /// The places of the tables that are kept: not of those that this run is to read anew.
-pub fn kept(context: &Context, ctx: &StepCtx, migration: &Migration, run: Option<Position>) -> Since {
+pub fn kept(context: &Context, ctx: &StepCtx, migration: &Migration, run: Option<Position>) -> Outcome<Since> {
     let replaced = format!("replaced by {}", context.plan_digest.short());
     let anew = |addr: &StepAddr, record: &StepRecord| match context.node(addr).map(|node| node.action) {
         Ok(Action::Replace) => !record.progress.notes.contains_key(&replaced),
@@ -49,25 +54,23 @@ pub fn of_records(
     migration: &str,
     run: Option<Position>,
     anew: &dyn Fn(&StepAddr, &StepRecord) -> bool,
-) -> Since {
+) -> Outcome<Since> {
     let mut since = Since { run, ..Since::default() };
     let dumps = steps.iter().filter(|(addr, record)| {
         record.kind == StepKind::Dump && addr.migration() == Some(migration) && !anew(addr, record)
     });
     for (addr, record) in dumps {
         let Some(table) = addr.table() else { continue };
-        if let Some(position) = record.progress.notes.get(POSITION).or_else(|| record.outputs.get(POSITION)) {
-            since.tables.extend(self::position(position).map(|position| (table.clone(), position)));
-        }
+        let position = match noted(addr, &record.progress)? {
+            None => record.outputs_as::<DumpOutputs>(addr)?.and_then(|dump| dump.position),
+            noted => noted,
+        };
+        since.tables.extend(position.map(|position| (table.clone(), position)));
         if record.status == Status::Complete {
             since.done.insert(table);
         }
     }
-    since
-}
-
-pub fn position(value: &Value) -> Option<Position> {
-    serde_json::from_value(value.clone()).ok()
+    Ok(since)
 }
 
 /// What is known at the end.
@@ -88,12 +91,12 @@ pub enum Look {
 /// Where the source cannot be asked.
 pub async fn look(context: &Context, ctx: &StepCtx, migration: &Migration, tables: &[String]) -> Outcome<Look> {
     const UNSEEN: &str = "Writes with sql_log_bin = 0 are not seen by this.";
-    let run = of_gate(ctx, &migration.name, RUN);
+    let run = of_gate(ctx, &migration.name)?.run;
     let tables: BTreeSet<TableName> = tables.iter().filter_map(|key| TableName::parse_key(key)).collect();
     let since = ctx.through_records(|steps| {
         let others = |addr: &StepAddr, _: &StepRecord| addr.table().is_none_or(|table| !tables.contains(&table));
         of_records(steps, &migration.name, run, &others)
-    });
+    })?;
     if since.is_empty() {
         return Ok(Look::Unproven("the binlog position was not to be had".into()));
     }
@@ -184,7 +187,7 @@ fn some_of(names: &[String]) -> String {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -198,22 +201,33 @@ mod tests {
             .unwrap()
         };
         let at = |offset: u64| json!({ "position": { "file": "b.1", "offset": offset } });
+        let dumped = |position: Option<Value>| {
+            let digest = crate::words::digest::Digest::of_bytes(b"");
+            json!({
+                "rows": 1, "hash": "5", "bytes": 2, "parts": 1, "manifest": digest, "position": position,
+                "inputs": {
+                    "table": { "schema": "s", "name": "t" }, "fingerprint": digest,
+                    "engine": "native", "format": "sql", "compress": "none",
+                },
+            })
+        };
+        let ended_at = |offset: u64| dumped(Some(at(offset)["position"].clone()));
         let table = |name: &str| TableName::new("s", name);
         let steps = BTreeMap::from(
             [
-                ("complete", record("complete", json!({}), at(1))),
-                ("begun", record("running", at(2), json!({}))),
-                ("begun_again", record("running", at(4), at(3))),
-                ("older", record("complete", json!({}), json!({}))),
-                ("replaced", record("complete", json!({}), at(5))),
+                ("complete", record("complete", json!({}), ended_at(1))),
+                ("begun", record("running", at(2), Value::Null)),
+                ("begun_again", record("running", at(4), ended_at(3))),
+                ("older", record("complete", json!({}), dumped(None))),
+                ("replaced", record("complete", json!({}), ended_at(5))),
             ]
             .map(|(name, record)| (StepAddr::of_table("m", StepKind::Dump, &table(name)), record)),
         );
-        let since = of_records(&steps, "m", None, &|addr, _| addr.table() == Some(table("replaced")));
+        let since = of_records(&steps, "m", None, &|addr, _| addr.table() == Some(table("replaced"))).unwrap();
         let places: Vec<(String, u64)> = since.tables.iter().map(|(name, of)| (name.name.clone(), of.offset)).collect();
         assert_eq!(places, [("begun".into(), 2), ("begun_again".into(), 4), ("complete".into(), 1)]);
         assert_eq!(since.done, BTreeSet::from([table("complete"), table("older")]));
-        assert!(of_records(&steps, "other", None, &|_, _| false).is_empty());
+        assert!(of_records(&steps, "other", None, &|_, _| false).unwrap().is_empty());
         assert_eq!(stretches(&since), "1 table since b.1:1, 1 table since b.1:2, 1 table since b.1:4");
         assert!(unsettled(&since).is_some_and(|why| why.ends_with("s.begun, s.begun_again, s.complete")));
     }

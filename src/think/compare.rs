@@ -55,10 +55,21 @@ pub fn counter_difference(next: u64, actual: &Table) -> Option<Difference> {
 /// Every difference of a table, in the order columns, keys, constraints, table. `expected` is the table as rewritten
 /// for this target. Counters are compared where `expected` has one.
 pub fn structure_differences(expected: &Table, actual: &Table) -> Vec<Difference> {
+    differences(expected, actual, true)
+}
+
+/// The same without the foreign keys.
+pub fn table_differences(expected: &Table, actual: &Table) -> Vec<Difference> {
+    differences(expected, actual, false)
+}
+
+fn differences(expected: &Table, actual: &Table, with_foreign_keys: bool) -> Vec<Difference> {
     let mut found = Found::default();
     columns(expected, actual, &mut found);
     indexes(expected, actual, &mut found);
-    foreign_keys(expected, actual, &mut found);
+    if with_foreign_keys {
+        foreign_keys(expected, actual, &mut found);
+    }
     checks(expected, actual, &mut found);
     if !expected.engine.is_empty() && !actual.engine.is_empty() {
         // Exactly once needs transactions: a table of another engine is another table.

@@ -6,7 +6,8 @@ use std::collections::BTreeMap;
 
 use crate::formats::facts::{GateOutcome, MigrationFacts, ServerFacts, Verdict};
 use crate::formats::spec::model::Migration;
-use crate::words::codes::{self, Code};
+use crate::words::addr::GateName;
+use crate::words::codes::Code;
 use crate::words::diag::{Diagnostic, Severity};
 use crate::words::error::Failure;
 
@@ -21,13 +22,31 @@ pub mod selection;
 pub mod target_tables;
 pub mod writes_stopped;
 
-/// The gates' names, in the order in which they are looked at and shown.
-pub const NAMES: [&str; 7] =
-    ["connectivity", "privileges", "collation", "compatibility", "disk", "target_tables", "writes_stopped"];
+/// A gate that judges before anything is done.
+pub struct Gate {
+    pub name: GateName,
+    /// What must have been observed; otherwise it cannot look.
+    needs: Needs,
+    judge: fn(&Subject) -> Verdict,
+}
 
-/// The gate between structure and rows. It can be judged only where everything was created, so it is no part of
-/// [`NAMES`]: the plan shows it, apply judges it before the first row moves.
-pub const STRUCTURE: &str = "structure";
+enum Needs {
+    Nothing,
+    Source,
+    Both,
+}
+
+/// All of them, in the order in which people see them. The gate `structure` is not among them: it is judged behind what
+/// was created, on what is read back ([`crate::steps::structure`]).
+pub const GATES: [Gate; 7] = [
+    Gate { name: GateName::Connectivity, needs: Needs::Nothing, judge: connectivity::judge },
+    Gate { name: GateName::Privileges, needs: Needs::Both, judge: privileges::judge },
+    Gate { name: GateName::Collation, needs: Needs::Both, judge: collation::judge },
+    Gate { name: GateName::Compatibility, needs: Needs::Both, judge: compatibility::judge },
+    Gate { name: GateName::Disk, needs: Needs::Source, judge: disk::judge },
+    Gate { name: GateName::TargetTables, needs: Needs::Both, judge: target_tables::judge },
+    Gate { name: GateName::WritesStopped, needs: Needs::Source, judge: writes_stopped::judge },
+];
 
 /// What a gate looks at.
 #[derive(Clone, Copy)]
@@ -44,52 +63,34 @@ pub struct Subject<'a> {
     pub lineage: Option<&'a str>,
 }
 
-/// All verdicts of a migration, by the gate's name.
-///
-/// A gate whose servers could not be looked at cannot look; `accept_unproven` turns that into unproven.
-pub fn judge_all(
-    migration: &Migration,
-    source: &ServerFacts,
-    target: &ServerFacts,
-    facts: &MigrationFacts,
-    target_kind: &str,
-    ledger_schema: &str,
-    lineage: Option<&str>,
-) -> BTreeMap<String, Verdict> {
-    let subject = Subject { migration, source, target, facts, target_kind, ledger_schema, lineage };
-    NAMES.iter().map(|name| ((*name).to_owned(), judge(name, &subject))).collect()
+/// All verdicts of a migration.
+pub fn judge_all(subject: &Subject) -> BTreeMap<GateName, Verdict> {
+    GATES.iter().map(|gate| (gate.name, gate.judge(subject))).collect()
 }
 
-/// The verdict of one gate; an unknown name cannot look.
-pub fn judge(name: &str, subject: &Subject) -> Verdict {
-    let fault = match name {
-        "disk" | "writes_stopped" => subject.source.fault.as_ref(),
-        "connectivity" => None,
-        _ => subject.source.fault.as_ref().or(subject.target.fault.as_ref()),
-    };
-    let mut verdict = match (fault, name) {
-        (Some(fault), _) => blind(fault),
-        (None, "connectivity") => connectivity::judge(subject),
-        (None, "privileges") => privileges::judge(subject),
-        (None, "collation") => collation::judge(subject),
-        (None, "compatibility") => compatibility::judge(subject),
-        (None, "disk") => disk::judge(subject),
-        (None, "target_tables") => target_tables::judge(subject),
-        (None, "writes_stopped") => writes_stopped::judge(subject),
-        (None, other) => cannot_look(
-            "there is no such gate",
-            vec![Diagnostic::error(codes::GATE_UNKNOWN, format!("there is no gate named {other}"))],
-        ),
-    };
-    if verdict.outcome == GateOutcome::CannotLook
-        && subject.migration.gates.accept_unproven.iter().any(|accepted| accepted == name)
-    {
-        verdict.outcome = GateOutcome::Unproven;
-        for finding in &mut verdict.findings {
-            finding.severity = Severity::Warning;
-        }
+impl Gate {
+    /// The gate of a name; `None` for the one that judges behind what was created.
+    pub fn of(name: GateName) -> Option<&'static Self> {
+        GATES.iter().find(|gate| gate.name == name)
     }
-    verdict
+
+    /// The gate's verdict. One whose servers could not be observed cannot look; `accept_unproven` turns that into unproven.
+    pub fn judge(&self, subject: &Subject) -> Verdict {
+        let fault = match self.needs {
+            Needs::Nothing => None,
+            Needs::Source => subject.source.fault.as_ref(),
+            Needs::Both => subject.source.fault.as_ref().or(subject.target.fault.as_ref()),
+        };
+        let mut verdict = fault.map_or_else(|| (self.judge)(subject), blind);
+        let accepted = &subject.migration.gates.accept_unproven;
+        if verdict.outcome == GateOutcome::CannotLook && accepted.contains(&self.name) {
+            verdict.outcome = GateOutcome::Unproven;
+            for finding in &mut verdict.findings {
+                finding.severity = Severity::Warning;
+            }
+        }
+        verdict
+    }
 }
 
 /// The verdict that findings make: an error is a no, a warning warns.

@@ -47,7 +47,7 @@ fn order(graph: &DiGraph<(), EdgeKind>, nodes: &[Node]) -> Option<Vec<usize>> {
     for edge in graph.edge_references() {
         missing[edge.target().index()] += 1;
     }
-    let entry = |index: usize| Reverse((nodes[index].kind, &nodes[index].addr, index));
+    let entry = |index: usize| Reverse((nodes[index].kind.place_in_plan(), &nodes[index].addr, index));
     let mut ready: BinaryHeap<_> = (0..nodes.len()).filter(|i| missing[*i] == 0).map(entry).collect();
     let mut order = Vec::with_capacity(nodes.len());
     while let Some(Reverse((_, _, index))) = ready.pop() {

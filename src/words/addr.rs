@@ -1,10 +1,12 @@
 //! Addresses: what state, plan, screen and logs call a step, and the names of tables inside them.
-//! Knows how an address is written and read back; knows nothing of what a step does.
+//! Knows how an address is written and read back; which steps there are is in [`super::step`].
 
 use std::fmt;
 use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use super::step::{GateName, StepKind, StepType};
 
 /// A table (or view) by schema and name, exactly as the source spells both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
@@ -104,66 +106,6 @@ fn take_ident(text: &str) -> Option<(String, &str)> {
     (end > 0).then(|| (text[..end].to_owned(), &text[end..]))
 }
 
-/// The kind of a step: the word of its address that says what it does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum StepKind {
-    Source,
-    Target,
-    Runner,
-    Peering,
-    Gate,
-    Database,
-    Table,
-    Dump,
-    Load,
-    Verify,
-    ForeignKeys,
-    View,
-    Report,
-}
-
-impl StepKind {
-    pub const ALL: [StepKind; 13] = [
-        Self::Source,
-        Self::Target,
-        Self::Runner,
-        Self::Peering,
-        Self::Gate,
-        Self::Database,
-        Self::Table,
-        Self::Dump,
-        Self::Load,
-        Self::Verify,
-        Self::ForeignKeys,
-        Self::View,
-        Self::Report,
-    ];
-
-    /// Whether a step of this kind reads a server or judges, and changes nothing.
-    pub fn is_evaluated(self) -> bool {
-        matches!(self, Self::Source | Self::Target | Self::Gate)
-    }
-
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Source => "source",
-            Self::Target => "target",
-            Self::Runner => "runner",
-            Self::Peering => "peering",
-            Self::Gate => "gate",
-            Self::Database => "database",
-            Self::Table => "table",
-            Self::Dump => "dump",
-            Self::Load => "load",
-            Self::Verify => "verify",
-            Self::ForeignKeys => "foreign_keys",
-            Self::View => "view",
-            Self::Report => "report",
-        }
-    }
-}
-
 /// The address of a step, for example `migration.shop.dump["shop.orders"]`.
 ///
 /// Ordered by its words, then its key. Serialised as its text. A clone shares the text: a graph names each address in
@@ -172,29 +114,46 @@ impl StepKind {
 pub struct StepAddr {
     words: Arc<[String]>,
     key: Option<Arc<str>>,
+    /// Read off the words, once. A part of an address (`migration.shop`) names no step.
+    step: Option<StepType>,
 }
 
 impl StepAddr {
     pub fn new<S: AsRef<str>>(words: &[S]) -> Self {
-        Self { words: words.iter().map(|w| w.as_ref().to_owned()).collect(), key: None }
+        Self::of(words.iter().map(|w| w.as_ref().to_owned()).collect(), None)
     }
 
-    /// A step outside of any migration that stands in several: `peering.tidb_cloud.route["rtb-1"]`.
-    pub fn keyed<S: AsRef<str>>(words: &[S], key: &str) -> Self {
-        Self { key: Some(key.into()), ..Self::new(words) }
+    fn of(words: Arc<[String]>, key: Option<Arc<str>>) -> Self {
+        let step = StepType::of_words(&words);
+        Self { words, key, step }
+    }
+
+    /// A part of a runner in EC2: `runner.ec2.mover.volume`.
+    pub fn of_ec2(runner: &str, part: StepType) -> Self {
+        Self::new(&["runner", "ec2", runner, part.word()])
+    }
+
+    /// A part of a peering: `peering.tidb_cloud.connection`; `key` tells several of one sort apart (a route's table).
+    pub fn of_peering(label: &str, part: StepType, key: Option<&str>) -> Self {
+        Self { key: key.map(Into::into), ..Self::new(&["peering", label, part.word()]) }
     }
 
     /// A step of a migration; `key` is a gate's name, a schema in [`key_ident`] form or [`TableName::key`].
     pub fn in_migration(migration: &str, kind: StepKind, key: Option<String>) -> Self {
-        Self { words: Arc::new(["migration".into(), migration.into(), kind.word().into()]), key: key.map(Into::into) }
+        Self::of(Arc::new(["migration".into(), migration.into(), kind.word().into()]), key.map(Into::into))
     }
 
     pub fn of_table(migration: &str, kind: StepKind, table: &TableName) -> Self {
         Self::in_migration(migration, kind, Some(table.key()))
     }
 
-    pub fn gate(migration: &str, gate: &str) -> Self {
-        Self::in_migration(migration, StepKind::Gate, Some(gate.into()))
+    pub fn gate(migration: &str, gate: GateName) -> Self {
+        Self::in_migration(migration, StepKind::Gate, Some(gate.word().into()))
+    }
+
+    /// The gate, for the step of one.
+    pub fn gate_name(&self) -> Option<GateName> {
+        (self.step? == StepType::Gate).then(|| GateName::of_word(self.key()?)).flatten()
     }
 
     pub fn words(&self) -> &[String] {
@@ -205,11 +164,27 @@ impl StepAddr {
         self.key.as_deref()
     }
 
-    /// What the step does, where its words name a known kind.
+    /// What the step is, where its words name one that this version knows.
+    pub fn step_type(&self) -> Option<StepType> {
+        self.step
+    }
+
     pub fn kind(&self) -> Option<StepKind> {
-        let first = self.words.first()?.as_str();
-        let word = if first == "migration" { self.words.get(2)?.as_str() } else { first };
-        StepKind::ALL.into_iter().find(|k| k.word() == word)
+        self.step.map(StepType::kind)
+    }
+
+    /// Whether the step is about an object in a cloud.
+    pub fn in_cloud(&self) -> bool {
+        self.step.is_some_and(StepType::in_cloud)
+    }
+
+    /// The name of the block that the step is of: `mover` of `runner.ec2.mover.volume`.
+    pub fn block_name(&self) -> Option<&str> {
+        let kind = self.step?.kind();
+        if kind == StepKind::Peering {
+            return None;
+        }
+        self.words.get(if kind.in_migration() { 1 } else { 2 }).map(String::as_str)
     }
 
     /// The migration's name, for a step of one.
@@ -223,10 +198,10 @@ impl StepAddr {
     }
 
     /// Another part of the same block: `runner.ec2.mover.volume` of `runner.ec2.mover.ready`.
-    pub fn sibling(&self, part: &str) -> Self {
+    pub fn sibling(&self, part: StepType) -> Self {
         let mut words = self.words.to_vec();
         if let Some(last) = words.last_mut() {
-            *last = part.to_owned();
+            *last = part.word().to_owned();
         }
         Self::new(&words)
     }
@@ -248,7 +223,7 @@ impl StepAddr {
         let words: Vec<String> = head.split('.').map(str::to_owned).collect();
         let sound =
             words.iter().all(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)));
-        (sound && words.len() > 1).then(|| Self { words: words.into(), key: key.map(Into::into) })
+        (sound && words.len() > 1).then(|| Self::of(words.into(), key.map(Into::into)))
     }
 }
 

@@ -6,3 +6,4 @@ pub mod diag;
 pub mod digest;
 pub mod error;
 pub mod secret;
+pub mod step;

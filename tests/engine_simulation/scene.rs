@@ -4,7 +4,7 @@ use mig::formats::plan::{Action, Edge, EdgeKind, Graph, Node};
 use mig::formats::state::{Part, Progress, State, Status, StepRecord};
 use mig::think::ready::Limits;
 use mig::think::run::StepNo;
-use mig::words::addr::{StepAddr, StepKind};
+use mig::words::addr::{GateName, StepAddr, StepKind};
 use mig::words::digest::Digest;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
@@ -154,7 +154,7 @@ pub fn resetting_chain() -> Scene {
         scene.graph.nodes.push(Node { addr, kind, action: Action::Create, inputs: Value::Null, inputs_digest });
     }
     // Looked at again in every sitting: the load starts after it, when the dump has begun already.
-    let gate = StepAddr::gate("m", "look");
+    let gate = StepAddr::gate("m", GateName::Disk);
     let to = scene.graph.nodes[1].addr.clone();
     scene.graph.edges.push(Edge { to, from: gate.clone(), kind: EdgeKind::After });
     let inputs_digest = Digest::of_bytes(b"gate");

@@ -1,5 +1,5 @@
-# The way of ../shop.mig.hcl against an emulator of AWS on this machine: what `make demo-aws` plans and applies. What is
-# overridden here, and why, stands at its place; the rest is as in the article's spec.
+# The migration of ../shop.mig.hcl with an emulator of AWS on this machine: `make demo-aws` plans and applies it. Comments
+# say what is overridden here, and why. The rest follows ../shop.mig.hcl.
 
 variable "aws_port" {
   type        = number
@@ -49,7 +49,7 @@ provider "aws" {
   default_tags = { project = "shop-to-tidb" }
 }
 
-# The emulator's cluster has an endpoint that no name server knows.
+# The emulator's cluster has an endpoint that no name server can resolve.
 source "aurora" "shop" {
   cluster_identifier = "database-1"
   host               = "127.0.0.1"
@@ -86,7 +86,7 @@ peering "tidb_cloud" {
 runner "ec2" "mover" {
   instance_type = "t2.large"
 
-  # The key that the sshd knows; mig would make one here otherwise.
+  # The key that the sshd accepts. Without this line, mig would create a key here.
   identity_file = "runner/identity"
 
   ami {
@@ -94,12 +94,12 @@ runner "ec2" "mover" {
     name  = "RHEL-8*_HVM-*-x86_64-*"
   }
 
-  # "auto" asks CloudWatch how large the cluster is, in a form that the emulator does not answer yet.
+  # "auto" asks CloudWatch for the size of the cluster, in a form that the emulator does not answer yet.
   volume {
     size = "20GiB"
   }
 
-  # No machine comes up behind the emulator: a real sshd on this one stands for it.
+  # The emulator starts no machine: a real sshd on this machine takes its place.
   connection {
     host     = "127.0.0.1"
     port     = var.ssh_port

@@ -12,6 +12,7 @@ use super::faults::{Faults, suggestion};
 use super::fields::{header_of, not_yet, title_of};
 use super::texts::At;
 use crate::words::codes;
+use crate::words::diag::Diagnostic;
 
 /// A kind of block at the top.
 struct Top {
@@ -123,74 +124,22 @@ impl<'b> Blocks<'b> {
     }
 
     fn take(&mut self, evaluator: &Evaluator, text: usize, block: &'b Block) {
-        let faults = evaluator.faults;
+        let Some(address) = self.sound_address(evaluator, text, block) else { return };
         let name = block.ident.as_str();
-        let at = At::new(text, block.ident.span().unwrap_or(0..0));
-        let Some(top) = TOPS.iter().find(|top| top.name == name) else {
-            let known: Vec<&str> =
-                TOPS.iter().filter(|t| t.later.is_empty() || !t.kinds.is_empty()).map(|t| t.name).collect();
-            faults.error(
-                codes::UNKNOWN_BLOCK,
-                &at,
-                format!("unknown block `{name}`"),
-                suggestion(name, "block", &known),
-            );
-            return;
-        };
-        if block.labels.len() != top.labels.len() {
-            let form = top.labels.iter().map(|l| format!(" \"{l}\"")).collect::<String>();
-            let summary = format!("`{name}` takes {} labels, not {}", top.labels.len(), block.labels.len());
-            faults.error(
-                codes::WRONG_SHAPE,
-                &At::new(text, header_of(block)),
-                summary,
-                format!("Write `{name}{form} {{`."),
-            );
-            return;
-        }
-        let label_at = |n: usize| At::new(text, block.labels.get(n).and_then(Span::span).unwrap_or(at.span.clone()));
-        let labels: Vec<&str> = block.labels.iter().map(|label| label.as_str()).collect();
-        let address = std::iter::once(name).chain(labels.iter().copied()).collect::<Vec<_>>().join(".");
-        let has_kinds = top.labels.first() == Some(&"KIND");
-        if has_kinds {
-            let kind = labels.first().copied().unwrap_or("");
-            if top.later.contains(&kind) {
-                let instead: Vec<String> = top.kinds.iter().map(|k| format!("{name} \"{k}\"")).collect();
-                let instead: Vec<&str> = instead.iter().map(String::as_str).collect();
-                not_yet(evaluator, &At::new(text, header_of(block)), &format!("{name} \"{kind}\""), &instead);
-                self.addresses.insert(address, false);
-                return;
-            }
-            if !top.kinds.contains(&kind) {
-                let known: Vec<&str> = top.kinds.iter().chain(top.later).copied().collect();
-                let summary = format!("unknown block `{name} \"{kind}\"`");
-                faults.error(codes::UNKNOWN_BLOCK, &label_at(0), summary, suggestion(kind, name, &known));
-                self.addresses.insert(address, false);
-                return;
-            }
-        }
-        if let Some(last) = labels.last()
-            && !is_name(last)
-        {
-            let help = "A name begins with a letter or `_` and goes on with letters, digits, `_` and `-` (ASCII).";
-            faults.error(codes::BAD_NAME, &label_at(labels.len() - 1), format!("\"{last}\" cannot be a name"), help);
-            self.addresses.insert(address, false);
-            return;
-        }
         if name != "locals" {
+            let faults = evaluator.faults;
+            let here = At::new(text, header_of(block));
             if let Some(first) = self.places.get(&address) {
                 let first = faults.place(first);
-                let diagnostic = crate::words::diag::Diagnostic::error(
-                    codes::DUPLICATE_BLOCK,
-                    format!("{} is declared twice", title_of(block)),
-                )
-                .at(faults.place(&At::new(text, header_of(block))))
-                .detail(format!("The first stands at {}:{}:{}.", first.file, first.line, first.column))
-                .help("Rename one of the two, or put everything into one.");
+                let diagnostic =
+                    Diagnostic::error(codes::DUPLICATE_BLOCK, format!("{} is declared twice", title_of(block)))
+                        .at(faults.place(&here))
+                        .detail(format!("The first is at {}:{}:{}.", first.file, first.line, first.column))
+                        .help("Rename one of the two, or put everything into one.");
                 faults.push(diagnostic);
                 return;
             }
-            self.places.insert(address.clone(), At::new(text, header_of(block)));
+            self.places.insert(address.clone(), here);
         }
         let found = (text, block);
         match name {
@@ -207,6 +156,65 @@ impl<'b> Blocks<'b> {
         if !matches!(name, "mig" | "locals" | "variable") {
             self.addresses.insert(address, true);
         }
+    }
+
+    /// The block's address, where its labels are what the language knows; else the fault is reported.
+    fn sound_address(&mut self, evaluator: &Evaluator, text: usize, block: &Block) -> Option<String> {
+        let faults = evaluator.faults;
+        let name = block.ident.as_str();
+        let at = At::new(text, block.ident.span().unwrap_or(0..0));
+        let Some(top) = TOPS.iter().find(|top| top.name == name) else {
+            let known: Vec<&str> =
+                TOPS.iter().filter(|t| t.later.is_empty() || !t.kinds.is_empty()).map(|t| t.name).collect();
+            faults.error(
+                codes::UNKNOWN_BLOCK,
+                &at,
+                format!("unknown block `{name}`"),
+                suggestion(name, "block", &known),
+            );
+            return None;
+        };
+        if block.labels.len() != top.labels.len() {
+            let form = top.labels.iter().map(|l| format!(" \"{l}\"")).collect::<String>();
+            let summary = format!("`{name}` takes {} labels, not {}", top.labels.len(), block.labels.len());
+            faults.error(
+                codes::WRONG_SHAPE,
+                &At::new(text, header_of(block)),
+                summary,
+                format!("Write `{name}{form} {{`."),
+            );
+            return None;
+        }
+        let label_at = |n: usize| At::new(text, block.labels.get(n).and_then(Span::span).unwrap_or(at.span.clone()));
+        let labels: Vec<&str> = block.labels.iter().map(|label| label.as_str()).collect();
+        let address = std::iter::once(name).chain(labels.iter().copied()).collect::<Vec<_>>().join(".");
+        let has_kinds = top.labels.first() == Some(&"KIND");
+        if has_kinds {
+            let kind = labels.first().copied().unwrap_or("");
+            if top.later.contains(&kind) {
+                let instead: Vec<String> = top.kinds.iter().map(|k| format!("{name} \"{k}\"")).collect();
+                let instead: Vec<&str> = instead.iter().map(String::as_str).collect();
+                not_yet(evaluator, &At::new(text, header_of(block)), &format!("{name} \"{kind}\""), &instead);
+                self.addresses.insert(address, false);
+                return None;
+            }
+            if !top.kinds.contains(&kind) {
+                let known: Vec<&str> = top.kinds.iter().chain(top.later).copied().collect();
+                let summary = format!("unknown block `{name} \"{kind}\"`");
+                faults.error(codes::UNKNOWN_BLOCK, &label_at(0), summary, suggestion(kind, name, &known));
+                self.addresses.insert(address, false);
+                return None;
+            }
+        }
+        if let Some(last) = labels.last()
+            && !is_name(last)
+        {
+            let help = "A name begins with a letter or `_` and goes on with letters, digits, `_` and `-` (ASCII).";
+            faults.error(codes::BAD_NAME, &label_at(labels.len() - 1), format!("\"{last}\" cannot be a name"), help);
+            self.addresses.insert(address, false);
+            return None;
+        }
+        Some(address)
     }
 }
 

@@ -17,6 +17,7 @@ use super::model::{
 };
 use super::texts::At;
 use super::value::{Kind, Value};
+use crate::words::addr::GateName;
 use crate::words::addr::TableName;
 use crate::words::codes::{self, Code};
 use crate::words::diag::Diagnostic;
@@ -57,10 +58,6 @@ const LOAD: Schema =
     Schema { attributes: &["engine", "threads", "batch_bytes", "session"], blocks: &[], later: &["binary"] };
 
 const VERIFY: Schema = Schema { attributes: &["mode", "threads"], blocks: &[], later: &[] };
-
-/// The gates by name.
-const GATE_NAMES: &[&str] =
-    &["connectivity", "privileges", "collation", "compatibility", "disk", "target_tables", "writes_stopped"];
 
 /// Session variables that mig sets itself, because what it promises stands on them.
 const FIXED: &[&str] = &[
@@ -344,18 +341,21 @@ fn rules(evaluator: &Evaluator, text: usize, fields: &Fields) -> Read<BTreeMap<C
     if faulted { Err(Faulted) } else { Ok(rules) }
 }
 
-fn accept_unproven(evaluator: &Evaluator, fields: &Fields) -> Read<Vec<String>> {
+fn accept_unproven(evaluator: &Evaluator, fields: &Fields) -> Read<Vec<GateName>> {
+    let names = GateName::JUDGED.map(GateName::word);
     let mut gates = Vec::new();
     let mut faulted = false;
     for (gate, at) in fields.texts("accept_unproven")?.unwrap_or_default() {
-        if !GATE_NAMES.contains(&gate.as_str()) {
-            let near = nearest(&gate, GATE_NAMES.iter().copied());
+        let Some(known) = GateName::JUDGED.into_iter().find(|known| known.word() == gate) else {
+            let near = nearest(&gate, names);
             let near = near.map(|n| format!("Did you mean \"{n}\"? ")).unwrap_or_default();
-            let help = format!("{near}The gates are: {}.", GATE_NAMES.join(", "));
+            let help = format!("{near}The gates are: {}.", names.join(", "));
             evaluator.faults.error(codes::WORD_NOT_ALLOWED, &at, format!("there is no gate \"{gate}\""), help);
             faulted = true;
-        } else if !gates.contains(&gate) {
-            gates.push(gate);
+            continue;
+        };
+        if !gates.contains(&known) {
+            gates.push(known);
         }
     }
     if faulted { Err(Faulted) } else { Ok(gates) }

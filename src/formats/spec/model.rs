@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::formats::dumpfile::Packing;
 use crate::formats::worker::Endpoint;
+use crate::words::addr::GateName;
 use crate::words::codes::Code;
 use crate::words::diag::Place;
 use crate::words::secret::Secret;
@@ -204,7 +205,7 @@ pub struct Gates {
     pub zero_dates: ZeroDates,
     pub target_tables: TargetTables,
     /// Names of gates.
-    pub accept_unproven: Vec<String>,
+    pub accept_unproven: Vec<GateName>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -3,6 +3,7 @@
 
 use super::model::*;
 use super::*;
+use crate::words::addr::GateName;
 use crate::words::codes::{self, Code};
 use crate::words::diag::Severity;
 
@@ -221,7 +222,7 @@ migration "second" {
     );
     assert_eq!(m.tables, ["shop.*", "!shop.x_*", "shop.*", "!shop.audit_*", "/^db\\.t$/.x"]);
     assert_eq!(m.gates.rules[&codes::FULLTEXT], RuleAction::Rewrite);
-    assert_eq!((m.gates.rules.len(), m.gates.accept_unproven.as_slice()), (2, &["writes_stopped".to_owned()][..]));
+    assert_eq!((m.gates.rules.len(), m.gates.accept_unproven.as_slice()), (2, &[GateName::WritesStopped][..]));
     assert_eq!(m.dump.where_.keys().collect::<Vec<_>>(), ["shop.`a b`", "shop.orders"]);
     assert_eq!((m.dump.chunk_bytes, m.dump.rate_limit, m.dump.keep), (Some(32 << 20), Some(10 << 20), false));
     assert_eq!(m.load.session["tidb_mem_quota_query"], "1073741824");
@@ -334,7 +335,7 @@ fn duplicates_are_told_and_the_rest_is_read_on() {
             ("MIG1102", "3:3", "`a` is set twice"),
             ("MIG1206", "4:7", "Known here: v."),
             ("MIG1102", "7:3", "the local `b` is set twice"),
-            ("MIG1106", "12:1", "The first stands at a.mig.hcl:9:1."),
+            ("MIG1106", "12:1", "The first is at a.mig.hcl:9:1."),
             ("MIG1107", "14:1", "`host` is missing"),
             ("MIG1107", "14:1", "`username` is missing"),
         ],

@@ -26,6 +26,7 @@ use crate::words::error::{Failure, Outcome};
 /// Files of one reader on their way into their place; the reader goes on meanwhile.
 const CLOSING: usize = 2;
 
+#[derive(Clone)]
 pub struct Reader {
     pub job: Arc<Job>,
     pub key: Arc<ReadKey>,

@@ -11,6 +11,7 @@ use crate::formats::plan::Node;
 use crate::steps::cloud::{Call, Done, Hand, Remains};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::step::StepCtx;
+use crate::words::addr::StepType;
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
@@ -40,9 +41,9 @@ pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value
 
 /// Ends every instance that this lineage has under this address.
 pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
-    let remains = Remains::of(node);
+    let remains = Remains::<InstanceOutputs>::of(node)?;
     let hand = Hand::of(context, ctx, node)?;
-    for id in remains.ids("instance_id") {
+    for id in remains.ids() {
         let what = format!("the instance {id}");
         remains.may_go(&what)?;
         let look = format!("look for {what}");
@@ -63,7 +64,7 @@ pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<V
 /// Ends what stands on the runner's group or key before these are made anew: the plan makes it anew, too.
 pub(super) async fn end_over(hand: &Hand<'_>) -> Outcome<()> {
     let mut marks = hand.marks();
-    marks.insert(names::ADDRESS.into(), hand.addr.sibling("instance").to_string());
+    marks.insert(names::ADDRESS.into(), hand.addr.sibling(StepType::Instance).to_string());
     let what = "look for the instance that stands on it";
     for instance in hand.look(what, || hand.cloud.instances_tagged(&marks)).await?.iter().filter(|i| alive(i)) {
         end(hand, &instance.id).await?;
@@ -102,7 +103,7 @@ async fn root_gib(hand: &Hand<'_>, inputs: &InstanceInputs) -> Outcome<u32> {
 /// The instance that is there, or a new one; with the number of its attempt.
 async fn the_one(hand: &Hand<'_>, node: &Node, inputs: &InstanceInputs, root_gib: u32) -> Outcome<(String, u32)> {
     let mut attempt = 1;
-    if let Some(known) = hand.known("instance_id") {
+    if let Some(known) = hand.known::<InstanceOutputs>()? {
         let what = format!("the instance {}", known.id);
         let found = hand.sight(&format!("look for {what}"), || hand.cloud.instance(&known.id)).await?;
         if let Some(instance) = &found {
@@ -121,8 +122,8 @@ async fn the_one(hand: &Hand<'_>, node: &Node, inputs: &InstanceInputs, root_gib
             attempt += 1;
         }
     }
-    let key: KeyPairOutputs = hand.outputs_of("key_pair")?;
-    let group: SecurityGroupOutputs = hand.outputs_of("security_group")?;
+    let key: KeyPairOutputs = hand.outputs_of(StepType::KeyPair)?;
+    let group: SecurityGroupOutputs = hand.outputs_of(StepType::SecurityGroup)?;
     while attempt <= ATTEMPTS {
         let token = names::token(&hand.context.lineage, hand.addr, attempt);
         let new = NewInstance {

@@ -16,9 +16,11 @@ use zeroize::Zeroizing;
 
 use crate::formats::cloud::KeyPair;
 use crate::formats::cloud_inputs::{KeyPairInputs, KeyPairOutputs, Origin, names};
+use crate::formats::inputs::Removal;
+use crate::formats::outputs;
 use crate::formats::plan::{Action, Node};
 use crate::formats::worker::identity_path;
-use crate::steps::cloud::{Call, Done, Hand, Remains};
+use crate::steps::cloud::{Call, Done, Hand, is_intended};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::runner::fault;
 use crate::steps::step::StepCtx;
@@ -30,7 +32,8 @@ pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value
     let hand = Hand::of(context, ctx, node)?;
     hand.begin(&inputs).await?;
     // The former pair has the same name. What this very run imported stays.
-    if node.action == Action::Replace && hand.known("name").is_some_and(|known| !known.stays(node.action)) {
+    if node.action == Action::Replace && hand.known::<KeyPairOutputs>()?.is_some_and(|known| !known.stays(node.action))
+    {
         remove(&hand, false).await?;
     }
     let outputs = match &inputs.key {
@@ -53,10 +56,10 @@ pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value
 
 /// Removes the pair and the private half that was made for it; a file that was there before stays.
 pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
-    let remains = Remains::of(node);
+    let remains = Removal::of(node)?;
     let hand = Hand::of(context, ctx, node)?;
-    let name = remove(&hand, remains.intended()).await?;
-    let inputs: Option<KeyPairInputs> = remains.from.get("inputs").and_then(|i| serde_json::from_value(i.clone()).ok());
+    let name = remove(&hand, is_intended(&remains.notes)).await?;
+    let inputs = remains.outputs::<KeyPairOutputs>(&node.addr)?.map(|made| made.inputs);
     let inputs = inputs.filter(|inputs| inputs.key.is_created() && inputs.identity_file.is_some());
     let Some(inputs) = inputs else { return Ok(Value::Null) };
     let path = identity_file(context, &inputs)?;
@@ -66,7 +69,7 @@ pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<V
             std::fs::remove_file(&path).map_err(|error| fault("remove the private key", &path, &error))?;
             Ok(Value::Null)
         }
-        Some(_) => Ok(json!({ "left": format!("{}: it was not made for this key pair", path.display()) })),
+        Some(_) => outputs::left(format!("{}: it was not made for this key pair", path.display())),
         None => Ok(Value::Null),
     }
 }

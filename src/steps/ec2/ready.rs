@@ -14,6 +14,7 @@ use crate::steps::cloud::Hand;
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::remote::install::{Program, install, quoted};
 use crate::steps::step::StepCtx;
+use crate::words::addr::StepType;
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome, Retry};
 
@@ -35,8 +36,8 @@ const LABEL: &str = "mig";
 pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
     let inputs: ReadyInputs = read_inputs(node)?;
     let hand = Hand::of(context, ctx, node)?;
-    let instance: InstanceOutputs = hand.outputs_of("instance")?;
-    let volume: VolumeOutputs = hand.outputs_of("volume")?;
+    let instance: InstanceOutputs = hand.outputs_of(StepType::Instance)?;
+    let volume: VolumeOutputs = hand.outputs_of(StepType::Volume)?;
     let host = checked(&hand, &instance.instance_id).await?;
     let host_key = match (&inputs.host_key, &inputs.host) {
         (Some(pinned), _) => Some(pinned.clone()),

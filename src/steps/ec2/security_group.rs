@@ -5,12 +5,24 @@ use serde_json::{Value, json};
 
 use crate::formats::cloud::{Peer, Rule, SecurityGroup};
 use crate::formats::cloud_inputs::{Origin, SecurityGroupInputs, SecurityGroupOutputs, names};
+use crate::formats::inputs::Removal;
 use crate::formats::plan::{Action, Node};
-use crate::steps::cloud::{Call, Done, Hand, Remains};
+use crate::steps::cloud::noted_intent;
+use crate::steps::cloud::{Call, Done, Hand};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::step::StepCtx;
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// What a group is made of, as its intent keeps it.
+#[derive(Serialize, Deserialize)]
+struct NewGroup {
+    vpc: String,
+    name: String,
+    tags: BTreeMap<String, String>,
+}
 
 /// The note with the source's group and the runner's, durable before the rule is made.
 const SOURCE_RULE: &str = "source_rule";
@@ -19,10 +31,7 @@ pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value
     let inputs: SecurityGroupInputs = read_inputs(node)?;
     let hand = Hand::of(context, ctx, node)?;
     hand.begin(&inputs).await?;
-    let before = ctx
-        .before
-        .as_ref()
-        .and_then(|record| serde_json::from_value::<SecurityGroupOutputs>(record.outputs.clone()).ok());
+    let before = hand.before::<SecurityGroupOutputs>()?;
     if node.action == Action::Replace
         && let Some(before) = &before
     {
@@ -52,14 +61,16 @@ pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value
 
 /// Takes the rule on the source's group away, then the group.
 pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
-    let remains = Remains::of(node);
+    let remains = Removal::of(node)?;
     let hand = Hand::of(context, ctx, node)?;
-    if let Ok(made) = serde_json::from_value::<SecurityGroupOutputs>(remains.from.clone()) {
+    if let Some(made) = remains.outputs::<SecurityGroupOutputs>(&node.addr)? {
         take_back(&hand, &made).await?;
     }
     // Broken off before its end, at first or when it was made anew: what it had begun is in its notes.
-    let rule =
-        remains.note(SOURCE_RULE).and_then(|note| serde_json::from_value::<(String, String, u16)>(note.clone()).ok());
+    let rule = remains
+        .notes
+        .get(SOURCE_RULE)
+        .and_then(|note| serde_json::from_value::<(String, String, u16)>(note.clone()).ok());
     if let Some((source, group, port)) = rule {
         let (rule, ids) = (of_source(&hand, &group, port), [source.clone()]);
         let look = || async {
@@ -69,8 +80,8 @@ pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<V
         hand.sight(&format!("look at the rules of {source}"), look).await?;
         revoke(&hand, &source, &rule).await?;
     }
-    let intent = remains.note("intent").and_then(|intent| intent.get("parameters")?.get("vpc")?.as_str());
-    let Some(vpc) = intent else { return Ok(Value::Null) };
+    let Some(intent) = noted_intent::<NewGroup>(&remains.notes)? else { return Ok(Value::Null) };
+    let vpc = intent.parameters.vpc.as_str();
     let name = names::object(&context.lineage, &node.addr);
     let look = || hand.cloud.security_group_named(vpc, &name);
     if let Some(group) = hand.sight(&format!("look for the security group {name}"), look).await? {
@@ -117,11 +128,10 @@ async fn existing(hand: &Hand<'_>, id: &str, vpc: &str) -> Outcome<String> {
 
 async fn create(hand: &Hand<'_>, inputs: &SecurityGroupInputs) -> Outcome<String> {
     let name = names::object(&hand.context.lineage, hand.addr);
-    let new = json!({ "vpc": inputs.vpc_id, "name": name, "tags": hand.tags(&inputs.tags) });
-    let new = hand.intend(1, new).await?;
-    let tags = serde_json::from_value(new.get("tags").cloned().unwrap_or_default()).unwrap_or_default();
+    let new = NewGroup { vpc: inputs.vpc_id.clone(), name: name.clone(), tags: hand.tags(&inputs.tags) };
+    let tags = hand.intend(1, new).await?.tags;
     let what = format!("make the security group {name}");
-    let description = format!("The runner {} of mig", hand.addr.words().get(2).map_or("", String::as_str));
+    let description = format!("The runner {} of mig", hand.addr.block_name().unwrap_or_default());
     let made = hand.effect(Call::CreateSecurityGroup, &what, || {
         hand.cloud.create_security_group(&inputs.vpc_id, &name, &description, &tags)
     });

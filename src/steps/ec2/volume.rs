@@ -11,6 +11,7 @@ use crate::formats::plan::Node;
 use crate::steps::cloud::{Call, Done, Hand, Remains};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::step::StepCtx;
+use crate::words::addr::StepType;
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
@@ -26,7 +27,7 @@ pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value
     let inputs: VolumeInputs = read_inputs(node)?;
     let hand = Hand::of(context, ctx, node)?;
     hand.begin(&inputs).await?;
-    let instance: InstanceOutputs = hand.outputs_of("instance")?;
+    let instance: InstanceOutputs = hand.outputs_of(StepType::Instance)?;
     let (id, attempt) = the_one(&hand, node, &inputs).await?;
     attach(&hand, &id, &instance).await?;
     grow(&hand, &id, inputs.size_gib).await?;
@@ -36,9 +37,9 @@ pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value
 
 /// Detaches and deletes every volume that this lineage has under this address.
 pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
-    let remains = Remains::of(node);
+    let remains = Remains::<VolumeOutputs>::of(node)?;
     let hand = Hand::of(context, ctx, node)?;
-    for id in remains.ids("volume_id") {
+    for id in remains.ids() {
         let what = format!("the volume {id}");
         remains.may_go(&what)?;
         let look = format!("look for {what}");
@@ -63,7 +64,7 @@ fn alive(volume: &Volume) -> bool {
 /// The volume that is there, or a new one; with the number of its attempt.
 async fn the_one(hand: &Hand<'_>, node: &Node, inputs: &VolumeInputs) -> Outcome<(String, u32)> {
     let mut attempt = 1;
-    if let Some(known) = hand.known("volume_id") {
+    if let Some(known) = hand.known::<VolumeOutputs>()? {
         let what = format!("the volume {}", known.id);
         let found = hand.sight(&format!("look for {what}"), || hand.cloud.volume(&known.id)).await?;
         if let Some(volume) = &found {
@@ -128,8 +129,7 @@ async fn attach(hand: &Hand<'_>, id: &str, instance: &InstanceOutputs) -> Outcom
     let what = format!("attach the volume {id} to {}", instance.instance_id);
     let what = &what;
     // What a run before this one had it attached to.
-    let former =
-        hand.ctx.before.as_ref().and_then(|record| record.outputs.get("instance_id")?.as_str().map(str::to_owned));
+    let former = hand.before::<VolumeOutputs>()?.map(|was| was.instance_id);
     let former = &former;
     hand.wait(what, CHANGES_WITHIN, || async move {
         let found = hand.look(what, || hand.cloud.volume(id)).await?;

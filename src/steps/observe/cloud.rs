@@ -11,14 +11,16 @@ use tokio::time::timeout;
 
 use crate::formats::cloud::Identity;
 use crate::formats::cloud_facts::{CloudFacts, ClusterFacts, NetworkFacts, PeeringFacts, RunnerFacts, Seen};
+use crate::formats::cloud_inputs::{InstanceOutputs, KeyPairOutputs, SecurityGroupOutputs, VolumeOutputs};
 use crate::formats::spec::model::aws::{Aurora, Ec2};
 use crate::formats::spec::model::{RunnerKind, Spec};
 use crate::formats::state::State;
 use crate::seams::cloud::{Answer, Cloud, CloudFault};
-use crate::think::plan::aws::part_of_runner;
+use crate::words::addr::{StepAddr, StepType};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 use crate::words::secret::Secret;
+use serde::de::DeserializeOwned;
 
 /// How long one look may take, with the retries of its host.
 const TIME: Duration = Duration::from_secs(60);
@@ -158,11 +160,11 @@ fn told(fault: CloudFault, doing: String) -> Failure {
         "SignatureDoesNotMatch",
         "RequestExpired",
     ];
-    if DENIED.contains(&fault.code.to_string().as_str()) {
+    if DENIED.contains(&fault.code.as_str()) {
         let hint = "`mig explain iam-policy`, in the spec's folder, prints the least policy that this spec needs.";
         return Failure::new(codes::CLOUD_DENIED, doing, cause, hint);
     }
-    if STRANGER.contains(&fault.code.to_string().as_str()) {
+    if STRANGER.contains(&fault.code.as_str()) {
         let hint =
             "Renew the credentials (aws sso login, a new session), and look that the clock of this machine is right.";
         return Failure::new(codes::CLOUD_CREDENTIALS, doing, cause, hint);
@@ -223,15 +225,25 @@ fn or_fault<T: Default>(answer: Outcome<T>, faults: &mut Vec<Failure>) -> T {
     })
 }
 
+/// What a part of a runner ended with.
+fn recorded<T: DeserializeOwned>(
+    state: Option<&State>,
+    runner: &str,
+    part: StepType,
+    faults: &mut Vec<Failure>,
+) -> Option<T> {
+    let addr = StepAddr::of_ec2(runner, part);
+    let record = state?.steps.get(&addr)?;
+    or_fault(record.outputs_as(&addr), faults)
+}
+
 async fn runner(cloud: &dyn Cloud, name: &str, ec2: &Ec2, state: Option<&State>) -> RunnerFacts {
-    let recorded = |part: &str, output: &str| {
-        let record = state?.steps.get(&part_of_runner(name, part))?;
-        record.outputs.get(output)?.as_str().map(str::to_owned)
-    };
-    let key = ec2.key_pair.clone().or_else(|| recorded("key_pair", "name"));
-    let group = ec2.security_group.clone().or_else(|| recorded("security_group", "group_id"));
-    let (instance, volume) = (recorded("instance", "instance_id"), recorded("volume", "volume_id"));
     let mut faults = Vec::new();
+    let key = recorded::<KeyPairOutputs>(state, name, StepType::KeyPair, &mut faults).map(|made| made.name);
+    let group = recorded::<SecurityGroupOutputs>(state, name, StepType::SecurityGroup, &mut faults);
+    let (key, group) = (ec2.key_pair.clone().or(key), ec2.security_group.clone().or(group.map(|made| made.group_id)));
+    let instance = recorded::<InstanceOutputs>(state, name, StepType::Instance, &mut faults).map(|m| m.instance_id);
+    let volume = recorded::<VolumeOutputs>(state, name, StepType::Volume, &mut faults).map(|made| made.volume_id);
     let images = async { ask(cloud, "look for the runner's image", cloud.images(&ec2.ami_owner, &ec2.ami_name)).await };
     let key_pair = async {
         let Some(key) = &key else { return Ok(Seen::Unasked) };

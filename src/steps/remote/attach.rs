@@ -15,10 +15,12 @@ use crate::formats::event::{Ended, Event};
 use crate::formats::journal::Record;
 use crate::formats::state::{Status, StepRecord};
 use crate::formats::worker::{End, Endpoint, FromWorker, ToWorker, line};
+use crate::seams::shell::Channel;
 use crate::steps::dump::write_file;
 use crate::words::addr::StepAddr;
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome, Retry};
+use tokio::sync::watch;
 
 /// How long it is tried to reach a worker again.
 const PATIENCE: Duration = Duration::from_secs(600);
@@ -71,7 +73,12 @@ pub(super) async fn attach(remote: Weak<Remote>, endpoint: Endpoint, records: BT
     }
 }
 
-/// Attaches once and stays as long as the line holds.
+fn broken(endpoint: &Endpoint, error: &std::io::Error) -> Failure {
+    let hint = "The worker goes on; run `mig apply` again to reattach.";
+    Failure::new(codes::SSH_BROKE, format!("talk to the worker on {endpoint}"), error.to_string(), hint).retryable()
+}
+
+/// Attaches once and stays as long as the connection holds.
 async fn once(
     remote: &Arc<Remote>,
     endpoint: &Endpoint,
@@ -91,14 +98,10 @@ async fn once(
     *fence = Some(number);
     let dir = worker_dir(endpoint, &delegation.migration);
     let mut channel = shell.open(&format!("exec {} worker attach {dir}", program.there(endpoint))).await?;
-    let broken = |error: &std::io::Error| {
-        let hint = "The worker goes on; run `mig apply` again to reattach.";
-        Failure::new(codes::SSH_BROKE, format!("talk to the worker on {endpoint}"), error.to_string(), hint).retryable()
-    };
     let hello = serde_json::json!({ "attach": { "fence": number, "work": work_with(remote, records)? } });
     let hello = line(&hello).map_err(|error| unexpected(endpoint, &error.to_string()))?;
     if let Err(error) = channel.to.write_all(&hello).await {
-        return Ok(Left::Broken(broken(&error)));
+        return Ok(Left::Broken(broken(endpoint, &error)));
     }
     drop(hello);
     let mut acked = remote.acked.subscribe();
@@ -111,6 +114,17 @@ async fn once(
         // The run was told to stop while this line was made, or before it was cut.
         stop.mark_changed();
     }
+    follow(remote, endpoint, channel, (&mut acked, &mut stop), reached).await
+}
+
+/// Hands on what the worker says and sends what this run has settled, until the end or a broken connection.
+async fn follow(
+    remote: &Arc<Remote>,
+    endpoint: &Endpoint,
+    mut channel: Channel,
+    (acked, stop): (&mut watch::Receiver<u64>, &mut watch::Receiver<bool>),
+    reached: &mut bool,
+) -> Outcome<Left> {
     let mut lines = BufReader::new(&mut channel.from).lines();
     let mut over: Option<u64> = None;
     loop {
@@ -128,9 +142,9 @@ async fn once(
                     Ok(Some(text)) => text,
                     Ok(None) => {
                         let end = std::io::Error::from(std::io::ErrorKind::UnexpectedEof);
-                        return Ok(Left::Broken(broken(&end)));
+                        return Ok(Left::Broken(broken(endpoint, &end)));
                     }
-                    Err(error) => return Ok(Left::Broken(broken(&error))),
+                    Err(error) => return Ok(Left::Broken(broken(endpoint, &error))),
                 };
                 *reached = true;
                 let message = serde_json::from_str(&text)
@@ -152,7 +166,7 @@ async fn once(
         };
         let text = line(&to_send).map_err(|error| unexpected(endpoint, &error.to_string()))?;
         if let Err(error) = channel.to.write_all(&text).await {
-            return Ok(Left::Broken(broken(&error)));
+            return Ok(Left::Broken(broken(endpoint, &error)));
         }
         if matches!(to_send, ToWorker::Stop) {
             remote.told.store(true, Ordering::SeqCst);

@@ -19,8 +19,11 @@ use tokio::sync::{mpsc, watch};
 use self::mirror::{News, Numbered};
 use super::Steps;
 use super::step::{StepCtx, StepSet};
+use crate::formats::cloud_inputs::ReadyOutputs;
+use crate::formats::outputs;
 use crate::formats::plan::{Action, Graph, Node};
 use crate::formats::spec::model::RunnerKind;
+use crate::formats::state::Status;
 use crate::formats::state::StepRecord;
 use crate::formats::worker::{Endpoint, Work};
 use crate::seams::clock::Clock;
@@ -33,12 +36,15 @@ use crate::words::error::{Failure, Outcome};
 const STOP_TIME: Duration = Duration::from_secs(20);
 
 /// Where a runner's shell answers: by the spec, or by what its last step found out. `None`: not known yet.
-pub fn endpoint(kind: &RunnerKind, ready: Option<&Value>) -> Option<Endpoint> {
-    match kind {
-        RunnerKind::Local => None,
-        RunnerKind::Ssh(endpoint) => ready.map(|_| endpoint.clone()),
-        RunnerKind::Ec2(_) => serde_json::from_value(ready?.get("endpoint")?.clone()).ok(),
-    }
+///
+/// # Errors
+/// MIG4002: the record of that step cannot be read.
+pub fn endpoint(kind: &RunnerKind, addr: &StepAddr, ready: Option<&Value>) -> Outcome<Option<Endpoint>> {
+    Ok(match (kind, ready) {
+        (RunnerKind::Local, _) | (_, None) => None,
+        (RunnerKind::Ssh(endpoint), Some(_)) => Some(endpoint.clone()),
+        (RunnerKind::Ec2(_), Some(found)) => outputs::read::<ReadyOutputs>(addr, found)?.map(|ready| ready.endpoint),
+    })
 }
 
 /// Everything that handing a migration over to its runner's worker needs.
@@ -153,16 +159,18 @@ impl Remote {
     fn begin(self: &Arc<Self>, ctx: &StepCtx) -> Outcome<()> {
         let mut task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
         if task.is_none() {
-            let endpoint = endpoint(&self.delegation.runner, ctx.upstream_outputs(&self.delegation.ready).as_ref())
+            let ready = &self.delegation.ready;
+            let recorded = ctx.record(ready).filter(|record| record.status == Status::Complete);
+            let endpoint = endpoint(&self.delegation.runner, ready, recorded.as_ref().map(|record| &record.outputs))?
                 .ok_or_else(|| {
-                    let cause = "its runner is not ready";
-                    Failure::new(
-                        codes::PLAN_DOES_NOT_FIT_SPEC,
-                        "hand the migration to its worker",
-                        cause,
-                        "Run `mig apply` again.",
-                    )
-                })?;
+                let cause = "its runner is not ready";
+                Failure::new(
+                    codes::PLAN_DOES_NOT_FIT_SPEC,
+                    "hand the migration to its worker",
+                    cause,
+                    "Run `mig apply` again.",
+                )
+            })?;
             let records: BTreeMap<StepAddr, StepRecord> = self
                 .delegation
                 .work

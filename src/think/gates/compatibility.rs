@@ -149,8 +149,16 @@ fn impossible_dates(subject: &Subject) -> Option<Diagnostic> {
         "{} days that no month has (31 February): the target's strict mode refuses them",
         if places.len() == 1 { "1 column has".to_owned() } else { format!("{} columns have", places.len()) }
     );
-    let help = "Correct them on the source, or set zero_dates = \"keep\": those tables are then written under ALLOW_INVALID_DATES, and the dates arrive as they are.";
-    Some(Diagnostic::error(rules::ZERO_DATE, summary).detail(places.join("\n")).help(help))
+    let found = match subject.migration.gates.zero_dates {
+        ZeroDates::Stop => Diagnostic::error(rules::ZERO_DATE, summary).help(
+            "Correct them on the source, or set zero_dates = \"keep\": those tables are then written under ALLOW_INVALID_DATES, and the dates arrive as they are.",
+        ),
+        ZeroDates::Keep => Diagnostic::warning(
+            rules::ZERO_DATE,
+            format!("{summary}; kept: those tables are written under ALLOW_INVALID_DATES"),
+        ),
+    };
+    Some(found.detail(places.join("\n")))
 }
 
 /// `0000-00-00`, `2020-00-10`, `2020-01-00`, with a time or without.

@@ -1,9 +1,8 @@
 //! Gate `connectivity`: both servers answered, they are two, and the target takes writes. Knows nothing of hosts and
-//! ports but in [`same_address`]; what a session's encryption is worth was decided when it was opened.
+//! ports; what a session's encryption is worth was decided when it was opened.
 
 use super::{Subject, unreached, verdict};
 use crate::formats::facts::{Flavor, ServerFacts, Verdict};
-use crate::formats::spec::model::Server;
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
 
@@ -23,55 +22,12 @@ pub fn judge(subject: &Subject) -> Verdict {
         };
         return verdict(saw, findings);
     }
-    if same_server(source, target) {
-        findings.push(
-            Diagnostic::error(codes::SAME_SERVER, "source and target are the same server")
-                .about(&subject.migration.target)
-                .help("Correct host or port of one of the two blocks: a migration onto its own source would read what it writes."),
-        );
-    }
-    if !target.read_only.is_empty() {
-        findings.push(
-            Diagnostic::error(
-                codes::TARGET_READ_ONLY,
-                format!("the target is read-only: {} is ON", target.read_only.join(", ")),
-            )
-            .about(&subject.migration.target)
-            .help("Name the writer's endpoint in the target block, or let its administrator switch this off."),
-        );
-    }
-    if target.replica {
-        findings.push(
-            Diagnostic::error(codes::TARGET_IS_REPLICA, "the target is a replica: it applies another server's writes")
-                .about(&subject.migration.target)
-                .help("Name the primary in the target block, or end the replication first."),
-        );
-    }
+    findings.extend(target_findings(subject));
     if source.replica {
         findings.push(
             Diagnostic::warning(codes::SOURCE_IS_REPLICA, "the source is a replica: it has what it has applied of another server's writes")
                 .about(&subject.migration.source)
                 .help("Look that it has caught up, and that no write comes from its primary; or name the primary in the source block."),
-        );
-    }
-    if (target.flavor == Flavor::Tidb) != (subject.target_kind == "tidb") {
-        let meant = if subject.target_kind == "tidb" { "mysql" } else { "tidb" };
-        let summary =
-            format!("the block is a target \"{}\", the server is {}", subject.target_kind, version_text(target));
-        findings.push(
-            Diagnostic::warning(codes::TARGET_KIND_DIFFERS, summary).about(&subject.migration.target).help(format!(
-                "Check host and port; if the server is the one that is meant, write target \"{meant}\". The rules of the server that answers are applied."
-            )),
-        );
-    }
-    if !target.local_infile {
-        findings.push(
-            Diagnostic::warning(
-                codes::LOCAL_INFILE_OFF,
-                "local_infile is off on the target: rows are loaded with INSERT",
-            )
-            .about(&subject.migration.target)
-            .help("Nothing needs to be done; with local_infile on, LOAD DATA makes the load faster."),
         );
     }
     let unreadable = unreadable_source(source, &subject.migration.source);
@@ -98,18 +54,55 @@ pub fn judge(subject: &Subject) -> Verdict {
     verdict(saw, findings)
 }
 
-/// The error of two blocks that name one endpoint; found without asking a server.
-pub fn same_address(source: &Server, target: &Server) -> Option<Diagnostic> {
-    (source.host.eq_ignore_ascii_case(&target.host) && source.port == target.port).then(|| {
-        Diagnostic::error(
-            codes::SAME_SERVER,
-            format!("source and target are the same server: {}:{}", target.host, target.port),
-        )
-        .at(target.place.clone())
-        .help(
-            "Correct host or port of one of the two blocks: a migration onto its own source would read what it writes.",
-        )
-    })
+/// What is to be said of the target's own settings.
+fn target_findings(subject: &Subject) -> Vec<Diagnostic> {
+    let (source, target) = (subject.source, subject.target);
+    let mut findings = Vec::new();
+    if same_server(source, target) {
+        findings.push(
+            Diagnostic::error(codes::SAME_SERVER, "source and target are the same server")
+                .about(&subject.migration.target)
+                .help("Correct host or port of one of the two blocks: a migration onto its own source would read what it writes."),
+        );
+    }
+    if !target.read_only.is_empty() {
+        findings.push(
+            Diagnostic::error(
+                codes::TARGET_READ_ONLY,
+                format!("the target is read-only: {} is ON", target.read_only.join(", ")),
+            )
+            .about(&subject.migration.target)
+            .help("Name the writer's endpoint in the target block, or let its administrator switch this off."),
+        );
+    }
+    if target.replica {
+        findings.push(
+            Diagnostic::error(codes::TARGET_IS_REPLICA, "the target is a replica: it applies another server's writes")
+                .about(&subject.migration.target)
+                .help("Name the primary in the target block, or end the replication first."),
+        );
+    }
+    if (target.flavor == Flavor::Tidb) != (subject.target_kind == "tidb") {
+        let meant = if subject.target_kind == "tidb" { "mysql" } else { "tidb" };
+        let summary =
+            format!("the block is a target \"{}\", the server is {}", subject.target_kind, version_text(target));
+        findings.push(
+            Diagnostic::warning(codes::TARGET_KIND_DIFFERS, summary).about(&subject.migration.target).help(format!(
+                "Check host and port; if the server is the one that is meant, write target \"{meant}\". The rules of the server that answers are applied."
+            )),
+        );
+    }
+    if !target.local_infile {
+        findings.push(
+            Diagnostic::warning(
+                codes::LOCAL_INFILE_OFF,
+                "local_infile is off on the target: rows are loaded with INSERT",
+            )
+            .about(&subject.migration.target)
+            .help("Nothing needs to be done; with local_infile on, LOAD DATA makes the load faster."),
+        );
+    }
+    findings
 }
 
 fn same_server(source: &ServerFacts, target: &ServerFacts) -> bool {

@@ -1,14 +1,16 @@
 //! A world for tests, built by hand: MySQL 9.7 with a shop, an empty TiDB 8.5.
+#![allow(clippy::panic)]
 
 use std::collections::BTreeMap;
 
-use super::Subject;
+use super::{Gate, Subject};
 use crate::formats::ddl::fixture::{column, index, table};
 use crate::formats::facts::{Binlog, Flavor, LedgerObject, MigrationFacts, Position, ServerFacts, Verdict};
 use crate::formats::spec::model::{
     CollationAction, Compress, Dump, Gates, Load, Migration, RuleAction, TargetTables, VerifyMode, Writes, ZeroDates,
 };
 use crate::formats::structure::{Inventory, Schema, Table};
+use crate::words::addr::GateName;
 use crate::words::addr::TableName;
 use crate::words::codes::Code;
 use crate::words::diag::Place;
@@ -62,7 +64,8 @@ impl Case {
     }
 
     pub fn judge(&self, gate: &str) -> Verdict {
-        super::judge(gate, &self.subject())
+        let known = GateName::of_word(gate).and_then(Gate::of);
+        known.map(|gate| gate.judge(&self.subject())).unwrap_or_else(|| panic!("there is no gate {gate}"))
     }
 
     pub fn subject(&self) -> Subject<'_> {

@@ -7,6 +7,7 @@ use super::grants::Grants;
 use super::{Subject, cannot_look, count, verdict};
 use crate::formats::facts::{Flavor, ServerFacts, Verdict};
 use crate::formats::spec::model::Writes;
+use crate::words::addr::GateName;
 use crate::words::addr::{TableName, sql_ident};
 use crate::words::codes;
 use crate::words::diag::{Diagnostic, Severity};
@@ -36,7 +37,7 @@ pub fn judge(subject: &Subject) -> Verdict {
             ));
         }
     }
-    let unproven = subject.migration.gates.accept_unproven.iter().any(|gate| gate == "writes_stopped");
+    let unproven = subject.migration.gates.accept_unproven.contains(&GateName::WritesStopped);
     if subject.migration.writes == Writes::Stopped && subject.source.binlog.enabled && !unproven {
         let missing = binlog_needs(subject.source, &source);
         if !missing.is_empty() {

@@ -51,11 +51,11 @@ fn foreign(columns: &[&str], to: &str) -> ForeignKey {
 #[test]
 fn a_sound_world_passes_every_gate_in_order() {
     let case = Case::sound();
-    let all = judge_all(&case.migration, &case.source, &case.target, &case.facts, "tidb", "mig_ledger", Some("mine"));
-    assert_eq!(all.len(), NAMES.len());
-    for name in NAMES {
-        assert_eq!(all[name].outcome, GateOutcome::Passed, "{name}: {}", text(&all[name]));
-        assert!(!all[name].saw.is_empty());
+    let all = judge_all(&case.subject());
+    assert_eq!(all.keys().copied().collect::<Vec<_>>(), GateName::JUDGED);
+    for (name, verdict) in all {
+        assert_eq!(verdict.outcome, GateOutcome::Passed, "{name}: {}", text(&verdict));
+        assert!(!verdict.saw.is_empty());
     }
 }
 
@@ -78,7 +78,7 @@ fn a_server_that_does_not_answer_blinds_the_gates_that_need_it() {
         assert!(seen.contains(told), "{seen}");
         check(gate, &no_target, target);
         let accepting = |mut case: Case| {
-            case.migration.gates.accept_unproven = vec![gate.into()];
+            case.migration.gates.accept_unproven = vec![GateName::of_word(gate).unwrap()];
             case
         };
         let accepted = source.replace("CannotLook", "Unproven");
@@ -90,7 +90,7 @@ fn a_server_that_does_not_answer_blinds_the_gates_that_need_it() {
 fn accepting_turns_only_a_missing_look_into_unproven_and_never_a_no() {
     let case = Case::sound().changed(|c| {
         c.source.binlog.enabled = false;
-        c.migration.gates.accept_unproven = vec!["writes_stopped".into(), "connectivity".into()];
+        c.migration.gates.accept_unproven = vec![GateName::WritesStopped, GateName::Connectivity];
         c.target.replica = true;
     });
     check("writes_stopped", &case, "Unproven MIG2050");
@@ -164,7 +164,7 @@ fn privileges_are_told_as_the_lines_that_give_what_is_missing() {
     check("privileges", &granted(&[one_table], &[ALL]).changed(|c| c.source.binlog.enabled = false), "Warned MIG2013");
     check(
         "privileges",
-        &granted(&[one_table], &[ALL]).changed(|c| c.migration.gates.accept_unproven = vec!["writes_stopped".into()]),
+        &granted(&[one_table], &[ALL]).changed(|c| c.migration.gates.accept_unproven = vec![GateName::WritesStopped]),
         "Warned MIG2013",
     );
     let monitor = SIGHT.replace("REPLICATION CLIENT", "BINLOG MONITOR");

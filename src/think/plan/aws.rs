@@ -13,34 +13,27 @@ use super::aws_source::cluster_findings;
 use super::desired::{Desired, source_addr};
 use crate::formats::cloud::Cluster;
 use crate::formats::cloud_facts::{CloudFacts, NetworkFacts, RunnerFacts, Seen};
+use crate::formats::cloud_inputs::InstanceOutputs;
 use crate::formats::cloud_inputs::{
-    InstanceInputs, KeyPairInputs, MOUNT, NOTE_INPUTS, Origin, ReadyInputs, SecurityGroupInputs, VolumeInputs,
+    InstanceInputs, KeyPairInputs, MOUNT, Origin, ReadyInputs, SecurityGroupInputs, VolumeInputs,
 };
 use crate::formats::facts::World;
+use crate::formats::outputs::recorded_inputs;
 use crate::formats::spec::model::aws::Ec2;
 use crate::formats::spec::model::{Migration, Runner, RunnerKind, Server, Spec};
 use crate::formats::state::State;
 use crate::think::cloud::choice::{self, SourceBytes};
 use crate::think::cloud::{policy, reach};
-use crate::words::addr::{StepAddr, StepKind};
+use crate::words::addr::{StepAddr, StepKind, StepType};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
 use crate::words::error::Failure;
-
-/// `runner.ec2.X.PART`.
-pub fn part_of_runner(runner: &str, part: &str) -> StepAddr {
-    StepAddr::new(&["runner", "ec2", runner, part])
-}
-
-/// `peering.tidb_cloud.PART`.
-pub fn part_of_peering(label: &str, part: &str) -> StepAddr {
-    StepAddr::new(&["peering", label, part])
-}
+use crate::words::error::Outcome;
 
 /// `peering.tidb_cloud.route["rtb-1"]`.
 pub fn route_addr(label: &str, table: &str) -> StepAddr {
-    StepAddr::keyed(&["peering", label, "route"], table)
+    StepAddr::of_peering(label, StepType::Route, Some(table))
 }
 
 /// Builds the steps of every runner that a migration uses and of every peering.
@@ -116,16 +109,18 @@ impl Builder<'_> {
     }
 
     /// What the step was made from, where the settings are the same.
-    fn kept<T: DeserializeOwned>(&self, addr: &StepAddr, settings: &Value) -> Option<T> {
+    fn kept<T: DeserializeOwned>(&mut self, addr: &StepAddr, settings: &Value) -> Option<T> {
         let record = self.state?.steps.get(addr).filter(|_| !self.anew.contains(addr))?;
         let same = record.inputs_digest == Digest::of(settings);
-        let inputs = record.outputs.get("inputs").or_else(|| record.progress.notes.get(NOTE_INPUTS))?;
-        same.then(|| serde_json::from_value(inputs.clone()).ok()).flatten()
+        self.readable(addr, recorded_inputs(addr, record).map(|inputs| inputs.filter(|_| same)))
     }
 
-    fn output(&self, addr: &StepAddr, name: &str) -> Option<String> {
-        let record = self.state?.steps.get(addr)?;
-        record.outputs.get(name)?.as_str().map(str::to_owned)
+    /// A record that cannot be read blocks the plan: what was made is not known.
+    fn readable<T>(&mut self, addr: &StepAddr, found: Outcome<Option<T>>) -> Option<T> {
+        found.unwrap_or_else(|fault| {
+            self.fault(&addr.to_string(), &fault);
+            None
+        })
     }
 
     pub fn standing(&mut self, addr: &StepAddr, standing: Standing) {
@@ -201,9 +196,14 @@ impl Builder<'_> {
         // A port that the spec sets is one on the way there, a tunnel's; what is opened is the cluster's own.
         let source_port = if cluster.port != 0 { cluster.port } else { server.port };
         let tags = self.spec.aws.as_ref().map(|aws| aws.default_tags.clone()).unwrap_or_default();
-        let part = |part: &str| part_of_runner(name, part);
-        let (key, group, instance, volume, ready) =
-            (part("key_pair"), part("security_group"), part("instance"), part("volume"), part("ready"));
+        let part = |part| StepAddr::of_ec2(name, part);
+        let (key, group, instance, volume, ready) = (
+            part(StepType::KeyPair),
+            part(StepType::SecurityGroup),
+            part(StepType::Instance),
+            part(StepType::Volume),
+            part(StepType::Ready),
+        );
 
         let key_inputs = KeyPairInputs {
             key: ec2.key_pair.clone().map_or(Origin::Create, Origin::Existing),
@@ -315,15 +315,14 @@ impl Builder<'_> {
             }
         };
         self.node(addr, StepKind::Runner, &inputs, &settings, &[]);
-        let above = [part_of(addr, "key_pair"), part_of(addr, "security_group")];
+        let above = [addr.sibling(StepType::KeyPair), addr.sibling(StepType::SecurityGroup)];
         self.standing(addr, aws_diff::instance(self.state, addr, inputs.as_ref(), &facts.instance, &above));
         inputs.map(|inputs| inputs.subnet_id)
     }
 
-    fn recorded_zone(&self, volume: &StepAddr) -> Option<String> {
+    fn recorded_zone(&mut self, volume: &StepAddr) -> Option<String> {
         let record = self.state?.steps.get(volume)?;
-        let inputs = record.outputs.get("inputs").or_else(|| record.progress.notes.get(NOTE_INPUTS))?;
-        inputs.get("zone")?.as_str().map(str::to_owned)
+        self.readable(volume, recorded_inputs::<VolumeInputs>(volume, record)).map(|inputs| inputs.zone)
     }
 
     #[expect(clippy::too_many_arguments)]
@@ -500,15 +499,10 @@ impl Builder<'_> {
             },
         };
         self.node(addr, StepKind::Runner, &inputs, &settings, std::slice::from_ref(instance));
-        let seen = (&facts.volume, self.output(instance, "instance_id"));
+        let record = self.state.and_then(|state| state.steps.get(instance));
+        let ended = record.map_or(Ok(None), |record| record.outputs_as::<InstanceOutputs>(instance));
+        let seen = (&facts.volume, self.readable(instance, ended).map(|made| made.instance_id));
         self.standing(addr, aws_diff::volume(self.state, addr, inputs.as_ref(), seen, instance));
-    }
-}
-
-fn part_of(addr: &StepAddr, part: &str) -> StepAddr {
-    match addr.words() {
-        [root, kind, name, _] => StepAddr::new(&[root.as_str(), kind.as_str(), name.as_str(), part]),
-        _ => addr.clone(),
     }
 }
 

@@ -1,10 +1,10 @@
 //! The steps of a peering: the connection, a route in each table, names across it, and what the facts say against it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
-use super::aws::{Builder, part_of_peering, route_addr};
+use super::aws::{Builder, route_addr};
 use super::aws_diff;
 use super::desired::source_addr;
 use crate::formats::cloud::PeeringConnection;
@@ -14,6 +14,7 @@ use crate::formats::spec::model::Migration;
 use crate::formats::spec::model::aws::{FoundBy as SpecFoundBy, Peering};
 use crate::think::cloud::peering::{self, Next};
 use crate::think::cloud::{choice, reach};
+use crate::words::addr::StepType;
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
@@ -45,7 +46,7 @@ impl Builder<'_> {
                 FoundBy::Requester { account_id: account_id.clone(), vpc_id: vpc_id.clone() }
             }
         };
-        let addr = part_of_peering(label, "connection");
+        let addr = StepAddr::of_peering(label, StepType::Connection, None);
         let found = match (&seen.fault, peering::find(&by, &cluster.vpc_id, &region, &seen.connections)) {
             (None, Ok(found)) => Some(found.clone()),
             (None, Err(finding)) => {
@@ -77,37 +78,40 @@ impl Builder<'_> {
         }
         self.standing(&addr, standing);
 
-        let mut tables: Vec<String> = peering.route_tables.clone();
-        if tables.is_empty() {
-            let runners = users.iter().filter_map(|m| m.runner.as_deref()).filter_map(|r| subnets.get(r));
-            tables = runners.filter_map(|s| reach::table_of(s, &network.route_tables).map(|t| t.id.clone())).collect();
-            tables.sort();
-            tables.dedup();
+        let connection = found.as_ref().map(|found| found.id.as_str());
+        for table in route_tables(peering, users, subnets, &network) {
+            self.route(peering, &network, &table, (&addr, connection), &cluster.vpc_id);
         }
-        for table in tables {
-            let route = route_addr(label, &table);
-            let inputs = RouteInputs { table_id: table.clone(), cidr: peering.target_cidr.clone() };
-            let there = network.route_tables.iter().find(|t| t.id == table);
-            if let (Some(there), Some(connection)) = (there, &found)
-                && let Some(found) = reach::judge_way(there, &inputs.cidr, &connection.id, peering.accept)
-            {
-                self.find(route.to_string(), found);
-            }
-            if there.is_none() && !network.route_tables.is_empty() {
-                let summary = format!("{table} is no route table of {}", cluster.vpc_id);
-                self.find(
-                    route.to_string(),
-                    Diagnostic::error(codes::EXISTING_OBJECT_MISSING, summary).help("Correct `route_tables`."),
-                );
-            }
-            self.node(&route, StepKind::Peering, &inputs, &json!(inputs), std::slice::from_ref(&addr));
-            let id = found.as_ref().map(|c| c.id.as_str());
-            self.standing(&route, aws_diff::route(self.state, &route, &inputs, there, id));
-        }
-        let dns = part_of_peering(label, "dns");
+        let dns = StepAddr::of_peering(label, StepType::Dns, None);
         let inputs = DnsInputs { vpc_id: cluster.vpc_id };
         self.node(&dns, StepKind::Peering, &inputs, &json!(inputs), std::slice::from_ref(&addr));
         self.standing(&dns, aws_diff::dns(network.vpc.as_ref(), found.as_ref(), peering.accept));
+    }
+
+    /// The route of one table to the other side.
+    fn route(
+        &mut self,
+        peering: &Peering,
+        network: &NetworkFacts,
+        table: &str,
+        (addr, connection): (&StepAddr, Option<&str>),
+        vpc_id: &str,
+    ) {
+        let route = route_addr(&peering.label, table);
+        let inputs = RouteInputs { table_id: table.to_owned(), cidr: peering.target_cidr.clone() };
+        let there = network.route_tables.iter().find(|t| t.id == table);
+        if let (Some(there), Some(connection)) = (there, connection)
+            && let Some(found) = reach::judge_way(there, &inputs.cidr, connection, peering.accept)
+        {
+            self.find(route.to_string(), found);
+        }
+        if there.is_none() && !network.route_tables.is_empty() {
+            let summary = format!("{table} is not a route table of {vpc_id}");
+            let finding = Diagnostic::error(codes::EXISTING_OBJECT_MISSING, summary).help("Correct `route_tables`.");
+            self.find(route.to_string(), finding);
+        }
+        self.node(&route, StepKind::Peering, &inputs, &json!(inputs), std::slice::from_ref(addr));
+        self.standing(&route, aws_diff::route(self.state, &route, &inputs, there, connection));
     }
 
     fn judge(
@@ -146,4 +150,19 @@ impl Builder<'_> {
             self.find(addr.to_string(), finding);
         }
     }
+}
+
+/// The route tables that lead to the other side: those that the spec names, else those of the runners' subnets.
+fn route_tables(
+    peering: &Peering,
+    users: &[&Migration],
+    subnets: &BTreeMap<&str, String>,
+    network: &NetworkFacts,
+) -> Vec<String> {
+    if !peering.route_tables.is_empty() {
+        return peering.route_tables.clone();
+    }
+    let runners = users.iter().filter_map(|m| m.runner.as_deref()).filter_map(|r| subnets.get(r));
+    let tables = runners.filter_map(|s| reach::table_of(s, &network.route_tables).map(|t| t.id.clone()));
+    tables.collect::<BTreeSet<_>>().into_iter().collect()
 }

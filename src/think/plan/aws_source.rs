@@ -66,7 +66,7 @@ pub fn name_sources(spec: &Spec, world: &mut World) {
 
 /// Whether the machine behind a `.ready` step runs, as far as the account tells.
 pub fn runner_runs(cloud: &CloudFacts, ready: &StepAddr) -> bool {
-    let facts = ready.words().get(2).and_then(|name| cloud.runners.get(name));
+    let facts = ready.block_name().and_then(|name| cloud.runners.get(name));
     facts.is_none_or(|facts| match &facts.instance {
         Seen::Unasked => true,
         Seen::Gone => false,

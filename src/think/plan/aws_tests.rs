@@ -5,6 +5,7 @@
 mod place;
 mod removal;
 
+use crate::words::addr::StepType;
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -587,7 +588,7 @@ fn a_step_that_was_broken_off_keeps_the_values_it_began_with() {
     let spec = spec_of(NOTHING);
     let first = planned(&spec, &account(), None);
     let (mut state, mut cloud) = applied(&first, &account());
-    let addr = aws::part_of_runner("mover", "instance");
+    let addr = StepAddr::of_ec2("mover", StepType::Instance);
     let record = state.steps.get_mut(&addr).unwrap();
     record.status = Status::Running;
     let begun = record.outputs["inputs"].clone();

@@ -23,11 +23,11 @@ use crate::formats::structure::{Table, View};
 use crate::think::gates::compatibility::views::left_out;
 use crate::think::gates::{self, rules};
 use crate::think::rewrite;
-use crate::words::addr::{StepAddr, StepKind, TableName, key_ident};
+use crate::words::addr::{GateName, StepAddr, StepKind, StepType, TableName, key_ident};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
-use crate::words::error::Outcome;
+use crate::words::error::{Failure, Outcome};
 
 /// The wanted steps, before they are compared with the state.
 #[derive(Default)]
@@ -68,7 +68,7 @@ pub fn target_addr(server: &Server) -> StepAddr {
 pub fn runner_addr(spec: &Spec, migration: &Migration) -> StepAddr {
     match migration.runner.as_ref().and_then(|name| spec.runners.get(name)) {
         // Of a machine that is made, the last step: everything there goes through it.
-        Some(runner) if matches!(runner.kind, RunnerKind::Ec2(_)) => aws::part_of_runner(&runner.name, "ready"),
+        Some(runner) if matches!(runner.kind, RunnerKind::Ec2(_)) => StepAddr::of_ec2(&runner.name, StepType::Ready),
         Some(runner) => StepAddr::new(&["runner", &runner.label, &runner.name]),
         None => StepAddr::new(&["runner", "local", "default"]),
     }
@@ -132,12 +132,7 @@ pub fn desired(spec: &Spec, world: &World, state: Option<&State>, anew: &BTreeSe
         };
         let runner = runner_addr(spec, migration);
         if runners.insert(runner.clone()) && !wanted.standings.contains_key(&runner) {
-            let endpoint = migration.runner.as_ref().and_then(|name| match &spec.runners.get(name)?.kind {
-                RunnerKind::Local | RunnerKind::Ec2(_) => None,
-                RunnerKind::Ssh(endpoint) => Some(endpoint.clone()),
-            });
-            let inputs = RunnerInputs { workdir: workdir(spec, migration), endpoint };
-            wanted.node(runner.clone(), StepKind::Runner, &inputs, &inputs);
+            wanted.runner(&runner, spec, migration);
         }
         if let Some(after) = world.pending.get(&migration.name) {
             wanted.unknown.insert(migration.name.clone());
@@ -157,31 +152,22 @@ pub fn desired(spec: &Spec, world: &World, state: Option<&State>, anew: &BTreeSe
         let (source_addr, target_addr) = (source_addr(source), target_addr(target));
         let (seen_source, seen_target) = (at(&source_addr), at(&target_addr));
         let filter = Filter::parse(&migration.tables).map_err(|fault| {
-            crate::words::error::Failure::new(
-                codes::RESERVED_SESSION_VARIABLE,
-                "read the table filter",
-                fault.message,
-                fault.help,
-            )
+            Failure::new(codes::BAD_FILTER_RULE, "read the table filter", fault.message, fault.help)
         })?;
         wanted.filters.insert(migration.name.clone(), filter);
 
         let lineage = state.map(|s| s.lineage.as_str());
         let servers = [source_addr, target_addr, runner];
-        let mut gate_addrs = Vec::new();
-        for (name, verdict) in
-            gates::judge_all(migration, seen_source, seen_target, facts, &target.label, &target.ledger_schema, lineage)
-        {
-            let addr = StepAddr::gate(&migration.name, &name);
-            let inputs = GateInputs { gate: name };
-            wanted.node(addr.clone(), StepKind::Gate, &inputs, &(&inputs, &migration.gates));
-            wanted.after(&addr, servers.iter().cloned());
-            let others = migration.after.iter().flat_map(|text| after_addrs(spec, &wanted, text)).collect::<Vec<_>>();
-            let others = others.into_iter().filter(|addr| world.only.is_none() || addr.migration().is_none());
-            wanted.after(&addr, others);
-            wanted.verdicts.insert(addr.clone(), verdict);
-            gate_addrs.push(addr);
-        }
+        let subject = gates::Subject {
+            migration,
+            source: seen_source,
+            target: seen_target,
+            facts,
+            target_kind: &target.label,
+            ledger_schema: &target.ledger_schema,
+            lineage,
+        };
+        let gate_addrs = wanted.gates(spec, world, &subject, &servers);
         if seen_source.fault.is_some() || seen_target.fault.is_some() {
             wanted.unknown.insert(migration.name.clone());
             continue;
@@ -321,7 +307,7 @@ impl Desired {
         let taken = dump_inputs.decisive();
         self.node(dump.clone(), StepKind::Dump, &dump_inputs, &taken);
         // No row moves before everything that the rows need was created and read back.
-        let structure = StepAddr::gate(name, gates::STRUCTURE);
+        let structure = StepAddr::gate(name, GateName::Structure);
         self.after(&dump, [structure.clone()]);
 
         let load_inputs = LoadInputs { table: table.clone() };
@@ -339,11 +325,39 @@ impl Desired {
         }
     }
 
+    /// The runner that is this machine, or one that is reached by SSH.
+    fn runner(&mut self, addr: &StepAddr, spec: &Spec, migration: &Migration) {
+        let endpoint = migration.runner.as_ref().and_then(|name| match &spec.runners.get(name)?.kind {
+            RunnerKind::Local | RunnerKind::Ec2(_) => None,
+            RunnerKind::Ssh(endpoint) => Some(endpoint.clone()),
+        });
+        let inputs = RunnerInputs { workdir: workdir(spec, migration), endpoint };
+        self.node(addr.clone(), StepKind::Runner, &inputs, &inputs);
+    }
+
+    /// The gates that judge before anything is done, behind the servers and what `after` names.
+    fn gates(&mut self, spec: &Spec, world: &World, subject: &gates::Subject, servers: &[StepAddr]) -> Vec<StepAddr> {
+        let migration = subject.migration;
+        let mut addrs = Vec::new();
+        for (name, verdict) in gates::judge_all(subject) {
+            let addr = StepAddr::gate(&migration.name, name);
+            let inputs = GateInputs { gate: name };
+            self.node(addr.clone(), StepKind::Gate, &inputs, &(&inputs, &migration.gates));
+            self.after(&addr, servers.iter().cloned());
+            let others = migration.after.iter().flat_map(|text| after_addrs(spec, self, text)).collect::<Vec<_>>();
+            let others = others.into_iter().filter(|addr| world.only.is_none() || addr.migration().is_none());
+            self.after(&addr, others);
+            self.verdicts.insert(addr.clone(), verdict);
+            addrs.push(addr);
+        }
+        addrs
+    }
+
     /// The gate between structure and rows: one step that waits for every creation and that every dump and load waits
     /// for, so that the edges are as many as the steps.
     fn structure(&mut self, migration: &str, gates: &[StepAddr]) {
-        let addr = StepAddr::gate(migration, gates::STRUCTURE);
-        let inputs = GateInputs { gate: gates::STRUCTURE.to_owned() };
+        let addr = StepAddr::gate(migration, GateName::Structure);
+        let inputs = GateInputs { gate: GateName::Structure };
         let created = [StepKind::Table, StepKind::ForeignKeys, StepKind::View];
         let of_it = |node: &&Node| node.addr.migration() == Some(migration) && created.contains(&node.kind);
         let before: Vec<StepAddr> = self.nodes.iter().filter(of_it).map(|node| node.addr.clone()).collect();

@@ -10,6 +10,7 @@ mod aws_peering;
 pub mod aws_source;
 #[cfg(test)]
 mod aws_tests;
+mod decide;
 pub mod desired;
 pub mod destroy;
 pub mod diff;
@@ -80,8 +81,8 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
         }
         Mode::Destroy => {
             let (graph, changes) = destroy::destroy(recorded, question.drop_target_data)?;
-            observed.servers.extend(destroy::servers(recorded));
-            (graph, changes, destroy::prevented(recorded), Estimates::default())
+            observed.servers.extend(destroy::servers(recorded)?);
+            (graph, changes, destroy::prevented(recorded)?, Estimates::default())
         }
     };
     let here = place::of_provider(spec, world.cloud.as_ref());

@@ -6,8 +6,10 @@ use crate::formats::cloud_facts::CloudFacts;
 use crate::formats::facts::World;
 use crate::formats::spec::model::Spec;
 use crate::formats::state::State;
+use crate::words::addr::StepAddr;
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
+use crate::words::error::Outcome;
 
 /// Where the provider's credentials lead. `None`: no provider, or the account did not say.
 pub fn of_provider(spec: &Spec, cloud: Option<&CloudFacts>) -> Option<CloudPlace> {
@@ -47,19 +49,24 @@ pub fn wrong_provider(spec: &Spec, state: Option<&State>, here: &CloudPlace) -> 
 }
 
 /// Clusters that are other ones than those in the state and that nobody can reach yet: their runner is not ready.
-pub(super) fn other_clusters(state: &State, world: &World) -> Vec<Diagnostic> {
-    let Some(cloud) = &world.cloud else { return Vec::new() };
-    let unseen = cloud.clusters.iter().filter_map(|(name, seen)| {
-        let address = format!("source.aurora.{name}");
-        let cluster = seen.cluster.as_ref().filter(|cluster| !cluster.resource_id.is_empty())?;
-        (!world.servers.contains_key(&address)).then_some((address, cluster))
-    });
-    unseen
-        .filter_map(|(address, cluster)| {
-            let recorded = super::diff::recorded_server(state, &address)?;
-            (recorded != cluster.resource_id).then(|| another_server(address, recorded, &cluster.resource_id))
-        })
-        .collect()
+///
+/// # Errors
+/// MIG4002: the record of one cannot be read.
+pub(super) fn other_clusters(state: &State, world: &World) -> Outcome<Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    for (name, seen) in world.cloud.iter().flat_map(|cloud| &cloud.clusters) {
+        let addr = StepAddr::new(&["source", "aurora", name]);
+        let cluster = seen.cluster.as_ref().filter(|cluster| !cluster.resource_id.is_empty());
+        let unseen = !world.servers.contains_key(&addr.to_string());
+        let (Some(cluster), Some(recorded)) = (cluster.filter(|_| unseen), super::diff::recorded_server(state, &addr)?)
+        else {
+            continue;
+        };
+        if recorded != cluster.resource_id {
+            found.push(another_server(addr.to_string(), &recorded, &cluster.resource_id));
+        }
+    }
+    Ok(found)
 }
 
 /// A server that is not the one recorded: nothing may be compared with it.

@@ -4,8 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::desired::Desired;
-use crate::think::gates;
-use crate::words::addr::{StepAddr, StepKind};
+use crate::words::addr::{GateName, StepAddr, StepKind};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::error::{Failure, Outcome};
@@ -38,7 +37,7 @@ pub fn narrow(wanted: &mut Desired, targets: &[String]) -> Outcome<Diagnostic> {
     while let Some(addr) = open.pop() {
         if kept.insert(addr.clone()) {
             // The gate of the structure looks at what is there: a table that was not named is not created for it.
-            let structure = addr.kind() == Some(StepKind::Gate) && addr.key() == Some(gates::STRUCTURE);
+            let structure = addr.gate_name() == Some(GateName::Structure);
             let needed = |above: &&&StepAddr| !structure || above.kind() == Some(StepKind::Gate);
             open.extend(parents.get(addr).into_iter().flatten().filter(needed));
             // A dump waits for no table of the target, but it reads the structure that the table's step holds.

@@ -1,4 +1,4 @@
-//! Codes of the compatibility rules about rows: MIG2170 to MIG2189. One row each; see the parent for the ranges.
+//! Codes for the compatibility rules about rows: MIG2170 to MIG2189. One row each; the parent module lists the ranges.
 
 use super::{Code, CodeRow};
 use crate::words::error::ExitKind;
@@ -6,35 +6,35 @@ use crate::words::error::ExitKind;
 codes! {
     LOST_TEXT = 2170, Gate,
         "text without a Unicode character",
-        "Some charsets (gbk, big5, sjis, cp932, euckr, ujis, gb2312, greek, ucs2 and others) have codes for which the server knows no Unicode character: converted, each becomes a question mark, and two values may become one. A look at the rows found some. Find them with SELECT * FROM table WHERE CHAR_LENGTH(REPLACE(c,'?','')) <> CHAR_LENGTH(REPLACE(CONVERT(c USING utf8mb4),'?','')). Correct them, or make the column VARBINARY on the source: its bytes are then moved as they are. No setting lets them pass, and a dump stops at the first one.";
+        "Some charsets (gbk, big5, sjis, cp932, euckr, ujis, gb2312, greek, ucs2 and others) have codes for which the server knows no Unicode character. Converted, each becomes a question mark, and two values may become one. A check of the rows found some. Find them with SELECT * FROM table WHERE CHAR_LENGTH(REPLACE(c,'?','')) <> CHAR_LENGTH(REPLACE(CONVERT(c USING utf8mb4),'?','')). Correct them, or make the column VARBINARY on the source: its bytes are then moved as they are. No setting lets them pass, and a dump stops at the first one.";
     UNLOOKED = 2171, Gate,
-        "looks at rows that did not come to their end",
-        "A look at rows is bounded: 5 seconds a statement, 1 minute a migration, and 100,000 rows of a table that is large, takes longer, or whose server bounds no statement in time. What lies behind is not known before it is moved: the dump reads every row and stops at text that would be lost, the load at a key that is there twice, verify at what differs.";
+        "checks of rows that did not reach the last row",
+        "A check of rows is bounded: 5 seconds for a statement, 1 minute for a migration, and 100,000 rows of a table that is large, takes longer, or whose server cannot limit the time of a statement. The rows after that are not known before they are moved. The dump reads every row and stops at text that would be lost, the load stops at a key that is there twice, verify stops at what differs.";
     GENERATED_DIFFERS = 2172, Gate,
         "generated columns with other values",
-        "Generated columns are not moved: the target computes them anew. The text of FLOAT and DOUBLE, of JSON documents, and what depends on a session's time zone come out differently there. \"warn\" moves the table; verify compares every value, and what differs is named in the certificate, whose verdict is then \"accepted\", not \"equal\".";
+        "Generated columns are not moved: the target computes them again. The text of FLOAT and DOUBLE, of JSON documents, and what depends on a session's time zone are different there. \"warn\" moves the table. verify compares every value, and the certificate names what differs. Its verdict is then \"accepted\", not \"equal\".";
     GENERATED_MAY_DIFFER = 2173, Gate,
         "generated columns that may get other values",
-        "The expression calls what servers may compute in another way, such as the text of a number in JSON. verify compares the values of every generated column. A difference ends with exit code 6; with this rule set to \"warn\" in the spec it is named in the certificate instead, whose verdict is then \"accepted\".";
+        "The expression uses something that servers may compute in another way, such as the text of a number in JSON. verify compares the values of every generated column. A difference ends with exit code 6. With this rule set to \"warn\" in the spec, the certificate names the difference instead, and its verdict is then \"accepted\".";
     JSON_NUMBERS = 2174, Gate,
         "numbers in JSON documents",
-        "MySQL keeps a DECIMAL inside of a JSON document with all of its digits; TiDB makes the next DOUBLE of it. \"warn\" takes that: the rows are then compared by the DOUBLE, and the certificate counts the numbers that were rounded.";
+        "MySQL keeps a DECIMAL inside of a JSON document with all of its digits. TiDB turns it into the nearest DOUBLE. \"warn\" accepts that: the rows are then compared by the DOUBLE, and the certificate counts the numbers that were rounded.";
     JSON_TYPES = 2175, Gate,
         "dates and bytes in JSON documents",
-        "MySQL keeps the type of a date, a time, bytes or bits inside of a JSON document; the target gets their text as strings. JSON_TYPE, comparisons and the order of such values change; their text does not.";
+        "MySQL keeps the type of a date, a time, bytes or bits inside of a JSON document. The target gets their text as strings. JSON_TYPE, comparisons and the order of such values change. Their text does not.";
     OTHER_CODE = 2176, Gate,
-        "codes of one character",
-        "Some charsets (cp932, sjis, big5, armscii8 and others) have two codes for one character. The target holds the character: the text is the same, the bytes in the old charset may not be. In a unique key the two become one, and the load stops there.";
+        "two codes for one character",
+        "Some charsets (cp932, sjis, big5, armscii8 and others) have two codes for one character. The target stores the character: the text is the same, but the bytes in the old charset may differ. In a unique key the two become one, and the load stops there.";
     MERGED_KEYS = 2177, Gate,
         "values of a unique key that become equal",
-        "Under the collation that the target gives the column, values are equal that differ on the source: a conversion by collation_map, or a collation of the same name with other weights. The load would stop at the second one. Map the collation to one that tells them apart, or change the values.";
+        "Values that differ on the source are equal under the collation that the target gives the column. The reason is a conversion by collation_map, or a collation of the same name with other weights. The load would stop at the second value. Map the collation to one that tells the values apart, or change the values.";
     LOST_PARENTS = 2178, Gate,
-        "foreign keys that hold by the source's collation",
-        "Child and parent have different texts that the source's collation takes for the same, and the target's does not: MySQL pads by weight under utf8mb4_unicode_ci, so that a trailing U+3000 or U+00A0 does not count. The rows arrive exactly; joins find no parent any more, and the foreign key does not hold.";
+        "foreign keys that depend on the source's collation",
+        "Child and parent have different texts. They are the same for the source's collation, but not for the target's: MySQL pads by weight under utf8mb4_unicode_ci, so that a trailing U+3000 or U+00A0 does not count. The rows arrive exactly, but joins no longer find a parent, and the foreign key does not hold.";
     ROUNDED_FLOAT = 2179, Gate,
         "FLOAT(M,D) and DOUBLE(M,D)",
-        "MySQL keeps -0.1 in a DOUBLE(10,2) as -0.09999999999999998 and shows -0.10; TiDB keeps -0.1. Such columns are compared by what they show: the last bit of a value may differ.";
+        "MySQL keeps -0.1 in a DOUBLE(10,2) as -0.09999999999999998 and shows -0.10. TiDB keeps -0.1. mig compares such columns by what they show. The last bit of a value may differ.";
     NUMBERED_WITHIN = 2180, Gate,
         "numbering within groups",
-        "MyISAM counts an AUTO_INCREMENT column that stands behind others in its key within each group of those. TiDB counts over the whole table: the rows arrive with their numbers, the next ones are others.";
+        "MyISAM numbers an AUTO_INCREMENT column that comes after others in its key within each group of those. TiDB counts over the whole table: the rows arrive with their numbers, but the next numbers are others.";
 }

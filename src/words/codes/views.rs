@@ -1,4 +1,4 @@
-//! Codes of the rules about views: MIG216x. One row each; see the parent for the ranges.
+//! Codes for the rules about views: MIG216x. One row each; the parent module lists the ranges.
 
 use super::{Code, CodeRow};
 use crate::words::error::ExitKind;
@@ -6,29 +6,29 @@ use crate::words::error::ExitKind;
 codes! {
     VIEW_BROKEN = 2160, Gate,
         "a view is broken on the source",
-        "The source's own answer stands beside the name: a table, column or function that the view names is gone (1356), or the user whose rights it runs with is (1449). No target can take it. Mend or drop it, leave it out by the filter, or set the rule to \"rewrite\": it is then not moved, and the certificate says so.";
+        "The source's own answer is beside the name: a table, column or function that the view names is gone (1356), or the user whose rights it runs with is gone (1449). No target can accept it. Fix or drop it, leave it out by the filter, or set the rule to \"rewrite\": it is then not moved, and the certificate says so.";
     VIEW_STORED_FUNCTION = 2161, Gate,
         "views that call stored functions",
         "mig moves no stored functions, and the one that the view calls is not on the target. Create it there first (not on TiDB, which has none), write its work into the view, or set the rule to \"rewrite\": the view is then not moved, and the certificate says so.";
     VIEW_TEXT = 2162, Gate,
-        "views that the target does not take",
-        "The target itself was asked, by its own parser and its own list of functions; its answer stands beside the name. Change the view on the source, or set the rule to \"rewrite\": the view is then not moved, and the certificate says so.";
+        "views that the target does not accept",
+        "mig asked the target itself: its own parser and its own list of functions. Its answer is beside the name. Change the view on the source, or set the rule to \"rewrite\": the view is then not moved, and the certificate says so.";
     VIEW_OUTSIDE = 2163, Gate,
         "views over tables that are not moved",
         "The view reads a table or view that the filter leaves out and that the target does not have. Widen the filter, create the table there, or set the rule to \"rewrite\": the view is then not moved, and the certificate says so.";
     VIEW_OVER_LEFT_OUT = 2164, Gate,
-        "views over views that cannot be made",
-        "A view that it reads cannot be made on the target, for a reason of its own. With the rule set to \"rewrite\" it is not moved, and the certificate says so.";
+        "views over views that cannot be created",
+        "A view that it reads cannot be created on the target, for a reason of its own. With the rule set to \"rewrite\" it is not moved, and the certificate says so.";
     VIEW_UNREAD = 2165, Gate,
         "the text of a view is not understood",
-        "What SHOW CREATE VIEW prints holds a clause that mig does not know, or says another thing than information_schema. The text from that place on stands beside the name. Nothing of it is guessed: the view is refused, or left out where the rule is set to \"rewrite\".";
+        "The output of SHOW CREATE VIEW has a clause that mig does not know, or says something else than information_schema. The text from that place on is beside the name. mig guesses nothing: the view is refused, or left out where the rule is set to \"rewrite\".";
     VIEW_COLLATION = 2166, Gate,
-        "COLLATE is added to the words of a view",
-        "On MySQL and MariaDB words that stand in a view's own text compare by the collation of the connection that made it. TiDB keeps no collation with a view and takes the default of utf8mb4, utf8mb4_bin, whoever reads. So COLLATE is written into the text where no column decides: 'open' and 'OPEN' are then one word there, too, if they are on the source.";
+        "COLLATE is added to the string literals of a view",
+        "On MySQL and MariaDB, string literals in a view's own text compare by the collation of the connection that created the view. TiDB keeps no collation with a view. It uses the default of utf8mb4, utf8mb4_bin, for every reader. So COLLATE is written into the text where no column decides: 'open' and 'OPEN' are then one word there, too, if they are one on the source.";
     VIEW_WORDS = 2167, Gate,
-        "the words of a view may compare otherwise",
-        "Words in the view's text compare by a collation that the target does not have, that the spec converts, or in a place where it is not known what decides. The certificate compares the view's rows of today; write COLLATE into the view on the source to be sure.";
+        "the string literals of a view may compare differently",
+        "String literals in the view's text compare by a collation that the target does not have, by one that the spec converts, or in a place where it is not known what decides. The certificate compares the rows that the view has today. To be sure, write COLLATE into the view on the source.";
     VIEW_CHECK_OPTION = 2168, Gate,
         "views with a CHECK OPTION",
-        "WITH CHECK OPTION governs INSERT and UPDATE through the view. TiDB takes neither, whatever the view, and does not keep the clause. Reading is not concerned.";
+        "WITH CHECK OPTION controls INSERT and UPDATE through the view. TiDB accepts neither, for any view, and does not keep the clause. Reading is not affected.";
 }

@@ -1,7 +1,7 @@
 //! Foreign keys that hold by the weights of the source alone: children whose parent has another text, which the source's
 //! collation takes for the same and the target's does not.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use super::keys::{Weighed, literal, weighed};
 use super::{Look, Looker};
@@ -92,6 +92,25 @@ async fn one(
         looker.unfinished(RowRisk::LostParents, table, object, why.into());
         return Ok(());
     };
+    let Some(orphans) = orphans(&rows, texts, target).await else {
+        let why = "children differ from their parents in text, and the target did not say whether they are equal";
+        looker.unfinished(RowRisk::LostParents, table, object, why.into());
+        return Ok(());
+    };
+    if orphans > 0 {
+        let collations: BTreeSet<&str> = texts.iter().map(|(weighed, _)| weighed.collation.as_str()).collect();
+        let names = collations.into_iter().collect::<Vec<_>>().join(", ");
+        looker.found(RowRisk::LostParents, table, object, orphans, names);
+    }
+    Ok(())
+}
+
+/// The children whose text differs from their parent's by the target, too. `None`: the target does not say.
+async fn orphans(
+    rows: &[Vec<String>],
+    texts: &[(Weighed<'_>, &str)],
+    target: &mut (dyn Connection + '_),
+) -> Option<u64> {
     let mut orphans = 0;
     for some in rows.chunks(AT_ONCE) {
         let equal: Vec<String> = some
@@ -104,23 +123,10 @@ async fn one(
                 all.collect::<Vec<_>>().join(" AND ")
             })
             .collect();
-        let answer = match target.query(&format!("SELECT {}", equal.join(","))).await {
-            Ok(rows) => cells(&rows).into_iter().next().unwrap_or_default(),
-            Err(_) => {
-                let why =
-                    "children differ from their parents in text, and the target did not say whether they are equal";
-                looker.unfinished(RowRisk::LostParents, table, object, why.into());
-                return Ok(());
-            }
-        };
+        let rows = target.query(&format!("SELECT {}", equal.join(","))).await.ok()?;
+        let answer = cells(&rows).into_iter().next().unwrap_or_default();
         let children = |row: &Vec<String>| row.last().and_then(|count| count.parse::<u64>().ok()).unwrap_or(0);
         orphans += some.iter().zip(&answer).filter(|(_, same)| *same != "1").map(|(row, _)| children(row)).sum::<u64>();
     }
-    if orphans > 0 {
-        let collations: BTreeMap<&str, ()> =
-            texts.iter().map(|(weighed, _)| (weighed.collation.as_str(), ())).collect();
-        let names = collations.into_keys().collect::<Vec<_>>().join(", ");
-        looker.found(RowRisk::LostParents, table, object, orphans, names);
-    }
-    Ok(())
+    Some(orphans)
 }

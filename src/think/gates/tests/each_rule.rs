@@ -276,6 +276,8 @@ fn what_the_load_could_only_fail_at_stops_whatever_is_set() {
     }
     let case = Case::sound().changed(|c| c.facts.impossible_dates.push("shop.orders.d".into()));
     assert!(check("compatibility", &case, "No MIG2125").contains("shop.orders.d"));
+    let kept = case.changed(|c| c.migration.gates.zero_dates = ZeroDates::Keep);
+    assert!(check("compatibility", &kept, "Warned MIG2125").contains("kept"));
 }
 
 #[test]

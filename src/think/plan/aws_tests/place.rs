@@ -59,7 +59,11 @@ fn another_cluster_of_the_same_name_is_told_by_its_resource_id() {
     let (mut state, cloud) = applied(&planned(&spec, &account(), None), &account());
     let some = state.steps.values().next().cloned().unwrap();
     for (recorded, expected) in [("cluster-ABC", 0), ("cluster-OLD", 1)] {
-        let record = StepRecord { kind: StepKind::Source, outputs: json!({"server_id": recorded}), ..some.clone() };
+        let record = StepRecord {
+            kind: StepKind::Source,
+            outputs: json!({"server_id": recorded, "version": "8.0"}),
+            ..some.clone()
+        };
         state.steps.insert(StepAddr::parse("source.aurora.shop").unwrap(), record);
         let mut world = World { cloud: Some(cloud.clone()), ..World::default() };
         world.pending.insert("shop".into(), StepAddr::parse("runner.ec2.mover.ready").unwrap());

@@ -1,0 +1,347 @@
+//! What a complete step leaves in the state for those that come after it: one type for each kind of step. The keys are in
+//! users' states and do not change. Objects in a cloud have theirs beside their inputs ([`super::cloud_inputs`]).
+//!
+//! A record without outputs (the step never completed) and a record whose outputs cannot be read are two different
+//! answers: the second one is a failure that names the step, never "nothing there".
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::certificate::{GeneratedProof, Judgement, ProvenBy, ReadAt};
+use super::cloud::Cluster;
+use super::cloud_inputs::{
+    DnsOutputs, InstanceOutputs, KeyPairOutputs, NOTE_INPUTS, PeeringOutputs, ReadyOutputs, RouteOutputs,
+    SecurityGroupOutputs, VolumeOutputs,
+};
+use super::facts::{Flavor, LedgerFacts, Position, Verdict};
+use super::inputs::DumpInputs;
+use super::rowhash::PartHash;
+use super::state::StepRecord;
+use super::worker::Endpoint;
+use crate::words::addr::{StepAddr, StepType};
+use crate::words::codes;
+use crate::words::digest::Digest;
+use crate::words::error::{Failure, Outcome};
+
+/// A server that answered at its address, or a cluster that was looked up before its server could be reached.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ServerOutputs {
+    pub server_id: String,
+    pub version: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flavor: Option<Flavor>,
+    /// Of a target: whether it takes LOAD DATA LOCAL.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_data: Option<bool>,
+    /// Of an Aurora source.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cluster: Option<Cluster>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_bytes: Option<u64>,
+}
+
+/// A runner that is this machine, or one that is reached by SSH.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunnerOutputs {
+    pub workdir: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+    /// What `uname -sm` says there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub machine: Option<String>,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct GateOutputs {
+    /// The gate `structure` has none: it passes or fails.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<Verdict>,
+    /// Of the gate `structure`: how many tables it read back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tables: Option<usize>,
+    /// Of the gate `writes_stopped`: where the source's log was before the first row was read …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<Position>,
+    /// … and where it was when the run began that this one continues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<Position>,
+}
+
+/// A schema or a table on the target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ObjectOutputs {
+    /// This lineage created it.
+    pub owned: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ViewOutputs {
+    pub owned: bool,
+    /// Of the view's text as the target keeps it.
+    pub text: Digest,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DumpOutputs {
+    #[serde(flatten)]
+    pub total: RowsHash,
+    pub bytes: u64,
+    /// Files.
+    pub parts: usize,
+    #[serde(default)]
+    pub negative_zeros: u64,
+    #[serde(default)]
+    pub json_rounded: u64,
+    /// Of the table's manifest.
+    pub manifest: Digest,
+    pub inputs: DumpInputs,
+    /// Where the source's log was before the first row was read; not known for an imported dump.
+    #[serde(default)]
+    pub position: Option<Position>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoadOutputs {
+    #[serde(flatten)]
+    pub total: RowsHash,
+    /// Which load of the table it is, by the ledger's count.
+    pub epoch: u64,
+    /// Files.
+    pub parts: usize,
+    pub form: LoadForm,
+}
+
+impl LoadOutputs {
+    /// How the ledger on the target differs from this load, in words.
+    pub fn differs_from(&self, ledger: &LedgerFacts, table: &str) -> Option<String> {
+        ledger.differs_from(table, self.epoch, (self.total.rows, self.total.sum))
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LoadForm {
+    LoadData,
+    Insert,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VerifyOutputs {
+    /// Not there where a dump was compared with the target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<RowsHash>,
+    pub target: RowsHash,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dumped: Option<RowsHash>,
+    /// Ranges that were compared.
+    pub parts: u64,
+    pub how: How,
+    #[serde(default)]
+    pub read: ReadAt,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub generated: Vec<GeneratedProof>,
+}
+
+/// By what a table was proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum How {
+    Server,
+    Client,
+    Count,
+    /// The target against an imported dump.
+    Dump,
+}
+
+impl From<How> for ProvenBy {
+    fn from(how: How) -> Self {
+        match how {
+            How::Server => Self::ServerHashes,
+            How::Client => Self::ClientHashes,
+            How::Count => Self::Count,
+            How::Dump => Self::NotVerified,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ForeignKeysOutputs {
+    pub foreign_keys: usize,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportOutputs {
+    pub verdict: Judgement,
+    pub certificate: Digest,
+    /// The rules of the filter that selected what it certifies.
+    pub filter: Vec<String>,
+    pub tables: u64,
+    pub rows: u64,
+}
+
+/// Of a step that was undone: what could not be removed and why, where something stays.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RemovedOutputs {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub left: Option<String>,
+}
+
+/// A count of rows and the exact sum of their hashes, which is larger than a number of JSON: decimal text.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "RowsHashText", try_from = "RowsHashText")]
+pub struct RowsHash {
+    pub rows: u64,
+    pub sum: u128,
+}
+
+#[derive(Clone, Serialize, Deserialize)]
+struct RowsHashText {
+    rows: u64,
+    hash: String,
+}
+
+impl From<RowsHash> for RowsHashText {
+    fn from(RowsHash { rows, sum }: RowsHash) -> Self {
+        Self { rows, hash: sum.to_string() }
+    }
+}
+
+impl TryFrom<RowsHashText> for RowsHash {
+    type Error = String;
+
+    fn try_from(RowsHashText { rows, hash }: RowsHashText) -> Result<Self, String> {
+        let sum = hash.parse().map_err(|_| format!("the hash \"{hash}\" is not a decimal number"))?;
+        Ok(Self { rows, sum })
+    }
+}
+
+impl From<PartHash> for RowsHash {
+    fn from(PartHash { sum, rows }: PartHash) -> Self {
+        Self { rows, sum }
+    }
+}
+
+impl From<&RowsHash> for PartHash {
+    fn from(RowsHash { rows, sum }: &RowsHash) -> Self {
+        Self { sum: *sum, rows: *rows }
+    }
+}
+
+/// The outputs of a step that was undone and leaves something behind.
+///
+/// # Errors
+/// As [`to_value`].
+pub fn left(what: impl Into<String>) -> Outcome<Value> {
+    to_value(&RemovedOutputs { left: Some(what.into()) })
+}
+
+/// Outputs as the state keeps them.
+///
+/// # Errors
+/// MIG1001: a value that cannot be JSON; none of these types has one.
+pub fn to_value(outputs: &impl Serialize) -> Outcome<Value> {
+    serde_json::to_value(outputs).map_err(|error| {
+        Failure::new(codes::INTERNAL, "record a step's outputs", error.to_string(), "Please report this.")
+    })
+}
+
+/// Reads outputs; `None` where there are none.
+///
+/// # Errors
+/// MIG4002 with the step's address: there are some, and they are not of this shape.
+pub fn read<T: DeserializeOwned>(addr: &StepAddr, outputs: &Value) -> Outcome<Option<T>> {
+    if outputs.is_null() {
+        return Ok(None);
+    }
+    T::deserialize(outputs).map(Some).map_err(|error| unreadable(addr, &error.to_string()))
+}
+
+/// The same of a step that has ended, so that there must be some.
+///
+/// # Errors
+/// As [`read`], also where there are none.
+pub fn required<T: DeserializeOwned>(addr: &StepAddr, outputs: &Value) -> Outcome<T> {
+    read(addr, outputs)?.ok_or_else(|| unreadable(addr, "it has none"))
+}
+
+fn unreadable(addr: &StepAddr, cause: &str) -> Failure {
+    let hint = "The state was written by another version of mig, or edited: use that version, or restore the state from \
+                a backup. Nothing was touched.";
+    Failure::new(codes::STATE_DAMAGED, "read the outputs of a recorded step", cause.to_owned(), hint).at(addr)
+}
+
+impl StepRecord {
+    /// What the step left when it completed, at any time before; `None` where it never did.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn outputs_as<T: DeserializeOwned>(&self, addr: &StepAddr) -> Outcome<Option<T>> {
+        read(addr, &self.outputs)
+    }
+}
+
+#[derive(Deserialize)]
+struct MadeFrom<T> {
+    inputs: T,
+}
+
+/// What an object in a cloud was made from, by what its step ended with, else by what it noted when it began.
+///
+/// # Errors
+/// As [`read`].
+pub fn recorded_inputs<T: DeserializeOwned>(addr: &StepAddr, record: &StepRecord) -> Outcome<Option<T>> {
+    match record.outputs_as::<MadeFrom<T>>(addr)? {
+        Some(made) => Ok(Some(made.inputs)),
+        None => record.progress.notes.get(NOTE_INPUTS).map_or(Ok(None), |noted| read(addr, noted)),
+    }
+}
+
+/// Whether the record says that its object is neither destroyed nor replaced.
+///
+/// # Errors
+/// As [`read`].
+pub fn prevents_destroy(addr: &StepAddr, record: &StepRecord) -> Outcome<bool> {
+    #[derive(Deserialize)]
+    struct Protection {
+        prevent_destroy: bool,
+    }
+    if !addr.step_type().is_some_and(StepType::can_be_protected) {
+        return Ok(false);
+    }
+    let made = record.outputs_as::<MadeFrom<Protection>>(addr)?;
+    Ok(made.is_some_and(|made| made.inputs.prevent_destroy))
+}
+
+/// Whether the outputs of a record are what its kind of step leaves.
+///
+/// # Errors
+/// As [`read`].
+pub fn check(addr: &StepAddr, record: &StepRecord) -> Outcome<()> {
+    fn of<T: DeserializeOwned>(addr: &StepAddr, record: &StepRecord) -> Outcome<()> {
+        record.outputs_as::<T>(addr).map(drop)
+    }
+    let Some(step) = addr.step_type() else {
+        return Err(unreadable(addr, "this version knows no such kind of step"));
+    };
+    match step {
+        StepType::Source | StepType::AuroraSource | StepType::Target => of::<ServerOutputs>(addr, record),
+        StepType::Runner => of::<RunnerOutputs>(addr, record),
+        StepType::KeyPair => of::<KeyPairOutputs>(addr, record),
+        StepType::SecurityGroup => of::<SecurityGroupOutputs>(addr, record),
+        StepType::Instance => of::<InstanceOutputs>(addr, record),
+        StepType::Volume => of::<VolumeOutputs>(addr, record),
+        StepType::Ready => of::<ReadyOutputs>(addr, record),
+        StepType::Connection => of::<PeeringOutputs>(addr, record),
+        StepType::Route => of::<RouteOutputs>(addr, record),
+        StepType::Dns => of::<DnsOutputs>(addr, record),
+        StepType::Gate => of::<GateOutputs>(addr, record),
+        StepType::Database | StepType::Table => of::<ObjectOutputs>(addr, record),
+        StepType::Dump => of::<DumpOutputs>(addr, record),
+        StepType::Load => of::<LoadOutputs>(addr, record),
+        StepType::Verify => of::<VerifyOutputs>(addr, record),
+        StepType::ForeignKeys => of::<ForeignKeysOutputs>(addr, record),
+        StepType::View => of::<ViewOutputs>(addr, record),
+        StepType::Report => of::<ReportOutputs>(addr, record),
+    }
+}
