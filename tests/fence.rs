@@ -192,7 +192,7 @@ async fn a_process_that_stood_still_with_a_batch_on_its_way_holds_the_reset_back
 async fn on_tidb_a_batch_whose_first_statement_was_answered_holds_the_reset_back() {
     use mig::formats::facts::Flavor;
     use mig::formats::rowhash::PartHash;
-    use mig::steps::ledger::{Batch, Batches, Named, begin};
+    use mig::steps::transfer::ledger::{Batch, Batches, Named, begin};
     use mig::words::addr::TableName;
     let bed = Bed::tidb();
     let create = "CREATE TABLE t (id INT)";

@@ -6,7 +6,7 @@ use crate::formats::certificate::Certificate;
 use crate::formats::outputs::{self, ReportOutputs};
 use crate::screen;
 use crate::screen::style::Style;
-use crate::steps::report::certificate_path;
+use crate::steps::proof::report::certificate_path;
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};

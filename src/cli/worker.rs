@@ -31,7 +31,7 @@ use crate::seams::clock::Clock;
 use crate::seams::store::{Guard, Holder, Locking, Store};
 use crate::steps::Steps;
 use crate::steps::context::{Context, Parts};
-use crate::steps::report::certificate_path;
+use crate::steps::proof::report::certificate_path;
 use crate::steps::runner::clean;
 use crate::think::plan::desired::{source_addr, target_addr};
 use crate::think::ready::Limits;

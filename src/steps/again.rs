@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::context::Context;
-use super::step::StepCtx;
+use crate::steps::context::Context;
+use crate::steps::step::StepCtx;
 use crate::words::error::{Outcome, Retry};
 
 /// Tries after passing faults, without any progress between them: about twenty seconds together.

@@ -8,9 +8,6 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::dump::leftovers::Leftovers;
-use super::ledger::Object;
-use super::room::Room;
 use crate::formats::facts::{Flavor, MigrationFacts, ServerFacts, World};
 use crate::formats::inputs::TableInputs;
 use crate::formats::plan::{Graph, Node};
@@ -21,6 +18,9 @@ use crate::seams::clock::Clock;
 use crate::seams::cloud::Cloud;
 use crate::seams::shell::Shells;
 use crate::seams::sql::{Connection, Role, Server};
+use crate::steps::transfer::dump::leftovers::Leftovers;
+use crate::steps::transfer::ledger::Object;
+use crate::steps::transfer::room::Room;
 use crate::think::gates::rules;
 use crate::think::plan::desired::{runner_addr, source_addr, target_addr, workdir};
 use crate::think::ready::TABLES_AT_ONCE;

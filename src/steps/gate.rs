@@ -4,14 +4,14 @@
 
 use serde_json::Value;
 
-use super::context::{Context, read_inputs};
-use super::observe::{binlog, evidence};
-use super::step::StepCtx;
-use super::{structure, writes};
 use crate::formats::facts::{GateOutcome, MigrationFacts, Position, ServerFacts, Verdict, WritesFacts};
 use crate::formats::inputs::GateInputs;
 use crate::formats::outputs::{self, GateOutputs};
 use crate::formats::plan::Node;
+use crate::steps::context::{Context, read_inputs};
+use crate::steps::observe::{binlog, evidence};
+use crate::steps::step::StepCtx;
+use crate::steps::{proof::writes, target::structure};
 use crate::think::gates;
 use crate::words::addr::{GateName, StepAddr};
 use crate::words::codes;

@@ -2,44 +2,17 @@
 //! seams and the drive through [`step::StepCtx`].
 
 pub mod again;
-pub mod aurora;
-pub mod batch;
 pub mod cloud;
 pub mod context;
-pub mod differences;
-pub mod dump;
-pub mod ec2;
-pub mod foreign;
 pub mod gate;
-mod generated;
-pub mod import;
-pub mod ledger;
-pub mod load;
-pub mod login;
-mod losses;
-pub mod objects;
 pub mod observe;
-pub mod pair;
-pub mod part_file;
-pub mod part_reader;
-pub mod peering;
-pub mod probe;
 pub mod proof;
-pub mod refusal;
 pub mod remote;
-pub mod report;
-mod reread;
-pub mod room;
 pub mod runner;
 pub mod servers;
 pub mod step;
-pub mod structure;
-pub mod verification;
-pub mod verify;
-pub mod view;
-pub mod view_proof;
-pub mod walk;
-pub mod writes;
+pub mod target;
+pub mod transfer;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -53,8 +26,12 @@ use crate::words::addr::{StepAddr, StepType};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 use again::again;
+use cloud::{aurora, ec2, peering};
 use context::Context;
+use proof::{report, verify};
 use step::{StepCtx, StepSet};
+use target::{objects, structure, view};
+use transfer::{dump, import, load};
 
 /// Every kind of step over one run's context.
 pub struct Steps(pub Arc<Context>);

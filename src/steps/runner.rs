@@ -5,8 +5,6 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::context::{Context, read_inputs};
-use super::remote::install::{Program, ask, install, quoted};
 use crate::formats::dumpfile::DumpFile;
 use crate::formats::inputs::Removal;
 use crate::formats::inputs::RunnerInputs;
@@ -14,6 +12,8 @@ use crate::formats::manifest;
 use crate::formats::outputs::{self, RunnerOutputs};
 use crate::formats::plan::Node;
 use crate::formats::worker::{Ask, Endpoint};
+use crate::steps::context::{Context, read_inputs};
+use crate::steps::remote::install::{Program, ask, install, quoted};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 

@@ -3,14 +3,14 @@
 
 use serde_json::Value;
 
-use super::context::Context;
-use super::ledger;
-use super::observe::server::server_facts;
 use crate::formats::facts::Flavor;
 use crate::formats::inputs::Removal;
 use crate::formats::outputs::{self, ServerOutputs};
 use crate::formats::plan::Node;
 use crate::seams::sql::{Role, Server};
+use crate::steps::context::Context;
+use crate::steps::observe::server::server_facts;
+use crate::steps::transfer::ledger;
 use crate::words::addr::StepKind;
 use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};

@@ -37,7 +37,7 @@ enum Needs {
 }
 
 /// All of them, in the order in which people see them. The gate `structure` is not among them: it is judged behind what
-/// was created, on what is read back ([`crate::steps::structure`]).
+/// was created, on what is read back ([`crate::steps::target::structure`]).
 pub const GATES: [Gate; 7] = [
     Gate { name: GateName::Connectivity, needs: Needs::Nothing, judge: connectivity::judge },
     Gate { name: GateName::Privileges, needs: Needs::Both, judge: privileges::judge },

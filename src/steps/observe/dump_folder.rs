@@ -12,7 +12,7 @@ use crate::formats::dumpfile::{CsvDialect, InsertReader, METADATA, NOT_ESCAPED, 
 use crate::formats::facts::Flavor;
 use crate::formats::inputs::{DumpTool, ImportFile, ImportInputs};
 use crate::formats::structure::Inventory;
-use crate::steps::part_reader;
+use crate::steps::transfer::part_reader;
 use crate::words::addr::TableName;
 use crate::words::codes;
 use crate::words::diag::Diagnostic;

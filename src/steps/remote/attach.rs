@@ -16,7 +16,7 @@ use crate::formats::journal::Record;
 use crate::formats::state::{Status, StepRecord};
 use crate::formats::worker::{End, Endpoint, FromWorker, ToWorker, line};
 use crate::seams::shell::Channel;
-use crate::steps::dump::write_file;
+use crate::steps::transfer::dump::write_file;
 use crate::words::addr::StepAddr;
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome, Retry};

@@ -17,8 +17,6 @@ use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 
 use self::mirror::{News, Numbered};
-use super::Steps;
-use super::step::{StepCtx, StepSet};
 use crate::formats::cloud_inputs::ReadyOutputs;
 use crate::formats::outputs;
 use crate::formats::plan::{Action, Graph, Node};
@@ -28,6 +26,8 @@ use crate::formats::state::StepRecord;
 use crate::formats::worker::{Endpoint, Work};
 use crate::seams::clock::Clock;
 use crate::seams::shell::Shells;
+use crate::steps::Steps;
+use crate::steps::step::{StepCtx, StepSet};
 use crate::words::addr::StepAddr;
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
@@ -253,7 +253,7 @@ impl StepSet for Everywhere {
         Box::pin(async move {
             let here = |addr: &StepAddr| !self.remotes.iter().any(|remote| remote.takes(addr));
             let own: BTreeSet<StepAddr> = completed.iter().filter(|addr| here(addr)).cloned().collect();
-            super::structure::withdraw(&self.here.0, graph, &own, failures).await
+            crate::steps::target::structure::withdraw(&self.here.0, graph, &own, failures).await
         })
     }
 }
