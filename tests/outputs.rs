@@ -265,3 +265,15 @@ fn nobody_is_led_to_a_destroy_by_a_slip_of_the_fingers() {
         assert!(!told.contains("similar"), "{typed:?}: {told}");
     }
 }
+
+#[test]
+fn a_shell_gets_a_script_that_completes_every_command() {
+    for shell in ["bash", "fish", "zsh"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_mig")).args(["completion", shell]).output().unwrap();
+        let script = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.success(), "{shell}");
+        for command in ["plan", "apply", "verify", "import-dump", "destroy", "state"] {
+            assert!(script.contains(command), "{shell}: {command}");
+        }
+    }
+}

@@ -72,7 +72,7 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
     }
     let command = if session.import.is_some() { "mig import-dump" } else { "mig apply" };
     let _lock = take_lock(&session, &args.locking, command).await?;
-    let mut state = recovery::look(&*session.store)?.state;
+    let mut state = session.state()?;
     let mode = file.as_ref().map_or(Mode::Apply, |plan| plan.body.mode);
     let provider = session.right_provider(state.as_ref()).await?;
     let servers = session.servers()?;
@@ -183,7 +183,7 @@ fn shown_plan(
 
 /// `-continue`: plans what is known now and applies it, under the same lock.
 async fn second(session: Session, args: &Apply, style: Style) -> Outcome<ExitKind> {
-    let state = recovery::look(&*session.store)?.state;
+    let state = session.state()?;
     let provider = session.right_provider(state.as_ref()).await?;
     let servers = session.servers()?;
     let nothing = BTreeSet::new();

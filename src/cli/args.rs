@@ -61,8 +61,16 @@ pub enum Command {
     Worker(Worker),
     /// Explain a code, for example MIG1203.
     Explain(Explain),
+    /// Print a script that completes commands and flags in a shell.
+    Completion(Completion),
     /// Print the version.
     Version(Version),
+}
+
+#[derive(Args, Debug)]
+pub struct Completion {
+    #[arg(value_name = "SHELL")]
+    pub shell: clap_complete::Shell,
 }
 
 #[derive(Args, Debug)]

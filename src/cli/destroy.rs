@@ -21,7 +21,7 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
     session.look_up().await;
     may_ask(args.auto_approve, args.input)?;
     let _lock = take_lock(&session, &args.locking, "mig destroy").await?;
-    let state = recovery::look(&*session.store)?.state;
+    let state = session.state()?;
     let Some(state) = state.filter(|s| !s.steps.is_empty() || s.open_run.is_some()) else {
         recovery::fold(&*session.store)?;
         print("Nothing to destroy: the state is empty.\n");

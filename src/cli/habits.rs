@@ -15,7 +15,6 @@ const COMMANDS: &[(&str, &str)] = &[
         "force-unlock",
         "The lock ends with the process that holds it; what a dead one left is taken over. Nothing is to be unlocked.",
     ),
-    ("completion", "mig has no completion for shells yet; `mig help` lists the commands."),
     ("taint", "`mig apply -replace=ADDR` does a step again."),
     ("untaint", "Nothing is marked: -replace counts for the one command that it stands in."),
     ("refresh", "Every plan looks at the servers and the account; nothing is to be refreshed."),

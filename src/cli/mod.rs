@@ -117,6 +117,12 @@ async fn command(cli: &Cli, style: Style) -> Outcome<ExitKind> {
         Command::Ssh(a) => ssh::run(&cli.global, a).await,
         Command::Worker(a) => worker::run(a).await,
         Command::Explain(a) => explain::run(&cli.global, a),
+        Command::Completion(a) => {
+            let mut script = Vec::new();
+            clap_complete::generate(a.shell, &mut <Cli as clap::CommandFactory>::command(), "mig", &mut script);
+            print(&String::from_utf8_lossy(&script));
+            Ok(ExitKind::Success)
+        }
         Command::Version(a) => {
             let version = env!("CARGO_PKG_VERSION");
             match a.json {

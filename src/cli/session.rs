@@ -232,9 +232,16 @@ impl Session {
         Self { spec, warnings: Vec::new(), ..self.clone() }
     }
 
-    /// The state with the journal of a broken-off run played over it; `None` before the first apply.
+    /// The state with the journal of an interrupted run played over it; `None` before the first apply.
+    ///
+    /// # Errors
+    /// What [`recovery::look`] refuses; MIG4002, where a step's outputs cannot be read.
     pub fn state(&self) -> Outcome<Option<State>> {
-        Ok(recovery::look(&*self.store)?.state)
+        let state = recovery::look(&*self.store)?.state;
+        for (addr, record) in state.iter().flat_map(|state| &state.steps) {
+            outputs::check(addr, record)?;
+        }
+        Ok(state)
     }
 
     /// What of this run's own a path leads to: it is never written to as an output.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::dumpfile::CsvDialect;
-use super::outputs::{self, LoadOutputs};
+use super::outputs::{self};
 use super::plan::Node;
 use super::state::StepRecord;
 use super::structure::{Schema, Table, View};
@@ -133,14 +133,6 @@ impl Removal {
     /// MIG4002: it cannot be read.
     pub fn outputs<T: DeserializeOwned>(&self, addr: &StepAddr) -> Outcome<Option<T>> {
         outputs::read(addr, &self.from)
-    }
-
-    /// What the load of a table left.
-    ///
-    /// # Errors
-    /// As [`Removal::outputs`].
-    pub fn loaded(&self, addr: &StepAddr) -> Outcome<Option<LoadOutputs>> {
-        outputs::read(addr, &self.loaded)
     }
 }
 

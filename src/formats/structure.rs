@@ -289,8 +289,4 @@ impl Inventory {
     pub fn table(&self, name: &TableName) -> Option<&Table> {
         self.tables.iter().find(|t| &t.name == name)
     }
-
-    pub fn view(&self, name: &TableName) -> Option<&View> {
-        self.views.iter().find(|v| &v.name == name)
-    }
 }

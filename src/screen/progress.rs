@@ -42,8 +42,6 @@ pub enum Reporter {
     Terminal(Terminal),
     Plain(Plain),
     Json(Json),
-    /// Shows nothing.
-    Quiet,
 }
 
 impl Reporter {
@@ -64,7 +62,6 @@ impl Reporter {
             Self::Terminal(to) => to.on(event),
             Self::Plain(to) => to.on(event),
             Self::Json(to) => to.on(event),
-            Self::Quiet => {}
         }
     }
 
@@ -75,7 +72,6 @@ impl Reporter {
                 let _ = to.multi.println(clean(text));
             }
             Self::Plain(_) | Self::Json(_) => super::out::say(&format!("{text}\n")),
-            Self::Quiet => {}
         }
     }
 
@@ -84,7 +80,7 @@ impl Reporter {
         match self {
             Self::Terminal(to) => to.tick(),
             Self::Plain(to) => to.tick(),
-            Self::Json(_) | Self::Quiet => {}
+            Self::Json(_) => {}
         }
     }
 

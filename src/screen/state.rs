@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::plan::moment;
-use super::style::{Ink, Style, columns, count, cut, pad, pad_left, thousands, wrap};
+use super::style::{Ink, Style, columns, count, cut, pad, thousands, wrap};
 use crate::formats::state::{State, Status, StepRecord};
 use crate::words::addr::{StepAddr, StepKind};
 
@@ -215,19 +215,6 @@ fn scalar(value: &Value, width: usize) -> String {
     }
 }
 
-/// A short table of steps for `mig state list` on a terminal: address, status, when.
-pub fn table(state: &State, style: Style) -> String {
-    let width = state.steps.keys().map(|addr| columns(&addr.to_string())).max().unwrap_or(0).min(style.width / 2 + 8);
-    let mut out = String::new();
-    for (addr, record) in &state.steps {
-        let when = moment(record.finished.as_deref().unwrap_or(&record.started));
-        let line = format!("{}  {}  {when}", pad(&addr.to_string(), width), pad_left(status_word(record.status), 10));
-        out.push_str(line.trim_end());
-        out.push('\n');
-    }
-    out
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
@@ -349,8 +336,7 @@ Not complete
     #[test]
     fn no_view_shows_a_key_of_a_row() {
         let state = state();
-        let mut all =
-            overview(&state, Style::plain()) + &list(&state, &BTreeSet::new()) + &table(&state, Style::plain());
+        let mut all = overview(&state, Style::plain()) + &list(&state, &BTreeSet::new());
         for addr in state.steps.keys() {
             all += &step(&state, addr, Style::plain()).unwrap();
         }

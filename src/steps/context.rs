@@ -22,7 +22,7 @@ use crate::steps::transfer::dump::leftovers::Leftovers;
 use crate::steps::transfer::ledger::Object;
 use crate::steps::transfer::room::Room;
 use crate::think::gates::rules;
-use crate::think::plan::desired::{runner_addr, source_addr, target_addr, workdir};
+use crate::think::plan::desired::{source_addr, target_addr, workdir};
 use crate::think::ready::TABLES_AT_ONCE;
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::codes;
@@ -274,10 +274,6 @@ impl Context {
     /// Where a migration's dump lies.
     pub fn dump_dir(&self, migration: &Migration) -> PathBuf {
         dump_dir(&self.spec, &self.dir, migration)
-    }
-
-    pub fn runner_of(&self, migration: &Migration) -> StepAddr {
-        runner_addr(&self.spec, migration)
     }
 }
 

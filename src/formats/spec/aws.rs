@@ -120,7 +120,6 @@ pub(super) fn provider(evaluator: &Evaluator, text: usize, block: &Block) -> Rea
         allowed_account_ids: accounts?,
         endpoint_url: endpoint_url?,
         default_tags: tags?,
-        place: fields.place(),
     })
 }
 

@@ -8,7 +8,7 @@ use tokio::time::timeout;
 
 use super::foreign_keys;
 use super::statement::{Meaning, meaning};
-use crate::formats::facts::{Binlog, Flavor, Position, WritesFacts};
+use crate::formats::facts::{Binlog, Position, WritesFacts};
 use crate::formats::filter::{Filter, is_system_schema};
 use crate::formats::structure::Inventory;
 use crate::seams::sql::{Change, LogEnd, Server};
@@ -277,11 +277,6 @@ impl<'a> Seen<'a> {
             self.changed.insert(table.key());
         }
     }
-}
-
-/// Whether a server has a binlog that [`writes_between`] can read.
-pub fn has_binlog(flavor: Flavor) -> bool {
-    flavor != Flavor::Tidb
 }
 
 #[cfg(test)]

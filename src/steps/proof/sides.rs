@@ -20,7 +20,7 @@ use crate::steps::step::StepCtx;
 use crate::steps::transfer::dump::{own_cells, select};
 use crate::steps::transfer::ledger::Batches;
 use crate::steps::transfer::losses::RowNames;
-use crate::words::addr::{StepAddr, TableName};
+use crate::words::addr::StepAddr;
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome, Retry};
 
@@ -183,10 +183,6 @@ impl Side {
 
     pub fn own_keys(&self) -> Option<&[KeyColumn]> {
         self.own.as_deref()
-    }
-
-    pub fn name(&self) -> &TableName {
-        &self.table.name
     }
 
     /// Whether the step is to stop.

@@ -19,9 +19,6 @@ use crate::words::addr::{TableName, sql_ident};
 use crate::words::codes::{self, Code};
 use crate::words::error::{ExitKind, Failure, Outcome, Retry};
 
-/// In a view's outputs: the digest of its text as the target prints it after the CREATE.
-pub const TEXT: &str = "text";
-
 /// The step. It comes before the first row, so a refusal that would come again ends the run.
 pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
     let inputs: ViewInputs = read_inputs(node)?;

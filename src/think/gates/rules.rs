@@ -328,8 +328,3 @@ pub fn changes(code: Code, gates: &Gates) -> bool {
         RuleAction::Stop => false,
     })
 }
-
-/// Whether the settings ask for the rule's rewrite itself.
-pub fn action_is_rewrite(code: Code, gates: &Gates) -> bool {
-    find(code).is_some_and(|rule| action(rule, gates) == RuleAction::Rewrite)
-}

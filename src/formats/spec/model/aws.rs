@@ -17,7 +17,6 @@ pub struct Provider {
     pub endpoint_url: Option<String>,
     /// On every object that is made.
     pub default_tags: BTreeMap<String, String>,
-    pub place: Place,
 }
 
 /// What a `source "aurora"` has beside a plain server.
