@@ -30,7 +30,7 @@ impl Move {
         moving
     }
 
-    /// Writes the spec anew.
+    /// Writes the spec again.
     fn spec(&self, dump: &str) {
         let server = |bed: &Bed| {
             let port = bed.config().port;

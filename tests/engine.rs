@@ -377,8 +377,8 @@ async fn a_plan_whose_graph_cannot_run_is_refused() {
     let changes: [(&str, &dyn Fn(&mut Graph)); 4] = [
         ("circle", &circle),
         ("no.body, which is not there", &stranger),
-        ("stands twice", &twice),
-        ("stands twice", &double),
+        ("is there twice", &twice),
+        ("is there twice", &double),
     ];
     for (says, change) in changes {
         let mut graph = tables(1);

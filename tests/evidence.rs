@@ -284,7 +284,7 @@ async fn rows_that_go_between_two_runs_are_found_whoever_verified_them_before() 
         kill(child);
         trial.on(&trial.target, &[&format!("DELETE FROM DB.{name} LIMIT 100")]).await;
         trial.run(APPLY, 6, &[code, &format!("{}.{name}", trial.schema)]);
-        // Loaded anew, the very same records say it of the new rows.
+        // Loaded again, the very same records say it of the new rows.
         let dropped = format!("-confirm={}", "127.0.0.1");
         trial.run(&[APPLY, &[&trial.replace("load", name), &dropped]].concat(), 0, &["equal"]);
         trial.assert_same(KEYLESS_SUM).await;

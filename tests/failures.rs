@@ -263,13 +263,13 @@ async fn a_dump_file_that_is_not_what_was_dumped_is_found_before_anything_of_it_
                 trial.run(&[&trial.reload()], 6, &["MIG6010", file_name]);
                 trial.assert_whole_batches(0).await;
                 assert_eq!(trial.batches_of(2).await, 0, "{what}");
-                // The same again: it is no reason to trust the file.
+                // The same again: it is not a reason to trust the file.
                 trial.run(&[], 6, &["MIG6010", file_name]);
                 assert_eq!(trial.batches_of(2).await, 0, "{what}");
                 put(&file, Some(&good));
                 trial.run(&[], 0, &[]);
             } else {
-                // The plan sees that the dump is not there as it was, and makes it anew.
+                // The plan sees that the dump is not there as it was, and makes it again.
                 trial.run(&[&trial.reload()], 0, &[]);
             }
             assert_eq!(trial.count("1 = 1").await, 3_000, "{what}");

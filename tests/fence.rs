@@ -1,5 +1,5 @@
 //! Exactly once against an older process of the same lineage: one that stood still while a copy of its state loaded the
-//! table anew. The program itself against real targets of every kind; the judge is SQL.
+//! table again. The program itself against real targets of every kind; the judge is SQL.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -115,7 +115,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// An older process stands still in the midst of its load, `in_batch`: with a batch on its way. A copy of its state loads
-/// the table anew; then the older one goes on.
+/// the table again; then the older one goes on.
 async fn overtaken(target: Bed, in_batch: bool) {
     let trial = Trial::new(if in_batch { "midst" } else { "between" }, target).await;
     if !in_batch {

@@ -1,5 +1,5 @@
 //! What is generated and checked in, compared: schemas, the table of codes, the plan of the quickstart. The plan is made
-//! from a recording of what was observed, so it needs no server. `make update-goldens` writes them anew.
+//! from a recording of what was observed, so it needs no server. `make update-goldens` writes them again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -52,7 +52,7 @@ fn golden_table_of_codes_names_each_once_with_its_exit_code() {
             .to_owned();
     let mut seen = BTreeSet::new();
     for row in codes::all() {
-        assert!(seen.insert(row.code), "{} stands twice", row.code);
+        assert!(seen.insert(row.code), "{} is there twice", row.code);
         assert!(!row.title.is_empty() && row.text.len() > 20, "{} is not explained", row.code);
         text.push_str(&format!("| {} | {} | {} |\n", row.code, row.exit.code(), row.title));
     }

@@ -437,7 +437,7 @@ async fn a_table_that_is_loaded_or_dumped_anew_under_fire_has_every_row_once() {
         println!("  {replace}");
         let mut ended = journey.struck(&[&replace, "-confirm=127.0.0.1"]);
         while !ended && journey.strikes < aim {
-            // With or without naming it again: what was broken off stays owed.
+            // With or without naming it again: what was interrupted stays owed.
             let again = journey.random.random_range(0..3) == 0;
             let more = if again { vec![replace.as_str(), "-confirm=127.0.0.1"] } else { vec!["-confirm=127.0.0.1"] };
             ended = journey.struck(&more);
@@ -469,7 +469,7 @@ async fn a_target_that_is_restored_between_strikes_gets_every_row_or_is_named() 
         if ended {
             journey.assert_every_row_once().await;
             if journey.random.random_range(0..3) > 0 {
-                // The next journey is one of another lineage: a backup of this one is no earlier state of it.
+                // The next journey is one of another lineage: a backup of this one is not an earlier state of it.
                 journey.forget().await;
                 let _ = std::fs::remove_dir_all(&backup);
             }

@@ -180,13 +180,13 @@ async fn a_generated_column_that_the_target_computes_in_another_way_is_told_apar
                 5,
                 &[
                     "MIG2172",
-                    "{}.t.a is computed anew, from the text of a FLOAT or DOUBLE",
-                    "{}.t.b is computed anew",
-                    "{}.t.c is computed anew, from the text of a JSON document",
-                    "{}.t.e is computed anew, by the time zone of a session",
-                    "{}.t.twice is computed anew",
+                    "{}.t.a is computed again, from the text of a FLOAT or DOUBLE",
+                    "{}.t.b is computed again",
+                    "{}.t.c is computed again, from the text of a JSON document",
+                    "{}.t.e is computed again, by the time zone of a session",
+                    "{}.t.twice is computed again",
                     "MIG2173",
-                    "{}.t.price is computed anew",
+                    "{}.t.price is computed again",
                 ],
             ),
             ..NOTHING
@@ -197,7 +197,7 @@ async fn a_generated_column_that_the_target_computes_in_another_way_is_told_apar
                 "CREATE TABLE t (id INT PRIMARY KEY, doc JSON, price VARCHAR(30) AS (doc->>'$.p') STORED, other INT AS (id * 2) STORED)",
                 "INSERT INTO t (id, doc) VALUES (1, '{\"p\": 20.0}'), (2, '{\"p\": \"x\"}'), (3, '{\"p\": 1e20}')",
             ],
-            plan: (0, &["MIG2173", "{}.t.price is computed anew"]),
+            plan: (0, &["MIG2173", "{}.t.price is computed again"]),
             apply: (6, &["MIG6040", "generated column price of {}.t differs in 2 rows"]),
             same: &["SELECT id, other FROM {}.t ORDER BY id"],
             ..NOTHING
@@ -209,7 +209,7 @@ async fn a_generated_column_that_the_target_computes_in_another_way_is_told_apar
                 "INSERT INTO t (id, doc) VALUES (1, '{\"p\": 20.0}'), (2, '{\"p\": \"x\"}')",
             ],
             gates: "rule \"MIG2173\" {\n action = \"warn\"\n }",
-            plan: (0, &["MIG2173", "{}.t.price is computed anew"]),
+            plan: (0, &["MIG2173", "{}.t.price is computed again"]),
             apply: (0, &["{}.t.price: the generated column differs in 1 row"]),
             report: &["{}.t.price: the generated column differs in 1 row"],
             ..NOTHING

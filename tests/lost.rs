@@ -1,5 +1,5 @@
 //! The state, the ledger on the target, or what was moved is lost, in every combination: the plan says what to do, and
-//! whoever does just that ends with every row there, proven equal. And whatever is taken out of the spec after a run is
+//! anyone who does just that ends with every row there, proven equal. And whatever is taken out of the spec after a run is
 //! planned and applied.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

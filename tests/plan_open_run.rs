@@ -1,4 +1,4 @@
-//! Planning over a run that was broken off: what it owed is owed still. Over the quickstart's recording, no server.
+//! Planning over a run that was interrupted: what it owed is owed still. Over the quickstart's recording, no server.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::collections::BTreeSet;
@@ -64,7 +64,7 @@ fn recorded(body: &Body, unfinished: Option<&StepAddr>) -> State {
     state
 }
 
-/// What is planned for one step of a table after a run was broken off that owed it, and whether that is said.
+/// What is planned for one step of a table after a run was interrupted that owed it, and whether that is said.
 fn check(kind: StepKind, owed: bool, unfinished: bool, expected: (Action, bool)) {
     let (spec, mut world) = quickstart();
     let first = planned(&spec, &world, None, &[]);

@@ -264,7 +264,7 @@ async fn what_happens_to_other_schemas_spoils_no_proof() {
     }
 }
 
-/// Run 1 moves t, run 2 adds z: what was written to t in between is no secret of run 2.
+/// Run 1 moves t, run 2 adds z: what was written to t in between is not a secret of run 2.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wider_spec_judges_each_table_from_its_own_dump() {
     for kind in ["mysql", "mariadb"] {
@@ -279,7 +279,7 @@ async fn a_wider_spec_judges_each_table_from_its_own_dump() {
         trial.moves.run(&["plan"], 5, &["MIG2052", &both[0]]);
         trial.moves.run(&["apply", "-auto-approve"], 5, &["MIG2052", &both[0]]);
         assert!(trial.target.rows(&format!("SHOW TABLES FROM {} LIKE 'z'", trial.schema)).await.is_empty());
-        // The way that it names: the table is moved anew.
+        // The way that it names: the table is moved again.
         let host = "-confirm=127.0.0.1";
         let replace = format!("-replace=migration.m.dump[\"{}\"]", both[0]);
         trial.moves.run(&["apply", "-auto-approve", host, &replace], 0, &[]);

@@ -139,7 +139,7 @@ async fn a_session_of_another_server_is_neither_believed_nor_ended() {
     }
 }
 
-/// A plan from before first contact, broken off after it, and then another TiDB at the address.
+/// A plan from before first contact, interrupted after it, and then another TiDB at the address.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_run_that_goes_on_does_not_go_on_into_another_target() {
     let schema = Bed::mysql()

@@ -186,7 +186,7 @@ async fn views_that_cannot_be_made_are_named_before_anything_moves_and_can_be_le
     trial.mig(&["plan", "-detailed-exitcode"], 0, &["No changes."]);
     let unmoved = trial.certificate()["not_moved"].as_array().unwrap().iter().filter(|n| n["kind"] == "view").count();
     assert_eq!(unmoved, 6);
-    // What is there, whoever put it there, can be read.
+    // What is there, anyone who put it there, can be read.
     trial.on_target("CREATE TABLE S.aside (id INT PRIMARY KEY)").await;
     trial.mig(&["apply", "-auto-approve"], 0, &[]);
     assert_eq!(trial.views(&trial.target).await, ["over_aside", "sound"]);

@@ -214,7 +214,7 @@ pub fn may_ask(auto_approve: bool, input: bool) -> Outcome<()> {
 /// Takes the state's lock, telling whom it waits for.
 pub async fn take_lock(session: &Session, args: &Locking, command: &str) -> Outcome<Option<Locked>> {
     if !args.lock {
-        say("The state is not locked: make sure that nobody else applies.\n");
+        say("The state is not locked: make sure that no other apply runs.\n");
         return Ok(None);
     }
     let holder = Holder {
@@ -267,7 +267,7 @@ pub async fn approved(
     if approval.asked || plan.body.changes.is_empty() {
         return Ok(true);
     }
-    say("\nDo you want to do this? Only `yes` is taken: ");
+    say("\nDo you want to do this? Only `yes` is accepted: ");
     if answer().await?.trim() == "yes" {
         return Ok(true);
     }
@@ -474,7 +474,7 @@ fn tell_end(end: &RunEnd, plan: &PlanFile, json: bool, style: Style) {
         }
         if plan.body.mode == Mode::Destroy && !end.failures.is_empty() {
             // The hints of steps name `mig apply`. After a destroy it would create everything again.
-            say("\nThis was a destroy: `mig destroy` goes on with what is left. `mig apply` would make it anew.\n");
+            say("\nThis was a destroy: `mig destroy` goes on with what is left. `mig apply` would make it again.\n");
         }
     }
 }

@@ -47,7 +47,7 @@ fn how_to_set(rule: &rules::Rule) -> String {
     )
 }
 
-/// Asks nobody: the account is left open, so that whoever has no rights yet gets the list of them.
+/// Asks nobody: the account is left open, so that anyone who has no rights yet gets the list of them.
 fn iam_policy(global: &Global, args: &Explain) -> Outcome<ExitKind> {
     let session = Session::open_to_look(global, &args.variables)?;
     if session.spec.aws.is_none() {

@@ -40,7 +40,7 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
     // What is written holds structure and rows: it is its owner's alone, whatever the session's umask lets others do.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o077));
     // Passwords stand in the memory and in the environment: no other process of this user reads them there, and no
-    // dump of a crash holds them. A kernel that does not know this is no reason to stop.
+    // dump of a crash holds them. A kernel that does not know this is not a reason to stop.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
     let cli = match args::parse(arguments) {
         Ok(cli) => cli,

@@ -91,7 +91,7 @@ pub async fn observe(
         return Err(Failure::new(
             codes::DUMP_ELSEWHERE,
             format!("take a dump in for migration.{migration}"),
-            "its files lie here, and the migration runs on another machine",
+            "its files are here, and the migration runs on another machine",
             "Give the migration a local runner for this, or run mig where the files are.",
         ));
     }

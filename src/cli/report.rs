@@ -41,7 +41,7 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
             codes::NO_SOUND_CERTIFICATE,
             format!("read the certificate of {name} ({})", path.display()),
             cause,
-            "Make it anew: `mig apply -replace=` with the address of the migration's report step.",
+            "Make it again: `mig apply -replace=` with the address of the migration's report step.",
         )
     };
     let certificate: Certificate = serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?;
@@ -56,7 +56,7 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
         say("This is the certificate of another run than the last one.\n");
     } else if recorded.is_none() {
         say(&format!(
-            "This is the certificate of {}: the state does not record it any more, since something was begun anew, failed or was destroyed.\n",
+            "This is the certificate of {}: the state does not record it any more, since something was started from scratch, failed or was destroyed.\n",
             certificate.created
         ));
     }

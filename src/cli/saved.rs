@@ -33,7 +33,7 @@ pub(super) fn check_file(session: &Session, plan: &PlanFile, state: Option<&Stat
         return Ok(());
     }
     if open.is_some() {
-        let hint = "Resume that run with its own plan file, or run `mig apply` without one: it plans anew.";
+        let hint = "Resume that run with its own plan file, or run `mig apply` without one: it plans again.";
         return Err(Failure::new(
             codes::RUN_OPEN,
             "apply the plan",
@@ -88,7 +88,7 @@ pub(super) fn blocked(body: &Body) -> Failure {
         codes::PLAN_BLOCKED,
         "apply the plan",
         cause,
-        "Mend what the plan names, then plan again. Nothing was started.",
+        "Fix what the plan names, then plan again. Nothing was started.",
     )
 }
 
@@ -153,7 +153,7 @@ pub(super) fn check_world(
     // What an account says against the plan by now: a peering that expired, a group that was closed.
     let against: Vec<_> = now.diagnostics.iter().filter(|d| d.severity == Severity::Error).cloned().collect();
     if let Some(first) = against.first().filter(|_| session.spec.aws.is_some()) {
-        let hint = "Mend what it names, then plan again. Nothing was started.";
+        let hint = "Fix what it names, then plan again. Nothing was started.";
         let failure = Failure::new(first.code, "apply the plan", first.summary.clone(), hint);
         return Err(failure.exit(ExitKind::Gate).with(against));
     }
@@ -202,7 +202,7 @@ pub(super) fn check_world(
 /// A gate that says no now.
 fn refusal(addr: &StepAddr, verdict: &crate::formats::facts::Verdict) -> Failure {
     let code = verdict.findings.first().map_or(codes::PLAN_BLOCKED, |finding| finding.code);
-    let hint = "Mend what it names, or set the gate in the spec; then plan again. Nothing was started.";
+    let hint = "Fix what it names, or set the gate in the spec; then plan again. Nothing was started.";
     let failure = Failure::new(code, "pass the gate", verdict.saw.clone(), hint).at(addr);
     failure.exit(ExitKind::Gate).with(verdict.findings.clone())
 }

@@ -190,7 +190,7 @@ impl Session {
                 codes::SPEC_FAULTS,
                 "read the spec",
                 format!("it has {faults} fault{}", if faults == 1 { "" } else { "s" }),
-                "Mend what is marked; `mig explain CODE` tells more.",
+                "Fix the faults listed above; `mig explain CODE` says more.",
             )
             .with(found));
         };
@@ -330,7 +330,7 @@ impl Session {
                 }
             }
         }
-        // A run that was broken off goes on with the dump that it was given, also for tables that it had not come to. Where
+        // A run that was interrupted goes on with the dump that it was given, also for tables that it had not come to. Where
         // that folder is gone, what is recorded counts, and the step that needs the files says so.
         for import in imports.values_mut().filter(|_| state.is_some_and(|s| s.open_run.is_some())) {
             import.folder = recorded_folder(import).and_then(Result::ok);
@@ -360,8 +360,8 @@ impl Session {
     }
 }
 
-/// From where on writes count, by migration: for each table that an earlier run read, and is not to be read anew, from its
-/// own dump; for names that are no table's from the begin of a run that was broken off.
+/// From where on writes count, by migration: for each table that an earlier run read, and is not to be read again, from its
+/// own dump; for names that are no table's from the begin of a run that was interrupted.
 fn first_positions(
     state: Option<&State>,
     spec: &Spec,
@@ -443,7 +443,7 @@ pub fn addresses(flag: &str, texts: &[String]) -> Outcome<std::collections::BTre
                 Failure::new(
                     codes::BAD_ADDRESS,
                     format!("read {flag}"),
-                    format!("{text:?} is no address"),
+                    format!("{text:?} is not an address"),
                     "An address looks like migration.shop.load[\"shop.orders\"]; quote it for the shell.",
                 )
             })

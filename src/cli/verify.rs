@@ -123,7 +123,7 @@ async fn look(
 ) -> Outcome<Found> {
     let wanted = addresses("-target", &args.target)?;
     let servers = session.servers()?;
-    // Of a state only the texts of views are taken: what a run recorded is no evidence of how things are now.
+    // Of a state only the texts of views are taken: what a run recorded is not evidence of how things are now.
     let world = session.observe(&servers, None, &BTreeSet::new()).await?;
     let chosen = chosen(&session, &world, names, &wanted)?;
     let graph = Arc::new(graph(&chosen));
@@ -215,7 +215,7 @@ fn chosen<'s>(
     Ok(chosen)
 }
 
-/// A verification that only counts, as the spec asks, is no failure; its text says what it does not prove.
+/// A verification that only counts, as the spec asks, is not a failure; its text says what it does not prove.
 fn exit(found: &Verification) -> ExitKind {
     if found.verdict == Judgement::Different { ExitKind::Mismatch } else { ExitKind::Success }
 }

@@ -1,4 +1,4 @@
-//! The worker's side of a runner: one run, and whoever controls it. A run goes on whether anybody listens or not; a
+//! The worker's side of a runner: one run, and anyone who controls it. A run goes on whether anybody listens or not; a
 //! controller that attaches with a higher fence number gets a snapshot of what is durable and then everything that
 //! becomes so. Knows neither sockets nor what a run is made from.
 
@@ -170,7 +170,7 @@ impl Worker<'_> {
             FromLine::Said(id, said) => match *said {
                 ToWorker::Attach { fence, work } => self.attach(id, fence, work),
                 _ if self.controller != Some(id) => {}
-                // It still works on what it was told: the time to leave begins anew with every message.
+                // It still works on what it was told: the time to leave begins again with every message.
                 ToWorker::Ack { .. } => {}
                 ToWorker::Stop => self.stop(),
                 ToWorker::Bye => self.gone(id),

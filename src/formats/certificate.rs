@@ -258,7 +258,7 @@ pub struct StructureDifference {
 pub struct ViewProof {
     pub name: String,
     /// Its columns and rights, and its text against what was read back when it was created: each server writes a text
-    /// anew, so the two servers' are not compared.
+    /// again, so the two servers' are not compared.
     pub structure: StructureProof,
     /// `None`: a certificate of a version that read no views.
     #[serde(default, skip_serializing_if = "Option::is_none")]

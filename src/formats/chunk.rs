@@ -208,8 +208,8 @@ impl Selection {
         Self { partitions: self.partitions.clone(), predicate: predicate.join(" AND "), along: self.along.clone() }
     }
 
-    /// `FROM … WHERE …`, along the index of the range's key: left to itself, a TiDB that has no statistics of a table
-    /// takes a range with one open end for a third of it, and reads all of it.
+    /// `FROM … WHERE …`, along the index of the range's key. Without statistics, TiDB estimates a half-open range at a third
+    /// of the table and scans all of it.
     pub fn from(&self, table: &Table) -> String {
         self.from_along(&table.name, &index_hint(table, &self.along))
     }
@@ -270,7 +270,7 @@ pub fn next_border_sql(
     ))
 }
 
-/// The border that a row of [`next_border_sql`] is; `None`: it is no key.
+/// The border that a row of [`next_border_sql`] is; `None`: it is not a key.
 pub fn border_of(keys: &[KeyColumn], row: &[Option<Vec<u8>>]) -> Option<Vec<KeyValue>> {
     let text = |cell: &Option<Vec<u8>>| String::from_utf8(cell.clone()?).ok().map(KeyValue);
     (row.len() == keys.len()).then(|| row.iter().map(text).collect())?

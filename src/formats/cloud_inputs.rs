@@ -3,7 +3,7 @@
 //! for an unfinished step the note `inputs`. Ids of objects that other steps make are not here: they are outputs of
 //! those steps. Names and tags hold the lineage, which the first apply mints, so steps derive them ([`names`]).
 //!
-//! A step's digest is over its *settings* alone: another newest image or another free subnet is no reason to run again.
+//! A step's digest is over its *settings* alone: another newest image or another free subnet is not a reason to run again.
 
 use std::collections::BTreeMap;
 
@@ -372,7 +372,7 @@ pub mod network {
         Ok((first, first | !mask))
     }
 
-    /// Whether two networks have an address in common; of what is no network nothing is known.
+    /// Whether two networks have an address in common; of what is not a network nothing is known.
     pub fn overlap(one: &str, other: &str) -> bool {
         match (parse(one), parse(other)) {
             (Ok((a, b)), Ok((c, d))) => a <= d && c <= b,

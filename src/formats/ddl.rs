@@ -94,7 +94,7 @@ pub fn drop_foreign_key(table: &TableName, key: &str) -> String {
     format!("ALTER TABLE {} DROP FOREIGN KEY {}", table.sql(), sql_ident(key))
 }
 
-/// `CREATE VIEW`, owned by whoever creates it: the clauses in front of the SELECT and behind it as they were read, the
+/// `CREATE VIEW`, owned by anyone who creates it: the clauses in front of the SELECT and behind it as they were read, the
 /// definer left out, the name with its schema, every column by its name; the SELECT as the source prints it.
 ///
 /// There is no clause for the collation by which words in the text compare: it is that of the session that creates the

@@ -14,7 +14,7 @@ pub enum Event {
         at: String,
         /// Steps that have something to do.
         steps: usize,
-        /// The run goes on with one that was broken off.
+        /// The run goes on with one that was interrupted.
         resumed: bool,
     },
     StepStarted {

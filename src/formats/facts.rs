@@ -121,7 +121,7 @@ pub struct Position {
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub gtid: String,
     /// When the file was begun, by its first event, in seconds since 1970: tells it from a file of the same name in a log
-    /// that was made anew. 0: not known.
+    /// that was made again. 0: not known.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub begun: u64,
     /// By what is known that every write in front of this place can be seen by who looks behind it: a commit stands in the

@@ -192,7 +192,7 @@ impl Filter {
         };
         let (table, rest) = Pattern::take(rest)?;
         if !rest.is_empty() {
-            return Err(Fault::new(format!("{rest:?} stands behind the table"), HELP_WHOLE_PART));
+            return Err(Fault::new(format!("{rest:?} is behind the table"), HELP_WHOLE_PART));
         }
         self.rules.push(Rule { index, text: text.to_owned(), accepts, schema, table });
         Ok(())
@@ -203,7 +203,7 @@ const HELP_TWO_PARTS: &str = "Write a schema and a table with a dot between them
 const HELP_WHOLE_PART: &str = "Write schema.table; a quoted name or a /regular expression/ is always the whole of its part, as in `\"a.b\".\"c d\"`.";
 const HELP_SPECIAL: &str =
     "Put a backslash before it, or quote the whole name, as in `\"a-b\".t`; in HCL a backslash is written twice.";
-const HELP_ESCAPE: &str = "A backslash may stand before punctuation only; in HCL it is written twice.";
+const HELP_ESCAPE: &str = "A backslash may be in front of punctuation only; in HCL it is written twice.";
 const HELP_QUOTE: &str = "Close the quotes; a quote inside a quoted name is doubled, and a quoted name is not empty.";
 const HELP_CLASS: &str = "Write a set as `[a-z]` or `[!a-z]`, with a backslash before `]` and other punctuation in it.";
 const HELP_REGEX: &str =
@@ -317,7 +317,7 @@ impl Pattern {
                     (Piece::Plain(c), next)
                 }
                 c if is_name_char(c) => (Piece::Plain(c), after),
-                c => return Err(Fault::new(format!("{c:?} cannot stand in a name unquoted"), HELP_SPECIAL)),
+                c => return Err(Fault::new(format!("{c:?} cannot be in a name unquoted"), HELP_SPECIAL)),
             };
             match piece {
                 Piece::Plain(c) => {
@@ -360,7 +360,7 @@ fn is_name_char(c: char) -> bool {
 /// Takes the character behind a backslash.
 fn take_escaped(text: &str) -> Result<(char, &str), Fault> {
     match text.chars().next() {
-        None => Err(Fault::new("a backslash at the end stands before nothing".into(), HELP_ESCAPE)),
+        None => Err(Fault::new("a backslash at the end is in front of nothing".into(), HELP_ESCAPE)),
         Some(c) if c.is_ascii_alphanumeric() => {
             Err(Fault::new(format!("`\\{c}` has no meaning: letters and digits need no backslash"), HELP_ESCAPE))
         }

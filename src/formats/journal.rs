@@ -195,7 +195,7 @@ pub fn recover(state: Option<&[u8]>, journal: Option<&[u8]>, place: &str) -> Out
     let base = match state {
         Some(state) => state,
         None if *base_serial == 0 => State::new(lineage.clone()),
-        None => return Err(stranger(format!("it continues serial {base_serial} of a state that is not there"))),
+        None => return Err(stranger(format!("it continues serial {base_serial}, but there is no state file"))),
     };
     if base.lineage != *lineage {
         return Err(stranger(format!("it is of lineage {lineage}, the state of {}", base.lineage)));
@@ -533,12 +533,12 @@ mod tests {
         let then = |more: &[Record]| [begun.as_slice(), more].concat();
         assert_eq!(check(&begun), row(Running, 2, 1, 1, "a"));
         assert_eq!(check(&then(&[start("a")])), row(Running, 2, 1, 1, "a"), "the same inputs resume");
-        assert_eq!(check(&then(&[start("b")])), row(Running, 0, 0, 0, "b"), "other inputs begin anew");
+        assert_eq!(check(&then(&[start("b")])), row(Running, 0, 0, 0, "b"), "other inputs start from scratch");
         assert_eq!(check(&then(&[failed()])), row(Failed, 2, 1, 1, "a"));
         assert_eq!(check(&then(&[failed(), start("a")])), row(Running, 2, 1, 1, "a"));
         assert_eq!(check(&then(&[Record::Reset { addr: addr() }])), row(Running, 0, 0, 0, "a"));
         assert_eq!(check(&then(&[done()])), row(Complete, 0, 0, 0, "a"), "parts fold away");
-        assert_eq!(check(&then(&[done(), start("a")])), row(Running, 0, 0, 0, "a"), "done again begins anew");
+        assert_eq!(check(&then(&[done(), start("a")])), row(Running, 0, 0, 0, "a"), "done again starts from scratch");
         assert_eq!(check(&then(&[Record::Forget { addr: addr() }])), Ok(None));
         for bad in [vec![border(1)], vec![start("a"), part_done(1)], then(&[done(), note()]), vec![done()]] {
             assert_eq!(check(&bad), Err(()), "{bad:?}");

@@ -47,8 +47,8 @@ pub struct PartEntry {
     pub range: Option<Range>,
     /// Of the rows, as dumped.
     pub hash: PartHash,
-    /// Of all rows up to some, about [`MARK_ROWS`] or [`MARK_BYTES`] apart, without the last: a load that takes the rows
-    /// between two of them, out of a file whose digest is the manifest's, knows their hash.
+    /// Running hashes of the rows so far, about every [`MARK_ROWS`] rows or [`MARK_BYTES`] bytes; the last one is left out. A
+    /// load that takes the rows between two of them, from a file whose digest is the manifest's, knows their hash.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marks: Vec<PartHash>,
     /// Of the file's bytes.

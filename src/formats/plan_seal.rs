@@ -34,7 +34,7 @@ pub fn expired(header: &Header, now: &str) -> bool {
     use time::format_description::well_known::Rfc3339;
     match (time::OffsetDateTime::parse(&header.expires, &Rfc3339), time::OffsetDateTime::parse(now, &Rfc3339)) {
         (Ok(expires), Ok(now)) => now > expires,
-        // A time that cannot be read is no time to trust.
+        // A time that cannot be read is not a time to trust.
         _ => true,
     }
 }
@@ -47,12 +47,12 @@ pub fn open(bytes: &[u8], place: &str) -> Outcome<PlanFile> {
     const AGAIN: &str = "Make the plan again: `mig plan -out=FILE`. Nothing was touched.";
     let refuse = |code, cause: String| Failure::new(code, format!("open the plan {place}"), cause, AGAIN);
     let value = strict_json(bytes)
-        .map_err(|error| refuse(codes::PLAN_TRUNCATED, format!("it is no plan, or torn: {error}")))?;
+        .map_err(|error| refuse(codes::PLAN_TRUNCATED, format!("it is not a plan, or torn: {error}")))?;
     let part = |name: &str| value.get(name).cloned();
     let (Some(header), Some(body), Some(estimates), Some(digest)) =
         (part("header"), part("body"), part("estimates"), part("digest"))
     else {
-        return Err(refuse(codes::NOT_A_PLAN, "it is no plan: header, body, estimates or digest is missing".into()));
+        return Err(refuse(codes::NOT_A_PLAN, "it is not a plan: header, body, estimates or digest is missing".into()));
     };
     let found = Digest::of(&json!({ "header": header, "body": body, "estimates": estimates }));
     if digest.as_str() != Some(found.as_str()) {

@@ -11,7 +11,7 @@
 //! - MySQL keeps -0.1 in a DOUBLE(10,2) as -0.09999999999999998 and shows -0.10, TiDB keeps -0.1: of such columns the
 //!   rounded value is taken, `ROUND(c,2)*1e0`, the same on the three;
 //! - text in a charset of [`may_lose`] can hold codes that stand for no Unicode character, which a server converts to `?`
-//!   (2,149 of MySQL's gbk): such a value is no text at all here, see [`lost_text`] and [`NO_TEXT`];
+//!   (2,149 of MySQL's gbk): such a value is not text at all here, see [`lost_text`] and [`NO_TEXT`];
 //! - TiDB writes doubles inside JSON without exponent, MySQL with one: see [`canonical_json`].
 
 pub mod canonical_json;
@@ -292,7 +292,7 @@ impl RowHasher {
                 Canon::Float => {
                     let text = std::str::from_utf8(cell).unwrap_or_default();
                     let number = f64::from_str(text).ok().filter(|n| n.is_finite());
-                    let mut number = number.ok_or(fault("is no floating-point number"))?;
+                    let mut number = number.ok_or(fault("is not a floating-point number"))?;
                     if number == 0.0 && number.is_sign_negative() {
                         self.negative_zeros += 1;
                         number = 0.0;
@@ -389,7 +389,7 @@ impl PartHash {
         self
     }
 
-    /// From a server's `SUM(hash)`, NULL over no rows, and `COUNT(*)`. `None`: the sum is no whole number.
+    /// From a server's `SUM(hash)`, NULL over no rows, and `COUNT(*)`. `None`: the sum is not a whole number.
     pub fn from_server(sum: Option<&str>, rows: u64) -> Option<Self> {
         Some(Self { sum: sum.map_or(Some(0), |text| text.parse().ok())?, rows })
     }
@@ -545,12 +545,12 @@ pub(super) mod tests {
         assert_eq!(hasher.hash_row(&[None]), Err(HashFault::Width { expected: 2, found: 1 }));
         for text in ["secret", "", "inf", "NaN", "1e999"] {
             let fault = hasher.hash_row(&[None, Some(text.as_bytes())]).unwrap_err();
-            assert_eq!(fault.to_string(), "the value in column 2 is no floating-point number");
+            assert_eq!(fault.to_string(), "the value in column 2 is not a floating-point number");
         }
         hasher.hash_row(&[None, Some(b"-0")]).unwrap();
         assert_eq!(hasher.negative_zeros(), 1);
         let fault = RowHasher::new(vec![Canon::Json]).hash_row(&[Some(b"{")]).unwrap_err();
-        assert_eq!(fault.to_string(), "the value in column 1 is no JSON document");
+        assert_eq!(fault.to_string(), "the value in column 1 is not a JSON document");
     }
 
     #[test]

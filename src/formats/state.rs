@@ -150,7 +150,7 @@ impl State {
     /// Reads a state strictly. `place` is the file as the user named it.
     ///
     /// # Errors
-    /// MIG4001 for a newer format, MIG4002 for what is no whole state, MIG4012 for one that was changed after mig wrote it.
+    /// MIG4001 for a newer format, MIG4002 for what is not a whole state, MIG4012 for one that was changed after mig wrote it.
     pub fn read(bytes: &[u8], place: &str) -> Outcome<Self> {
         let state = Self::read_unsealed(bytes, place)?;
         if state.format_version >= 2 && unsealed(bytes).is_none() {
@@ -184,7 +184,7 @@ impl State {
             return Err(damaged("the file is empty".into()));
         }
         let mut value = strict_json(bytes).map_err(|error| {
-            let what = if error.is_eof() { "the file is cut short" } else { "the file is no JSON that mig wrote" };
+            let what = if error.is_eof() { "the file is cut short" } else { "the file is not JSON that mig wrote" };
             damaged(format!("{what}: {error}"))
         })?;
         match value.get("format_version").and_then(Value::as_u64) {
@@ -201,7 +201,7 @@ impl State {
                     format!("Install mig {by} or newer; the state was not touched."),
                 ));
             }
-            Some(0) => return Err(damaged("there never was a format 0".into())),
+            Some(0) => return Err(damaged("format version 0 does not exist".into())),
             Some(version) => {
                 let sealed = value.as_object_mut().and_then(|fields| fields.remove("checksum")).is_some();
                 if version == 1 && sealed {
@@ -210,7 +210,7 @@ impl State {
             }
         }
         // The error names fields of the format, and at most a value of the state's own bookkeeping.
-        serde_json::from_value(value).map_err(|error| damaged(format!("it is no whole state: {error}")))
+        serde_json::from_value(value).map_err(|error| damaged(format!("it is not a whole state: {error}")))
     }
 
     /// The bytes of the file: indented, sealed by the checksum, ending in a newline.
@@ -268,9 +268,9 @@ mod tests {
             ("\0\0", "MIG4002", "empty"),
             ("null", "MIG4002", "format_version"),
             ("[]", "MIG4002", "format_version"),
-            (r#"{"format_version":0}"#, "MIG4002", "format 0"),
+            (r#"{"format_version":0}"#, "MIG4002", "format version 0"),
             (r#"{"format_version":1}"#, "MIG4002", "missing field"),
-            (r#"{"format_version":1,"format_version":1}"#, "MIG4002", "stands twice"),
+            (r#"{"format_version":1,"format_version":1}"#, "MIG4002", "is there twice"),
             (
                 r#"{"format_version":1,"mig_version":"0.1.0","lineage":"x","serial":1,"steps":{},"more":1}"#,
                 "MIG4002",

@@ -108,7 +108,7 @@ pub struct Column {
     /// COLUMN_TYPE as the server has it: `varchar(40)`, `bigint unsigned`, `enum('a','b')`.
     pub column_type: String,
     pub nullable: bool,
-    /// COLUMN_DEFAULT; `None` is no default or NULL. For `default_is_expression` the text of the expression.
+    /// COLUMN_DEFAULT; `None`: no default, or NULL. For `default_is_expression` the text of the expression.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

@@ -1,4 +1,4 @@
-//! What `mig verify` found: both servers compared as they are now, by whoever the rows were moved. Types and the
+//! What `mig verify` found: both servers compared as they are now, by anyone who the rows were moved. Types and the
 //! judgement; nothing of how the evidence is got. Two places are compared, not three: what was dumped is not known here.
 
 use schemars::JsonSchema;
@@ -107,7 +107,7 @@ impl Wrong {
 #[serde(deny_unknown_fields)]
 pub struct ViewVerdict {
     pub view: String,
-    /// Columns and rights; each server writes the text of a view anew, so it is compared by what it gives.
+    /// Columns and rights; each server writes the text of a view again, so it is compared by what it gives.
     pub structure: StructureProof,
     /// `None`: it is not on the target.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -103,7 +103,7 @@ pub struct Standing {
 
 impl Standing {
     /// Takes over into a state what the worker made durable and this side had not heard of yet. Only a run that was
-    /// broken off can leave such a thing. Whether there was any.
+    /// interrupted can leave such a thing. Whether there was any.
     pub fn overlay(&self, state: &mut State) -> bool {
         if self.lineage.as_deref() != Some(state.lineage.as_str()) {
             return false;

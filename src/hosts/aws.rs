@@ -29,7 +29,7 @@ use crate::seams::cloud::{Answer, Cloud, Tags};
 use crate::words::error::Outcome;
 use crate::words::secret::Secret;
 
-/// A call that hangs is no answer after this; EC2 itself answers within seconds.
+/// A call that hangs is not an answer after this; EC2 itself answers within seconds.
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 const CONNECT_WITHIN: Duration = Duration::from_secs(10);

@@ -158,7 +158,7 @@ impl FileStore {
                 codes::STATE_UNWRITABLE,
                 doing,
                 error.to_string(),
-                "Make the folder that the state is to lie in, then run the same command again.",
+                "Make the folder for the state, then run the same command again.",
             ),
             ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => Failure::new(
                 codes::STATE_UNWRITABLE,
@@ -307,7 +307,7 @@ impl Store for FileStore {
     }
 }
 
-/// Removing the file before the lock is let go leaves the folder clean; whoever opened it before finds that it is not
+/// Removing the file before the lock is let go leaves the folder clean; anyone who opened it before finds that it is not
 /// the one under the name any more, and tries again.
 struct FileGuard {
     path: PathBuf,

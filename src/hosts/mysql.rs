@@ -96,7 +96,7 @@ impl MysqlServer {
         self.variables.get_or_try_init(|| learned).await
     }
 
-    /// A session that is not set up, for what is no statement.
+    /// A session that is not set up, for what is not a statement.
     async fn bare(&self) -> Outcome<Conn> {
         let opened = async {
             if !self.login.identity.is_known() {
@@ -328,7 +328,7 @@ fn borrow_cells<'a>(row: &'a Row, cells: &mut Vec<Option<&'a [u8]>>) -> Result<(
         cells.push(match row.as_ref(index) {
             Some(Value::Bytes(bytes)) => Some(bytes.as_slice()),
             Some(Value::NULL) => None,
-            _ => return Err(Fault::line("the server sent a value that is no text")),
+            _ => return Err(Fault::line("the server sent a value that is not text")),
         });
     }
     Ok(())
@@ -338,6 +338,6 @@ fn cell(value: Option<Value>) -> Result<Cell, Fault> {
     match value {
         Some(Value::Bytes(bytes)) => Ok(Some(bytes)),
         Some(Value::NULL) => Ok(None),
-        _ => Err(Fault::line("the server sent a value that is no text")),
+        _ => Err(Fault::line("the server sent a value that is not text")),
     }
 }

@@ -73,7 +73,7 @@ impl Ssh {
         if let Some(file) = &to.identity_file {
             let path = absolute(&identity_path(&self.dir, file, std::env::var_os("HOME")));
             if !path.exists() {
-                let hint = "Put the file back from a backup. The key of a machine that mig made can be made anew with the \
+                let hint = "Put the file back from a backup. The key of a machine that mig made can be accepted again with the \
                             machine: `mig apply` with -replace= for its key_pair and its instance.";
                 let cause = format!("the private key {} is not there", path.display());
                 return Err(Failure::new(codes::SSH_LOGIN_REFUSED, format!("log in to {to}"), cause, hint));

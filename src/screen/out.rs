@@ -9,7 +9,7 @@ use super::clean::clean;
 /// Data could not be written, and not because its reader has gone away.
 static LOST: AtomicBool = AtomicBool::new(false);
 
-/// Data to standard output. A reader that has gone away (`| head`) is no fault; see [`lost`] for any other.
+/// Data to standard output. A reader that has gone away (`| head`) is not a fault; see [`lost`] for any other.
 pub fn print(text: &str) {
     write(clean(text).as_bytes());
 }

@@ -99,8 +99,7 @@ pub fn summary(plan: &PlanFile) -> String {
     let counts = Counts::of(plan);
     if counts.total() == 0 {
         return match plan.body.mode {
-            Mode::Apply => "No changes. Every step of the spec is recorded as complete, and what was looked at is as \
-                            recorded."
+            Mode::Apply => "No changes. Every step of the spec is recorded as complete, and nothing observed differs from the state."
                 .to_owned(),
             Mode::Destroy => "No changes. Nothing is recorded that a destroy would remove.".to_owned(),
         };

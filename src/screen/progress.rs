@@ -21,7 +21,7 @@ use crate::words::error::{ExitKind, Failure};
 const PLAIN_MILLIS: u64 = 10_000;
 /// And a JSON line.
 const JSON_MILLIS: u64 = 1_000;
-/// The terminal is drawn anew at most this often.
+/// The terminal is drawn again at most this often.
 const DRAW_MILLIS: u64 = 100;
 /// Lines of the terminal that are left to what stands above.
 const SPARE_LINES: usize = 3;

@@ -30,7 +30,7 @@ pub enum Role {
     },
 }
 
-/// What is logged in with where no password stands: made anew for each log-in, since it expires.
+/// What is logged in with where no password stands: made again for each log-in, since it expires.
 pub trait Tokens: Send + Sync {
     /// # Errors
     /// No credentials to sign with, or expired ones.
@@ -79,7 +79,7 @@ pub enum LogEnd {
     Reached,
     /// The log ended before the place.
     Short,
-    /// The file is another one than the position was taken in: the log was made anew.
+    /// The file is another one than the position was taken in: the log was made again.
     Another,
 }
 

@@ -111,7 +111,7 @@ impl Ready {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(table, object);
     }
 
-    /// Once: whoever comes again has met a fault, and asks the ledger.
+    /// Once: anyone who comes again has met a fault, and asks the ledger.
     pub fn take(&self, table: &TableName) -> Option<Object> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(table)
     }

@@ -97,7 +97,7 @@ fn passed(gate: GateName, verdict: Verdict) -> Outcome<GateOutputs> {
             GateOutcome::CannotLook => format!("it cannot look, which is a no: {}", verdict.saw),
             _ => verdict.saw.clone(),
         };
-        let hint = "Mend what it names, or set the gate in the spec; then plan again.";
+        let hint = "Fix what it names, or set the gate in the spec; then plan again.";
         let failure = Failure::new(code, format!("pass the gate {gate}"), cause, hint);
         return Err(failure.exit(ExitKind::Gate).with(verdict.findings));
     }

@@ -197,7 +197,7 @@ impl StepCtx {
         state.outputs(addr).map_or(Ok(None), |found| outputs::read(addr, found))
     }
 
-    /// What is recorded of a step, for whoever reports on it.
+    /// What is recorded of a step, for anyone who reports on it.
     pub fn record(&self, addr: &StepAddr) -> Option<StepRecord> {
         let state = self.line.state.read().unwrap_or_else(PoisonError::into_inner);
         state.steps.get(addr).cloned()

@@ -200,7 +200,7 @@ pub fn references_no_key(key: &ForeignKey, parent: &Table) -> bool {
     })
 }
 
-/// A part that is no number (Aurora's `8.0.mysql_aurora.3.04.1`) stands for the newest.
+/// A part that is not a number (Aurora's `8.0.mysql_aurora.3.04.1`) stands for the newest.
 fn version(text: &str) -> (u32, u32, u32) {
     let mut parts = text.split(['.', '-']).map(|part| part.parse().unwrap_or(u32::MAX));
     let mut next = || parts.next().unwrap_or(u32::MAX);

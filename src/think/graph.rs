@@ -16,7 +16,7 @@ use crate::words::error::{Failure, Outcome};
 /// Puts nodes and edges in their stable order. Runs in O((V + E) log V).
 ///
 /// # Errors
-/// `MIG5101` names the cycle's path; `MIG5102` an edge whose end is no node, or an address that stands twice.
+/// `MIG5101` names the cycle's path; `MIG5102` an edge whose end is not a node, or an address that is there twice.
 pub fn arrange(nodes: Vec<Node>, mut edges: Vec<Edge>) -> Outcome<Graph> {
     edges.sort();
     edges.dedup();
@@ -24,12 +24,12 @@ pub fn arrange(nodes: Vec<Node>, mut edges: Vec<Edge>) -> Outcome<Graph> {
     let mut at: HashMap<&StepAddr, NodeIndex> = HashMap::with_capacity(nodes.len());
     for node in &nodes {
         if at.insert(&node.addr, graph.add_node(())).is_some() {
-            return Err(broken(format!("the address {} stands twice", node.addr)));
+            return Err(broken(format!("the address {} is there twice", node.addr)));
         }
     }
     for edge in &edges {
         let (Some(from), Some(to)) = (at.get(&edge.from), at.get(&edge.to)) else {
-            return Err(broken(format!("the edge from {} to {} has an end that is no step", edge.from, edge.to)));
+            return Err(broken(format!("the edge from {} to {} has an end that is not a step", edge.from, edge.to)));
         };
         graph.add_edge(*from, *to, edge.kind);
     }
@@ -134,7 +134,7 @@ mod tests {
         check("a b", "a>b b>a", r#"["s.a"] -> ["s.b"] -> ["s.a"]"#);
         check("a b c d", "a>b b>c c>d d>b", r#"["s.b"] -> ["s.c"] -> ["s.d"] -> ["s.b"]"#);
         check("a", "a>a", r#"["s.a"] -> ["s.a"]"#);
-        check("a", "a>z", "no step");
-        check("a a", "", "stands twice");
+        check("a", "a>z", "not a step");
+        check("a a", "", "is there twice");
     }
 }

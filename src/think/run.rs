@@ -226,7 +226,7 @@ impl Machine {
                 _ => Task::Work,
             };
             if let Some(record) = record.filter(|_| node.action == Action::Destroy) {
-                // What it was made over: a destroy that is broken off is planned anew from it.
+                // What it was made over: a destroy that is interrupted is planned again from it.
                 step.depends_on.clone_from(&record.depends_on);
             }
             if step.task == Task::Pass {

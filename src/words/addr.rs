@@ -30,7 +30,7 @@ impl TableName {
         format!("{}.{}", sql_ident(&self.schema), sql_ident(&self.name))
     }
 
-    /// Reads [`TableName::key`] back; `None` where the text is no such key.
+    /// Reads [`TableName::key`] back; `None` where the text is not such a key.
     pub fn parse_key(text: &str) -> Option<Self> {
         let (schema, rest) = take_ident(text)?;
         let (name, rest) = take_ident(rest.strip_prefix('.')?)?;
@@ -248,7 +248,7 @@ impl Serialize for StepAddr {
 impl<'de> Deserialize<'de> for StepAddr {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
         let text = String::deserialize(d)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is no address of a step")))
+        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not an address of a step")))
     }
 }
 

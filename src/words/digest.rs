@@ -79,7 +79,7 @@ impl FileSum {
 /// JSON in which no object holds a key twice.
 ///
 /// # Errors
-/// The parser's own message, or `the key "x" stands twice`.
+/// The parser's own message, or `the key "x" is there twice`.
 pub fn strict_json(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice::<Strict>(bytes).map(|s| s.0)
 }
@@ -138,7 +138,7 @@ impl<'de> Visitor<'de> for StrictVisitor {
         while let Some(key) = map.next_key::<String>()? {
             let Strict(value) = map.next_value()?;
             if object.contains_key(&key) {
-                return Err(de::Error::custom(format!("the key {key:?} stands twice")));
+                return Err(de::Error::custom(format!("the key {key:?} is there twice")));
             }
             object.insert(key, value);
         }

@@ -299,7 +299,7 @@ async fn a_plan_that_is_not_what_was_reviewed_is_refused_and_nothing_is_touched(
     written("cut", &plan[..plan.len() / 2]);
     trial.run(&["apply", "cut"], 3, "torn");
     written("none", "{}");
-    trial.run(&["apply", "none"], 3, "no plan");
+    trial.run(&["apply", "none"], 3, "not a plan");
     trial.edit("64KiB", "128KiB");
     trial.run(&["apply", "p"], 3, "the spec");
     trial.edit("128KiB", "64KiB");
@@ -319,7 +319,7 @@ async fn bad_input_gets_a_clear_answer_and_its_exit_code() {
     let trial = Trial::new("bad").await;
     trial.run(&["apply"], 1, "no terminal");
     trial.run(&["nonsense"], 1, "");
-    trial.run(&["plan", "-replace=nonsense"], 1, "no address");
+    trial.run(&["plan", "-replace=nonsense"], 1, "not an address");
     trial.spec(&format!(r#", "!{}.*""#, trial.schema));
     trial.run(&["plan"], 5, "");
     trial.spec("");

@@ -113,7 +113,7 @@ impl Journey {
         self.state().outputs(&addr(step)).cloned().unwrap_or_else(|| panic!("{step} is not complete"))
     }
 
-    /// Another plan from now on, not the one that was broken off.
+    /// Another plan from now on, not the one that was interrupted.
     pub fn plan_anew(&mut self) {
         self.plan += 1;
         // What is left of the run before is folded, as another apply does it.
@@ -210,7 +210,7 @@ impl Journey {
         assert!(self.guest.disk().made <= 1, "a file system was made {} times", self.guest.disk().made);
     }
 
-    /// Living instances, whoever made them.
+    /// Living instances, anyone who made them.
     pub fn instances(&self) -> Vec<String> {
         let answer = self.moto.ec2("DescribeInstances", &[]);
         let items = answer.split("<reservationId>").skip(1).filter(|item| !item.contains("<name>terminated</name>"));

@@ -145,7 +145,7 @@ async fn every_state_of_a_peering_has_its_own_message_and_what_it_was_is_used_wh
     for (state, code, told) in [
         ("failed", "MIG3242", "overlap"),
         ("expired", "MIG3243", "seven days"),
-        ("rejected", "MIG3244", "Request the peering anew"),
+        ("rejected", "MIG3244", "Request the peering again"),
         ("deleting", "MIG3245", "being deleted"),
         ("deleted", "MIG3245", "was deleted"),
         ("strange", "MIG3246", "strange"),

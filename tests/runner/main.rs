@@ -395,7 +395,7 @@ async fn a_cable_that_is_pulled_out_stops_nobody_and_is_waited_out() {
     let seen = journey.until_batches(journey.batches().await + 4).await;
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert!(journey.batches().await > seen, "{}", journey.log());
-    journey.machine.script("mend");
+    journey.machine.script("fix");
     // Long enough for a question of SSH to have gone unanswered: the old line, or a new one, brings the end.
     program::judge(&ended(child), &["apply"], 0, &["Certificate of migration.m"]);
     journey.every_row_once(1).await;
@@ -467,7 +467,7 @@ async fn an_interrupt_leaves_the_worker_at_work_unless_it_is_asked_to_stop_it() 
     journey.end().await;
 }
 
-/// What the record of the apply says is no word about the destroy.
+/// What the record of the apply says is not a word about the destroy.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destroy_reports_what_the_worker_did_and_nothing_else() {
     let journey = Journey::new("destroy", "null").await;

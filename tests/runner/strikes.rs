@@ -178,7 +178,7 @@ async fn one_life(seed: u64) -> u64 {
         strikes += 1;
     }
     life.finish().await;
-    // A destroy is broken off, too, and its worker killed.
+    // A destroy is interrupted, too, and its worker killed.
     for _ in 0..random.random_range(0..3) {
         let mut child = life.journey.start(&DESTROY);
         tokio::time::sleep(Duration::from_millis(random.random_range(0..1_500))).await;

@@ -1,5 +1,5 @@
 //! Random schemas of a source: CREATE statements from the whole grammar of its server, rows, views. The seed tells which.
-//! A server may refuse a statement; then it is no part of the schema.
+//! A server may refuse a statement; then it is not a part of the schema.
 
 use rand::Rng;
 use rand::rngs::StdRng;

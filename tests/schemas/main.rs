@@ -156,7 +156,7 @@ async fn one_schema(bed: Bed, seed: u64, tally: &mut Tally) -> Vec<String> {
             }
         }
         for sql in &object.fill {
-            // A row that the server does not take is no part of the schema either.
+            // A row that the server does not take is not a part of the schema either.
             let _ = source.query_drop(sql).await;
         }
     }

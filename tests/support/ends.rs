@@ -112,7 +112,7 @@ fn shown(column: &Column, value: Value, negative_zeros: &mut u64) -> String {
     match value {
         Value::NULL => "NULL".into(),
         Value::Bytes(bytes) if column.data_type == "json" => {
-            // One of the other looks is no document.
+            // One of the other looks is not a document.
             let text = String::from_utf8_lossy(&bytes).into_owned();
             serde_json::from_str(&numbers_as_texts(&text)).map_or(text, |json| json_shown(&json))
         }

@@ -38,7 +38,7 @@ impl Move {
         made
     }
 
-    /// Writes the spec anew, with another selection.
+    /// Writes the spec again, with another selection.
     pub fn select(&self, tables: &[&str]) {
         let tables = tables.iter().map(|table| format!("{table:?}")).collect::<Vec<_>>().join(", ");
         let (kind, port) = &self.target;

@@ -57,7 +57,7 @@ pub fn tables(source: &str) -> Vec<Table> {
             column.values.push(Value { sql: sql.trim().to_owned(), target });
         }
     }
-    // What a server has none of its types for is no table there.
+    // What a server has none of its types for is not a table there.
     tables.retain(|table| !table.columns.is_empty());
     tables
 }

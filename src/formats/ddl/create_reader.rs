@@ -121,7 +121,7 @@ pub fn read_schema(name: &str, text: &str) -> Schema {
 /// Reads `CREATE … VIEW`; `columns` are those of the view's placeholder.
 ///
 /// # Errors
-/// A text that is no view's.
+/// A text that is not a view's.
 pub fn read_view(name: &TableName, text: &str, columns: Vec<String>) -> Read<View> {
     let read = view::read(text).map_err(|fault| CreateFault { wanted: fault.wanted, near: fault.near })?;
     Ok(View {

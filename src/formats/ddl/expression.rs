@@ -10,7 +10,7 @@ pub enum Token {
     Ident(String),
     /// A string literal: its value.
     Text(String),
-    /// Any other character that is no white space.
+    /// Any other character that is not a white space.
     Sign(char),
 }
 
@@ -72,7 +72,7 @@ fn unescaped(c: char) -> char {
 /// The expression ready for SQL, whether or not the server escaped it once more.
 ///
 /// MySQL's information_schema gives `concat(_utf8mb4\'x\')` for generated columns and defaults. A backslash outside of
-/// a string is no SQL, so its presence tells; text without one comes back as it is.
+/// a string is not SQL, so its presence tells; text without one comes back as it is.
 pub fn expression_text(text: &str) -> String {
     if !has_bare_backslash(text) {
         return text.to_owned();

@@ -14,7 +14,7 @@ pub struct Kind {
     pub subpartitioned: bool,
 }
 
-/// Reads the kind; `None` where the text is no such clause.
+/// Reads the kind; `None` where the text is not such a clause.
 pub fn kind(clause: &str) -> Option<Kind> {
     let all = tokens(&opened(clause));
     let mut words = all.iter().map(|token| match token {

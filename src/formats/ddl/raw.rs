@@ -1,5 +1,5 @@
 //! Statements of a server as bytes. MariaDB prints the default of a BINARY column byte by byte, so a statement need not be
-//! UTF-8: a byte that is no part of a character becomes one of the last private characters, and can be had back.
+//! UTF-8: a byte that is not a part of a character becomes one of the last private characters, and can be had back.
 
 /// Plane 16 has no assigned character; its last 256 stand for bytes.
 const FIRST: u32 = 0x10_FE00;
@@ -27,7 +27,7 @@ pub fn bytes(text: &str) -> Vec<u8> {
     out
 }
 
-/// Whether a byte stands in the text that is no part of a character.
+/// Whether a byte stands in the text that is not a part of a character.
 pub fn has_bytes(text: &str) -> bool {
     text.chars().any(|c| u32::from(c).checked_sub(FIRST).is_some_and(|byte| byte < 256))
 }

@@ -3,7 +3,7 @@
 //!
 //! Of the two sources of a view's structure SHOW CREATE VIEW is the one that is carried: VIEW_DEFINITION holds inner
 //! functions of MySQL (`rollup_group_item`) and leaves ALGORITHM out. What both tell (definer, rights, check option) is
-//! compared by whoever reads them.
+//! compared by anyone who reads them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -28,7 +28,7 @@ impl Default for CsvDialect {
     }
 }
 
-/// What was said of a dialect by whoever knows it; the rest is found out, or is Dumpling's default.
+/// What was said of a dialect by anyone who knows it; the rest is found out, or is Dumpling's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CsvSettings {
     pub separator: Option<u8>,
@@ -126,7 +126,7 @@ impl Proof {
             (None, None) if self.differs => Proven::Ambiguous,
             (None, _) => Proven::Dialect(escaped.dialect.clone()),
             (Some(_), None) => Proven::Dialect(plain.dialect.clone()),
-            // A file that is damaged is told by whoever takes its rows.
+            // A file that is damaged is told by anyone who takes its rows.
             (Some(one), Some(other)) if one == other && !one.of_dialect => Proven::Dialect(escaped.dialect.clone()),
             (Some(one), Some(other)) => Proven::Neither(one.text.clone(), other.text.clone()),
         }

@@ -170,7 +170,7 @@ impl CsvReader {
                 }
                 Place::QuotedEscape => {
                     if self.strict && !(matches!(byte, b'0' | b'n' | b'r' | b'\\') || quote) {
-                        return Err("a backslash stands before what needs none");
+                        return Err("a backslash is in front of what needs none");
                     }
                     self.record.bytes.push(unescaped(byte));
                     self.place = Place::Quoted;
@@ -196,7 +196,7 @@ impl CsvReader {
                     }
                 }
                 Place::Bare if byte == b'\\' && escapes => self.place = Place::BareEscape,
-                Place::Bare if quote => return Err("a quote stands inside a value that is not quoted"),
+                Place::Bare if quote => return Err("a quote is inside a value that is not quoted"),
                 Place::Bare => self.record.bytes.push(byte),
                 Place::BareEscape if byte == b'N' && self.dialect.null == "\\N" && self.field_is_empty() => {
                     match self.buffer.get(self.at + 1).copied() {
@@ -221,7 +221,7 @@ impl CsvReader {
                     self.at += 1;
                     return Ok(true);
                 }
-                Place::AfterReturn => return Err("a carriage return stands inside a line"),
+                Place::AfterReturn => return Err("a carriage return is inside a line"),
             }
             self.at += 1;
         }
@@ -236,7 +236,7 @@ impl CsvReader {
         let sign = if escapes { memchr::memchr2(delimiter, b'\\', rest) } else { memchr::memchr(delimiter, rest) };
         let text = &rest[..sign.unwrap_or(rest.len())];
         if self.strict && escapes && memchr::memchr3(b'\n', b'\r', 0, text).is_some() {
-            return Err("the end of a line stands in a value as it is");
+            return Err("the end of a line is in a value as it is");
         }
         self.backslashes |= !escapes && memchr::memchr(b'\\', text).is_some();
         self.record.bytes.extend_from_slice(text);
@@ -388,9 +388,9 @@ mod tests {
             ("1,\\N", 3, torn),
             ("1\r", 2, torn),
             ("\"a\"b\n", 3, "expected a separator or the end of the line behind a quote"),
-            ("a\"b\n", 1, "a quote stands inside a value that is not quoted"),
+            ("a\"b\n", 1, "a quote is inside a value that is not quoted"),
             ("\\NO\n", 1, "a bare \\N is followed by more"),
-            ("a\rb\n", 2, "a carriage return stands inside a line"),
+            ("a\rb\n", 2, "a carriage return is inside a line"),
         ] {
             for piece in [1, 2, 1 << 20] {
                 let fault = read(file.as_bytes(), piece).expect_err(file);

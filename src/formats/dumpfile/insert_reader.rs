@@ -88,7 +88,7 @@ pub enum Step<'a> {
     End,
 }
 
-/// A file that is torn or is no dump of rows.
+/// A file that is torn or is not a dump of rows.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ReadFault {
     /// Bytes from the file's start.
@@ -187,7 +187,7 @@ enum Kind {
     Bits,
 }
 
-/// A statement that is no INSERT, or what stands before an INSERT's rows, is read as a whole: this long at most.
+/// A statement that is not an INSERT, or what stands before an INSERT's rows, is read as a whole: this long at most.
 const LONGEST_HEAD: usize = 4 << 20;
 
 /// Digits of a value that are read before its end are made into bytes in their place, so many at a time: what is held of
@@ -314,7 +314,7 @@ impl InsertReader {
         }
     }
 
-    /// Takes a byte that is no white space, where one is looked for; `true`: a row is whole.
+    /// Takes a byte that is not a white space, where one is looked for; `true`: a row is whole.
     fn take_byte(&mut self, place: Place, byte: u8) -> Result<bool, (usize, &'static str)> {
         let here = self.at - self.start;
         match (place, byte) {
@@ -463,7 +463,7 @@ impl InsertReader {
         match outcome {
             Scan::Short => {
                 if self.buffer.len() - self.start > LONGEST_HEAD {
-                    return Err((self.start, "a statement that is no INSERT has no end"));
+                    return Err((self.start, "a statement that is not an INSERT has no end"));
                 }
                 return Ok(false);
             }

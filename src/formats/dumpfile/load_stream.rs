@@ -115,7 +115,7 @@ impl TsvEncoder {
             }
         }
         if self.forms.is_empty() {
-            // An empty line is no row to every server.
+            // An empty line is not a row to every server.
             out.extend_from_slice(b"\\N");
         }
         out.push(b'\n');

@@ -26,7 +26,7 @@ struct Reader<'a> {
     rounded: u64,
 }
 
-const NOT_JSON: &str = "is no JSON document";
+const NOT_JSON: &str = "is not a JSON document";
 
 impl Reader<'_> {
     fn value(&mut self, out: &mut Vec<u8>, depth: usize) -> Result<(), &'static str> {

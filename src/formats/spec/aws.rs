@@ -78,7 +78,7 @@ pub(super) fn provider(evaluator: &Evaluator, text: usize, block: &Block) -> Rea
             _ => Err(fields.wrong(
                 "region",
                 codes::OUT_OF_RANGE,
-                format!("\"{region}\" is no region"),
+                format!("\"{region}\" is not a region"),
                 "A region is written like \"us-west-2\".",
             )),
         }
@@ -88,7 +88,7 @@ pub(super) fn provider(evaluator: &Evaluator, text: usize, block: &Block) -> Rea
         Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => Err(fields.wrong(
             "endpoint_url",
             codes::OUT_OF_RANGE,
-            "`endpoint_url` is no URL",
+            "`endpoint_url` is not a URL",
             "Write it with its scheme: \"https://…\"; leave it out for AWS itself.",
         )),
         url => Ok(url),
@@ -96,7 +96,9 @@ pub(super) fn provider(evaluator: &Evaluator, text: usize, block: &Block) -> Rea
     let accounts = fields.texts("allowed_account_ids").and_then(|ids| {
         let sound = |(id, at): (String, At)| match is_account(&id) {
             true => Ok(id),
-            false => Err(evaluator.faults.error(codes::OUT_OF_RANGE, &at, format!("\"{id}\" is no account"), ACCOUNT)),
+            false => {
+                Err(evaluator.faults.error(codes::OUT_OF_RANGE, &at, format!("\"{id}\" is not an account"), ACCOUNT))
+            }
         };
         ids.unwrap_or_default().into_iter().map(sound).collect::<Read<Vec<String>>>()
     });
@@ -128,7 +130,7 @@ pub(super) fn aurora(evaluator: &Evaluator, fields: &Fields) -> Read<Aurora> {
     let cluster = fields.required_word("cluster_identifier").and_then(|id| {
         if id.contains(':') || id.contains('.') {
             let help = "Write its identifier alone, as the console lists it: \"database-1\".";
-            let summary = "`cluster_identifier` is no identifier of a cluster";
+            let summary = "`cluster_identifier` is not the identifier of a cluster";
             return Err(fields.wrong("cluster_identifier", codes::OUT_OF_RANGE, summary, help));
         }
         Ok(id)
@@ -156,7 +158,7 @@ pub(super) fn aurora(evaluator: &Evaluator, fields: &Fields) -> Read<Aurora> {
     })
 }
 
-/// A token opens the database to whoever reads it, and goes over the line as it is: to a server that has shown who it is.
+/// A token opens the database to anyone who reads it, and goes over the line as it is: to a server that has shown who it is.
 pub(super) fn fit_for_tokens(fields: &Fields, tls: Tls) -> Read<Tls> {
     if matches!(tls.mode, TlsMode::VerifyIdentity | TlsMode::VerifyCa) {
         return Ok(tls);
@@ -188,7 +190,7 @@ pub(super) fn peering(evaluator: &Evaluator, text: usize, block: &Block) -> Read
             if !table.starts_with("rtb-") {
                 let help =
                     "An id of a route table begins with `rtb-`; without the line, the runner subnet's own is used.";
-                let summary = format!("\"{table}\" is no id of a route table");
+                let summary = format!("\"{table}\" is not an id of a route table");
                 return Err(evaluator.faults.error(codes::OUT_OF_RANGE, at, summary, help));
             }
         }
@@ -228,7 +230,7 @@ fn requester(evaluator: &Evaluator, text: usize, block: &Block) -> Read<FoundBy>
         if is_account(&id) {
             return Ok(id);
         }
-        Err(fields.wrong("account_id", codes::OUT_OF_RANGE, format!("\"{id}\" is no account"), ACCOUNT))
+        Err(fields.wrong("account_id", codes::OUT_OF_RANGE, format!("\"{id}\" is not an account"), ACCOUNT))
     });
     let vpc = fields.word("vpc_id").and_then(|id| match id {
         Some(id) => with_prefix(&fields, "vpc_id", id, "vpc-").map(Some),
@@ -323,7 +325,7 @@ fn x86(fields: &Fields, kind: String) -> Read<String> {
     let name = "instance_type";
     let Some((family, size)) = kind.split_once('.') else {
         let help = "An instance type has a family and a size: \"t2.large\", \"m5.xlarge\".";
-        return Err(fields.wrong(name, codes::OUT_OF_RANGE, format!("\"{kind}\" is no instance type"), help));
+        return Err(fields.wrong(name, codes::OUT_OF_RANGE, format!("\"{kind}\" is not an instance type"), help));
     };
     // Behind the generation's digit, `g` stands for Graviton: t4g, m7gd, is4gen; a1 was the first of them.
     let options =
@@ -342,7 +344,7 @@ fn x86(fields: &Fields, kind: String) -> Read<String> {
     }
     if family.is_empty() || size.is_empty() {
         let help = "An instance type has a family and a size: \"t2.large\", \"m5.xlarge\".";
-        return Err(fields.wrong(name, codes::OUT_OF_RANGE, format!("\"{kind}\" is no instance type"), help));
+        return Err(fields.wrong(name, codes::OUT_OF_RANGE, format!("\"{kind}\" is not an instance type"), help));
     }
     Ok(kind)
 }
@@ -412,7 +414,7 @@ fn connection(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Connect
     let host_key = fields.word("host_key").and_then(|key| match key {
         Some(key) if !is_host_key(&key) => {
             let help = "Write its type and its base64 text: \"ssh-ed25519 AAAA…\".";
-            Err(fields.wrong("host_key", codes::BAD_SSH_FIELD, "this is no public host key", help))
+            Err(fields.wrong("host_key", codes::BAD_SSH_FIELD, "this is not a public host key", help))
         }
         key => Ok(key),
     });
@@ -447,13 +449,15 @@ fn with_prefix(fields: &Fields, name: &str, id: String, prefix: &str) -> Read<St
         return Ok(id);
     }
     let help = format!("Write an id as the console shows it: \"{prefix}…\".");
-    Err(fields.wrong(name, codes::OUT_OF_RANGE, format!("`{name}` is no such id: \"{id}\""), help))
+    Err(fields.wrong(name, codes::OUT_OF_RANGE, format!("`{name}` is not an id of this kind: \"{id}\""), help))
 }
 
 fn sound_network(fields: &Fields, name: &str, text: &str) -> Read<String> {
     match network::parse(text) {
         Ok(_) => Ok(text.to_owned()),
-        Err(help) => Err(fields.wrong(name, codes::OUT_OF_RANGE, format!("`{name}` is no network: \"{text}\""), help)),
+        Err(help) => {
+            Err(fields.wrong(name, codes::OUT_OF_RANGE, format!("`{name}` is not a network: \"{text}\""), help))
+        }
     }
 }
 
@@ -461,7 +465,7 @@ fn network_at(evaluator: &Evaluator, name: &str, text: &str, at: &super::texts::
     match network::parse(text) {
         Ok(_) => Ok(text.to_owned()),
         Err(help) => {
-            let summary = format!("an element of `{name}` is no network: \"{text}\"");
+            let summary = format!("an element of `{name}` is not a network: \"{text}\"");
             Err(evaluator.faults.error(codes::OUT_OF_RANGE, at, summary, help))
         }
     }
@@ -552,12 +556,12 @@ fn needs_aurora<'s>(
     };
     match source {
         None => push(
-            format!("{what} `{name}` stands in the VPC of a source that is looked up, and this one is not"),
+            format!("{what} `{name}` is in the VPC of a source that is looked up, and this one is not"),
             "Declare the source as `source \"aurora\"` with its `cluster_identifier`.",
         ),
         Some(source) => match vpcs.insert(name, source) {
             Some(other) if other != source => push(
-                format!("{what} `{name}` would stand in the VPCs of two sources, `{other}` and `{source}`"),
+                format!("{what} `{name}` would be in the VPCs of two sources, `{other}` and `{source}`"),
                 "Give each source a runner and a spec of its own.",
             ),
             _ => {}

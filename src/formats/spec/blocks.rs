@@ -68,9 +68,9 @@ impl<'b> Blocks<'b> {
                         let at = At::new(text, attribute.key.span().unwrap_or(0..0));
                         let duplicates = evaluator.duplicates.get(text);
                         if !duplicates.is_some_and(|d| d.contains(&at.span.start)) {
-                            let help = "A value of your own is a local: locals { … }. Values of variables stand in \
+                            let help = "A value of your own is a local: locals { … }. Values of variables are in \
                                         files given by -var-file.";
-                            let summary = format!("the attribute `{name}` stands outside of any block");
+                            let summary = format!("the attribute `{name}` is outside of any block");
                             evaluator.faults.error(codes::WRONG_SHAPE, &at, summary, help);
                         }
                     }
@@ -84,7 +84,7 @@ impl<'b> Blocks<'b> {
         self.addresses.clone()
     }
 
-    /// The locals of all `locals` blocks; one that stands twice is reported.
+    /// The locals of all `locals` blocks; one that is there twice is reported.
     pub fn locals(&self, faults: &Faults, duplicates: &[std::collections::BTreeSet<usize>]) -> IndexMap<String, Local> {
         let mut locals: IndexMap<String, Local> = IndexMap::new();
         for (text, block) in &self.locals {
@@ -94,7 +94,7 @@ impl<'b> Blocks<'b> {
                     Structure::Block(inner) => {
                         let at = At::new(*text, inner.ident.span().unwrap_or(0..0));
                         let help = format!("Write `{} = {{ … }}`.", inner.ident.as_str());
-                        faults.error(codes::WRONG_SHAPE, &at, "a block stands in `locals`", help);
+                        faults.error(codes::WRONG_SHAPE, &at, "a block is in `locals`", help);
                         continue;
                     }
                 };

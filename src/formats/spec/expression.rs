@@ -28,7 +28,7 @@ pub(super) enum Scope {
     Literals,
 }
 
-/// Names whose declaration could not be read: a use of one is no fault of its own.
+/// Names whose declaration could not be read: a use of one is not a fault of its own.
 #[derive(Default)]
 pub(super) struct Unreadable {
     /// Kinds of blocks (`variable`, `locals`, `source`, …).
@@ -222,7 +222,7 @@ impl<'a> Evaluator<'a> {
                         self.faults.error(
                             codes::WRONG_TYPE,
                             &key_at,
-                            format!("a key is no text but {}", value.noun()),
+                            format!("a key is not text but {}", value.noun()),
                             help,
                         )
                     });
@@ -236,7 +236,7 @@ impl<'a> Evaluator<'a> {
                     if items.insert(name.clone(), value).is_some() {
                         let shown = self.faults.shown(&key_at, &name);
                         let shown = if parts.iter().any(|p| p.sensitive) { "(sensitive)" } else { shown };
-                        let summary = format!("the key `{shown}` stands twice in this map");
+                        let summary = format!("the key `{shown}` is there twice in this map");
                         self.faults.error(codes::SET_TWICE, &key_at, summary, "Keep one of the two.");
                         faulted = true;
                     }
@@ -275,7 +275,7 @@ impl<'a> Evaluator<'a> {
                                 Some(piece) => joined.push_str(&piece),
                                 None => {
                                     let at = At::new(text, inner.expr.span().unwrap_or(at.span.clone()));
-                                    let summary = format!("{} cannot stand inside a text", value.noun());
+                                    let summary = format!("{} cannot be inside a text", value.noun());
                                     let help = "A template takes strings, numbers and bools; \
                                                 `join(…)` and `jsonencode(…)` make one of a list.";
                                     self.faults.error(codes::WRONG_TYPE, &at, summary, help);
@@ -355,7 +355,7 @@ impl<'a> Evaluator<'a> {
         let address = format!("{root}.{}", words.join("."));
         if words.len() + 1 < *length {
             let form = if *length == 3 { format!("{root}.KIND.NAME") } else { format!("{root}.NAME") };
-            let summary = format!("`{address}` is no whole reference");
+            let summary = format!("`{address}` is not a whole reference");
             return Err(self.faults.error(
                 codes::UNKNOWN_REFERENCE,
                 &at,
@@ -455,7 +455,7 @@ impl<'a> Evaluator<'a> {
         self.faults.error(
             codes::UNSUPPORTED_EXPRESSION,
             at,
-            "no reference can stand here",
+            "no reference can be here",
             "The value of a variable is written out; what is made of variables is a local.",
         )
     }

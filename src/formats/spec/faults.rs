@@ -7,7 +7,7 @@ use super::texts::{At, Text};
 use crate::words::codes::Code;
 use crate::words::diag::{Diagnostic, Place, Severity};
 
-/// Says that a fault has been reported already: whoever needed the value goes without, and is silent.
+/// Says that a fault has been reported already: anyone who needed the value goes without, and is silent.
 pub(super) struct Faulted;
 
 pub(super) type Read<T> = Result<T, Faulted>;

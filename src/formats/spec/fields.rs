@@ -209,10 +209,10 @@ impl<'e> Fields<'e> {
         match &value.kind {
             Kind::String(text) => units::size(text)
                 .map(Some)
-                .map_err(|help| self.wrong(name, codes::BAD_SIZE, format!("`{name}` is no size: \"{text}\""), help)),
+                .map_err(|help| self.wrong(name, codes::BAD_SIZE, format!("`{name}` is not a size: \"{text}\""), help)),
             Kind::Number(number) => {
                 let help = format!("A size is a text with a binary unit: \"{number}MiB\".");
-                Err(self.wrong(name, codes::BAD_SIZE, format!("`{name}` is no size: {number}"), help))
+                Err(self.wrong(name, codes::BAD_SIZE, format!("`{name}` is not a size: {number}"), help))
             }
             _ => Err(self.wrong_type(name, "a size like \"256MiB\"", &value)),
         }
@@ -222,7 +222,7 @@ impl<'e> Fields<'e> {
         let Some(value) = self.value(name)? else { return Ok(None) };
         match &value.kind {
             Kind::String(text) => units::duration(text).map(Some).map_err(|help| {
-                self.wrong(name, codes::BAD_DURATION, format!("`{name}` is no duration: \"{text}\""), help)
+                self.wrong(name, codes::BAD_DURATION, format!("`{name}` is not a duration: \"{text}\""), help)
             }),
             _ => Err(self.wrong_type(name, "a duration like \"30s\"", &value)),
         }
@@ -359,7 +359,7 @@ impl<'e> Fields<'e> {
             let help = format!("Write `{form} {{`, a line for each of its attributes, and `}}`.");
             faults.error(codes::WRONG_SHAPE, &at, format!("`{name}` is a block, not an attribute"), help);
         } else if schema.later.contains(&name) {
-            // Setting it to its default is no use of it.
+            // Setting it to its default is not a use of it.
             if !attribute.value.is_null() {
                 not_yet(self.evaluator, &at, &format!("`{name}` in {}", self.title), &[]);
             }
@@ -400,7 +400,7 @@ impl<'e> Fields<'e> {
                 && (!nested.many || b.labels.iter().map(|l| l.as_str()).eq(block.labels.iter().map(|l| l.as_str())))
         });
         if twin.is_some() {
-            let summary = format!("`{}` stands twice in {}", title_of(block), self.title);
+            let summary = format!("`{}` is there twice in {}", title_of(block), self.title);
             faults.error(codes::DUPLICATE_BLOCK, &at, summary, "Put everything into one of the two.");
             return;
         }

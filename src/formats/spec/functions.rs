@@ -31,7 +31,7 @@ pub(super) fn call(faults: &Faults, name: &str, arguments: &[Value], at: &At) ->
         ("jsonencode", [value]) => value
             .as_json()
             .map(|json| Kind::String(json.to_string()))
-            .ok_or_else(|| wrong(faults, at, name, "one value that is no reference to a block")),
+            .ok_or_else(|| wrong(faults, at, name, "one value that is not a reference to a block")),
         ("jsonencode", _) => Err(wrong(faults, at, name, "one value")),
         ("join", [Value { kind: Kind::String(separator), .. }, lists @ ..]) if !lists.is_empty() => {
             let texts = flat(lists).and_then(|items| items.into_iter().map(Value::as_text).collect::<Option<Vec<_>>>());

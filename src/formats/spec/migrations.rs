@@ -306,7 +306,12 @@ fn collation_map(evaluator: &Evaluator, fields: &Fields) -> Read<BTreeMap<String
         for (name, at) in [(&from, &key_at), (&to, &at)] {
             if name.is_empty() || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
                 let help = "A collation is named like utf8mb4_general_ci.";
-                evaluator.faults.error(codes::OUT_OF_RANGE, at, format!("\"{name}\" is no name of a collation"), help);
+                evaluator.faults.error(
+                    codes::OUT_OF_RANGE,
+                    at,
+                    format!("\"{name}\" is not the name of a collation"),
+                    help,
+                );
                 faulted = true;
             }
         }
@@ -324,7 +329,7 @@ fn rules(evaluator: &Evaluator, text: usize, fields: &Fields) -> Read<BTreeMap<C
         let code = label.parse::<Code>().ok().filter(|code| code.is_compatibility_rule());
         if code.is_none() {
             let help = "The rules of the compatibility gate have codes that begin with MIG21; plan shows them.";
-            evaluator.faults.error(codes::NOT_A_RULE_CODE, &at, format!("\"{label}\" is no code of a rule"), help);
+            evaluator.faults.error(codes::NOT_A_RULE_CODE, &at, format!("\"{label}\" is not a code of a rule"), help);
             faulted = true;
         }
         let rule = Fields::open(evaluator, text, block, &RULE);
@@ -421,11 +426,11 @@ fn conditions(evaluator: &Evaluator, fields: &Fields) -> Read<BTreeMap<String, S
     let mut faulted = false;
     for Entry { key, text: condition, key_at, at } in fields.text_map("where")?.unwrap_or_default() {
         let Some(table) = TableName::parse_key(&key) else {
-            let help = "A key is one table, no pattern: \"shop.orders\"; odd names stand in backticks: \"shop.`a b`\".";
+            let help = "A key is one table, no pattern: \"shop.orders\"; odd names are in backticks: \"shop.`a b`\".";
             evaluator.faults.error(
                 codes::WHERE_KEY_NOT_A_TABLE,
                 &key_at,
-                format!("\"{key}\" in `where` is no name of a table"),
+                format!("\"{key}\" in `where` is not the name of a table"),
                 help,
             );
             faulted = true;
@@ -452,7 +457,7 @@ fn conditions(evaluator: &Evaluator, fields: &Fields) -> Read<BTreeMap<String, S
             evaluator.faults.error(
                 codes::SET_TWICE,
                 &key_at,
-                format!("the table {table} stands twice in `where`"),
+                format!("the table {table} is there twice in `where`"),
                 help,
             );
             faulted = true;
@@ -503,13 +508,13 @@ fn session(evaluator: &Evaluator, fields: &Fields) -> Read<BTreeMap<String, Stri
             evaluator.faults.error(
                 codes::RESERVED_SESSION_VARIABLE,
                 &key_at,
-                format!("\"{key}\" is no name of a session variable"),
+                format!("\"{key}\" is not the name of a session variable"),
                 help,
             );
             faulted = true;
         } else if FIXED.contains(&name.as_str()) || name.starts_with("character_set_") || name.starts_with("collation_")
         {
-            let help = "mig sets it itself, because no loss and no doubling stand on it: leave it out.";
+            let help = "mig sets it itself, because exactly-once depends on it: leave it out.";
             evaluator.faults.error(
                 codes::RESERVED_SESSION_VARIABLE,
                 &key_at,
@@ -519,7 +524,7 @@ fn session(evaluator: &Evaluator, fields: &Fields) -> Read<BTreeMap<String, Stri
             faulted = true;
         }
         if session.insert(name, value).is_some() {
-            let summary = format!("the session variable {key} stands twice");
+            let summary = format!("the session variable {key} is there twice");
             evaluator.faults.error(codes::SET_TWICE, &key_at, summary, "Keep one of the two.");
             faulted = true;
         }

@@ -38,7 +38,7 @@ pub struct Spec {
 pub const DUMP: &str = "dump";
 
 impl Server {
-    /// Stands for a source that is no server: the rows come out of a dump.
+    /// Stands for a source that is not a server: the rows come out of a dump.
     pub fn dump(migration: &str, place: Place) -> Self {
         Self {
             label: DUMP.into(),
@@ -297,7 +297,7 @@ impl Spec {
                 "ledger_schema": s.ledger_schema, "tier": s.tier, "region": s.region,
             });
             if let Some(aurora) = &s.aurora {
-                // What is looked up is no part of the spec: a failover moves the endpoint.
+                // What is looked up is not a part of the spec: a failover moves the endpoint.
                 form["host"] = serde_json::json!(aurora.host);
                 form["port"] = serde_json::json!(aurora.port);
                 form["cluster_identifier"] = serde_json::json!(aurora.cluster_identifier);

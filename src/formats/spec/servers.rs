@@ -42,7 +42,7 @@ const TIDB: Schema = Schema {
     later: &["password_secret", "iam_auth"],
 };
 
-/// Any MySQL-compatible server as a target: what names a place in TiDB Cloud is no attribute of it.
+/// Any MySQL-compatible server as a target: what names a place in TiDB Cloud is not an attribute of it.
 const MYSQL: Schema = Schema {
     attributes: &["host", "port", "username", "password", "ledger_schema"],
     blocks: &[Nested::one("tls")],
@@ -151,7 +151,7 @@ fn password(evaluator: &Evaluator, fields: &Fields) -> Read<Option<Secret>> {
     let place = evaluator.faults.place(&fields.value_at(name));
     if !value.sensitive && value.files.is_empty() && !text.is_empty() {
         evaluator.faults.push(
-            Diagnostic::warning(codes::PASSWORD_IN_SPEC, "a password stands in the spec")
+            Diagnostic::warning(codes::PASSWORD_IN_SPEC, "a password is in the spec")
                 .at(place.clone())
                 .detail("Whoever reads the spec, or its history, has it.")
                 .help("Declare a variable with `sensitive = true` and set it by its environment variable."),
@@ -218,7 +218,7 @@ fn ssh_runner(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Runner>
         Some(key) if !is_host_key(&key) => Err(fields.wrong(
             "host_key",
             codes::BAD_SSH_FIELD,
-            "this is no public host key".to_owned(),
+            "this is not a public host key".to_owned(),
             "Write its type and its base64 text, as `ssh-keyscan` or the host's /etc/ssh/ssh_host_ed25519_key.pub \
              has them: \"ssh-ed25519 AAAA…\".",
         )),
@@ -304,7 +304,7 @@ fn required_version(evaluator: &Evaluator, fields: &Fields) -> Read<()> {
         Err(part) => Err(fields.wrong(
             name,
             codes::BAD_VERSION_CONSTRAINT,
-            format!("\"{part}\" is no constraint of a version"),
+            format!("\"{part}\" is not a constraint of a version"),
             "Write for example \">= 0.1\" or \">= 0.1, < 0.3\"; the operators are >=, <=, >, <, = and ~>.",
         )),
     }

@@ -1,5 +1,5 @@
-//! HCL text -> bodies with spans, and every syntax fault of it. The parser stops at its first fault; so a text that
-//! has one is cut at the lines that begin with a word, each piece is read by itself, and what can be read is.
+//! HCL text -> bodies with spans, and all of its syntax errors. The parser stops at the first error, so a text with errors
+//! is split at lines that begin with an identifier; each piece is read by itself, and what can be read is read.
 //! Knows no block and no attribute by name.
 
 use crate::words::codes::{self, Code};

@@ -353,12 +353,12 @@ fn blocks_of_the_wrong_shape_or_of_later_versions_are_told_apart_from_unknown_on
             "runner \"ssh\" \"a\" {\n  host = \"h\"\n  user = \"u\"\n  host_key = \"ssh-rsa x\"\n}\n",
             "MIG1231",
             "4:14",
-            "no public host key",
+            "not a public host key",
         ),
         ("peering \"tidbcloud\" {\n}\n", "MIG1103", "1:9", "Did you mean `tidb_cloud`?"),
         ("mig {\n  backend \"s3\" {\n  }\n}\n", "MIG1120", "2:11", "This version has: backend \"local\""),
         ("mig {\n  backend \"gcs\" {\n  }\n}\n", "MIG1103", "2:11", "unknown block"),
-        ("mig {\n  backend \"local\" {\n  }\n  backend \"local\" {\n  }\n}\n", "MIG1106", "4:3", "stands twice"),
+        ("mig {\n  backend \"local\" {\n  }\n  backend \"local\" {\n  }\n}\n", "MIG1106", "4:3", "is there twice"),
         ("mig {\n}\nmig {\n}\n", "MIG1106", "3:1", "a.mig.hcl:1:1"),
         ("source \"mysqll\" \"a\" {\n}\n", "MIG1103", "1:8", "Did you mean `mysql`?"),
         ("source \"mysql\" {\n}\n", "MIG1105", "1:1", "Write `source \"KIND\" \"NAME\" {`."),
@@ -373,8 +373,8 @@ fn blocks_of_the_wrong_shape_or_of_later_versions_are_told_apart_from_unknown_on
         ("runner \"local\" \"r\" {\n  workdir = 5\n}\n", "MIG1201", "2:13", "must be a string, not a number"),
         ("runner \"local\" \"r\" {\n  workdir = \"\"\n}\n", "MIG1205", "2:13", "`workdir` is empty"),
         ("mig {\n  required_version = \">= 9\"\n}\n", "MIG1217", "2:22", "asks for mig >= 9"),
-        ("mig {\n  required_version = \"^1\"\n}\n", "MIG1218", "2:22", "\"^1\" is no constraint"),
-        ("mig {\n  plan_lifetime = \"0s\"\n}\n", "MIG1204", "2:19", "no duration"),
+        ("mig {\n  required_version = \"^1\"\n}\n", "MIG1218", "2:22", "\"^1\" is not a constraint"),
+        ("mig {\n  plan_lifetime = \"0s\"\n}\n", "MIG1204", "2:19", "not a duration"),
         ("mig {\n  plan_lifetime = 72\n}\n", "MIG1201", "2:19", "a duration like"),
     ] {
         check(text, &[(code, at, words)]);
@@ -398,7 +398,7 @@ fn servers_say_what_is_wrong_with_them() {
         ("tls { mode = \"verify\" }", "MIG1202", "4:16", "\"verify_identity\""),
         ("tls { mode = \"verify_caa\" }", "MIG1202", "4:16", "Did you mean \"verify_ca\"?"),
         ("tls \"x\" { mode = \"required\" }", "MIG1105", "4:3", "takes 0 labels, not 1"),
-        ("tls { mode = \"required\" }\n  tls { mode = \"required\" }", "MIG1106", "5:3", "stands twice"),
+        ("tls { mode = \"required\" }\n  tls { mode = \"required\" }", "MIG1106", "5:3", "is there twice"),
         ("timeout { x = 1 }", "MIG1103", "4:3", "has no block `timeout`"),
         ("password = 5", "MIG1201", "4:14", "must be a string, not a number"),
         ("password = source.mysql.shop", "MIG1201", "4:14", "a reference to a block"),
@@ -479,8 +479,8 @@ fn what_is_not_in_the_language_has_its_place_its_reason_and_a_fix() {
         ("format(\"%s\")", "MIG1224", "a value for every %"),
         ("format(\"x\", 1)", "MIG1224", "no more values"),
         ("format(\"%05d\", 1)", "MIG1224", "only %s, %v, %d, %q and %%"),
-        ("jsonencode(source.mysql.shop)", "MIG1224", "no reference"),
-        ("{ (local.list) = 1 }", "MIG1201", "a key is no text but a list"),
+        ("jsonencode(source.mysql.shop)", "MIG1224", "not a reference"),
+        ("{ (local.list) = 1 }", "MIG1201", "a key is not text but a list"),
     ] {
         let text = format!("locals {{\n  list = [1]\n  map = {{ key = 1 }}\n  x = {expression}\n}}\n");
         let (_, found) = read(&[&text, SERVERS]);
@@ -493,8 +493,7 @@ fn what_is_not_in_the_language_has_its_place_its_reason_and_a_fix() {
         assert!(place.line == 4 && place.column >= 7, "{expression}: {place:?}");
         assert!(!found[0].help.is_empty(), "{expression}");
     }
-    for (value, words) in
-        [("\"a ${[1]} b\"", "cannot stand inside a text"), ("\"%{ if true }x%{ endif }\"", "directive")]
+    for (value, words) in [("\"a ${[1]} b\"", "cannot be inside a text"), ("\"%{ if true }x%{ endif }\"", "directive")]
     {
         let (_, found) = read(&[&format!("locals {{\n  x = {value}\n}}\n"), SERVERS]);
         assert!(found.len() == 1 && found[0].summary.contains(words), "{found:?}");

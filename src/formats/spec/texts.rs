@@ -30,7 +30,7 @@ pub(super) struct Text {
 }
 
 impl Text {
-    /// A byte order mark is dropped: it is no part of HCL and would shift the first column.
+    /// A byte order mark is dropped: it is not a part of HCL and would shift the first column.
     pub fn new(name: &str, body: &str) -> Self {
         let body = body.strip_prefix('\u{feff}').unwrap_or(body).to_owned();
         let lines = std::iter::once(0).chain(body.match_indices('\n').map(|(at, _)| at + 1)).collect();
@@ -89,7 +89,7 @@ impl Text {
         shown.trim_end_matches('\r').to_owned()
     }
 
-    /// The nearest offset, not above, that is no inside of a character.
+    /// The nearest offset, not above, that is not inside a character.
     fn boundary(&self, offset: usize) -> usize {
         let mut offset = offset.min(self.body.len());
         while !self.body.is_char_boundary(offset) {

@@ -53,7 +53,7 @@ fn split(text: &str) -> (&str, &str) {
 /// Whether a version satisfies `>= 0.1, < 0.3`.
 ///
 /// # Errors
-/// The part that is no constraint.
+/// The part that is not a constraint.
 pub(super) fn version_satisfies(version: &str, constraint: &str) -> Result<bool, String> {
     let have = numbers(version.split(['-', '+']).next().unwrap_or(version)).ok_or_else(|| version.to_owned())?;
     let mut satisfied = true;

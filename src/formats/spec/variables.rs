@@ -69,7 +69,7 @@ fn declaration(evaluator: &Evaluator, text: usize, block: &Block, name: &str) ->
         Some(attribute) => type_of(&attribute.value).ok_or_else(|| {
             let at = fields.at(attribute.value.span());
             let help = format!("The types are {TYPES}, written without quotes.");
-            evaluator.faults.error(codes::WORD_NOT_ALLOWED, &at, "this is no type of a variable", help)
+            evaluator.faults.error(codes::WORD_NOT_ALLOWED, &at, "this is not a type of a variable", help)
         }),
         None => Ok(Type::String),
     };
@@ -144,7 +144,7 @@ fn given(
                 Structure::Block(block) => {
                     let at = At::new(*text, block.ident.span().unwrap_or(0..0));
                     let help = "A file of variables holds `name = value`, a line each.";
-                    faults.error(codes::WRONG_SHAPE, &at, "a block stands in a file of variables", help);
+                    faults.error(codes::WRONG_SHAPE, &at, "a block is in a file of variables", help);
                     continue;
                 }
             };

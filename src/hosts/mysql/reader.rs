@@ -184,7 +184,7 @@ fn line(error: &std::io::Error) -> Fault {
 }
 
 fn torn() -> Fault {
-    Fault::line("the server sent what is no answer of the text protocol")
+    Fault::line("the server sent what is not an answer of the text protocol")
 }
 
 /// An ERR packet behind its first byte: number, `#` and five letters of state, text.

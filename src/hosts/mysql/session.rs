@@ -172,7 +172,7 @@ fn session_setting(name: &str, value: &str, place: &Place) -> Outcome<String> {
         return Err(Failure::new(
             codes::SESSION_SETUP,
             format!("set up a session with {place}"),
-            format!("{name:?} is no name of a session variable"),
+            format!("{name:?} is not the name of a session variable"),
             "Name session variables in load.session as the server does, without @@ and without a scope.",
         ));
     }

@@ -1,4 +1,4 @@
-//! Log-ins by IAM: the tokens of one user at one server, signed by whoever's credentials the cloud has. A token is made
+//! Log-ins by IAM: the tokens of one user at one server, signed by anyone who's credentials the cloud has. A token is made
 //! for each log-in; it is of use for 15 minutes, so none is kept.
 
 use std::sync::Arc;

@@ -180,7 +180,7 @@ impl<'a> Hand<'a> {
         Ok(Self { cloud, context, ctx, addr: &node.addr })
     }
 
-    /// Keeps what the step began with, so that a later plan resolves nothing anew.
+    /// Keeps what the step began with, so that a later plan resolves nothing again.
     pub async fn begin<T: Serialize>(&self, inputs: &T) -> Outcome<()> {
         let inputs = json!(inputs);
         if self.ctx.resume.notes.get(NOTE_INPUTS) != Some(&inputs) {
@@ -355,7 +355,7 @@ impl<'a> Hand<'a> {
         }
     }
 
-    /// A look for what a removal knows of: what was perhaps made just now, by a run that was broken off, may not be seen
+    /// A look for what a removal knows of: what was perhaps made just now, by a run that was interrupted, may not be seen
     /// yet.
     ///
     /// # Errors
@@ -507,7 +507,7 @@ fn told(fault: &CloudFault) -> String {
     }
 }
 
-/// A fault as the step's failure; a look is no call.
+/// A fault as the step's failure; a look is not a call.
 fn failed(fault: CloudFault, doing: String, call: Option<Call>) -> Failure {
     let cause = told(&fault);
     if fault.is_refused() {
@@ -526,7 +526,7 @@ fn failed(fault: CloudFault, doing: String, call: Option<Call>) -> Failure {
         };
         return Failure::new(codes::CLOUD_NO_ANSWER, doing, cause, hint).retryable();
     }
-    let hint = "Mend what AWS names (a limit, a setting), then run `mig apply` again: it goes on.";
+    let hint = "Fix what AWS names (a limit, a setting), then run `mig apply` again: it goes on.";
     Failure::new(codes::CLOUD_REFUSED, doing, cause, hint)
 }
 

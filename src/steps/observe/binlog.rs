@@ -103,7 +103,10 @@ pub async fn writes_between(
         (Err(_), _) if from.same_place(to) && from.same_set(to) == Some(true) => String::new(),
         (Err(failure), _) => failure.to_string(),
         (Ok(LogEnd::Another), _) => {
-            format!("the binlog was made anew: {} is another file than the one of the earlier look", from.file)
+            format!(
+                "the binlog was started from scratch: {} is another file than the one of the earlier look",
+                from.file
+            )
         }
         (Ok(LogEnd::Short), _) => "the binlog ended before the position that the server told".into(),
         (Ok(LogEnd::Reached), Some(what)) => format!("the binlog holds {what}"),

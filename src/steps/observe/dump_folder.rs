@@ -116,7 +116,7 @@ impl Import {
             findings.push(
                 Diagnostic::error(codes::DUMP_HAS_MORE, "the dump holds tables that the source does not have any more")
                     .detail(gone.join("\n"))
-                    .help("Exclude them by the filter, or leave `source` out of the migration: the dump then stands for itself."),
+                    .help("Exclude them by the filter, or leave `source` out of the migration: the dump then counts by itself."),
             );
         }
         let lacking: Vec<String> = selected.iter().filter(|name| !self.takes(name)).map(ToString::to_string).collect();
@@ -199,7 +199,7 @@ impl DumpFolder {
     }
 
     /// Looks into the SQL files whether they were written with backslash escapes: into the first of each, since one command
-    /// wrote them all. What stands further behind is found by whoever takes the rows.
+    /// wrote them all. What stands further behind is found by anyone who takes the rows.
     ///
     /// # Errors
     /// `MIG2077`: they were not.
@@ -212,7 +212,7 @@ impl DumpFolder {
             let mut reader = InsertReader::strict();
             let mut piece = vec![0; PIECE];
             let mut tried = 0;
-            // A file that is damaged is told by whoever takes its rows.
+            // A file that is damaged is told by anyone who takes its rows.
             let fault = loop {
                 match reader.next_row() {
                     Ok(Step::Row(_)) => {}

@@ -17,7 +17,7 @@ use crate::words::error::Outcome;
 const SETTLING_TIME: Duration = Duration::from_secs(20);
 /// How long transactions that are open at the end are waited for.
 const ENDING_TIME: Duration = Duration::from_secs(3);
-/// The list of transactions is made anew by the server when it is older than 0.1 s.
+/// The list of transactions is made again by the server when it is older than 0.1 s.
 const FRESH: Duration = Duration::from_millis(150);
 /// How many of them are named.
 const NAMED: usize = 10;

@@ -50,7 +50,7 @@ pub async fn inventory(
         return Ok(Default::default());
     }
     let (mut found, names) = read(conn, more, schemas, select).await?;
-    // The two accounts are read one after the other: a table that was altered in between is no riddle.
+    // The two accounts are read one after the other: a table that was altered in between is not a riddle.
     let doubted = |table: &&Table| table.doubts.iter().any(|doubt| matches!(doubt, Doubt::Disagreement { .. }));
     let doubted: BTreeSet<TableName> = found.tables.iter().filter(doubted).map(|table| table.name.clone()).collect();
     if !doubted.is_empty() {
@@ -234,7 +234,7 @@ impl<'a> Reading<'a> {
         let Reading { tables, views, flavor, hex_defaults, .. } = self;
         let mut last = TableName::new("", "");
         each(conn, DOING, &sql, |row| {
-            // The name is made anew only when the table changes: there are many columns.
+            // The name is made again only when the table changes: there are many columns.
             if row[0] != Some(last.schema.as_bytes()) || row[1] != Some(last.name.as_bytes()) {
                 last = TableName::new(text(row[0]), text(row[1]));
             }

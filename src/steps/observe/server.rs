@@ -1,5 +1,5 @@
 //! One server as a session sees it: who it is, what it can do, who we are to it. A privilege that is missing for a look
-//! at the binlog is told in the facts; it is no error.
+//! at the binlog is told in the facts; it is not an error.
 
 use std::collections::BTreeMap;
 

@@ -47,7 +47,7 @@ pub struct Look<'a> {
     pub imports: &'a BTreeMap<String, Import>,
 }
 
-/// Looks at everything. Dump manifests are left to whoever knows the files.
+/// Looks at everything. Dump manifests are left to anyone who knows the files.
 pub async fn world(look: Look<'_>) -> World {
     let sources = look.spec.sources.values().map(|config| (config, "source"));
     let targets = look.spec.targets.values().map(|config| (config, "target"));
@@ -412,7 +412,7 @@ fn workdir(folder: &Path) -> (Option<u64>, String) {
     };
     let shown = nearest.display();
     if !nearest.is_dir() {
-        return (None, format!("{shown} is no folder"));
+        return (None, format!("{shown} is not a folder"));
     }
     let free = statvfs(nearest).ok().map(|stat| stat.f_bavail.saturating_mul(stat.f_frsize));
     match access(nearest, Access::WRITE_OK | Access::EXEC_OK) {
@@ -434,6 +434,6 @@ mod tests {
         assert_eq!(fault, "");
         assert!(!dir.path().join("a").exists(), "looking made a folder");
         std::fs::write(dir.path().join("file"), "").unwrap();
-        assert!(workdir(&dir.path().join("file/b")).1.ends_with("is no folder"));
+        assert!(workdir(&dir.path().join("file/b")).1.ends_with("is not a folder"));
     }
 }

@@ -188,7 +188,7 @@ fn changed(migration: &Migration, tables: &[TableProof]) -> Option<Failure> {
         "prove what an earlier run has moved",
         format!("the target no longer has the rows that were loaded: {list}"),
         format!(
-            "Find who wrote to the target, or what it was restored from; then load the tables anew: \
+            "Find who wrote to the target, or what it was restored from; then load the tables again: \
                  `mig apply -replace='{load}'`."
         ),
     ))

@@ -264,7 +264,7 @@ impl Side {
         let sql = format!("SELECT COUNT(*) {}", self.from(rows));
         let rows = self.ask(Ask::Border(&sql)).await?.unwrap_or_default();
         let count = rows.first().and_then(|row| row.first()?.as_deref()?.parse().ok());
-        count.ok_or_else(|| broken("a count that is no number"))
+        count.ok_or_else(|| broken("a count that is not a number"))
     }
 
     /// Adds the rows to the sums of their buckets: one reading of them, whatever the number of buckets.
@@ -351,7 +351,7 @@ impl Side {
             return Ok(None);
         };
         let cells: Vec<Option<Vec<u8>>> = row.into_iter().map(|cell| cell.map(String::into_bytes)).collect();
-        chunk::border_of(keys, &cells).map(Some).ok_or_else(|| broken("a border that is no key"))
+        chunk::border_of(keys, &cells).map(Some).ok_or_else(|| broken("a bound that is not a key"))
     }
 
     /// Rows of a small result as text, again after passing faults. `None`: the server warned.
@@ -375,7 +375,7 @@ impl Side {
         Ok((rows.rows.into_iter().map(|row| row.into_iter().map(text).collect()).collect(), rows.warnings))
     }
 
-    /// Streams rows into something, which begins anew after a passing fault.
+    /// Streams rows into something, which begins again after a passing fault.
     async fn fold<T: Default + Send>(
         &self,
         rows: &Selection,

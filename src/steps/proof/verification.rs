@@ -1,4 +1,4 @@
-//! `mig verify`: each selected table of a migration as both servers have it now, whoever moved it. Needs no state, no
+//! `mig verify`: each selected table of a migration as both servers have it now, anyone who moved it. Needs no state, no
 //! ledger and no dump; changes nothing anywhere. A difference is a finding here, not a failure.
 
 use std::collections::BTreeMap;

@@ -37,7 +37,7 @@ const FEW_ROWS: u64 = 500;
 const FEW_BYTES: u64 = 64 << 10;
 
 /// How long the rows of a part are let be after their COMMIT on a TiDB: it answers before the locks of all its rows are
-/// gone, and whoever reads them sooner has to clear each lock away itself (pingcap docs, "Async commit").
+/// gone, and anyone who reads them sooner has to clear each lock away itself (pingcap docs, "Async commit").
 const SETTLED_AFTER: Duration = Duration::from_millis(50);
 
 /// The note of the load that the source's statements are compared with, once it is complete: of what they are worth.
@@ -303,13 +303,13 @@ impl Job<'_> {
             (
                 codes::TARGET_DIFFERS_FROM_DUMP,
                 "the target differs from what was dumped",
-                "Find who wrote to the target; then load the table anew: `mig apply -replace=` with its load step.",
+                "Find who wrote to the target; then load the table again: `mig apply -replace=` with its load step.",
             )
         } else {
             (
                 codes::SOURCE_WRITTEN_SINCE_DUMP,
                 "the source was written to since it was dumped",
-                "Stop the writes; then dump the table anew: `mig apply -replace=` with its dump step.",
+                "Stop the writes; then dump the table again: `mig apply -replace=` with its dump step.",
             )
         };
         let counts =

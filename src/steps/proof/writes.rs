@@ -34,7 +34,7 @@ pub fn noted(addr: &StepAddr, progress: &Progress) -> Outcome<Option<Position>> 
     progress.notes.get(POSITION).map_or(Ok(None), |noted| outputs::read(addr, noted))
 }
 
-/// The places of the tables that are kept: not of those that this run is to read anew.
+/// The places of the tables that are kept: not of those that this run is to read again.
 pub fn kept(context: &Context, ctx: &StepCtx, migration: &Migration, run: Option<Position>) -> Outcome<Since> {
     let replaced = format!("replaced by {}", context.plan_digest.short());
     let anew = |addr: &StepAddr, record: &StepRecord| match context.node(addr).map(|node| node.action) {
@@ -48,7 +48,7 @@ pub fn kept(context: &Context, ctx: &StepCtx, migration: &Migration, run: Option
     ctx.through_records(|steps| of_records(steps, &migration.name, run, &anew))
 }
 
-/// The same, of records alone; `anew`: dumps that begin anew, or whose tables are not moved any more.
+/// The same, of records alone; `again`: dumps that begin again, or whose tables are not moved any more.
 pub fn of_records(
     steps: &BTreeMap<StepAddr, StepRecord>,
     migration: &str,

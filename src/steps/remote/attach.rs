@@ -148,7 +148,7 @@ async fn follow(
                 };
                 *reached = true;
                 let message = serde_json::from_str(&text)
-                    .map_err(|error| unexpected(endpoint, &format!("a line that is no message: {error}")))?;
+                    .map_err(|error| unexpected(endpoint, &format!("a line that is not a message: {error}")))?;
                 if let Some(last) = hand_on(remote, message)? {
                     over = Some(last);
                 }

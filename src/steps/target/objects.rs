@@ -24,7 +24,7 @@ use crate::words::error::{ExitKind, Failure, Outcome};
 /// What to do where the target refuses a statement of ours: no row was moved by then.
 const REFUSED: &str = "No row was moved; mig removes what this run has created. Leave the object out of the filter, or \
                        change it on the source, or on the target what the server names (rights, limits); then plan again.";
-const RIGHTS: &str = "Mend what the server names (rights, limits), then run `mig apply` again.";
+const RIGHTS: &str = "Fix what the server names (rights, limits), then run `mig apply` again.";
 
 /// `migration.….database["shop"]`: an existing schema is used as it is, never owned, never dropped.
 pub async fn database(context: &Context, node: &Node) -> Outcome<Value> {
@@ -90,7 +90,7 @@ pub async fn table(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Val
     outputs::to_value(&ObjectOutputs { owned })
 }
 
-/// The statement with the number that AUTO_INCREMENT gives next on the source: it is no part of the plan, since it moves
+/// The statement with the number that AUTO_INCREMENT gives next on the source: it is not a part of the plan, since it moves
 /// with every row.
 fn with_counter(context: &Context, node: &Node, inputs: &TableInputs) -> Outcome<String> {
     let migration = context.migration(&node.addr)?;

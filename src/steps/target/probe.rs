@@ -265,7 +265,7 @@ impl Trial<'_> {
             }
             let finding = Diagnostic::error(
                 codes::STRUCTURE_CAME_OUT_DIFFERENT,
-                format!("{name} comes out otherwise than it stands on the source"),
+                format!("{name} comes out different from the source"),
             )
             .about(name.key())
             .detail(differences.join("\n"))

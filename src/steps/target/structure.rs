@@ -68,7 +68,7 @@ pub async fn judge(context: &Context, node: &Node) -> Outcome<Value> {
         if !differences.is_empty() {
             different.push(name.key());
             findings.push(
-                Diagnostic::error(DIFFERENT, format!("{name} came out otherwise than it stands on the source"))
+                Diagnostic::error(DIFFERENT, format!("{name} came out different from the source"))
                     .about(name.key())
                     .detail(differences.join("\n")),
             );
@@ -253,7 +253,7 @@ async fn is_there(line: &mut Line, name: &TableName) -> Outcome<bool> {
 pub async fn is_empty(line: &mut Line, name: &TableName) -> Outcome<bool> {
     let sql = format!("SELECT 1 FROM {} LIMIT 1", name.sql());
     let rows = line.connection.query(&sql).await;
-    let hint = "Mend what the server names (rights, limits), then run `mig apply` again.";
+    let hint = "Fix what the server names (rights, limits), then run `mig apply` again.";
     let rows =
         rows.map_err(|fault| fault.failure(codes::PROBE_TABLE, format!("look whether {name} is empty"), hint))?;
     Ok(rows.rows.is_empty())

@@ -69,7 +69,7 @@ pub(super) async fn create(
     let failed = |sql: &str, fault: Fault| refusal(name, sql, &fault);
     match &known {
         None => owner.named().intend(&mut *line.connection).await?,
-        // Ours, perhaps of an older text: a view holds no rows, so it is made anew.
+        // Ours, perhaps of an older text: a view holds no rows, so it is made again.
         Some(_) => {
             let sql = format!("DROP VIEW IF EXISTS {}", name.sql());
             line.connection.execute(&sql).await.map_err(|fault| failed(&sql, fault))?;

@@ -272,7 +272,7 @@ pub fn of_another_dump(path: &Path, batches: usize, cause: &str) -> Failure {
         format!("load the dump file {}", path.display()),
         format!("the target had {batches} of a part of this number before; {cause}"),
         "What recorded the dump that they are of is lost: the runner's disk, or a newer copy of the state. Run `mig apply \
-         -replace=` with the address of the table's dump step: it loads the table anew.",
+         -replace=` with the address of the table's dump step: it loads the table again.",
     )
 }
 

@@ -250,17 +250,17 @@ impl Form {
             Self::Single => {
                 let text = std::str::from_utf8(value).unwrap_or_default();
                 let number = text.parse::<f32>().ok().filter(|number| number.is_finite());
-                let number = number.ok_or("is no floating-point number")?;
+                let number = number.ok_or("is not a floating-point number")?;
                 Cow::Owned(format!("{:e}", f64::from(number)).into_bytes())
             }
             Self::Number(_) if bare => Cow::Borrowed(value),
             Self::Number(column) => {
                 let text = std::str::from_utf8(value).unwrap_or("?");
-                Cow::Owned(number_of(column, text).ok_or("is no member of the column")?.to_string().into_bytes())
+                Cow::Owned(number_of(column, text).ok_or("is not a member of the column")?.to_string().into_bytes())
             }
             Self::Charset(encoding) => {
                 let text = encoding.decode_without_bom_handling_and_without_replacement(value);
-                match text.ok_or("is no text of the column's charset")? {
+                match text.ok_or("is not text of the column's charset")? {
                     Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
                     Cow::Owned(text) => Cow::Owned(text.into_bytes()),
                 }

@@ -127,7 +127,7 @@ pub fn explained(context: &Context, node: &Node, failure: Failure) -> Failure {
             "the TIMESTAMP columns ({stamps}) were dumped in another time zone than UTC, in which they are read here"
         ));
     }
-    let hint = "Move the table from the source: `mig apply` under another state; or make the dump anew while nothing \
+    let hint = "Move the table from the source: `mig apply` under another state; or make the dump again while nothing \
                 writes, in UTC (Dumpling: --params \"time_zone=+00:00\").";
     Failure::new(
         codes::IMPORT_DIFFERS_FROM_SOURCE,
@@ -176,7 +176,7 @@ pub async fn verify_alone(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> 
             format!("prove that {name} holds what the dump has"),
             format!("the target differs from what was dumped: {difference}"),
             "Either somebody wrote to the target, or the files hold values in another text than servers give them (numbers \
-             such as 1e3 or 007, blanks in JSON), as those written by hand do. In the first case load the table anew: \
+             such as 1e3 or 007, blanks in JSON), as those written by hand do. In the first case load the table again: \
              `-replace=` with its load step. In the second name the `source`, or compare by `verify { mode = \"count\" }`.",
         ),
     })?;

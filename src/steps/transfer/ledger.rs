@@ -282,8 +282,9 @@ impl Batches<'_> {
             Some((u32::try_from(chunk).ok()?, PartHash { sum, rows: u64::try_from(rows).ok()? }))
         };
         let chunks: Option<BTreeMap<u32, PartHash>> = rows.into_iter().map(chunk).collect();
-        chunks
-            .ok_or_else(|| fault(doing)(Fault { number: None, message: "a sum that is no number".into(), lost: false }))
+        chunks.ok_or_else(|| {
+            fault(doing)(Fault { number: None, message: "a sum that is not a number".into(), lost: false })
+        })
     }
 
     /// The first statement of a batch's transaction, behind [`begin`]. It takes a row only while the table is this load's:

@@ -72,7 +72,7 @@ struct Taken {
 }
 
 pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<Value> {
-    // What was taken from a dump that has begun anew is void: the table is emptied, and all is taken again.
+    // What was taken from a dump that has begun again is void: the table is emptied, and all is taken again.
     let mut anew = ctx.begins_again();
     loop {
         match take_parts(context, node, &ctx, anew).await {
@@ -88,7 +88,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     }
 }
 
-/// Takes the dump's parts to the end; `None`: the dump has begun anew.
+/// Takes the dump's parts to the end; `None`: the dump has begun again.
 async fn take_parts(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: bool) -> Outcome<Option<Value>> {
     let job = Arc::new(begin_job(context, node, ctx, anew).await?);
     let mut taken = Taken::default();
@@ -154,7 +154,7 @@ async fn begin_job(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: boo
 }
 
 impl Job {
-    /// Loads what is offered, until the dump has ended; false: the dump has begun anew.
+    /// Loads what is offered, until the dump has ended; false: the dump has begun again.
     async fn take_all(self: &Arc<Self>, taken: &mut Taken) -> Outcome<bool> {
         // Without a key there are no parts to wait for: the dump is whole, and its manifest names them.
         let mut open = chunk::usable_for_ranges(&self.table).is_some();

@@ -1,5 +1,5 @@
 //! A file that is there whole or not at all: written beside its name, synced, renamed, the folder synced. A file of
-//! rows may be packed; where a reader may begin, the packing begins anew.
+//! rows may be packed; where a reader may begin, the packing begins again.
 
 use std::fs::File;
 use std::io::{self, Write};
@@ -160,7 +160,7 @@ impl PartFile {
         Ok(placed)
     }
 
-    /// [`PartFile::commit`] without the folder: it is synced by whoever has more to put there.
+    /// [`PartFile::commit`] without the folder: it is synced by anyone who has more to put there.
     pub fn place(self, dir: &Path) -> Outcome<(u64, Digest)> {
         let ended = self.out.end().and_then(|(raw, _)| raw.file.sync_all().map(|()| raw));
         let raw = ended.map_err(|e| fault("sync", &self.path, &e))?;

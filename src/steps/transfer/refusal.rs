@@ -93,7 +93,7 @@ fn what_to_do(text: &str) -> String {
     {
         "The source keeps a date that does not exist (it was written with ALLOW_INVALID_DATES, or holds a zero date): correct it there; zero dates can be kept by zero_dates = \"keep\".".into()
     } else {
-        "Mend the column's type on the target or the row on the source.".into()
+        "Fix the column's type on the target or the row on the source.".into()
     }
 }
 
@@ -134,7 +134,7 @@ pub fn refused(name: &TableName, fault: &Fault) -> Failure {
     fault.failure(
         codes::BATCH_REFUSED,
         format!("load {name}"),
-        "Mend what the target names, then run `mig apply` again: it goes on after the last committed batch.",
+        "Fix what the target names, then run `mig apply` again: it goes on after the last committed batch.",
     )
 }
 

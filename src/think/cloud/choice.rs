@@ -44,7 +44,7 @@ pub fn subnet<'s>(
         let Some(found) = subnets.iter().find(|s| s.id == asked) else {
             let there: Vec<&str> = subnets.iter().map(|s| s.id.as_str()).collect();
             return Err(Box::new(
-                Diagnostic::error(codes::NO_SUBNET, format!("{asked} is no subnet of {vpc}, where the source is"))
+                Diagnostic::error(codes::NO_SUBNET, format!("{asked} is not a subnet of {vpc}, where the source is"))
                     .detail(format!("There are {}.", there.join(", ")))
                     .help("Name one of them as `subnet_id`, or leave the line out."),
             ));
@@ -223,7 +223,7 @@ mod tests {
             (None, None, Ok(("subnet-a", "not told"))),
             (Some("subnet-b"), Some("us-west-2a"), Ok(("subnet-b", "named in the spec"))),
             (Some("subnet-d"), None, Err("subnet-d has no free address")),
-            (Some("subnet-x"), None, Err("subnet-x is no subnet of vpc-1")),
+            (Some("subnet-x"), None, Err("subnet-x is not a subnet of vpc-1")),
         ] {
             match (subnet(&all, asked, zone, "vpc-1"), expected) {
                 (Ok((found, why)), Ok((id, words))) => {

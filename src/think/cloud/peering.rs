@@ -20,7 +20,7 @@ pub enum Next {
 }
 
 /// Again at TiDB Cloud: a request that came to an end is not taken up again.
-const ANEW: &str = "Request the peering anew at TiDB Cloud (Project settings, Network access, VPC peering), then name the \
+const ANEW: &str = "Request the peering again at TiDB Cloud (Project settings, Network access, VPC peering), then name the \
                     new connection in the spec.";
 
 /// The connection that a block means, among those of the account.
@@ -141,7 +141,7 @@ pub fn next(connection: &PeeringConnection, accept: bool) -> Next {
 }
 
 /// What is wrong with a connection whatever its state: whose it is, where it leads, and whether its network can be told
-/// apart from the VPC's. In the order in which it is to be mended.
+/// apart from the VPC's. In the order in which it is to be fixed.
 pub fn judge(inputs: &PeeringInputs, connection: &PeeringConnection, vpc: Option<&Vpc>) -> Vec<Diagnostic> {
     let mut found = Vec::new();
     let id = &connection.id;
@@ -183,7 +183,7 @@ pub fn judge(inputs: &PeeringInputs, connection: &PeeringConnection, vpc: Option
         found.push(
             Diagnostic::error(
                 codes::TARGET_CIDR_WRONG,
-                format!("{target_cidr} is no network of the other side of {id}: {}", theirs.join(", ")),
+                format!("{target_cidr} is not a network of the other side of {id}: {}", theirs.join(", ")),
             )
             .help("Set `target_cidr` to the CIDR that TiDB Cloud shows for the project in this region."),
         );
@@ -248,7 +248,7 @@ mod tests {
             ("expired", true, "MIG3243", "seven days"),
             ("rejected", true, "MIG3244", "turned it down"),
             ("deleting", true, "MIG3245", "Wait until it is gone"),
-            ("deleted", true, "MIG3245", "anew at TiDB Cloud"),
+            ("deleted", true, "MIG3245", "again at TiDB Cloud"),
             ("frozen", true, "MIG3246", "does not know: frozen"),
         ] {
             let (found, said) = match next(&connection("pcx-1", state), accept) {

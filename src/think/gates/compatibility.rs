@@ -72,7 +72,10 @@ pub fn judge(subject: &Subject) -> Verdict {
     let looked = count(subject.facts.source.tables.len(), "table");
     let saw = match objects {
         0 => format!("{looked}, nothing that the target would refuse, drop or change"),
-        n => format!("{looked}, {} met by {}", count(n, "object"), count(findings.len(), "rule")),
+        n => {
+            let verb = if findings.len() == 1 { "applies" } else { "apply" };
+            format!("{looked}; {} {verb} to {}", count(findings.len(), "rule"), count(n, "object"))
+        }
     };
     verdict(saw, findings)
 }

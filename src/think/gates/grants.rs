@@ -20,7 +20,7 @@ pub struct Grants {
 }
 
 impl Grants {
-    /// Reads the lines; what is no grant of a table's privileges (PROXY, EXECUTE on a routine) is left out.
+    /// Reads the lines; what is not a grant of a table's privileges (PROXY, EXECUTE on a routine) is left out.
     pub fn parse<S: AsRef<str>>(lines: &[S]) -> Self {
         let mut all = Self::default();
         for line in lines {

@@ -176,7 +176,7 @@ pub const RULES: &[Rule] = &[
         .warns()
         .silent()
         .rewrites("renamed to TABLE_chk_COLUMN"),
-    rule(SAME_CHECK_NAME, "name of a CHECK constraint that stands twice in a schema", "tells names of CHECK constraints apart by schema, not by table", "Rename one of the two on the source."),
+    rule(SAME_CHECK_NAME, "name of a CHECK constraint that is there twice in a schema", "tells names of CHECK constraints apart by schema, not by table", "Rename one of the two on the source."),
     rule(AUTO_INCREMENT_WITHIN, "AUTO_INCREMENT column that begins no index", "wants one that begins with it (InnoDB)", "Set this rule to \"rewrite\" to create the table with one more index; the application then counts on over the whole table, no more within each group.")
         .rewrites("created with an index over the column"),
     rule(KEYLESS, "table without a primary key", "refuses such tables, or adds a key of its own", "Give the table a primary key on the source, or let the target's administrator switch the variable off that the list names."),
@@ -209,16 +209,16 @@ pub const RULES: &[Rule] = &[
     rule(WHOLE_LOB_KEY, "key over a whole BLOB or TEXT", "takes such a column in a key with a prefix only", "Set this rule to \"rewrite\" to create the table without the key: the target then does not refuse duplicates.")
         .silent()
         .rewrites("created without it"),
-    rule(DUPLICATE_MEMBER, "ENUM or SET with the same member twice", "refuses a member that stands there twice", "Change the type on the source, or leave the table out of the filter.")
+    rule(DUPLICATE_MEMBER, "ENUM or SET with the same member twice", "refuses a member that is there twice", "Change the type on the source, or leave the table out of the filter.")
         .fails(),
     rule(KEY_COMMENT, "comment of a primary key over one integer", "does not keep it", "Nothing needs to be done: the table's own comment is kept.")
         .warns()
         .silent()
         .rewrites("created without it"),
-    rule(SCHEMA_DEFAULT, "schema that stands on the target with another default collation", "is used as it is: tables that are created there later get its default", "Nothing needs to be done for what is moved: every table names its own. ALTER DATABASE on the target makes the default that of the source.")
+    rule(SCHEMA_DEFAULT, "schema that is on the target with another default collation", "is used as it is: tables that are created there later get its default", "Nothing needs to be done for what is moved: every table names its own. ALTER DATABASE on the target makes the default that of the source.")
         .warns(),
     rule(SYSTEM_VERSIONED, "system-versioned table", "gets the rows of now: mig moves no history", "Set this rule to \"warn\" to move the rows of now into an ordinary table, or leave the table out of the filter."),
-    rule(VIEW_BROKEN, "view that the source itself cannot read", "would refuse it, too", "Mend or drop it on the source, or set this rule to \"rewrite\": it and the views over it are then left out.")
+    rule(VIEW_BROKEN, "view that the source itself cannot read", "would refuse it, too", "Fix or drop it on the source, or set this rule to \"rewrite\": it and the views over it are then left out.")
         .leaves_out(),
     rule(VIEW_STORED_FUNCTION, "view that calls a stored function", "does not have the function, and mig moves none", "Write the function's work into the view, create the function on the target first, or set this rule to \"rewrite\": the view and the views over it are then left out.")
         .leaves_out(),
@@ -242,9 +242,9 @@ pub const RULES: &[Rule] = &[
         .rewrites("created without it"),
     rule(UNLOOKED, "look at rows that did not come to its end", "may refuse or change what it did not reach", "The dump reads every row and stops at what would be lost; set this rule to \"stop\" where it has to be known beforehand.")
         .warns(),
-    rule(GENERATED_DIFFERS, "generated column with other values", "computes it anew, in another way", "Set this rule to \"warn\" to move the table all the same: verify compares the values, and a difference is named in the certificate. Or change the expression on the source.")
+    rule(GENERATED_DIFFERS, "generated column with other values", "computes it again, in another way", "Set this rule to \"warn\" to move the table all the same: verify compares the values, and a difference is named in the certificate. Or change the expression on the source.")
         .silent(),
-    rule(GENERATED_MAY_DIFFER, "generated column that may get other values", "computes it anew, and may do so in another way", "Nothing needs to be done: verify compares the values, and a difference ends with exit code 6. Set this rule to \"warn\" yourself to have a difference named in the certificate instead.")
+    rule(GENERATED_MAY_DIFFER, "generated column that may get other values", "computes it again, and may do so in another way", "Nothing needs to be done: verify compares the values, and a difference ends with exit code 6. Set this rule to \"warn\" yourself to have a difference named in the certificate instead.")
         .warns()
         .silent(),
     rule(JSON_NUMBERS, "JSON column with numbers of more digits than a DOUBLE holds", "rounds numbers in JSON to the next DOUBLE", "Set this rule to \"warn\" to take the rounded numbers: the certificate counts them. Or keep such numbers as strings on the source.")
@@ -253,7 +253,7 @@ pub const RULES: &[Rule] = &[
         .silent(),
     rule(OTHER_CODE, "text column with codes whose Unicode character another code stands for, too", "keeps the character, not the code", "Nothing needs to be done, unless the application reads the bytes: two such codes become one.")
         .warns(),
-    rule(LOST_PARENTS, "foreign key that holds by the source's collation alone", "takes the texts of parent and child for different (a trailing U+3000 or U+00A0 is no padding there), so the rows would have no parent", "Give the children the exact text of their parents on the source, or set this rule to \"warn\" to move them as they are.")
+    rule(LOST_PARENTS, "foreign key that holds by the source's collation alone", "takes the texts of parent and child for different (a trailing U+3000 or U+00A0 is not padding there), so the rows would have no parent", "Give the children the exact text of their parents on the source, or set this rule to \"warn\" to move them as they are.")
         .silent(),
     rule(ROUNDED_FLOAT, "FLOAT or DOUBLE column with digits after the point", "keeps the last bit of such a value in another way: both are compared as they are shown", "Nothing needs to be done: the values are equal to the digits that the column declares.")
         .warns(),

@@ -184,7 +184,7 @@ fn gone_of(subject: &Subject, lineage: &str, objects: &[(String, String)]) -> Di
     let summary =
         format!("the ledger on the target holds what lineage {lineage} made and what is gone from the target");
     Diagnostic::error(codes::OTHER_LINEAGE_OBJECT_GONE, summary).detail(list).help(format!(
-        "Run `mig destroy` where that lineage's state lies. Where its state is lost and no mig runs with it, take its rows out of the ledger on the target, then plan again: {statements}"
+        "Run `mig destroy` where the state of that lineage is. Where its state is lost and no mig runs with it, take its rows out of the ledger on the target, then plan again: {statements}"
     ))
 }
 
@@ -218,7 +218,7 @@ fn other_lineage(subject: &Subject, name: &TableName, other: &LedgerObject) -> D
     let text = format!("two specs onto one target table: {name} belongs to lineage {}", other.lineage);
     let ledger = sql_ident(subject.ledger_schema);
     Diagnostic::error(codes::TARGET_TABLE_OF_OTHER_SPEC, text).about(name.key()).help(format!(
-        "Leave the table out of one of the two specs, or run `mig destroy -drop-target-data` where the other state lies. Where that state is lost: drop the table on the target, and DELETE FROM {ledger}.objects WHERE lineage = {} AND name = {}; then plan again.",
+        "Leave the table out of one of the two specs, or run `mig destroy -drop-target-data` where the other state is. Where that state is lost: drop the table on the target, and DELETE FROM {ledger}.objects WHERE lineage = {} AND name = {}; then plan again.",
         literal(&other.lineage),
         literal(&other.name)
     ))

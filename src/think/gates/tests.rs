@@ -200,7 +200,7 @@ fn privileges_are_told_as_the_lines_that_give_what_is_missing() {
         &granted(&[SIGHT], &[&tables, &ledger]).changed(|c| c.facts.target.schemas.push(schema("shop", "utf8mb4_bin"))),
         "Passed",
     );
-    // A role whose grants MariaDB does not show is no proof of lack.
+    // A role whose grants MariaDB does not show is not proof of lack.
     let roles = ["GRANT `reader` TO `r`@`%`", "GRANT USAGE ON *.* TO `r`@`%`"];
     check(
         "privileges",

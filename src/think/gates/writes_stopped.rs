@@ -25,7 +25,7 @@ pub fn judge(subject: &Subject) -> Verdict {
             format!("writes detected on {}", count(seen.changed_tables.len(), "selected table")),
         )
         .detail(seen.changed_tables.join("\n"))
-        .help("Stop the writes, then plan these tables anew: mig plan -replace=ADDRESS for the dump of each.");
+        .help("Stop the writes, then plan these tables again: mig plan -replace=ADDRESS for the dump of each.");
         return verdict("selected tables were written to since the run began", vec![found]);
     }
     if !binlog.enabled {
@@ -46,7 +46,7 @@ pub fn judge(subject: &Subject) -> Verdict {
         return unproven(
             codes::REPLICA_WITHOUT_BINLOG,
             "the source is a replica that does not log what it applies",
-            "log_replica_updates (log_slave_updates) is OFF: the primary's writes change its rows, and stand in no log of it.",
+            "log_replica_updates (log_slave_updates) is OFF: the primary's writes change its rows, and are in no log of it.",
         );
     }
     if binlog.filtered {
@@ -61,7 +61,7 @@ pub fn judge(subject: &Subject) -> Verdict {
         Some(seen) if seen.begin.as_ref().is_some_and(|begin| begin.settled.is_empty()) => unproven(
             codes::COMMITS_IN_FLIGHT,
             "commits may be on their way",
-            "A commit stands in the binlog before its rows can be read: one that was under way when the position was taken would be missed. The gate \"privileges\" prints the GRANT line for the list of transactions; with gtid_mode ON no right is needed.",
+            "A commit is in the binlog before its rows can be read: one that was under way when the position was taken would be missed. The gate \"privileges\" prints the GRANT line for the list of transactions; with gtid_mode ON no right is needed.",
         ),
         Some(seen) if seen.begin.as_ref() == Some(&seen.from) => before_the_run(subject),
         Some(seen) => between(subject, seen),
@@ -79,7 +79,7 @@ fn before_the_run(subject: &Subject) -> Verdict {
         format!("any write at all would leave it unproven that writes stopped: {}", doubts.join(", ")),
     )
     .help("Nothing needs to be done while nothing writes to this server; else set binlog_format to ROW.");
-    verdict("the binlog's position can be read, what stands in it cannot be told apart by table", vec![found])
+    verdict("the binlog's position can be read, what is in it cannot be told apart by table", vec![found])
 }
 
 fn between(subject: &Subject, seen: &WritesFacts) -> Verdict {

@@ -1,6 +1,6 @@
 //! The steps in AWS that a spec asks for: a runner's parts, a peering's parts, with what is chosen for them and what an
 //! account's facts say against them. What a value was resolved to is kept from the record (contract, "When a step runs
-//! again"); only a replace resolves anew.
+//! again"); only a replace resolves again.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,4 @@
-//! A step in AWS against its record and against the object as it is: created, left, mended in place, or replaced, each
+//! A step in AWS against its record and against the object as it is: created, left, fixed in place, or replaced, each
 //! with its reason. What an object is told by its own facts alone; what hangs on another step waits for that one's fate.
 
 use std::collections::BTreeMap;

@@ -121,7 +121,7 @@ pub(super) fn cluster_findings(server: &Server, seen: Option<&ClusterFacts>, clo
     }
     if aurora.iam_auth && !cluster.iam_auth {
         return vec![
-            Diagnostic::error(codes::IAM_AUTH_DISABLED, format!("the cluster {id} lets nobody in by IAM"))
+            Diagnostic::error(codes::IAM_AUTH_DISABLED, format!("the cluster {id} does not accept IAM authentication"))
                 .detail("`iam_auth` is set, and IAM database authentication is off there.")
                 .help(format!(
                     "Switch it on: aws rds modify-db-cluster --db-cluster-identifier {id} \

@@ -449,7 +449,7 @@ fn a_second_plan_keeps_what_was_chosen_and_has_nothing_to_do() {
     let first = planned(&spec, &account(), None);
     let (state, mut cloud) = applied(&first, &account());
     assert_eq!(told(&planned(&spec, &cloud, Some(&state))), Vec::<String>::new());
-    // Newer images, fuller subnets, a larger source: no reason to make anything anew.
+    // Newer images, fuller subnets, a larger source: no reason to make anything again.
     runner(&mut cloud).images[0].created = "2026-12-01T00:00:00.000Z".into();
     network(&mut cloud).subnets[1].free_addresses = 0;
     cloud.clusters.get_mut("shop").unwrap().volume_bytes = Some(100 << 30);

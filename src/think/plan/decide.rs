@@ -239,7 +239,7 @@ fn foreign_key_drift(ask: &DecisionContext<'_>) -> Outcome<Option<Drift>> {
         false => Drift::ChangedOnTarget { part: first.what },
     }))
 }
-/// A view of another text holds no rows: it is made anew.
+/// A view of another text holds no rows: it is made again.
 fn view_drift(ask: &DecisionContext<'_>, record: &StepRecord) -> Outcome<Option<Drift>> {
     let Some(name) = ask.node.addr.table().map(|view| view.key().to_lowercase()) else { return Ok(None) };
     let Some(there) = ask.facts.target.views.iter().find(|view| view.name.key().to_lowercase() == name) else {

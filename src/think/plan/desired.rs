@@ -102,7 +102,7 @@ pub fn workdir(spec: &Spec, migration: &Migration) -> String {
     runner.map_or_else(|| ".mig/work".to_owned(), |r| r.workdir.clone())
 }
 
-/// Builds the wanted steps. `anew`: steps that `-replace` names; what was chosen for them is chosen again.
+/// Builds the wanted steps. `again`: steps that `-replace` names; what was chosen for them is chosen again.
 ///
 /// # Errors
 /// A filter that does not parse (the spec's loader has said so with its place before).

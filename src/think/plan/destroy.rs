@@ -40,7 +40,7 @@ pub fn destroy(state: &State, drop_target_data: bool) -> Outcome<(Graph, Vec<Cha
         edges.extend(undone_before(state, addr, record));
     }
     // The ledger says what may be dropped, so it goes last; the work folder after the files in it. Said outright: a
-    // destroy that was broken off has forgotten the gates over which the recorded dependencies lead here.
+    // destroy that was interrupted has forgotten the gates over which the recorded dependencies lead here.
     let last = |kind| matches!(kind, StepKind::Target | StepKind::Runner);
     for to in nodes.iter().filter(|n| last(n.kind)) {
         for from in nodes.iter().filter(|n| n.action == Action::Destroy && !last(n.kind)) {

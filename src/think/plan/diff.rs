@@ -25,7 +25,7 @@ use crate::words::error::{Failure, Outcome};
 /// Decides every step's action. `targeted`: the wanted steps are not all of the spec's, so nothing is forgotten.
 ///
 /// # Errors
-/// A cycle; an address in `replace` that is no step.
+/// A cycle; an address in `replace` that is not a step.
 pub fn settle(
     wanted: Desired,
     state: &State,
@@ -103,7 +103,7 @@ fn check_replace(graph: &Graph, replace: &BTreeSet<StepAddr>) -> Outcome<()> {
         Some(addr) => Err(Failure::new(
             codes::BAD_ADDRESS,
             "read -replace",
-            format!("{addr} is no step of this spec"),
+            format!("{addr} is not a step of this spec"),
             "`mig graph` and `mig state list` show the addresses.",
         )),
     }

@@ -48,7 +48,7 @@ pub struct Question<'a> {
 /// Makes the plan.
 ///
 /// # Errors
-/// A cycle in the graph, an address of `-replace` or `-target` that is no step. What the world lacks is in the body (`blocked`,
+/// A cycle in the graph, an address of `-replace` or `-target` that is not a step. What the world lacks is in the body (`blocked`,
 /// diagnostics), never an error.
 pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
     let Question { spec, state, world, .. } = *question;

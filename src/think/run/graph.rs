@@ -83,7 +83,7 @@ pub(super) fn link(graph: &Graph) -> Outcome<Vec<Step>> {
     let mut steps = Vec::with_capacity(graph.nodes.len());
     for (no, node) in graph.nodes.iter().enumerate() {
         if numbers.insert(&node.addr, no).is_some() {
-            return Err(unrunnable(format!("{} stands twice", node.addr)));
+            return Err(unrunnable(format!("{} is there twice", node.addr)));
         }
         steps.push(Step {
             addr: node.addr.clone(),
@@ -111,7 +111,7 @@ pub(super) fn link(graph: &Graph) -> Outcome<Vec<Step>> {
         };
         let (from, to) = (find(&edge.from)?, find(&edge.to)?);
         if !seen.insert((from, to)) {
-            return Err(unrunnable(format!("the edge from {} to {} stands twice", edge.from, edge.to)));
+            return Err(unrunnable(format!("the edge from {} to {} is there twice", edge.from, edge.to)));
         }
         match edge.kind {
             EdgeKind::After => steps[from].after.push(to),

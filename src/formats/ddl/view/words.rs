@@ -1,5 +1,5 @@
 //! By which collation the words in a view's own text compare. On MySQL and MariaDB that is the collation of the
-//! connection that made the view; TiDB keeps none and compares them by utf8mb4_bin, whoever reads. Here a text gets a
+//! connection that made the view; TiDB keeps none and compares them by utf8mb4_bin, anyone who reads. Here a text gets a
 //! COLLATE where nothing else decides: beside a column the column's collation does, on every server.
 //!
 //! Derives what each expression is, by MySQL's manual ("Collation Coercibility in Expressions"); the brackets that
@@ -16,7 +16,7 @@ mod functions;
 /// What decides how a value compares as text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// It is no text, or has no collation: numbers, times, bytes, JSON.
+    /// It is not text, or has no collation: numbers, times, bytes, JSON.
     NoText,
     /// A column's collation, or one that is written out.
     Own,

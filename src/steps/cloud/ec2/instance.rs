@@ -61,11 +61,11 @@ pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<V
     Ok(Value::Null)
 }
 
-/// Ends what stands on the runner's group or key before these are made anew: the plan makes it anew, too.
+/// Ends what stands on the runner's group or key before these are made again: the plan makes it again, too.
 pub(super) async fn end_over(hand: &Hand<'_>) -> Outcome<()> {
     let mut marks = hand.marks();
     marks.insert(names::ADDRESS.into(), hand.addr.sibling(StepType::Instance).to_string());
-    let what = "look for the instance that stands on it";
+    let what = "look for the instance that uses it";
     for instance in hand.look(what, || hand.cloud.instances_tagged(&marks)).await?.iter().filter(|i| alive(i)) {
         end(hand, &instance.id).await?;
     }
@@ -204,7 +204,7 @@ async fn running(hand: &Hand<'_>, id: &str) -> Outcome<Instance> {
                 codes::OBJECT_ENDED,
                 what.clone(),
                 format!("it is {}", instance.state),
-                "Look in the console why (State transition reason), mend it, and run `mig apply` again: it starts another one.",
+                "Look in the console why (State transition reason), fix it, and run `mig apply` again: it starts another one.",
             )),
             state => Ok(Err(format!("it is {state}"))),
         }

@@ -80,7 +80,7 @@ async fn checked(hand: &Hand<'_>, id: &str) -> Outcome<String> {
                 codes::OBJECT_ENDED,
                 what.clone(),
                 format!("it is {state}"),
-                "Run `mig plan`: it names what became of the instance, and the next apply mends it.",
+                "Run `mig plan`: it names what became of the instance, and the next apply fixes it.",
             )),
         }
     })
@@ -215,7 +215,7 @@ impl Guest<'_> {
                 codes::DISK_IN_USE,
                 what,
                 format!("it holds {other}, which mig did not make"),
-                "mig makes a file system on an empty disk only. Look what it is; if nobody needs it, replace the volume: mig apply -replace of its address.",
+                "mig makes a file system on an empty disk only. Look what it is; if it is not needed, replace the volume: mig apply -replace of its address.",
             )),
             _ => Err(broken(&what, self.host, &output)),
         }
@@ -234,7 +234,7 @@ fn broken(what: &str, host: &str, output: &Output) -> Failure {
         codes::RUNNER_COMMAND_FAILED,
         format!("{what} on {host}"),
         format!("the command ended with {status}: {said}"),
-        "The user needs sudo without a password, and the system lsblk, blkid, mkfs and mount. Mend it, then run `mig apply` again.",
+        "The user needs sudo without a password, and the system lsblk, blkid, mkfs and mount. Fix it, then run `mig apply` again.",
     )
 }
 

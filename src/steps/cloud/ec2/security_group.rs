@@ -66,7 +66,7 @@ pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<V
     if let Some(made) = remains.outputs::<SecurityGroupOutputs>(&node.addr)? {
         take_back(&hand, &made).await?;
     }
-    // Broken off before its end, at first or when it was made anew: what it had begun is in its notes.
+    // Broken off before its end, at first or when it was made again: what it had begun is in its notes.
     let rule = remains
         .notes
         .get(SOURCE_RULE)

@@ -147,7 +147,7 @@ async fn attach(hand: &Hand<'_>, id: &str, instance: &InstanceOutputs) -> Outcom
                 let ends = state.as_deref().is_none_or(|state| matches!(state, "terminated" | "shutting-down"));
                 if !ends && former.as_ref() != Some(holder) {
                     let cause = format!("another instance has it: {holder}");
-                    let hint = "Detach it there if nobody needs it, then run `mig apply` again.";
+                    let hint = "Detach it there if it is not needed, then run `mig apply` again.";
                     return Err(Failure::new(codes::VOLUME_NOT_ATTACHABLE, what.clone(), cause, hint));
                 }
                 hand.effect(Call::DetachVolume, what, || hand.cloud.detach_volume(id, holder)).await?;

@@ -243,8 +243,8 @@ impl Job {
         Failure::new(
             codes::ROWS_OUTSIDE_RANGE,
             format!("read {} from {} in the order of its key", self.table.name, self.lines.read.place()),
-            "the server gives rows that do not lie behind the last border, so that the dump would never end",
-            "Look for values of the key that have no character in Unicode, and for a `where` or a view of the key that changes it; leave the table out of the filter, or mend its keys on the source.",
+            "the server gives rows that are not behind the last bound, so that the dump would never end",
+            "Look for values of the key that have no character in Unicode, and for a `where` or a view of the key that changes it; leave the table out of the filter, or fix its keys on the source.",
         )
     }
 

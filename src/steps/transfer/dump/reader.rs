@@ -36,7 +36,7 @@ pub struct Reader {
     pub done: UnboundedSender<PartEntry>,
     /// What each slice is of.
     pub groups: Arc<[Group]>,
-    /// Whether the rest of a slice is better cut anew, for others to read: nothing else is left for them.
+    /// Whether the rest of a slice is better cut again, for others to read: nothing else is left for them.
     pub hungry: Arc<std::sync::atomic::AtomicBool>,
 }
 
@@ -74,7 +74,7 @@ struct Cutter<'a> {
 }
 
 impl Reader {
-    /// Reads a slice; gives back what is to be cut anew. `number`: its border is recorded already, as one part.
+    /// Reads a slice; gives back what is to be cut again. `number`: its border is recorded already, as one part.
     pub async fn slice(self, range: Range, number: Option<u32>) -> Outcome<Option<Range>> {
         let job = self.job.clone();
         let mut closing = JoinSet::new();

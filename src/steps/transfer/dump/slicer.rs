@@ -38,7 +38,7 @@ struct Uncut {
 enum How {
     /// Not looked at yet.
     New,
-    /// At steps of `step` up to `last`; the last key itself is no border.
+    /// At steps of `step` up to `last`; the last key itself is not a border.
     Grid {
         at: i128,
         last: i128,
@@ -166,7 +166,7 @@ impl Slicer {
     async fn borders(&self, sql: &str) -> Outcome<Vec<Vec<KeyValue>>> {
         let rows = self.job.ask(sql).await?.rows;
         let border = |row: &Vec<_>| chunk::border_of(&self.key.columns, row);
-        rows.iter().map(border).collect::<Option<_>>().ok_or_else(|| broken("a border that is no key"))
+        rows.iter().map(border).collect::<Option<_>>().ok_or_else(|| broken("a bound that is not a key"))
     }
 
     /// Slices that end at the borders, recorded and ready; what is behind them is given back.

@@ -337,7 +337,7 @@ impl Job {
             codes::LEDGER_GAP,
             format!("go on with {}", entry.file),
             "the ledger has a gap: it was written by another program, or restored",
-            "Load the table anew: `mig apply -replace=` with the address of this step.",
+            "Load the table again: `mig apply -replace=` with the address of this step.",
         )
     }
 }

@@ -128,7 +128,7 @@ impl Job {
                  their load (keep = false)",
                 lost.len()
             ),
-            format!("Dump and load the table anew: `mig apply -replace='{dump}'`."),
+            format!("Dump and load the table again: `mig apply -replace='{dump}'`."),
         ))
     }
 
@@ -141,7 +141,7 @@ impl Job {
             codes::LEDGER_LACKS_CHUNKS,
             format!("prove that {} is loaded", self.table.name),
             format!("{cause}: it was restored, or another process loads the same table"),
-            format!("Load the table anew: `mig apply -replace='{}'`.", self.ctx.addr),
+            format!("Load the table again: `mig apply -replace='{}'`.", self.ctx.addr),
         )
     }
 }

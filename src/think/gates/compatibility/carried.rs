@@ -58,7 +58,7 @@ fn doubts(table: &Table, met: &mut Met) {
                 told(shown)
             ),
             Doubt::Garbled { what } => {
-                format!("{}: {what}: the server shows ? where another character may stand", table.name)
+                format!("{}: {what}: the server shows ? where another character may be", table.name)
             }
         };
         note(met, rules::NOT_UNDERSTOOD, text);

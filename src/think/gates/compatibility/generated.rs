@@ -1,5 +1,5 @@
 //! Generated columns whose values the target may compute differently: told by their expressions alone. A generated column
-//! is not moved but computed anew; whether its values are equal is for verify to say.
+//! is not moved but computed again; whether its values are equal is for verify to say.
 //!
 //! Seen on MySQL 9.7.4 and TiDB 8.5.6: the text of FLOAT, DOUBLE and numbers in JSON is written in another way (`1e20`,
 //! `100000000000000000000`; `20.0`, `20`), and so is that of a JSON document, with what is computed of it (LENGTH, MD5).
@@ -228,7 +228,7 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             let code = if risk == Risk::Differs { rules::GENERATED_DIFFERS } else { rules::GENERATED_MAY_DIFFER };
             let expression = column.generated.as_ref().map(|g| expression_text(&g.expression)).unwrap_or_default();
             let place = format!("{}.{}", table.name, key_ident(&column.name));
-            note(met, code, format!("{place} is computed anew, {why}: {}", shortened(&expression)));
+            note(met, code, format!("{place} is computed again, {why}: {}", shortened(&expression)));
         }
     }
 }

@@ -116,25 +116,25 @@ const ROWS: &[Row] = &[
     (rules::CHARSET, "shop.orders.b big5", |c| add(c, column("b", "varchar(5)").collated("big5", "big5_chinese_ci"))),
     (
         rules::GENERATED_DIFFERS,
-        "shop.orders.g is computed anew, from the text of a FLOAT or DOUBLE: concat(`f`)",
+        "shop.orders.g is computed again, from the text of a FLOAT or DOUBLE: concat(`f`)",
         |c| {
             add(c, column("f", "float"));
             add(c, column("g", "varchar(9)").generated_as("concat(`f`)", true));
         },
     ),
-    (rules::GENERATED_DIFFERS, "shop.orders.g is computed anew, from the text of a JSON document: length(`j`)", |c| {
+    (rules::GENERATED_DIFFERS, "shop.orders.g is computed again, from the text of a JSON document: length(`j`)", |c| {
         c.target.row_limit = 0;
         add(c, column("j", "json"));
         add(c, column("g", "int").generated_as("length(`j`)", true));
     }),
     (
         rules::GENERATED_DIFFERS,
-        "shop.orders.g is computed anew, by the time zone of a session: mig loads in UTC: from_unixtime(`id`)",
+        "shop.orders.g is computed again, by the time zone of a session: mig loads in UTC: from_unixtime(`id`)",
         |c| add(c, column("g", "datetime").generated_as("from_unixtime(`id`)", true)),
     ),
     (
         rules::GENERATED_DIFFERS,
-        "shop.orders.g is computed anew, from the bytes of a text in latin1, which the target keeps as UTF-8: length(`l`)",
+        "shop.orders.g is computed again, from the bytes of a text in latin1, which the target keeps as UTF-8: length(`l`)",
         |c| {
             add(c, column("l", "varchar(9)").collated("latin1", "latin1_bin"));
             add(c, column("g", "int").generated_as("length(`l`)", true));
@@ -216,7 +216,7 @@ const WARNING_ROWS: &[Row] = &[
     }),
     (
         rules::GENERATED_MAY_DIFFER,
-        "shop.orders.g is computed anew, by the time zone of a session: mig loads in UTC: cast(`t` as date)",
+        "shop.orders.g is computed again, by the time zone of a session: mig loads in UTC: cast(`t` as date)",
         |c| {
             add(c, column("t", "timestamp"));
             add(c, column("g", "date").generated_as("cast(`t` as date)", false));
@@ -224,7 +224,7 @@ const WARNING_ROWS: &[Row] = &[
     ),
     (
         rules::GENERATED_MAY_DIFFER,
-        "shop.orders.g is computed anew, by SOUNDEX(), which servers may compute in another way: soundex(`name`)",
+        "shop.orders.g is computed again, by SOUNDEX(), which servers may compute in another way: soundex(`name`)",
         |c| add(c, column("g", "varchar(9)").generated_as("soundex(`name`)", false)),
     ),
     (rules::OTHER_CODE, "shop.orders.name (cp932): 2 rows", |c| rows(c, RowRisk::OtherCode, "name", "cp932")),

@@ -52,7 +52,7 @@ fn another_account_or_region_than_the_recorded_one_blocks_the_plan() {
     }
 }
 
-/// A cluster that was deleted and made anew under the same name is another one, also where nobody can reach it yet.
+/// A cluster that was deleted and made again under the same name is another one, also where nobody can reach it yet.
 #[test]
 fn another_cluster_of_the_same_name_is_told_by_its_resource_id() {
     let spec = spec_of(NOTHING);

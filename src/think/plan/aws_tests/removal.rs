@@ -41,7 +41,7 @@ fn an_instance_does_not_end_with_its_group_behind_the_plans_back() {
         assert_eq!(node(&body, group).action, Action::Replace);
         if targets.is_empty() {
             assert_eq!(node(&body, instance).action, Action::Replace);
-            // One whose step never came to its end is begun anew with it: nothing stands in the way.
+            // One whose step never came to its end is begun again with it: nothing stands in the way.
             let mut state = state.clone();
             let record = state.steps.get_mut(&StepAddr::parse(instance).unwrap()).unwrap();
             (record.status, record.outputs) = (Status::Running, Value::Null);
@@ -115,7 +115,7 @@ fn what_was_made_is_removed_in_reverse_and_what_was_found_stays() {
     ];
     let body = planned(&spec_of(&gone), &cloud, Some(&state));
     assert_eq!(removed(&body.graph.nodes), ["ready", "instance", "key_pair", "security_group", "volume"]);
-    // A look at the account that fails is no reason to remove anything.
+    // A look at the account that fails is not a reason to remove anything.
     let mut blind = cloud.clone();
     blind.clusters.get_mut("shop").unwrap().cluster = None;
     assert_eq!(removed(&planned(&spec, &blind, Some(&state)).graph.nodes), Vec::<String>::new());
