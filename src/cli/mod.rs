@@ -83,7 +83,7 @@ async fn dispatch(mut cli: Cli) -> ExitKind {
     match outcome {
         Ok(exit) => exit,
         Err(failure) => {
-            complain(&cli.command, &failure, style);
+            complain(&cli.command, &failure, Style::of_stderr(cli.global.no_color));
             failure.exit
         }
     }

@@ -345,3 +345,60 @@ pub fn check(addr: &StepAddr, record: &StepRecord) -> Outcome<()> {
         StepType::Report => of::<ReportOutputs>(addr, record),
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::panic)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::formats::state::{Progress, Status};
+
+    /// A recorded step with these outputs: what is said of them.
+    fn said(addr: &str, outputs: Value) -> Result<(), String> {
+        let addr = StepAddr::parse(addr).unwrap();
+        let record = StepRecord {
+            kind: addr.kind().unwrap_or(crate::words::addr::StepKind::Source),
+            inputs_digest: Digest::of_bytes(b""),
+            status: Status::Complete,
+            outputs,
+            depends_on: Vec::new(),
+            started: String::new(),
+            finished: None,
+            progress: Progress::default(),
+        };
+        check(&addr, &record).map_err(|failure| {
+            assert_eq!((failure.code, failure.address.as_ref()), (codes::STATE_DAMAGED, Some(&addr)));
+            failure.cause
+        })
+    }
+
+    #[test]
+    fn a_record_that_cannot_be_read_is_named_and_one_without_outputs_is_none() {
+        let check = |addr: &str, outputs: Value, expected: Result<(), &str>| match (said(addr, outputs), expected) {
+            (Ok(()), Ok(())) => {}
+            (Err(found), Err(expected)) => assert!(found.contains(expected), "{addr}: {found}"),
+            (found, expected) => panic!("{addr}: {found:?}, not {expected:?}"),
+        };
+        check("migration.m.table[\"s.t\"]", json!({"owned": true}), Ok(()));
+        check("migration.m.table[\"s.t\"]", Value::Null, Ok(()));
+        // A field of a later version is no reason to refuse.
+        check("migration.m.table[\"s.t\"]", json!({"owned": true, "more": 1}), Ok(()));
+        check("migration.m.table[\"s.t\"]", json!({"owner": true}), Err("missing field `owned`"));
+        check("migration.m.table[\"s.t\"]", json!({"owned": "yes"}), Err("expected a boolean"));
+        check("migration.m.gate[\"disk\"]", json!({"verdict": {"outcome": "perhaps", "saw": ""}}), Err("perhaps"));
+        let load = |hash: &str| json!({"rows": 1, "hash": hash, "epoch": 1, "parts": 1, "form": "insert"});
+        check("migration.m.load[\"s.t\"]", load("17"), Ok(()));
+        check("migration.m.load[\"s.t\"]", load("1.7"), Err("not a decimal number"));
+        check("runner.ec2.r.key_pair", json!({"name": "k"}), Err("missing field"));
+        check("runner.ec2.r.disk", json!({}), Err("knows no such kind of step"));
+    }
+
+    #[test]
+    fn a_hash_of_rows_is_decimal_text_since_it_is_larger_than_numbers_of_json() {
+        let hash = RowsHash { rows: 2, sum: u128::MAX };
+        let text = serde_json::to_string(&hash).unwrap();
+        assert_eq!(text, format!("{{\"rows\":2,\"hash\":\"{}\"}}", u128::MAX));
+        assert_eq!(serde_json::from_str::<RowsHash>(&text).unwrap(), hash);
+    }
+}

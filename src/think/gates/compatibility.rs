@@ -52,6 +52,13 @@ pub fn judge(subject: &Subject) -> Verdict {
         };
         findings.push(finding.detail(objects.join("\n")));
     }
+    // What is met and has no row in the table of rules is not to be lost.
+    let unknown = met.iter().filter(|(code, _)| rules::find(**code).is_none());
+    findings.extend(unknown.map(|(code, objects)| {
+        Diagnostic::error(codes::INTERNAL, format!("{code} has no rule"))
+            .detail(objects.join("\n"))
+            .help("Please report this.")
+    }));
     findings.extend(zero_dates(subject));
     findings.extend(impossible_dates(subject));
     findings.extend(rows::stops(subject));
