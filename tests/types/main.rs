@@ -217,10 +217,12 @@ async fn what_the_target_cannot_hold_stands_in_the_plan_by_name() {
 async fn zero_dates_stop_a_migration_or_are_kept() {
     for bed in sources() {
         let sql = [
+            "SET SESSION sql_mode = 'ALLOW_INVALID_DATES'",
             "CREATE TABLE zeros (id INT PRIMARY KEY, a DATE, b DATETIME(6), c TIMESTAMP NULL, \
              d DATE NOT NULL DEFAULT '0000-00-00')",
             "INSERT INTO zeros VALUES (1, '0000-00-00', '0000-00-00', '0000-00-00', '0000-00-00'), \
-             (2, '2024-00-10', '2024-02-00 01:02:03.000004', NULL, '2024-01-00'), (3, NULL, NULL, NULL, '2024-01-01')",
+             (2, '2024-00-10', '2024-02-00 01:02:03.000004', NULL, '2024-01-00'), (3, NULL, NULL, NULL, '2024-01-01'), \
+             (4, '2023-02-31', '2024-04-31 05:06:07', NULL, '2023-02-29')",
         ];
         let (schema, mut source) = filled(&bed, "zeros", &sql.map(str::to_owned)).await;
         let journey = Journey::new(bed, vec![schema.clone()], "zeros", "", "").await;
