@@ -78,8 +78,9 @@ pub struct ObjectOutputs {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ViewOutputs {
     pub owned: bool,
-    /// Of the view's text as the target keeps it.
-    pub text: Digest,
+    /// Of the view's text as the target keeps it; earlier builds did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub text: Option<Digest>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

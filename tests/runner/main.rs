@@ -395,7 +395,7 @@ async fn a_cable_that_is_pulled_out_stops_nobody_and_is_waited_out() {
     let seen = journey.until_batches(journey.batches().await + 4).await;
     tokio::time::sleep(Duration::from_secs(6)).await;
     assert!(journey.batches().await > seen, "{}", journey.log());
-    journey.machine.script("fix");
+    journey.machine.script("mend");
     // Long enough for a question of SSH to have gone unanswered: the old line, or a new one, brings the end.
     program::judge(&ended(child), &["apply"], 0, &["Certificate of migration.m"]);
     journey.every_row_once(1).await;

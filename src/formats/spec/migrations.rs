@@ -59,8 +59,9 @@ const LOAD: Schema =
 
 const VERIFY: Schema = Schema { attributes: &["mode", "threads"], blocks: &[], later: &[] };
 
-/// Session variables that mig sets itself, because what it promises stands on them.
-const FIXED: &[&str] = &[
+/// Session variables that mig sets itself, because what it promises depends on them. A spec that sets one is refused: mig's
+/// own value would win without a word.
+pub(crate) const FIXED: &[&str] = &[
     "sql_mode",
     "time_zone",
     "foreign_key_checks",
@@ -81,6 +82,21 @@ const FIXED: &[&str] = &[
     "tidb_dml_batch_size",
     "tidb_dml_type",
     "tidb_txn_mode",
+    "tidb_disable_txn_auto_retry",
+    "tidb_constraint_check_in_place",
+    "tidb_multi_statement_mode",
+    "completion_type",
+    "innodb_lock_wait_timeout",
+    "net_read_timeout",
+    "net_write_timeout",
+    "max_statement_time",
+    "sql_select_limit",
+    "sql_big_selects",
+    "sql_safe_updates",
+    "sql_quote_show_create",
+    "group_concat_max_len",
+    "information_schema_stats_expiry",
+    "show_gipk_in_create_table_and_information_schema",
 ];
 
 /// All servers that read well, to hold source and target against each other.

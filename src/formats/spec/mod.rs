@@ -10,7 +10,7 @@ mod expression;
 mod faults;
 mod fields;
 mod functions;
-mod migrations;
+pub(crate) mod migrations;
 pub mod model;
 mod overlap;
 mod servers;

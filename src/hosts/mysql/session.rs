@@ -236,6 +236,19 @@ mod tests {
     }
 
     #[test]
+    fn a_variable_that_mig_sets_cannot_be_set_by_the_spec() {
+        let every: BTreeSet<String> = WANTED.iter().map(|name| (*name).to_owned()).collect();
+        let mut without_tidb = every.clone();
+        without_tidb.retain(|name| !name.starts_with("tidb_"));
+        let write = Role::Write { keep_zero_dates: false, session: BTreeMap::new() };
+        for known in [every, without_tidb] {
+            for (name, _) in own(&write, &known) {
+                assert!(crate::formats::spec::migrations::FIXED.contains(&name), "{name}");
+            }
+        }
+    }
+
+    #[test]
     fn zero_dates_are_kept_only_where_it_is_said() {
         for (keep_zero_dates, strict) in [(false, true), (true, false)] {
             let sql = set_up(&Role::Write { keep_zero_dates, session: BTreeMap::new() }, &[]);

@@ -88,15 +88,19 @@ async fn certify(
     let mut there = structure::read_back(context, migration, &names).await?;
     structure::carry_counters(context, migration, facts, &mut there).await?;
     let mut tables = Vec::new();
+    let mut arrived_changed = BTreeSet::new();
     for key in &inputs.tables {
-        tables.push(table_proof(context, migration, ctx, &table_of(key)?, &there)?);
+        let (proof, codes) = table_proof(context, migration, ctx, &table_of(key)?, &there)?;
+        tables.push(proof);
+        arrived_changed.extend(codes);
     }
     let left_out = left_out(facts);
-    let views = view_proofs(context, migration, &left_out, ctx, &there).await?;
+    let (views, codes) = view_proofs(context, migration, &left_out, ctx, &there).await?;
+    arrived_changed.extend(codes);
     let writes = writes(context, migration, ctx, &inputs.tables).await?;
     let (writes, changed) = reread::settle(context, ctx, migration, &mut tables, writes).await?;
     let from_dump = context.seen(&source).is_some_and(|facts| facts.dump);
-    let judged = Judged::of(ctx, migration, &tables, &views)?;
+    let judged = Judged::of(ctx, migration, &arrived_changed)?;
     let certificate = Certificate {
         format_version: FORMAT_VERSION,
         mig_version: env!("CARGO_PKG_VERSION").into(),
@@ -139,15 +143,14 @@ struct Judged {
 }
 
 impl Judged {
-    fn of(ctx: &StepCtx, migration: &Migration, tables: &[TableProof], views: &[ViewProof]) -> Outcome<Self> {
-        let told = tables.iter().flat_map(|table| &table.rewritten).chain(views.iter().flat_map(|v| &v.rewritten));
-        let arrived_changed: BTreeSet<Code> = told.filter_map(|text| text.split_once(':')?.0.parse().ok()).collect();
+    /// `arrived_changed`: the rules by which tables and views are not as on the source; the proofs name these.
+    fn of(ctx: &StepCtx, migration: &Migration, arrived_changed: &BTreeSet<Code>) -> Outcome<Self> {
         let mut judged = Self::default();
         for gate in GateName::JUDGED {
             let passed = ctx.upstream::<GateOutputs>(&StepAddr::gate(&migration.name, gate))?;
             let Some(verdict) = passed.and_then(|passed| passed.verdict) else { continue };
             for finding in &verdict.findings {
-                match rules::in_certificate(finding.code, &arrived_changed) {
+                match rules::in_certificate(finding.code, arrived_changed) {
                     Some(rules::Told::Accepted) => judged.accepted.extend(lines(finding)),
                     Some(rules::Told::Named) => judged.named.extend(lines(finding)),
                     None => {}
@@ -232,14 +235,15 @@ fn views_left_out(left_out: &BTreeMap<TableName, Reasons>) -> impl Iterator<Item
     })
 }
 
-/// Every view that was to be made.
+/// Every view that was to be made, and the rules by which any of them is changed.
 async fn view_proofs(
     context: &Context,
     migration: &Migration,
     left_out: &BTreeMap<TableName, Reasons>,
     ctx: &StepCtx,
     there: &Inventory,
-) -> Outcome<Vec<ViewProof>> {
+) -> Outcome<(Vec<ViewProof>, Vec<Code>)> {
+    let mut codes = Vec::new();
     let facts = context.facts(&ctx.addr)?;
     let target = context.seen(&context.target_of(migration)?).cloned().unwrap_or_default();
     let (mut proofs, mut actual) = (Vec::new(), BTreeMap::new());
@@ -252,13 +256,14 @@ async fn view_proofs(
                 Some(now) => {
                     actual.insert(source.name.key(), now.clone());
                     let mut found = compare::views::differences(&wanted, now, target.flavor != Flavor::Tidb);
-                    if recorded.is_some_and(|view| view.text != ddl::view_fingerprint(now)) {
+                    if recorded.and_then(|view| view.text).is_some_and(|text| text != ddl::view_fingerprint(now)) {
                         found.push(view::text_changed(&wanted, now));
                     }
                     told(found)
                 }
                 None => gone(),
             };
+        codes.extend(changes.iter().map(|change| change.code));
         proofs.push(ViewProof { name: source.name.key(), structure, rows: None, rewritten: sentences(&changes) });
     }
     let mut found = view_proof::compare(context, migration, facts, &actual).await?;
@@ -272,7 +277,7 @@ async fn view_proofs(
         }
         proof.rows = Some(one.rows);
     }
-    Ok(proofs)
+    Ok((proofs, codes))
 }
 
 fn table_proof(
@@ -281,7 +286,7 @@ fn table_proof(
     ctx: &StepCtx,
     name: &TableName,
     there: &Inventory,
-) -> Outcome<TableProof> {
+) -> Outcome<(TableProof, Vec<Code>)> {
     let of = |kind| StepAddr::of_table(&migration.name, kind, name);
     let dump = ctx.upstream::<DumpOutputs>(&of(StepKind::Dump))?;
     let verify = ctx.upstream::<VerifyOutputs>(&of(StepKind::Verify))?;
@@ -301,7 +306,7 @@ fn table_proof(
         None => Vec::new(),
     };
     let content = proven_by.sees_content();
-    Ok(TableProof {
+    let proof = TableProof {
         table: name.key(),
         rows: Three {
             source: source.map(|s| s.rows),
@@ -332,7 +337,8 @@ fn table_proof(
         json_rounded: dump.as_ref().filter(|_| rounds).map_or(0, |dump| dump.json_rounded),
         generated: verify.map(|verified| verified.generated).unwrap_or_default(),
         negative_zeros: dump.filter(|_| zeros_change).map_or(0, |dump| dump.negative_zeros),
-    })
+    };
+    Ok((proof, changes.into_iter().map(|change| change.code).collect()))
 }
 
 /// A finding, object by object.

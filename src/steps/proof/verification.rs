@@ -94,9 +94,8 @@ impl Verifying {
         let views =
             state.into_iter().flat_map(|state| &state.steps).filter(|(_, record)| record.kind == StepKind::View);
         for (addr, record) in views {
-            if let Some(view) = record.outputs_as::<ViewOutputs>(addr)? {
-                made.insert(addr.clone(), view.text);
-            }
+            let view = record.outputs_as::<ViewOutputs>(addr)?;
+            made.extend(view.and_then(|view| view.text).map(|text| (addr.clone(), text)));
         }
         Ok(Self { context, made, found: Mutex::default() })
     }

@@ -30,7 +30,7 @@ pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
         Ok(made) => {
             line.give_back();
             look.give_back();
-            outputs::to_value(&ViewOutputs { owned: true, text: ddl::view_fingerprint(&made) })
+            outputs::to_value(&ViewOutputs { owned: true, text: Some(ddl::view_fingerprint(&made)) })
         }
         // No row was moved yet: it is told with everything else that the target refuses.
         Err(failure) if failure.code == REFUSAL && failure.retry != Retry::Later => Err(failure.exit(ExitKind::Gate)),

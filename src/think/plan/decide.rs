@@ -246,7 +246,7 @@ fn view_drift(ask: &DecisionContext<'_>, record: &StepRecord) -> Outcome<Option<
         return Ok(Some(Drift::GoneFromTarget));
     };
     let made = record.outputs_as::<ViewOutputs>(&ask.node.addr)?;
-    let changed = made.is_some_and(|made| made.text != ddl::view_fingerprint(there));
+    let changed = made.and_then(|made| made.text).is_some_and(|text| text != ddl::view_fingerprint(there));
     Ok(changed.then_some(Drift::ViewTextChanged))
 }
 fn dump_input(ask: &DecisionContext<'_>, record: &StepRecord) -> Outcome<Input> {

@@ -65,8 +65,10 @@ codes! {
          the user one of these.";
     SESSION_SETUP = 3014, Error,
         "a session could not be set up",
-        "mig sets up every session before the session does anything: time_zone, sql_mode, isolation level, names, \
-         time-outs, and for loads foreign_key_checks and the variables of `load.session`. The server refused one. mig \
+        "mig sets up every session before the session does anything: names, time_zone, sql_mode, autocommit, \
+         isolation level, time-outs and lock waits, limits of rows and texts, how information_schema and SHOW CREATE \
+         answer, and whether it may write; for loads also foreign_key_checks, unique_checks, transaction mode and the \
+         variables of `load.session`. The server refused one. mig \
          leaves out a variable that a server does not have, unless `load.session` names it.";
     BINLOG_GONE = 3015, Gate,
         "the binlog is gone",

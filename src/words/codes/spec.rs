@@ -130,8 +130,9 @@ codes! {
          One server under two names is found later, by its identity.";
     RESERVED_SESSION_VARIABLE = 1220, Error,
         "a session variable that mig sets itself",
-        "`load.session` must not set modes, character sets, collations, the time zone, time-outs, isolation, or \
-         anything that splits a transaction into several. That no row is lost and none arrives twice depends on them. \
+        "`load.session` must not set modes, character sets, collations, the time zone, time-outs, isolation, \
+         limits of rows and texts, or anything that splits a transaction into several or changes when a duplicate is \
+         found. That no row is lost and none arrives twice depends on them. \
          Global variables are never set.";
     WHERE_KEY_NOT_A_TABLE = 1221, Error,
         "a key of `where` is not a table",
