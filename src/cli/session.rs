@@ -373,8 +373,8 @@ fn first_positions(
         if replace.contains(&gate) {
             return Ok(None);
         }
-        let record = state.steps.get(&gate).filter(|_| state.open_run.is_some());
-        let run = record.map_or(Ok(None), |record| record.outputs_as::<GateOutputs>(&gate))?.and_then(|gate| gate.run);
+        let recorded = state.outputs_of::<GateOutputs>(&gate)?.filter(|_| state.open_run.is_some());
+        let run = recorded.and_then(|gate| gate.run);
         let since = writes::of_records(&state.steps, migration, run, &|addr, _| replace.contains(addr))?;
         Ok((!since.is_empty()).then(|| (migration.clone(), since)))
     };
@@ -393,8 +393,8 @@ fn recorded_folder(import: &Import) -> Option<Outcome<dump_folder::DumpFolder>> 
 
 /// The files that a dump's record names, when it took some in.
 fn recorded_import(addr: &StepAddr, record: &StepRecord) -> Outcome<Option<ImportInputs>> {
-    match record.progress.notes.get(import::NOTE) {
-        Some(unfinished) => outputs::read(addr, unfinished),
+    match outputs::note(addr, &record.progress.notes, import::NOTE)? {
+        Some(unfinished) => Ok(Some(unfinished)),
         None => Ok(record.outputs_as::<DumpOutputs>(addr)?.and_then(|dump| dump.inputs.import)),
     }
 }

@@ -5,8 +5,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use crate::words::addr::StepAddr;
-
 /// Why a step runs, leaves the state, or removes what it made.
 ///
 /// What the address of the change says already (the table, the migration) is not said again here, so that the same cause
@@ -265,11 +263,4 @@ pub enum Kept {
     VpcSettings,
     /// What was there before the step.
     Found,
-}
-
-/// A step above of which an object in a cloud is made, and what becomes of the object when that one is made again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct BoundTo {
-    pub addr: StepAddr,
-    pub upstream: Upstream,
 }

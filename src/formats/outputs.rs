@@ -4,6 +4,8 @@
 //! A record without outputs (the step never completed) and a record whose outputs cannot be read are two different
 //! answers: the second one is a failure that names the step, never "nothing there".
 
+use std::collections::BTreeMap;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,7 +19,7 @@ use super::cloud_inputs::{
 use super::facts::{Flavor, LedgerFacts, Position, Verdict};
 use super::inputs::DumpInputs;
 use super::rowhash::PartHash;
-use super::state::StepRecord;
+use super::state::{State, StepRecord};
 use super::worker::Endpoint;
 use crate::words::addr::{StepAddr, StepType};
 use crate::words::codes;
@@ -268,8 +270,8 @@ pub fn required<T: DeserializeOwned>(addr: &StepAddr, outputs: &Value) -> Outcom
 
 fn unreadable(addr: &StepAddr, cause: &str) -> Failure {
     let hint = "The state was written by another version of mig, or edited: use that version, or restore the state from \
-                a backup. Nothing was touched.";
-    Failure::new(codes::STATE_DAMAGED, "read the outputs of a recorded step", cause.to_owned(), hint).at(addr)
+                a backup.";
+    Failure::new(codes::STATE_DAMAGED, "read what is recorded of a step", cause.to_owned(), hint).at(addr)
 }
 
 impl StepRecord {
@@ -280,6 +282,25 @@ impl StepRecord {
     pub fn outputs_as<T: DeserializeOwned>(&self, addr: &StepAddr) -> Outcome<Option<T>> {
         read(addr, &self.outputs)
     }
+}
+
+impl State {
+    /// What a step left when it completed, at any time before; `None` where it never did, or nothing is recorded of it.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn outputs_of<T: DeserializeOwned>(&self, addr: &StepAddr) -> Outcome<Option<T>> {
+        self.steps.get(addr).map_or(Ok(None), |record| record.outputs_as(addr))
+    }
+}
+
+/// Reads what a step noted on its way; `None` where it did not.
+///
+/// # Errors
+/// As [`read`].
+pub fn note<T: DeserializeOwned>(addr: &StepAddr, notes: &BTreeMap<String, Value>, key: &str) -> Outcome<Option<T>> {
+    let Some(noted) = notes.get(key) else { return Ok(None) };
+    T::deserialize(noted).map(Some).map_err(|error| unreadable(addr, &format!("its note `{key}`: {error}")))
 }
 
 #[derive(Deserialize)]
@@ -294,7 +315,7 @@ struct MadeFrom<T> {
 pub fn recorded_inputs<T: DeserializeOwned>(addr: &StepAddr, record: &StepRecord) -> Outcome<Option<T>> {
     match record.outputs_as::<MadeFrom<T>>(addr)? {
         Some(made) => Ok(Some(made.inputs)),
-        None => record.progress.notes.get(NOTE_INPUTS).map_or(Ok(None), |noted| read(addr, noted)),
+        None => note(addr, &record.progress.notes, NOTE_INPUTS),
     }
 }
 
@@ -314,6 +335,14 @@ pub fn prevents_destroy(addr: &StepAddr, record: &StepRecord) -> Outcome<bool> {
     Ok(made.is_some_and(|made| made.inputs.prevent_destroy))
 }
 
+/// Of which type a recorded step is.
+///
+/// # Errors
+/// MIG4002: of none that this version knows, so that nothing can be said of what it made.
+pub fn known_step(addr: &StepAddr) -> Outcome<StepType> {
+    addr.step_type().ok_or_else(|| unreadable(addr, "this version knows no such kind of step"))
+}
+
 /// Whether the outputs of a record are what its kind of step leaves.
 ///
 /// # Errors
@@ -322,10 +351,7 @@ pub fn check(addr: &StepAddr, record: &StepRecord) -> Outcome<()> {
     fn of<T: DeserializeOwned>(addr: &StepAddr, record: &StepRecord) -> Outcome<()> {
         record.outputs_as::<T>(addr).map(drop)
     }
-    let Some(step) = addr.step_type() else {
-        return Err(unreadable(addr, "this version knows no such kind of step"));
-    };
-    match step {
+    match known_step(addr)? {
         StepType::Source | StepType::AuroraSource | StepType::Target => of::<ServerOutputs>(addr, record),
         StepType::Runner => of::<RunnerOutputs>(addr, record),
         StepType::KeyPair => of::<KeyPairOutputs>(addr, record),
@@ -393,6 +419,27 @@ mod tests {
         check("migration.m.load[\"s.t\"]", load("1.7"), Err("not a decimal number"));
         check("runner.ec2.r.key_pair", json!({"name": "k"}), Err("missing field"));
         check("runner.ec2.r.disk", json!({}), Err("knows no such kind of step"));
+    }
+
+    #[test]
+    fn a_note_that_cannot_be_read_is_named_and_one_that_is_not_there_is_none() {
+        let addr = StepAddr::parse("runner.ec2.r.security_group").unwrap();
+        let check = |noted: Option<Value>, expected: Result<Option<u16>, &str>| {
+            let notes = noted.map(|noted| ("rule".to_owned(), noted)).into_iter().collect();
+            match (note::<(String, u16)>(&addr, &notes, "rule"), expected) {
+                (Ok(found), Ok(expected)) => assert_eq!(found.map(|(_, port)| port), expected),
+                (Err(found), Err(expected)) => {
+                    assert_eq!(found.code, codes::STATE_DAMAGED);
+                    assert!(found.cause.contains(expected), "{}", found.cause);
+                }
+                (found, expected) => panic!("{found:?}, not {expected:?}"),
+            }
+        };
+        check(None, Ok(None));
+        check(Some(json!(["sg-1", 3306])), Ok(Some(3306)));
+        check(Some(json!(["sg-1"])), Err("its note `rule`"));
+        check(Some(json!("sg-1")), Err("its note `rule`"));
+        check(Some(Value::Null), Err("its note `rule`"));
     }
 
     #[test]

@@ -59,9 +59,8 @@ pub use self::{
     steps::*, views::*,
 };
 
-/// All rows, in the order of their codes.
-pub fn all() -> impl Iterator<Item = &'static CodeRow> {
-    let mut rows: Vec<&'static CodeRow> = [
+fn rows() -> impl Iterator<Item = &'static CodeRow> {
+    [
         program::ROWS,
         spec::ROWS,
         gates::ROWS,
@@ -77,7 +76,11 @@ pub fn all() -> impl Iterator<Item = &'static CodeRow> {
     ]
     .into_iter()
     .flatten()
-    .collect();
+}
+
+/// All rows, in the order of their codes.
+pub fn all() -> impl Iterator<Item = &'static CodeRow> {
+    let mut rows: Vec<_> = rows().collect();
     rows.sort_by_key(|row| row.code);
     rows.into_iter()
 }
@@ -85,7 +88,7 @@ pub fn all() -> impl Iterator<Item = &'static CodeRow> {
 impl Code {
     /// What the table says of it; nothing for a code that only another version knows.
     pub fn row(self) -> Option<&'static CodeRow> {
-        all().find(|row| row.code == self)
+        rows().find(|row| row.code == self)
     }
 
     /// Whether the code is of the range of the compatibility rules, which a spec sets one by one.

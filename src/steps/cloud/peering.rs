@@ -6,9 +6,11 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::formats::cloud::{DnsAttribute, PeeringConnection, RouteTable};
-use crate::formats::cloud_inputs::{DnsInputs, DnsOutputs, PeeringInputs, PeeringOutputs, RouteInputs, RouteOutputs};
+use crate::formats::cloud_inputs::{
+    DnsInputs, DnsOutputs, NOTE_INPUTS, PeeringInputs, PeeringOutputs, RouteInputs, RouteOutputs,
+};
 use crate::formats::inputs::Removal;
-use crate::formats::outputs;
+use crate::formats::outputs::{self, note};
 use crate::formats::plan::Node;
 use crate::steps::cloud::session::{Call, Done, Hand};
 use crate::steps::context::{Context, read_inputs};
@@ -161,13 +163,8 @@ async fn take_back(hand: &Hand<'_>, vpc: &str, was: &RouteOutputs, fresh: bool) 
 pub async fn remove_route(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
     let (hand, remains) = (&Hand::of(context, ctx, node)?, Removal::of(node)?);
     let whole = remains.outputs::<RouteOutputs>(&node.addr)?;
-    let half = || {
-        let inputs =
-            serde_json::from_value(remains.notes.get(crate::formats::cloud_inputs::NOTE_INPUTS)?.clone()).ok()?;
-        let connection_id = remains.notes.get(MAKES)?.as_str()?.to_owned();
-        Some(RouteOutputs { inputs, connection_id, owned: true })
-    };
-    let half = half();
+    let (inputs, makes) = (note(&node.addr, &remains.notes, NOTE_INPUTS)?, note(&node.addr, &remains.notes, MAKES)?);
+    let half = inputs.zip(makes).map(|(inputs, connection_id)| RouteOutputs { inputs, connection_id, owned: true });
     let whole = whole.into_iter().map(|was| (was, false));
     let gone: Vec<(RouteOutputs, bool)> =
         whole.chain(half.map(|was| (was, true))).filter(|(was, _)| was.owned).collect();

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use crate::formats::cloud_inputs::{Intent, MadeNote, MadeObject};
 use crate::formats::cloud_inputs::{NOTE_INPUTS, names};
 use crate::formats::inputs::Removal;
+use crate::formats::outputs::note;
 use crate::formats::plan::{Action, Node};
 use crate::seams::cloud::{Answer, Cloud, CloudFault};
 use crate::steps::again::{TRIES, wait};
@@ -202,7 +203,7 @@ impl<'a> Hand<'a> {
 
     /// The parameters that were written down for this attempt, or `new`, written down now.
     pub async fn intend<T: Serialize + DeserializeOwned>(&self, attempt: u32, new: T) -> Outcome<T> {
-        let was = noted_intent::<T>(&self.ctx.resume.notes)?.filter(|was| was.attempt == attempt);
+        let was = noted_intent::<T>(self.addr, &self.ctx.resume.notes)?.filter(|was| was.attempt == attempt);
         if let Some(was) = was {
             return Ok(was.parameters);
         }
@@ -229,7 +230,7 @@ impl<'a> Hand<'a> {
     /// MIG4002: what is recorded of it cannot be read.
     pub fn known<T: MadeObject + DeserializeOwned>(&self) -> Outcome<Option<Known>> {
         let noted = |notes: &BTreeMap<String, Value>, by| {
-            let made: Option<MadeNote> = noted(notes, MADE)?;
+            let made: Option<MadeNote> = note(self.addr, notes, MADE)?;
             Ok(made.map(|made| Known { id: made.id, attempt: made.attempt, by }))
         };
         if let Some(known) = noted(&self.ctx.resume.notes, Maker::Unfinished)? {
@@ -420,24 +421,15 @@ impl<'a> Hand<'a> {
     }
 }
 
-/// Reads a note of a step.
-///
-/// # Errors
-/// MIG4002: there is one, and it is not of this shape.
-fn noted<T: DeserializeOwned>(notes: &BTreeMap<String, Value>, key: &str) -> Outcome<Option<T>> {
-    let Some(note) = notes.get(key) else { return Ok(None) };
-    T::deserialize(note).map(Some).map_err(|error| {
-        let hint = "The state was written by another version of mig, or edited: use that version.";
-        Failure::new(codes::STATE_DAMAGED, format!("read the note `{key}` of a step"), error.to_string(), hint)
-    })
-}
-
 /// The call that was written down and may have been made.
 ///
 /// # Errors
-/// As for every note: MIG4002.
-pub fn noted_intent<T: DeserializeOwned>(notes: &BTreeMap<String, Value>) -> Outcome<Option<Intent<T>>> {
-    noted(notes, INTENT)
+/// MIG4002: what was written down cannot be read.
+pub fn noted_intent<T: DeserializeOwned>(
+    addr: &StepAddr,
+    notes: &BTreeMap<String, Value>,
+) -> Outcome<Option<Intent<T>>> {
+    note(addr, notes, INTENT)
 }
 
 /// Whether a run was interrupted behind the note of a call.
@@ -460,8 +452,8 @@ impl<T: MadeObject + DeserializeOwned> Remains<T> {
         let removal = Removal::of(node)?;
         Ok(Self {
             ended: removal.outputs(&node.addr)?,
-            made: noted(&removal.notes, MADE)?,
-            intended: noted_intent::<Value>(&removal.notes)?.map(|intent| intent.attempt),
+            made: note(&node.addr, &removal.notes, MADE)?,
+            intended: noted_intent::<Value>(&node.addr, &removal.notes)?.map(|intent| intent.attempt),
         })
     }
 

@@ -31,7 +31,7 @@ pub fn of_gate(ctx: &StepCtx, migration: &str) -> Outcome<GateOutputs> {
 
 /// What an unfinished dump noted.
 pub fn noted(addr: &StepAddr, progress: &Progress) -> Outcome<Option<Position>> {
-    progress.notes.get(POSITION).map_or(Ok(None), |noted| outputs::read(addr, noted))
+    outputs::note(addr, &progress.notes, POSITION)
 }
 
 /// The places of the tables that are kept: not of those that this run is to read again.

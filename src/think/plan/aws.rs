@@ -115,6 +115,12 @@ impl Builder<'_> {
         self.readable(addr, recorded_inputs(addr, record).map(|inputs| inputs.filter(|_| same)))
     }
 
+    /// What the step ended with before.
+    pub fn recorded<T: DeserializeOwned>(&mut self, addr: &StepAddr) -> Option<T> {
+        let found = self.state?.outputs_of(addr);
+        self.readable(addr, found)
+    }
+
     /// A record that cannot be read blocks the plan: what was made is not known.
     fn readable<T>(&mut self, addr: &StepAddr, found: Outcome<Option<T>>) -> Option<T> {
         found.unwrap_or_else(|fault| {
@@ -213,7 +219,8 @@ impl Builder<'_> {
         let settings = json!({"key": key_inputs.key, "identity_file": key_inputs.identity_file});
         self.existing(&key, ec2.key_pair.as_deref(), "key pair", facts.key_pair.there().is_some(), &facts.key_pair);
         self.node(&key, StepKind::Runner, &key_inputs, &settings, std::slice::from_ref(&source));
-        self.standing(&key, aws_diff::key_pair(self.state, &key, &key_inputs, &facts.key_pair));
+        let was = self.recorded(&key);
+        self.standing(&key, aws_diff::key_pair(was.as_ref(), &key_inputs, &facts.key_pair));
 
         let subnet = self.instance(&instance, ec2, &facts, &cluster, &network, &tags, &volume);
         let cidr = subnet.as_deref().map_or("", |subnet| reach::cidr_of(subnet, &network.subnets)).to_owned();
@@ -316,7 +323,8 @@ impl Builder<'_> {
         };
         self.node(addr, StepKind::Runner, &inputs, &settings, &[]);
         let above = [addr.sibling(StepType::KeyPair), addr.sibling(StepType::SecurityGroup)];
-        self.standing(addr, aws_diff::instance(self.state, addr, inputs.as_ref(), &facts.instance, &above));
+        let was = self.recorded(addr);
+        self.standing(addr, aws_diff::instance(was.as_ref(), inputs.as_ref(), &facts.instance, &above));
         inputs.map(|inputs| inputs.subnet_id)
     }
 
@@ -395,7 +403,8 @@ impl Builder<'_> {
             );
         }
         self.node(addr, StepKind::Runner, &inputs, &settings, &[]);
-        self.standing(addr, aws_diff::group(self.state, addr, &inputs, &facts.group, &network.groups));
+        let was = self.recorded(addr);
+        self.standing(addr, aws_diff::group(was.as_ref(), &inputs, &facts.group, &network.groups));
     }
 
     /// Whether a group that the spec names lets the rows through.
@@ -499,10 +508,10 @@ impl Builder<'_> {
             },
         };
         self.node(addr, StepKind::Runner, &inputs, &settings, std::slice::from_ref(instance));
-        let record = self.state.and_then(|state| state.steps.get(instance));
-        let ended = record.map_or(Ok(None), |record| record.outputs_as::<InstanceOutputs>(instance));
-        let seen = (&facts.volume, self.readable(instance, ended).map(|made| made.instance_id));
-        self.standing(addr, aws_diff::volume(self.state, addr, inputs.as_ref(), seen, instance));
+        let its_instance = self.recorded::<InstanceOutputs>(instance).map(|made| made.instance_id);
+        let seen = (&facts.volume, its_instance);
+        let was = self.recorded(addr);
+        self.standing(addr, aws_diff::volume(was.as_ref(), inputs.as_ref(), seen, instance));
     }
 }
 

@@ -3,9 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::de::DeserializeOwned;
-
-use crate::formats::cause::{BoundTo, Cause, CloudObject, Drift, Input, Upstream};
+use crate::formats::cause::{Cause, CloudObject, Drift, Input, Upstream};
 use crate::formats::cloud::{Instance, KeyPair, Peer, PeeringConnection, RouteTable, SecurityGroup, Volume, Vpc};
 use crate::formats::cloud_facts::Seen;
 use crate::formats::cloud_inputs::{
@@ -13,12 +11,21 @@ use crate::formats::cloud_inputs::{
     RouteInputs, SecurityGroupInputs, SecurityGroupOutputs, VolumeInputs, VolumeOutputs,
 };
 use crate::formats::plan::Action;
-use crate::formats::state::{State, Status, StepRecord};
+use crate::formats::state::{Status, StepRecord};
 use crate::think::cloud::reach::{Way, way};
 use crate::words::addr::StepAddr;
 
 /// What to do, and why.
 pub(super) type Decision = (Action, Cause);
+
+/// A step of whose object another one is made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BoundTo {
+    addr: StepAddr,
+    upstream: Upstream,
+    /// What becomes of the other object when this one is replaced.
+    action: Action,
+}
 
 /// What an object's own facts say, whatever becomes of the steps above it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,8 +36,8 @@ pub struct Standing {
     pub changed: Option<Decision>,
     /// What to do where the object is not as it was left.
     pub drift: Option<Decision>,
-    /// Steps whose object this one is bound to, and what to do when one of them is replaced.
-    pub bound_to: Vec<(BoundTo, Action)>,
+    /// Steps whose object this one is bound to.
+    pub bound_to: Vec<BoundTo>,
     /// What `-replace` means for it: what is made is made again, what is looked at is looked at again.
     pub asked: Option<Action>,
     /// The record says that it is neither destroyed nor replaced.
@@ -63,8 +70,8 @@ impl Standing {
             let decision = above.get(addr).and_then(Option::as_ref);
             decision.is_some_and(|(action, _)| matches!(action, Action::Create | Action::Replace))
         };
-        if let Some((bound, action)) = self.bound_to.iter().find(|(bound, _)| made && replaced(&bound.addr)) {
-            return Some((*action, Cause::Upstream { upstream: bound.upstream }));
+        if let Some(bound) = self.bound_to.iter().find(|bound| made && replaced(&bound.addr)) {
+            return Some((bound.action, Cause::Upstream { upstream: bound.upstream }));
         }
         let unfinished = |failed| Some((Action::Rerun, Cause::Unfinished { failed, files: None }));
         match record.status {
@@ -73,10 +80,6 @@ impl Standing {
             Status::Complete => self.drift.clone(),
         }
     }
-}
-
-fn outputs<T: DeserializeOwned>(state: Option<&State>, addr: &StepAddr) -> Option<T> {
-    serde_json::from_value(state?.steps.get(addr)?.outputs.clone()).ok()
 }
 
 fn input(action: Action, input: Input) -> Option<Decision> {
@@ -92,28 +95,22 @@ fn gone(object: CloudObject, id: &str) -> Option<Decision> {
 }
 
 /// What an object is bound to, in the order in which the causes count.
-fn bound<const N: usize>(above: &[StepAddr], upstreams: [Upstream; N], action: Action) -> Vec<(BoundTo, Action)> {
+fn bound<const N: usize>(above: &[StepAddr], upstreams: [Upstream; N], action: Action) -> Vec<BoundTo> {
     let pairs = above.iter().cloned().zip(upstreams);
-    pairs.map(|(addr, upstream)| (BoundTo { addr, upstream }, action)).collect()
+    pairs.map(|(addr, upstream)| BoundTo { addr, upstream, action }).collect()
 }
 
-pub(super) fn key_pair(
-    state: Option<&State>,
-    addr: &StepAddr,
-    inputs: &KeyPairInputs,
-    seen: &Seen<KeyPair>,
-) -> Standing {
+pub(super) fn key_pair(was: Option<&KeyPairOutputs>, inputs: &KeyPairInputs, seen: &Seen<KeyPair>) -> Standing {
     let file = inputs.identity_file.as_deref().unwrap_or_default();
     let what = match &inputs.key {
         Origin::Create => format!("ed25519, made here: {file} (0600)"),
         Origin::Existing(name) => format!("{name}, which is there"),
     };
-    let was: Option<KeyPairOutputs> = outputs(state, addr);
-    let changed = was.as_ref().and_then(|was| match was.inputs.key == inputs.key {
+    let changed = was.and_then(|was| match was.inputs.key == inputs.key {
         true => input(Action::Replace, Input::IdentityFile),
         false => input(Action::Replace, Input::KeyName),
     });
-    let drift = was.as_ref().and_then(|was| match seen {
+    let drift = was.and_then(|was| match seen {
         Seen::Gone => gone(CloudObject::KeyPair, &was.name),
         Seen::There(key) if !was.fingerprint.is_empty() && key.fingerprint != was.fingerprint => {
             drifted(Action::Replace, Drift::KeyPairDiffers { name: was.name.clone() })
@@ -124,8 +121,7 @@ pub(super) fn key_pair(
 }
 
 pub(super) fn group(
-    state: Option<&State>,
-    addr: &StepAddr,
+    was: Option<&SecurityGroupOutputs>,
     inputs: &SecurityGroupInputs,
     seen: &Seen<SecurityGroup>,
     of_source: &[SecurityGroup],
@@ -139,13 +135,11 @@ pub(super) fn group(
         Origin::Create => format!("in {}: {ssh_port} from {}{rule}", inputs.vpc_id, ssh_from.join(", ")),
         Origin::Existing(id) => format!("{id}, which is there{rule}"),
     };
-    let was: Option<SecurityGroupOutputs> = outputs(state, addr);
-    let changed =
-        was.as_ref().and_then(|was| match was.inputs.group == inputs.group && was.inputs.vpc_id == inputs.vpc_id {
-            true => input(Action::Rerun, Input::Rules),
-            false => input(Action::Replace, Input::SecurityGroup),
-        });
-    let drift = was.as_ref().and_then(|was| {
+    let changed = was.and_then(|was| match was.inputs.group == inputs.group && was.inputs.vpc_id == inputs.vpc_id {
+        true => input(Action::Rerun, Input::Rules),
+        false => input(Action::Replace, Input::SecurityGroup),
+    });
+    let drift = was.and_then(|was| {
         let id = was.group_id.as_str();
         let theirs = match seen {
             Seen::Gone => return gone(CloudObject::SecurityGroup, id),
@@ -178,8 +172,7 @@ pub(super) fn group(
 }
 
 pub(super) fn instance(
-    state: Option<&State>,
-    addr: &StepAddr,
+    was: Option<&InstanceOutputs>,
     inputs: Option<&InstanceInputs>,
     seen: &Seen<Instance>,
     above: &[StepAddr],
@@ -187,9 +180,8 @@ pub(super) fn instance(
     let what = inputs.map_or_else(String::new, |i| {
         format!("{} from {} ({}), in {} ({})", i.instance_type, i.image_id, i.image_name, i.subnet_id, i.subnet_reason)
     });
-    let was: Option<InstanceOutputs> = outputs(state, addr);
-    let changed = was.as_ref().zip(inputs).and_then(|(was, now)| instance_changed(&was.inputs, now));
-    let drift = was.as_ref().and_then(|was| {
+    let changed = was.zip(inputs).and_then(|(was, now)| instance_changed(&was.inputs, now));
+    let drift = was.and_then(|was| {
         let id = was.instance_id.as_str();
         match seen {
             Seen::Unasked => None,
@@ -211,8 +203,7 @@ pub(super) fn instance(
 }
 
 pub(super) fn volume(
-    state: Option<&State>,
-    addr: &StepAddr,
+    was: Option<&VolumeOutputs>,
     inputs: Option<&VolumeInputs>,
     (seen, instance_id): (&Seen<Volume>, Option<String>),
     instance: &StepAddr,
@@ -221,9 +212,8 @@ pub(super) fn volume(
         let safe = if i.encrypted { "encrypted" } else { "not encrypted" };
         format!("{} GiB {}, {safe}: {}", i.size_gib, i.volume_type, i.size_reason)
     });
-    let was: Option<VolumeOutputs> = outputs(state, addr);
-    let changed = was.as_ref().zip(inputs).and_then(|(was, now)| volume_changed(&was.inputs, now));
-    let drift = was.as_ref().and_then(|was| {
+    let changed = was.zip(inputs).and_then(|(was, now)| volume_changed(&was.inputs, now));
+    let drift = was.and_then(|was| {
         let id = was.volume_id.as_str();
         match seen {
             Seen::Unasked => None,
@@ -251,8 +241,7 @@ pub(super) fn ready(inputs: &ReadyInputs, above: &[StepAddr]) -> Standing {
 }
 
 pub(super) fn connection(
-    state: Option<&State>,
-    addr: &StepAddr,
+    was: Option<&PeeringOutputs>,
     inputs: &PeeringInputs,
     seen: Option<&PeeringConnection>,
 ) -> Standing {
@@ -264,7 +253,6 @@ pub(super) fn connection(
         Some(seen) => format!("{} is checked", seen.id),
         None => String::new(),
     };
-    let was: Option<PeeringOutputs> = outputs(state, addr);
     let drift = was.zip(seen).and_then(|(was, seen)| {
         if was.connection_id != seen.id {
             return drifted(Action::Rerun, Drift::OtherConnection { id: seen.id.clone() });
@@ -276,15 +264,13 @@ pub(super) fn connection(
 }
 
 pub(super) fn route(
-    state: Option<&State>,
-    addr: &StepAddr,
+    recorded: bool,
     inputs: &RouteInputs,
     table: Option<&RouteTable>,
     connection: Option<&str>,
 ) -> Standing {
     let through = connection.unwrap_or("the connection");
     let what = format!("{} through {through}", inputs.cidr);
-    let recorded = state.is_some_and(|s| s.steps.contains_key(addr));
     let changed = if recorded { input(Action::Replace, Input::Network) } else { None };
     let drift = table.zip(connection).and_then(|(table, connection)| match way(table, &inputs.cidr, connection) {
         Way::Through => None,

@@ -71,7 +71,8 @@ impl Builder<'_> {
             self.judge(&addr, &inputs, found, &network, users);
         }
         self.node(&addr, StepKind::Peering, &inputs, &settings, &[source]);
-        let mut standing = aws_diff::connection(self.state, &addr, &inputs, found.as_ref());
+        let was = self.recorded(&addr);
+        let mut standing = aws_diff::connection(was.as_ref(), &inputs, found.as_ref());
         let targets = users.iter().filter_map(|m| self.spec.targets.get(&m.target));
         if let Some(tier) = targets.filter_map(|t| t.tier.as_deref()).next() {
             standing.what.push_str(&format!("; the target's tier {tier} is declared, not observed"));
@@ -111,7 +112,8 @@ impl Builder<'_> {
             self.find(route.to_string(), finding);
         }
         self.node(&route, StepKind::Peering, &inputs, &json!(inputs), std::slice::from_ref(addr));
-        self.standing(&route, aws_diff::route(self.state, &route, &inputs, there, connection));
+        let recorded = self.state.is_some_and(|state| state.steps.contains_key(&route));
+        self.standing(&route, aws_diff::route(recorded, &inputs, there, connection));
     }
 
     fn judge(

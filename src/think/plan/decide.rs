@@ -171,23 +171,27 @@ impl DecisionContext<'_> {
     fn rerun_pending(&self) -> bool {
         self.state.open_run.as_ref().is_some_and(|run| run.again.contains(&self.node.addr))
     }
+
     fn why_new(&self) -> Outcome<Cause> {
         let (Some(migration), Some(filter)) = (self.node.addr.migration(), self.filter) else {
             return Ok(Cause::NotRecorded);
         };
         let report = StepAddr::in_migration(migration, StepKind::Report, None);
-        let old = self.state.steps.get(&report).map_or(Ok(None), |record| recorded_filter(&report, record))?;
-        let (Some(old), Some(table)) = (old, self.node.addr.table()) else { return Ok(Cause::NotRecorded) };
+        let (Some(old), Some(table)) = (recorded_filter(self.state, &report)?, self.node.addr.table()) else {
+            return Ok(Cause::NotRecorded);
+        };
         let was = old.matches(&table.schema, &table.name);
         Ok(match !was && filter.matches(&table.schema, &table.name) {
             true => Cause::FilterNowIncludes,
             false => Cause::NewAtSource,
         })
     }
+
     fn above(&self, kind: StepKind) -> Option<&Decision> {
         let table = self.node.addr.table()?;
         self.decided.get(&StepAddr::of_table(self.node.addr.migration()?, kind, &table))?.as_ref()
     }
+
     fn table_created(&self) -> bool {
         self.above(StepKind::Table).is_some_and(|(action, _)| matches!(action, Action::Create | Action::Replace))
     }
@@ -202,10 +206,12 @@ impl DecisionContext<'_> {
     fn is_complete(&self) -> bool {
         self.record.is_some_and(|r| r.status == Status::Complete)
     }
+
     /// `-replace` of the gate writes_stopped: the named way on after writes were detected.
     fn writes_replaced(&self) -> bool {
         self.node.addr.migration().is_some_and(|m| self.replace.contains(&StepAddr::gate(m, GateName::WritesStopped)))
     }
+
     /// Whether the dump above makes new files; one that only goes on keeps its parts, and so does the load.
     fn dump_starts_over(&self) -> bool {
         self.above(StepKind::Dump).is_some_and(|(_, cause)| !matches!(cause, Cause::Unfinished { .. }))
@@ -217,6 +223,7 @@ fn database_drift(ask: &DecisionContext<'_>) -> Option<Drift> {
     let there = ask.facts.target.schemas.iter().any(|schema| key_ident(&schema.name) == name);
     (!there).then_some(Drift::GoneFromTarget)
 }
+
 fn table_drift(ask: &DecisionContext<'_>) -> Outcome<Option<Drift>> {
     let inputs: TableInputs = inputs_of(ask.node)?;
     let Some(actual) = ask.facts.target.table(&inputs.source.name) else {
@@ -226,6 +233,7 @@ fn table_drift(ask: &DecisionContext<'_>) -> Outcome<Option<Drift>> {
     let differences = compare::table_differences(&inputs.target, actual);
     Ok(differences.into_iter().next().map(|first| Drift::ChangedOnTarget { part: first.what }))
 }
+
 fn foreign_key_drift(ask: &DecisionContext<'_>) -> Outcome<Option<Drift>> {
     let inputs: ForeignKeysInputs = inputs_of(ask.node)?;
     let addr = ask.node.addr.migration().map(|m| StepAddr::of_table(m, StepKind::Table, &inputs.table));
@@ -239,6 +247,7 @@ fn foreign_key_drift(ask: &DecisionContext<'_>) -> Outcome<Option<Drift>> {
         false => Drift::ChangedOnTarget { part: first.what },
     }))
 }
+
 /// A view of another text holds no rows: it is made again.
 fn view_drift(ask: &DecisionContext<'_>, record: &StepRecord) -> Outcome<Option<Drift>> {
     let Some(name) = ask.node.addr.table().map(|view| view.key().to_lowercase()) else { return Ok(None) };
@@ -249,6 +258,7 @@ fn view_drift(ask: &DecisionContext<'_>, record: &StepRecord) -> Outcome<Option<
     let changed = made.and_then(|made| made.text).is_some_and(|text| text != ddl::view_fingerprint(there));
     Ok(changed.then_some(Drift::ViewTextChanged))
 }
+
 fn dump_input(ask: &DecisionContext<'_>, record: &StepRecord) -> Outcome<Input> {
     let wanted: DumpInputs = inputs_of(ask.node)?;
     Ok(match record.outputs_as::<DumpOutputs>(&ask.node.addr)?.map(|dump| dump.inputs) {
@@ -265,6 +275,7 @@ fn load_drift(ask: &DecisionContext<'_>, record: &StepRecord) -> Outcome<Option<
     let difference = loaded.and_then(|loaded| loaded.differs_from(&ask.facts.ledger, &table.key()));
     Ok(difference.map(|difference| Drift::LedgerDiffers { difference }))
 }
+
 /// What no step makes right by itself, and what the certificate speaks of.
 fn report_drift(ask: &DecisionContext<'_>) -> Outcome<Option<Drift>> {
     let of_it = |node: &&Node| node.kind == StepKind::Table && node.addr.migration() == ask.node.addr.migration();
@@ -282,6 +293,7 @@ fn report_drift(ask: &DecisionContext<'_>) -> Outcome<Option<Drift>> {
     }
     Ok(None)
 }
+
 /// The inputs of a node that this very plan has made.
 fn inputs_of<T: DeserializeOwned>(node: &Node) -> Outcome<T> {
     T::deserialize(&node.inputs).map_err(|error| {
@@ -290,7 +302,7 @@ fn inputs_of<T: DeserializeOwned>(node: &Node) -> Outcome<T> {
     })
 }
 
-fn recorded_filter(addr: &StepAddr, report: &StepRecord) -> Outcome<Option<Filter>> {
+fn recorded_filter(state: &State, report: &StepAddr) -> Outcome<Option<Filter>> {
     // A filter that this version cannot read says nothing of what was left out.
-    Ok(report.outputs_as::<ReportOutputs>(addr)?.and_then(|report| Filter::parse(&report.filter).ok()))
+    Ok(state.outputs_of::<ReportOutputs>(report)?.and_then(|report| Filter::parse(&report.filter).ok()))
 }

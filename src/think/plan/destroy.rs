@@ -92,17 +92,16 @@ impl Undone {
 /// MIG4002: what it made cannot be read, so that nothing may be said of it.
 pub(super) fn undo(state: &State, addr: &StepAddr, record: &StepRecord, drop_target_data: bool) -> Outcome<Undone> {
     let whole = !record.outputs.is_null();
-    let Some(step) = addr.step_type() else { return Ok(Undone::kept(Kept::Made)) };
-    match step {
+    match outputs::known_step(addr)? {
         StepType::Target => Undone::removed(Removed::LedgerRows, &Removal::new(record, None)),
         StepType::Dump => Undone::removed(Removed::DumpFiles, &Removal::new(record, None)),
         StepType::Runner => Undone::removed(Removed::WorkFolder, &Removal::new(record, None)),
         StepType::Table if drop_target_data => {
             let load = addr.migration().zip(addr.table()).map(|(m, t)| StepAddr::of_table(m, StepKind::Load, &t));
-            let load = load.and_then(|load| state.steps.get_key_value(&load));
-            let loaded = load.map_or(Ok(None), |(addr, record)| record.outputs_as::<LoadOutputs>(addr))?;
+            let loaded = load.as_ref().map_or(Ok(None), |load| state.outputs_of::<LoadOutputs>(load))?;
             let rows = loaded.map(|loaded| loaded.total.rows);
-            Undone::removed(Removed::Table { rows }, &Removal::new(record, load.map(|(_, record)| record)))
+            let load = load.and_then(|load| state.steps.get(&load));
+            Undone::removed(Removed::Table { rows }, &Removal::new(record, load))
         }
         StepType::View if drop_target_data => Undone::removed(Removed::View, &Removal::new(record, None)),
         StepType::KeyPair => {

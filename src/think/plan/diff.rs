@@ -119,8 +119,7 @@ fn keep_files_for_loads(graph: &Graph, state: &State, world: &World, decided: &m
         if !load_runs || !dump_rests {
             continue;
         }
-        let recorded = state.steps.get(&dump).map_or(Ok(None), |record| record.outputs_as::<DumpOutputs>(&dump))?;
-        let recorded = recorded.map(|dump| dump.manifest);
+        let recorded = state.outputs_of::<DumpOutputs>(&dump)?.map(|dump| dump.manifest);
         let there = world.migrations.get(migration).and_then(|f| f.manifests.get(&table.key())).map(String::as_str);
         if recorded.is_none() || recorded.as_ref().map(Digest::as_str) != there {
             decided.insert(dump, Some((Action::Rerun, Cause::Drift { drift: Drift::FilesIncomplete })));
@@ -171,9 +170,9 @@ fn drops_proven_rows(node: &Node, state: &State) -> Outcome<bool> {
         return Ok(false);
     }
     let (Some(migration), Some(table)) = (node.addr.migration(), node.addr.table()) else { return Ok(false) };
-    let of = |kind| state.steps.get_key_value(&StepAddr::of_table(migration, kind, &table));
-    let verified = of(StepKind::Verify).is_some_and(|(_, record)| record.status == Status::Complete);
-    let loaded = of(StepKind::Load).map_or(Ok(None), |(addr, record)| record.outputs_as::<LoadOutputs>(addr))?;
+    let of = |kind| StepAddr::of_table(migration, kind, &table);
+    let verified = state.steps.get(&of(StepKind::Verify)).is_some_and(|record| record.status == Status::Complete);
+    let loaded = state.outputs_of::<LoadOutputs>(&of(StepKind::Load))?;
     Ok(verified && loaded.is_some_and(|loaded| loaded.total.rows > 0))
 }
 
@@ -253,8 +252,7 @@ fn leave(
 /// # Errors
 /// MIG4002: its record cannot be read, so that it is not known.
 pub fn recorded_server(state: &State, addr: &StepAddr) -> Outcome<Option<String>> {
-    let server = state.steps.get(addr).map_or(Ok(None), |record| record.outputs_as::<ServerOutputs>(addr))?;
-    Ok(server.map(|server| server.server_id))
+    Ok(state.outputs_of::<ServerOutputs>(addr)?.map(|server| server.server_id))
 }
 
 fn with_identity(mut diagnostics: Vec<Diagnostic>, state: &State, world: &World) -> Outcome<Vec<Diagnostic>> {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::formats::cloud::{Instance, NewInstance};
 use crate::formats::cloud_inputs::{InstanceInputs, InstanceOutputs, KeyPairOutputs, SecurityGroupOutputs, names};
 use crate::formats::plan::Node;
-use crate::steps::cloud::session::{Call, Done, Hand, Remains};
+use crate::steps::cloud::session::{Call, Done, Hand, Remains, is_intended};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::step::StepCtx;
 use crate::words::addr::StepType;
@@ -115,7 +115,7 @@ async fn the_one(hand: &Hand<'_>, node: &Node, inputs: &InstanceInputs, root_gib
             None => {}
         }
         attempt = known.attempt + 1;
-    } else if hand.intended() && !hand.ctx.resume.notes.contains_key("intent") {
+    } else if hand.intended() && !is_intended(&hand.ctx.resume.notes) {
         // An earlier run asked for one of other settings, and its answer was never seen.
         if let Some(instance) = by_marks(hand).await? {
             end(hand, &instance.id).await?;

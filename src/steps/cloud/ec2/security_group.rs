@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::formats::cloud::{Peer, Rule, SecurityGroup};
 use crate::formats::cloud_inputs::{Origin, SecurityGroupInputs, SecurityGroupOutputs, names};
 use crate::formats::inputs::Removal;
+use crate::formats::outputs::note;
 use crate::formats::plan::{Action, Node};
 use crate::steps::cloud::session::noted_intent;
 use crate::steps::cloud::session::{Call, Done, Hand};
@@ -67,10 +68,7 @@ pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<V
         take_back(&hand, &made).await?;
     }
     // Broken off before its end, at first or when it was made again: what it had begun is in its notes.
-    let rule = remains
-        .notes
-        .get(SOURCE_RULE)
-        .and_then(|note| serde_json::from_value::<(String, String, u16)>(note.clone()).ok());
+    let rule = note::<(String, String, u16)>(&node.addr, &remains.notes, SOURCE_RULE)?;
     if let Some((source, group, port)) = rule {
         let (rule, ids) = (of_source(&hand, &group, port), [source.clone()]);
         let look = || async {
@@ -80,7 +78,7 @@ pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<V
         hand.sight(&format!("look at the rules of {source}"), look).await?;
         revoke(&hand, &source, &rule).await?;
     }
-    let Some(intent) = noted_intent::<NewGroup>(&remains.notes)? else { return Ok(Value::Null) };
+    let Some(intent) = noted_intent::<NewGroup>(&node.addr, &remains.notes)? else { return Ok(Value::Null) };
     let vpc = intent.parameters.vpc.as_str();
     let name = names::object(&context.lineage, &node.addr);
     let look = || hand.cloud.security_group_named(vpc, &name);
