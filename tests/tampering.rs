@@ -256,6 +256,14 @@ async fn an_edit_of_the_state_is_pulled_and_pushed_and_what_was_there_is_kept() 
     let strange = pulled.replacen("\"lineage\": \"", "\"lineage\": \"x", 1);
     std::fs::write(journey.path("strange"), strange).unwrap();
     assert!(journey.run(&["state", "push", "strange"], 1).contains("MIG4013"));
+    // A record that no step could read is refused before it is in place, and named.
+    let damaged = now.to_string().replacen("\"owned\":", "\"owner\":", 1);
+    std::fs::write(journey.path("damaged"), damaged).unwrap();
+    for force in [&["state", "push", "damaged"][..], &["state", "push", "-force", "damaged"]] {
+        let told = journey.run(force, 1);
+        assert!(told.contains("MIG4002") && told.contains("missing field `owned`"), "{told}");
+        assert!(told.contains("Correct the record in the copy"), "{told}");
+    }
     // A state that cannot be read any more has this way out.
     std::fs::write(journey.path("mig.migstate"), "{").unwrap();
     assert!(journey.run(&["state", "push", "edited"], 1).contains("-force"));

@@ -237,11 +237,17 @@ impl Session {
     /// # Errors
     /// What [`recovery::look`] refuses; MIG4002, where a step's outputs cannot be read.
     pub fn state(&self) -> Outcome<Option<State>> {
-        let state = recovery::look(&*self.store)?.state;
-        for (addr, record) in state.iter().flat_map(|state| &state.steps) {
-            outputs::check(addr, record)?;
-        }
+        let state = self.state_to_mend()?;
+        state.as_ref().map_or(Ok(()), State::check_outputs)?;
         Ok(state)
+    }
+
+    /// The same for those who look at records and mend them: also with outputs that no step can read.
+    ///
+    /// # Errors
+    /// What [`recovery::look`] refuses.
+    pub fn state_to_mend(&self) -> Outcome<Option<State>> {
+        Ok(recovery::look(&*self.store)?.state)
     }
 
     /// What of this run's own a path leads to: it is never written to as an output.

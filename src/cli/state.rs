@@ -21,17 +21,17 @@ use crate::words::error::{ExitKind, Failure, Outcome};
 pub async fn run(global: &Global, args: &Arguments, style: Style) -> Outcome<ExitKind> {
     match &args.command {
         StateCommand::List { addrs, variables } => {
-            let state = Session::open_to_look(global, variables)?.state()?;
+            let state = Session::open_to_look(global, variables)?.state_to_mend()?;
             let under = addresses("ADDR", addrs)?;
             print(&state.map(|state| screen::state::list(&state, &under)).unwrap_or_default());
         }
         StateCommand::Show { addr, variables, json } => {
-            let state = Session::open_to_look(global, variables)?.state()?;
+            let state = Session::open_to_look(global, variables)?.state_to_mend()?;
             print(&shown(state.as_ref(), addr, *json, style)?);
         }
         StateCommand::Pull { variables } => {
             let session = Session::open_to_look(global, variables)?;
-            match session.state()? {
+            match session.state_to_mend()? {
                 Some(state) => screen::out::data(&state.write()?),
                 None => say("The state is empty: nothing was applied yet.\n"),
             }
@@ -64,6 +64,11 @@ fn shown(state: Option<&State>, text: &str, json: bool, style: Style) -> Outcome
 async fn push(global: &Global, args: &Push) -> Outcome<()> {
     let session = Session::open_to_look(global, &args.variables)?;
     let new = State::read_unsealed(&read(&args.file)?, &args.file.display().to_string())?;
+    // No command could use it, -force or not.
+    new.check_outputs().map_err(|failure| Failure {
+        hint: "Correct the record in the copy, or take the step out of it. Nothing was changed.".into(),
+        ..failure
+    })?;
     let _lock = take_lock(&session, &args.locking, "mig state push").await?;
     let recorded = match recovery::look(&*session.store) {
         // What a killed run had recorded is more than a copy from before it knows: it counts as a state of its own, so

@@ -292,6 +292,14 @@ impl State {
     pub fn outputs_of<T: DeserializeOwned>(&self, addr: &StepAddr) -> Outcome<Option<T>> {
         self.steps.get(addr).map_or(Ok(None), |record| record.outputs_as(addr))
     }
+
+    /// Whether the outputs of each step are what its kind of step leaves.
+    ///
+    /// # Errors
+    /// As [`check`], of the first one.
+    pub fn check_outputs(&self) -> Outcome<()> {
+        self.steps.iter().try_for_each(|(addr, record)| check(addr, record))
+    }
 }
 
 /// Reads what a step noted on its way; `None` where it did not.
