@@ -30,14 +30,25 @@ struct Disk {
     written: u64,
     syncs: u64,
     crashed: bool,
-    broken: bool,
     locked_by: Option<Holder>,
 }
 
+/// A clone is the same handle; [`MemoryStore::handle`] gives another one.
 #[derive(Clone, Default)]
 pub struct MemoryStore {
     disk: Arc<Mutex<Disk>>,
     faults: Faults,
+    journal: Arc<Mutex<Appending>>,
+}
+
+/// What one handle has done to the journal.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Appending {
+    #[default]
+    NotYet,
+    Open,
+    /// A write or a sync failed.
+    Broken,
 }
 
 impl MemoryStore {
@@ -50,6 +61,11 @@ impl MemoryStore {
         self
     }
 
+    /// Another handle on the same disk, as another process would have it.
+    pub fn handle(&self) -> Self {
+        Self { disk: Arc::clone(&self.disk), faults: self.faults, journal: Arc::default() }
+    }
+
     /// What a disk may hold after the power went: all that was synced, and the first `kept` bytes of the rest.
     pub fn after_power_loss(&self, kept: usize) -> Self {
         let disk = self.disk();
@@ -59,7 +75,7 @@ impl MemoryStore {
         });
         let synced = journal.as_ref().map_or(0, Vec::len);
         let disk = Disk { state: disk.state.clone(), journal, synced, ..Disk::default() };
-        Self { disk: Arc::new(Mutex::new(disk)), faults: Faults::default() }
+        Self { disk: Arc::new(Mutex::new(disk)), ..Self::default() }
     }
 
     /// Bytes written to state and journal so far.
@@ -74,6 +90,10 @@ impl MemoryStore {
     /// Puts a state there as if an earlier run had.
     pub fn put_state(&self, bytes: Vec<u8>) {
         self.disk().state = Some(bytes);
+    }
+
+    fn appending(&self) -> MutexGuard<'_, Appending> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn disk(&self) -> MutexGuard<'_, Disk> {
@@ -133,10 +153,12 @@ impl Store for MemoryStore {
     }
 
     fn append(&self, frame: &[u8]) -> Outcome<()> {
-        let mut disk = self.disk();
+        let (mut appending, mut disk) = (self.appending(), self.disk());
         alive(&disk)?;
-        if disk.broken {
-            return Err(failure(codes::STATE_UNWRITABLE, "an earlier write to it failed"));
+        match std::mem::replace(&mut *appending, Appending::Broken) {
+            Appending::Broken => return Err(failure(codes::STATE_UNWRITABLE, "an earlier write to it failed")),
+            Appending::NotYet if disk.journal.is_some() => return Err(failure(codes::STATE_UNWRITABLE, "it exists")),
+            Appending::NotYet | Appending::Open => {}
         }
         let (room, failure) = self.room(&mut disk, frame.len());
         disk.journal.get_or_insert_default().extend_from_slice(frame.get(..room).unwrap_or_default());
@@ -144,11 +166,10 @@ impl Store for MemoryStore {
             Some(failure) => Err(failure),
             None => self.sync(&mut disk),
         };
-        match result {
-            Ok(()) => disk.synced = disk.journal.as_ref().map_or(0, Vec::len),
-            Err(_) => disk.broken = true,
-        }
-        result
+        result?;
+        disk.synced = disk.journal.as_ref().map_or(0, Vec::len);
+        *appending = Appending::Open;
+        Ok(())
     }
 
     fn replace_state(&self, bytes: &[u8]) -> Outcome<()> {
@@ -163,10 +184,13 @@ impl Store for MemoryStore {
     }
 
     fn remove_journal(&self) -> Outcome<()> {
-        let mut disk = self.disk();
+        let (mut appending, mut disk) = (self.appending(), self.disk());
         alive(&disk)?;
         disk.journal = None;
         disk.synced = 0;
+        if *appending == Appending::Open {
+            *appending = Appending::NotYet;
+        }
         Ok(())
     }
 

@@ -11,3 +11,7 @@ pub mod file;
 pub mod memory;
 pub mod mysql;
 pub mod ssh;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod store_tests;

@@ -6,3 +6,7 @@ pub mod cloud;
 pub mod shell;
 pub mod sql;
 pub mod store;
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+pub mod scripted;

@@ -1,0 +1,166 @@
+//! What every store has to do, whatever it keeps its bytes in: one table of behaviours, run against each backend. A new
+//! backend implements [`Backend`] and gets a row in `every_backend_does_what_a_store_promises`.
+
+use super::file::{self, FileStore};
+use super::memory::{Faults, MemoryStore};
+use crate::seams::store::{Guard, Holder, Locking, Store};
+
+/// A place for one state, with ways to harm it.
+trait Backend {
+    /// A handle of its own, as another process would have it.
+    fn open(&self) -> Box<dyn Store>;
+
+    /// A handle whose writes fail from now on; what was written before stays.
+    fn open_failing(&self) -> Box<dyn Store>;
+}
+
+struct Files(tempfile::TempDir);
+
+impl Backend for Files {
+    fn open(&self) -> Box<dyn Store> {
+        Box::new(FileStore::new(self.0.path().join("a.migstate")))
+    }
+
+    fn open_failing(&self) -> Box<dyn Store> {
+        // A folder where the temporary file goes, and a journal that leads to a full device.
+        let state = self.0.path().join("a.migstate");
+        std::fs::create_dir(file::beside(&state, ".tmp")).unwrap();
+        let _ = std::fs::remove_file(file::beside(&state, ".journal"));
+        std::os::unix::fs::symlink("/dev/full", file::beside(&state, ".journal")).unwrap();
+        self.open()
+    }
+}
+
+struct Memory(MemoryStore);
+
+impl Backend for Memory {
+    fn open(&self) -> Box<dyn Store> {
+        Box::new(self.0.handle())
+    }
+
+    fn open_failing(&self) -> Box<dyn Store> {
+        Box::new(self.0.handle().with_faults(Faults { capacity: Some(0), ..Faults::default() }))
+    }
+}
+
+fn holder(pid: u32) -> Holder {
+    Holder { holder: "ada".into(), host: "box".into(), pid, since: "t".into(), command: "mig apply".into() }
+}
+
+fn got(locking: Locking) -> Box<dyn Guard> {
+    match locking {
+        Locking::Got { guard, dead: None } => guard,
+        Locking::Got { dead, .. } => panic!("a dead holder: {dead:?}"),
+        Locking::Held(by) => panic!("held by {by:?}"),
+    }
+}
+
+fn nothing_is_there_at_first(backend: &dyn Backend) {
+    let store = backend.open();
+    assert_eq!((store.read_state().unwrap(), store.read_journal().unwrap()), (None, None));
+    store.remove_journal().unwrap();
+    assert!(!store.place().is_empty());
+}
+
+fn frames_stand_one_behind_the_other_and_every_handle_sees_them(backend: &dyn Backend) {
+    let store = backend.open();
+    store.append(b"one\n").unwrap();
+    assert_eq!(backend.open().read_journal().unwrap().unwrap(), b"one\n");
+    store.append(b"").unwrap();
+    store.append(b"\0two\n").unwrap();
+    assert_eq!(backend.open().read_journal().unwrap().unwrap(), b"one\n\0two\n");
+    assert_eq!(store.read_state().unwrap(), None, "the journal is not the state");
+}
+
+fn a_journal_that_another_began_is_never_gone_on_with(backend: &dyn Backend) {
+    backend.open().append(b"one\n").unwrap();
+    let late = backend.open();
+    assert_eq!(late.append(b"two\n").unwrap_err().code, "MIG4006");
+    assert_eq!(late.append(b"two\n").unwrap_err().code, "MIG4006", "nor the second time");
+    assert_eq!(late.read_journal().unwrap().unwrap(), b"one\n");
+}
+
+fn a_removed_journal_begins_anew(backend: &dyn Backend) {
+    let store = backend.open();
+    store.append(b"one\n").unwrap();
+    store.remove_journal().unwrap();
+    assert_eq!(store.read_journal().unwrap(), None);
+    store.remove_journal().unwrap();
+    store.append(b"two\n").unwrap();
+    assert_eq!(backend.open().read_journal().unwrap().unwrap(), b"two\n");
+    backend.open().remove_journal().unwrap();
+    assert_eq!(store.read_journal().unwrap(), None, "whoever removes it");
+}
+
+fn a_state_is_replaced_as_a_whole(backend: &dyn Backend) {
+    let store = backend.open();
+    for bytes in [&b"a long state"[..], b"short", b""] {
+        store.replace_state(bytes).unwrap();
+        assert_eq!(backend.open().read_state().unwrap().unwrap(), bytes);
+    }
+    assert_eq!(store.read_journal().unwrap(), None, "the state is not the journal");
+}
+
+fn a_replace_that_fails_leaves_the_state_that_was_there(backend: &dyn Backend) {
+    backend.open().replace_state(b"old").unwrap();
+    let failing = backend.open_failing();
+    let failure = failing.replace_state(b"new").unwrap_err();
+    assert!(["MIG4006", "MIG4007"].contains(&failure.code.to_string().as_str()), "{failure:?}");
+    assert!(!failure.hint.is_empty());
+    assert_eq!(backend.open().read_state().unwrap().unwrap(), b"old");
+}
+
+fn an_append_that_failed_is_the_last_one(backend: &dyn Backend) {
+    let failing = backend.open_failing();
+    let first = failing.append(b"one\n").unwrap_err();
+    assert!(["MIG4006", "MIG4007"].contains(&first.code.to_string().as_str()), "{first:?}");
+    let second = failing.append(b"two\n").unwrap_err();
+    assert_eq!(second.cause, "an earlier write to it failed");
+}
+
+fn one_holds_the_lock_and_the_next_one_is_told_who(backend: &dyn Backend) {
+    let (one, two) = (backend.open(), backend.open());
+    let guard = got(one.try_lock(&holder(1)).unwrap());
+    match two.try_lock(&holder(2)).unwrap() {
+        Locking::Held(by) => assert_eq!(by, Some(holder(1))),
+        Locking::Got { .. } => panic!("two hold it"),
+    }
+    assert!(matches!(one.try_lock(&holder(1)).unwrap(), Locking::Held(_)), "nor twice by one");
+    // Who looks needs no lock.
+    assert_eq!(two.read_state().unwrap(), None);
+    drop(guard);
+    let guard = got(two.try_lock(&holder(2)).unwrap());
+    drop(guard);
+    got(one.try_lock(&holder(1)).unwrap());
+}
+
+/// A behaviour, by its name.
+type Row = (&'static str, fn(&dyn Backend));
+
+macro_rules! rows {
+    ($($name:ident),* $(,)?) => { [$((stringify!($name), $name as fn(&dyn Backend))),*] };
+}
+
+#[test]
+fn every_backend_does_what_a_store_promises() {
+    let rows: [Row; 8] = rows![
+        nothing_is_there_at_first,
+        frames_stand_one_behind_the_other_and_every_handle_sees_them,
+        a_journal_that_another_began_is_never_gone_on_with,
+        a_removed_journal_begins_anew,
+        a_state_is_replaced_as_a_whole,
+        a_replace_that_fails_leaves_the_state_that_was_there,
+        an_append_that_failed_is_the_last_one,
+        one_holds_the_lock_and_the_next_one_is_told_who,
+    ];
+    let backends: [(&str, fn() -> Box<dyn Backend>); 2] = [
+        ("files", || Box::new(Files(tempfile::tempdir().unwrap()))),
+        ("memory", || Box::new(Memory(MemoryStore::new()))),
+    ];
+    for (backend, make) in backends {
+        for (row, check) in rows {
+            println!("{backend}: {row}");
+            check(&*make());
+        }
+    }
+}
