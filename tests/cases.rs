@@ -28,10 +28,21 @@ async fn the_next_number_of_a_table_lies_above_all_that_were_ever_given() {
             "CREATE TABLE bills (n MEDIUMINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, v INT)",
             "INSERT INTO bills VALUES (5, 1), (52000, 2)",
             "DELETE FROM bills WHERE n > 5",
+            // At and above 2^63 TiDB shows no counter.
+            "CREATE TABLE last_signed (n BIGINT AUTO_INCREMENT PRIMARY KEY)",
+            "INSERT INTO last_signed VALUES (9223372036854775807)",
+            "CREATE TABLE above_signed (n BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY)",
+            "INSERT INTO above_signed VALUES (9223372036854775808)",
+            "CREATE TABLE last_of_all (n BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY)",
+            "INSERT INTO last_of_all VALUES (18446744073709551614)",
+            "CREATE TABLE never_used (n BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY) AUTO_INCREMENT = 18446744073709551615",
         ],
         next: &[
             ("INSERT INTO {}.outbox (body) VALUES ('x')", "SELECT n >= 81001 FROM {}.outbox"),
             ("INSERT INTO {}.bills (v) VALUES (3)", "SELECT MAX(n) > 52000 FROM {}.bills"),
+            ("INSERT INTO {}.above_signed VALUES (NULL)", "SELECT SUM(n = 9223372036854775809) FROM {}.above_signed"),
+            ("INSERT INTO {}.last_of_all VALUES (NULL)", "SELECT 1"),
+            ("INSERT INTO {}.never_used VALUES (NULL)", "SELECT 1"),
         ],
         ..NOTHING
     })
@@ -383,12 +394,66 @@ async fn letters_beyond_ascii_in_expressions_arrive_as_they_are() {
 }
 
 #[tokio::test]
+async fn letters_of_expressions_arrive_whatever_the_statement_shows_in_their_place() {
+    // SHOW CREATE TABLE prints `?`, other letters or `????` for these; information_schema lists their bytes.
+    check(&Case {
+        name: "shown_letters",
+        setup: &[
+            "CREATE TABLE t (id INT PRIMARY KEY, s VARCHAR(9), l VARCHAR(9) CHARACTER SET latin1 COLLATE latin1_bin, \
+             j JSON DEFAULT (JSON_ARRAY('Größe?', 'é😀')), a VARCHAR(20) AS (CONCAT('😀', id)) STORED, \
+             b VARCHAR(20) AS (CONCAT(l, 'ÄÖÜß€')), c INT AS (l = 'größe'), d VARCHAR(20) AS (IF(id = 99, '日本?', s)))",
+            "INSERT INTO t (id, s, l) VALUES (1, '日本?', 'größe'), (2, '?', 'Ã©')",
+        ],
+        gates: "collation = \"convert\"\n collation_map = { latin1_bin = \"utf8mb4_bin\" }",
+        same: &["SELECT id, j, HEX(a), HEX(b), c, HEX(d) FROM {}.t ORDER BY id"],
+        next: &[
+            ("INSERT INTO {}.t (id, s, l) VALUES (99, 'x', 'größe')", "SELECT j, HEX(a), HEX(b), c, HEX(d) FROM {}.t WHERE id = 99"),
+        ],
+        ..NOTHING
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_member_that_the_source_does_not_show_is_refused_and_a_question_mark_is_not() {
+    all(&[
+        Case {
+            name: "hidden_members",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, e ENUM('x', '😀') NOT NULL, s SET('a', '🎉'))",
+                "INSERT INTO t VALUES (1, '😀', 'a,🎉')",
+                "CREATE TABLE d (id INT PRIMARY KEY, s SET('a', '😀') DEFAULT 'a,😀')",
+                "CREATE TABLE unused (id INT PRIMARY KEY, e ENUM('x', '😀'))",
+            ],
+            plan: (5, &["MIG2188", "{}.t.e '?': 1 row", "{}.t.s '?': 1 row", "{}.d.s DEFAULT a,😀", "{}.unused.e"]),
+            ..NOTHING
+        },
+        Case {
+            name: "question_members",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, e ENUM('yes', '?') DEFAULT '?', s SET('a?', 'b'))",
+                "INSERT INTO t VALUES (1, '?', 'a?,b'), (2, 'yes', 'a?')",
+            ],
+            same: &["SELECT * FROM {}.t ORDER BY id"],
+            ..NOTHING
+        },
+        Case {
+            name: "reserved_names",
+            setup: &["CREATE TABLE t (_TIDB_ROWID INT PRIMARY KEY)"],
+            plan: (5, &["MIG2186", "{}.t._TIDB_ROWID"]),
+            ..NOTHING
+        },
+    ])
+    .await;
+}
+
+#[tokio::test]
 async fn check_constraints_hold_the_same_rows_back_on_both_servers() {
     checks(true).await;
     check(&Case {
         name: "constraints",
         setup: &[
-            "CREATE TABLE t (id INT PRIMARY KEY, c VARCHAR(20), a DATE, b DATE, CONSTRAINT letters CHECK (c <> 'é' AND c NOT IN ('ñ', '日')), CONSTRAINT bars CHECK (c NOT LIKE '%|%%' ESCAPE '|'), \
+            "CREATE TABLE t (id INT PRIMARY KEY, c VARCHAR(20), a DATE, b DATE, CONSTRAINT letters CHECK (c <> 'é' AND c NOT IN ('ñ', '日')), CONSTRAINT signs CHECK (c <> '😀' AND c <> '日本?'), CONSTRAINT bars CHECK (c NOT LIKE '%|%%' ESCAPE '|'), \
              CONSTRAINT order_ CHECK (b >= a + INTERVAL 2 DAY), CONSTRAINT off CHECK (id < 100) NOT ENFORCED)",
             "INSERT INTO t VALUES (1, 'e', '2024-02-28', '2024-03-01')",
         ],
@@ -400,6 +465,8 @@ async fn check_constraints_hold_the_same_rows_back_on_both_servers() {
             ("INSERT INTO {}.t VALUES (2, 'Ã©', NULL, NULL)", "SELECT COUNT(*) FROM {}.t"),
             ("INSERT INTO {}.t VALUES (2, '日', NULL, NULL)", "SELECT 1"),
             ("INSERT INTO {}.t VALUES (2, '50%', NULL, NULL)", "SELECT 1"),
+            ("INSERT INTO {}.t VALUES (2, '😀', NULL, NULL)", "SELECT 1"),
+            ("INSERT INTO {}.t VALUES (2, '日本?', NULL, NULL)", "SELECT 1"),
             ("INSERT INTO {}.t VALUES (2, '50|', NULL, NULL)", "SELECT COUNT(*) FROM {}.t"),
             ("INSERT INTO {}.t VALUES (2, 'x', '2024-01-01', '2024-01-02')", "SELECT 1"),
             ("INSERT INTO {}.t VALUES (200, 'x', NULL, NULL)", "SELECT COUNT(*) FROM {}.t"),

@@ -83,6 +83,9 @@ pub struct ServerFacts {
     pub row_limit: u64,
     /// TiDB's `tidb_enable_check_constraint`; elsewhere whether the version enforces them.
     pub check_constraints: bool,
+    /// TiDB's `tidb_enable_foreign_key` is OFF: it takes foreign keys, and enforces none of them.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub foreign_keys_off: bool,
     /// `@@sql_require_primary_key`, `@@restrict_fk_on_non_standard_key` … that are ON: what the server then refuses or
     /// adds, other servers take as it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -28,6 +28,8 @@ pub enum RowRisk {
     JsonTypes,
     /// Different values of a unique key that are one under the target's collation.
     MergedKeys,
+    /// Members of an ENUM or SET that hold other letters than the source shows.
+    UnknownMember,
     /// Rows whose parent is one by the source's collation only.
     LostParents,
 }

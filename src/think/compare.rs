@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::formats::ddl::canonical::canonical_expression;
 use crate::formats::ddl::expression::{Token, tokens};
 use crate::formats::ddl::{clock_function, partitioning, sql_string};
-use crate::formats::structure::{Check, Column, ForeignKey, Index, IndexPart, Table};
+use crate::formats::structure::{Check, Column, Doubt, ForeignKey, Index, IndexPart, Table};
 use crate::think::gates::collation::plain_name;
 use crate::words::addr::key_ident;
 
@@ -69,6 +69,12 @@ fn differences(expected: &Table, actual: &Table, with_foreign_keys: bool) -> Vec
     indexes(expected, actual, &mut found);
     if with_foreign_keys {
         foreign_keys(expected, actual, &mut found);
+        // What nobody understands may be anything: a foreign key that TiDB does not enforce, a clause of a later version.
+        for doubt in actual.doubts.iter().filter(|doubt| !expected.doubts.contains(doubt)) {
+            if let Doubt::NotUnderstood { text } = doubt {
+                found.compare("a clause that mig does not know", String::new(), text.clone());
+            }
+        }
     }
     checks(expected, actual, &mut found);
     if !expected.engine.is_empty() && !actual.engine.is_empty() {

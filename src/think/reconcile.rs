@@ -11,13 +11,14 @@
 //! - literal defaults: shown. MySQL lists them in its utf8mb3 (`?` for other characters), cuts bytes at the first zero, and
 //!   lists a TIMESTAMP in the time zone of its creator. MariaDB and MySQL before 8.0 show `?` for characters of four bytes too: see
 //!   [`settle_default`].
-//! - expressions (generated columns, defaults, indexes, CHECK): shown. MySQL lists them encoded twice where they hold
-//!   letters beyond ASCII, and escaped once more.
+//! - expressions (generated columns, defaults, indexes, CHECK): shown. MySQL lists them byte by byte where they hold
+//!   letters beyond ASCII, and escaped once more; where it shows other letters, the list has them ([`letters`]).
 //! - indexes: both; but TiDB lists one for a foreign key over a whole integer primary key and does not show it.
 //! - partitions, parsers, periods, options, the counter: shown only. PARTITION BY KEY () is listed without any column.
 
+mod letters;
+
 use crate::formats::ddl::create_reader::{self, CreateFault};
-use crate::formats::ddl::expression::{Token, expression_text, tokens, without_doubled_parentheses};
 use crate::formats::ddl::raw;
 use crate::formats::facts::Flavor;
 use crate::formats::structure::{Column, Doubt, Table};
@@ -42,7 +43,12 @@ pub fn reconcile(flavor: Flavor, narrow: bool, mut listed: Table, shown: Result<
     members_in_bytes(&mut listed, &shown);
     listed.ttl.clone_from(&shown.ttl);
     take_listed(flavor, &mut shown, &listed);
-    let unknown = expressions_that_lost_letters(narrow, &mut shown, &listed);
+    let unknown = match flavor {
+        // It shows and lists what it has.
+        Flavor::Tidb => Vec::new(),
+        _ => expressions_that_lost_letters(narrow, &mut shown, &listed),
+    };
+    let known = std::mem::take(&mut shown.doubts);
     for difference in compare::structure_differences(&listed, &shown) {
         if !written_down(flavor, &difference, &listed, &shown) {
             shown.doubts.push(Doubt::Disagreement {
@@ -52,6 +58,7 @@ pub fn reconcile(flavor: Flavor, narrow: bool, mut listed: Table, shown: Result<
             });
         }
     }
+    shown.doubts.splice(0..0, known);
     shown.doubts.extend(unknown);
     if narrow {
         let garbled = shown.columns.iter().filter(|column| garbled_default(column));
@@ -122,19 +129,15 @@ fn members_in_bytes(listed: &mut Table, shown: &Table) {
     }
 }
 
-/// MySQL shows a word of an expression in the charset of the column beside it, with `?` for letters: `concat(b,_latin1'?')`.
-/// What it lists has them, encoded twice (`_utf8mb4'Ã©'`) or, in an index, once. Servers that print in utf8mb3 (`narrow`)
-/// have them nowhere.
+/// Expressions whose letters MySQL did not show as they are: see [`letters`]. Servers that print in utf8mb3 (`narrow`) have
+/// lost ones nowhere.
 fn expressions_that_lost_letters(narrow: bool, shown: &mut Table, listed: &Table) -> Vec<Doubt> {
     let mut doubts = Vec::new();
     let mut settle = |what: String, shown: &mut String, listed: Option<&String>| {
-        let asks = tokens(&expression_text(shown))
-            .iter()
-            .any(|token| matches!(token, Token::Text(text) if text.contains('?')));
-        if !asks {
+        if !letters::are_doubtful(narrow, shown) {
             return;
         }
-        match listed.filter(|_| !narrow).and_then(|listed| with_letters(shown, listed)) {
+        match listed.filter(|_| !narrow).and_then(|listed| letters::restored(shown, listed)) {
             Some(found) => *shown = found,
             None => doubts.push(Doubt::Garbled { what }),
         }
@@ -164,32 +167,6 @@ fn expressions_that_lost_letters(narrow: bool, shown: &mut Table, listed: &Table
         }
     }
     doubts
-}
-
-/// The listed expression with its letters, where it is the shown one but for them.
-fn with_letters(shown: &str, listed: &str) -> Option<String> {
-    let listed = expression_text(listed);
-    let once = listed.chars().map(latin1).collect::<Option<Vec<u8>>>().and_then(|bytes| String::from_utf8(bytes).ok());
-    let found = once.unwrap_or(listed);
-    let plain = |text: &str| {
-        let introduces = |token: &Token| matches!(token, Token::Word(word) if word.starts_with('_'));
-        let all = without_doubled_parentheses(tokens(&expression_text(text)));
-        all.into_iter().filter(|token| !introduces(token)).collect::<Vec<_>>()
-    };
-    let (one, other) = (plain(shown), plain(&found));
-    let same = |(one, other): (&Token, &Token)| match (one, other) {
-        (Token::Text(one), Token::Text(other)) => one == other || one.contains('?'),
-        (Token::Word(one), Token::Word(other)) => one.eq_ignore_ascii_case(other),
-        _ => one == other,
-    };
-    (one.len() == other.len() && one.iter().zip(&other).all(same)).then_some(found)
-}
-
-/// The byte of a character in what MySQL calls latin1.
-fn latin1(c: char) -> Option<u8> {
-    let mut buffer = [0; 4];
-    let (bytes, _, lost) = encoding_rs::WINDOWS_1252.encode(c.encode_utf8(&mut buffer));
-    bytes.first().copied().filter(|_| !lost)
 }
 
 /// What only information_schema knows, or knows better.
@@ -352,20 +329,6 @@ mod tests {
         let both = reconcile(Flavor::Mariadb, true, listed, read);
         assert_eq!(both.doubts.len(), 1, "{:?}", both.doubts);
         assert!(garbled_defaults(&both).is_empty(), "{:?}", both.doubts);
-    }
-
-    #[test]
-    fn letters_that_the_statement_lost_are_taken_from_the_list() {
-        for (shown, listed, wanted) in [
-            ("concat(`b`,_latin1'?')", r"concat(`b`,_utf8mb4\'Ã©\')", Some("concat(`b`,_utf8mb4'é')")),
-            ("concat(`a`,_gbk'??')", r"concat(`a`,_utf8mb4\'æ¼¢\')", Some("concat(`a`,_utf8mb4'漢')")),
-            ("concat(`b`,_latin1'?')", r"concat(`b`,_latin1\'é\')", Some("concat(`b`,_latin1'é')")),
-            ("concat(`b`,_utf8mb4'why?')", r"concat(`b`,_utf8mb4\'why?\')", Some("concat(`b`,_utf8mb4'why?')")),
-            ("(`b` <> _latin1'?')", r"(`b` = _utf8mb4\'Ã©\')", None),
-            ("concat(`b`,_latin1'?','x')", r"concat(`b`,_utf8mb4\'Ã©\',_utf8mb4\'y\')", None),
-        ] {
-            assert_eq!(with_letters(shown, listed).as_deref(), wanted, "{shown} {listed}");
-        }
     }
 
     #[test]

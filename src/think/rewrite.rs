@@ -166,6 +166,11 @@ impl Draft<'_> {
     }
 
     fn foreign_keys(&mut self) {
+        if self.target.foreign_keys_off && rules::changes(rules::FOREIGN_KEY_OFF, self.gates) {
+            for key in std::mem::take(&mut self.table.foreign_keys) {
+                self.change(rules::FOREIGN_KEY_OFF, format!("foreign key {} is not created", key_ident(&key.name)));
+            }
+        }
         if !rules::changes(rules::FOREIGN_KEY, self.gates) {
             return;
         }

@@ -15,7 +15,7 @@ use crate::think::reconcile::{garbled_defaults, reconcile, settle_default};
 use crate::words::addr::{TableName, sql_ident};
 use crate::words::error::Outcome;
 
-use super::{defaults, each, literal, number, optional_text, server, text, texts, views};
+use super::{counters, defaults, each, literal, number, optional_text, server, text, texts, views};
 
 const DOING: &str = "read the structure of the tables";
 
@@ -457,6 +457,9 @@ impl<'a> Reading<'a> {
                 if let Some(default) = computed_default(conn, &name, &column).await? {
                     settle_default(&mut both, &column, default);
                 }
+            }
+            if self.flavor == Flavor::Tidb {
+                both.next_id = counters::left_out(conn, &both).await?;
             }
             read.push((name, both));
         }

@@ -2,6 +2,7 @@
 
 pub mod binlog;
 pub mod cloud;
+mod counters;
 mod defaults;
 pub mod dump_folder;
 pub mod evidence;

@@ -4,6 +4,7 @@
 
 mod json;
 mod keys;
+mod members;
 mod references;
 mod text;
 
@@ -55,6 +56,7 @@ pub async fn row_facts(conn: &mut dyn Connection, look: &Look<'_>) -> Outcome<Ro
     for table in look.tables {
         text::look(&mut looker, look, table).await?;
         json::look(&mut looker, look, table).await?;
+        members::look(&mut looker, look, table).await?;
     }
     keys::look(&mut looker, look).await?;
     references::look(&mut looker, look).await?;

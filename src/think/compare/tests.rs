@@ -146,6 +146,11 @@ fn foreign_keys_checks_partitions_and_defaults_of_the_table_count() {
     assert_eq!(differs(&with("NO ACTION"), &with("RESTRICT")), Vec::<String>::new());
     assert_eq!(differs(&with("CASCADE"), &with("RESTRICT")).len(), 1);
     assert_eq!(differs(&with("CASCADE"), &of(column("a", "int"))).len(), 1);
+    let invalid = Doubt::NotUnderstood { text: "fk: FOREIGN KEY INVALID".into() };
+    assert_eq!(
+        differs(&with("CASCADE"), &Table { doubts: vec![invalid], ..with("CASCADE") }),
+        ["a clause that mig does not know: expected nothing, found fk: FOREIGN KEY INVALID"]
+    );
     let checked = |clause: &str| Table {
         checks: vec![Check { name: "c".into(), clause: clause.into(), enforced: true }],
         ..of(column("a", "int"))

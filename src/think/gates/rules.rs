@@ -10,14 +10,15 @@ use crate::formats::spec::model::{Gates, RuleAction};
 use crate::words::codes::Code;
 pub use crate::words::codes::{
     AUTO_INCREMENT_WITHIN, BINARY_DEFAULT, CHARSET, CHECK, CHECK_NAME, COLLIDING_NAMES, COLUMNS, COMMENT,
-    DEFAULT_EXPRESSION, DEFINER, DESCENDING, DUPLICATE_MEMBER, ENGINE, EVENT, FOREIGN_KEY, FULLTEXT, FUNCTION,
-    GENERATED_DIFFERS, GENERATED_MAY_DIFFER, GENERATED_NOT_NULL, INDEX_EXPRESSION, INDEX_WIDTH, INDEXES, INVISIBLE,
-    INVISIBLE_KEY, JSON_AS_TEXT, JSON_NUMBERS, JSON_TYPES, KEY_COMMENT, KEYLESS, LOST_PARENTS, LOST_TEXT, MERGED_KEYS,
-    NOT_UNDERSTOOD, NUMBERED_WITHIN, OTHER_CODE, OUTSIDE_REFERENCE, PARTITION, PERIOD, REFERENCE_TO_NO_KEY,
-    ROUNDED_FLOAT, ROUTINE, ROW_MAY_BE_TOO_LONG, ROW_TOO_LONG, ROWS_ELSEWHERE, SAME_CHECK_NAME, SCHEMA_DEFAULT,
-    SEQUENCE_DEFAULT, SPATIAL, SRID, SUBPARTITION, SYSTEM_VERSIONED, TABLE_OPTION, TEXT_PARSER, TRIGGER, TYPE,
-    UNENFORCED_CHECK, UNLOOKED, VIEW_BROKEN, VIEW_CHECK_OPTION, VIEW_COLLATION, VIEW_OUTSIDE, VIEW_OVER_LEFT_OUT,
-    VIEW_STORED_FUNCTION, VIEW_TEXT, VIEW_UNREAD, VIEW_WORDS, WHOLE_LOB_KEY, WIDENED_TYPE, ZERO_DATE, ZEROFILL,
+    DEFAULT_EXPRESSION, DEFINER, DESCENDING, DUPLICATE_MEMBER, ENGINE, EVENT, FOREIGN_KEY, FOREIGN_KEY_OFF, FULLTEXT,
+    FUNCTION, GENERATED_DIFFERS, GENERATED_MAY_DIFFER, GENERATED_NOT_NULL, INDEX_EXPRESSION, INDEX_WIDTH, INDEXES,
+    INVISIBLE, INVISIBLE_KEY, JSON_AS_TEXT, JSON_NUMBERS, JSON_TYPES, KEY_COMMENT, KEYLESS, LOST_PARENTS, LOST_TEXT,
+    MEMBER_TOO_LONG, MERGED_KEYS, NOT_UNDERSTOOD, NUMBERED_WITHIN, OTHER_CODE, OUTSIDE_REFERENCE, PARTITION, PERIOD,
+    REFERENCE_TO_NO_KEY, RESERVED_NAME, ROUNDED_FLOAT, ROUTINE, ROW_MAY_BE_TOO_LONG, ROW_TOO_LONG, ROWS_ELSEWHERE,
+    SAME_CHECK_NAME, SCHEMA_DEFAULT, SEQUENCE_DEFAULT, SPATIAL, SRID, SUBPARTITION, SYSTEM_VERSIONED, TABLE_OPTION,
+    TEXT_PARSER, TRIGGER, TYPE, UNENFORCED_CHECK, UNKNOWN_MEMBER, UNLOOKED, VIEW_BROKEN, VIEW_CHECK_OPTION,
+    VIEW_COLLATION, VIEW_ORDER, VIEW_OUTSIDE, VIEW_OVER_LEFT_OUT, VIEW_STORED_FUNCTION, VIEW_TEXT, VIEW_UNREAD,
+    VIEW_WORDS, WHOLE_LOB_KEY, WIDENED_TYPE, ZERO_DATE, ZEROFILL,
 };
 
 /// One rule.
@@ -137,6 +138,15 @@ pub const RULES: &[Rule] = &[
     rule(FOREIGN_KEY, "foreign key", "takes no foreign keys on partitioned tables, BLOB, TEXT and virtual columns", "Set this rule to \"rewrite\" to create the table without it.")
         .silent()
         .rewrites("created without it"),
+    rule(FOREIGN_KEY_OFF, "foreign key while the target enforces none", "takes it, marks it as invalid and never checks it", "Let the target's administrator set tidb_enable_foreign_key to ON, or set this rule to \"rewrite\" to create the tables without their foreign keys.")
+        .silent()
+        .rewrites("created without it"),
+    rule(RESERVED_NAME, "column whose name the target keeps for itself", "refuses it", "Rename it on the source, or leave the table out of the filter.")
+        .fails(),
+    rule(MEMBER_TOO_LONG, "member of ENUM or SET that is too long", "takes 255 bytes a member", "Shorten the member on the source, or leave the table out of the filter.")
+        .fails(),
+    rule(UNKNOWN_MEMBER, "member of ENUM or SET whose letters the source does not show", "would get a member with a question mark", "Change the member on the source, or leave the table out of the filter.")
+        .fails(),
     rule(SUBPARTITION, "subpartitioned table", "ignores SUBPARTITION without an error", "Set this rule to \"rewrite\" to create it with its partitions alone.")
         .silent()
         .rewrites("created with its partitions alone"),
@@ -235,6 +245,8 @@ pub const RULES: &[Rule] = &[
         .silent()
         .rewrites("COLLATE is added to its words"),
     rule(VIEW_WORDS, "view whose words may compare by another collation", "may compare words in the view's text by another collation than the source", "Write COLLATE into the view on the source, or look at what it gives on the target: the certificate compares its rows.")
+        .warns(),
+    rule(VIEW_ORDER, "view with an ORDER BY", "gives the rows of a view in any order", "Nothing needs to be done, unless the application counts on the order: then write the ORDER BY into the query that reads the view.")
         .warns(),
     rule(VIEW_CHECK_OPTION, "view with a CHECK OPTION", "takes no writes through views, and keeps no CHECK OPTION", "Nothing needs to be done, unless the application writes through the view: let it write to the table.")
         .warns()

@@ -166,6 +166,18 @@ codes! {
     FOREIGN_KEY = 2116, Gate,
         "foreign keys that TiDB does not accept",
         "TiDB refuses foreign keys on partitioned tables, on BLOB and TEXT, and on virtual columns. \"rewrite\" leaves them out, and names each. The rows are moved as they are; nothing checks the reference afterwards.";
+    FOREIGN_KEY_OFF = 2185, Gate,
+        "foreign keys that the target does not enforce",
+        "While tidb_enable_foreign_key is OFF, TiDB takes a foreign key, marks it as invalid and never checks it, also when the variable is ON again later. Let the administrator of the target set the variable to ON, or leave the keys out: \"rewrite\" creates the tables without them, and names each.";
+    RESERVED_NAME = 2186, Gate,
+        "names that the target keeps for itself",
+        "TiDB gives tables a hidden column _tidb_rowid, and refuses a table with a column of that name. Rename the column on the source, or leave the table out.";
+    MEMBER_TOO_LONG = 2187, Gate,
+        "members of ENUM or SET that are too long",
+        "A member of ENUM or SET may have 255 characters on MySQL, and 255 bytes on TiDB. Shorten it on the source, or leave the table out.";
+    UNKNOWN_MEMBER = 2188, Gate,
+        "members of ENUM or SET that the source does not show",
+        "MySQL shows `?` for a character of four bytes in a member of an ENUM or SET, in SHOW CREATE TABLE and in information_schema. Where such a column has a `?` in a member, its rows tell what the member is: where one of them has letters in its place, the target would get another member, and the rows would not go in. Change the member on the source, or leave the table out.";
     SUBPARTITION = 2117, Gate,
         "subpartitions",
         "TiDB reads SUBPARTITION and ignores it with a warning that no user sees. \"rewrite\" and \"warn\" create the table with its partitions alone. Rows are not affected.";

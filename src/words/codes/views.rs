@@ -28,6 +28,9 @@ codes! {
     VIEW_WORDS = 2167, Gate,
         "the string literals of a view may compare differently",
         "String literals in the view's text compare by a collation that the target does not have, by one that the spec converts, or in a place where it is not known what decides. The certificate compares the rows that the view has today. To be sure, write COLLATE into the view on the source.";
+    VIEW_ORDER = 2189, Gate,
+        "views with an ORDER BY",
+        "MySQL and MariaDB give the rows of such a view in its order to a reader that asks for none. TiDB ignores an ORDER BY in a view that has no LIMIT: the rows are the same and come in any order. The certificate compares rows, not their order. Where the application counts on the order, write the ORDER BY into the query that reads the view.";
     VIEW_CHECK_OPTION = 2168, Gate,
         "views with a CHECK OPTION",
         "WITH CHECK OPTION controls INSERT and UPDATE through the view. TiDB accepts neither, for any view, and does not keep the clause. Reading is not affected.";

@@ -84,6 +84,17 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             if tidb && same_member_twice(column) {
                 note(met, rules::DUPLICATE_MEMBER, format!("{} {}", place(), column.column_type));
             }
+            if tidb && column.name.eq_ignore_ascii_case("_tidb_rowid") {
+                note(met, rules::RESERVED_NAME, place());
+            }
+            if default_is_no_member(column) {
+                let default = column.default.as_deref().unwrap_or_default();
+                note(met, rules::UNKNOWN_MEMBER, format!("{} DEFAULT {default}", place()));
+            }
+            for member in members_of(column).iter().filter(|member| tidb && member.len() > 255) {
+                let start: String = member.chars().take(10).collect();
+                note(met, rules::MEMBER_TOO_LONG, format!("{} '{start}…': {} bytes", place(), member.len()));
+            }
             let invisible_key = table.generated_invisible_key && column.name == "my_row_id";
             if tidb && column.invisible {
                 note(met, if invisible_key { rules::INVISIBLE_KEY } else { rules::INVISIBLE }, place());
@@ -169,6 +180,23 @@ pub(super) fn created_width(subject: &Subject, column: &Column) -> Option<u64> {
         Fate::Converted { charset, .. } | Fate::Kept { charset, .. } => charset_width(&charset),
         Fate::Unsupported | Fate::MappedToNothing { .. } => charset_width(charset),
     })
+}
+
+/// The members of an ENUM or SET; none of another column.
+fn members_of(column: &Column) -> Vec<String> {
+    if matches!(column.data_type.as_str(), "enum" | "set") { members(&column.column_type) } else { Vec::new() }
+}
+
+/// Whether the default is none of the members that are shown: then one of these is not what it looks like.
+fn default_is_no_member(column: &Column) -> bool {
+    let members = members_of(column);
+    let is_text = !column.default_is_expression && column.charset.as_deref() != Some("binary");
+    let Some(default) = column.default.as_deref().filter(|_| is_text && !members.is_empty()) else { return false };
+    let known = |text: &str| members.iter().any(|member| member.trim_end() == text.trim_end());
+    match column.data_type.as_str() {
+        "set" => !default.is_empty() && !default.split(',').all(known),
+        _ => !known(default),
+    }
 }
 
 /// Whether two members of an ENUM or SET are one under the column's collation, by case and by blanks at the end.

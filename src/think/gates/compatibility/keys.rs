@@ -24,6 +24,9 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             }
         }
         for key in &table.foreign_keys {
+            if subject.target.foreign_keys_off {
+                note(met, rules::FOREIGN_KEY_OFF, place(&key.name));
+            }
             if tidb && foreign_key_refused(table, key, parent_of(subject, key)) {
                 note(met, rules::FOREIGN_KEY, place(&key.name));
             }

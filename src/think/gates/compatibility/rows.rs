@@ -12,6 +12,7 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             RowRisk::JsonNumbers => rules::JSON_NUMBERS,
             RowRisk::JsonTypes => rules::JSON_TYPES,
             RowRisk::LostParents => rules::LOST_PARENTS,
+            RowRisk::UnknownMember => rules::UNKNOWN_MEMBER,
             RowRisk::LostText | RowRisk::MergedKeys => continue,
         };
         note(met, code, named(finding));
@@ -60,6 +61,9 @@ fn named(finding: &RowFinding) -> String {
             finding.what,
             count(usize::try_from(finding.rows).unwrap_or(usize::MAX), "group")
         ),
+        RowRisk::UnknownMember => {
+            format!("{place} '{}': {rows} with other letters in the place of the question mark", finding.what)
+        }
         RowRisk::LostParents => {
             format!("{place} ({}): {rows} would be without their parent", finding.what)
         }
@@ -71,6 +75,7 @@ fn unfinished(look: &Unfinished) -> String {
         RowRisk::LostText | RowRisk::OtherCode => "text without a Unicode character",
         RowRisk::JsonNumbers | RowRisk::JsonTypes => "values in JSON that are more than their text",
         RowRisk::MergedKeys => "values of the unique key that become equal",
+        RowRisk::UnknownMember => "a member whose letters the source does not show",
         RowRisk::LostParents => "rows that lose their parent",
     };
     format!("{}.{} ({what}): {}", look.table, look.object, look.why)

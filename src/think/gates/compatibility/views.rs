@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Met, note};
+use crate::formats::ddl::expression::{Token, tokens};
 use crate::formats::ddl::view::reads;
 use crate::formats::facts::{Flavor, MigrationFacts, ServerFacts, ViewLack};
 use crate::formats::structure::{View, ViewFault};
@@ -28,6 +29,9 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
         }
         if !words.open.is_empty() {
             note(met, rules::VIEW_WORDS, format!("{}: {}", view.name, words.open));
+        }
+        if subject.target.flavor == Flavor::Tidb && is_ordered(&view.select) {
+            note(met, rules::VIEW_ORDER, view.name.key());
         }
         if let Some(option) = check_option_lost(view, subject.target) {
             note(met, rules::VIEW_CHECK_OPTION, format!("{} WITH {option} CHECK OPTION", view.name));
@@ -94,8 +98,51 @@ fn own_reasons(view: &View, lacks: &[ViewLack]) -> Reasons {
     lacks.iter().map(reason).collect()
 }
 
+/// Whether the whole of a SELECT has an ORDER BY and no LIMIT: not one of its subqueries or windows.
+fn is_ordered(select: &str) -> bool {
+    let (mut depth, mut last, mut ordered) = (0usize, String::new(), false);
+    for token in tokens(select) {
+        match token {
+            Token::Sign('(') => depth += 1,
+            Token::Sign(')') => depth = depth.saturating_sub(1),
+            Token::Word(word) if depth == 0 => {
+                let word = word.to_ascii_lowercase();
+                ordered = (ordered || (last == "order" && word == "by")) && word != "limit";
+                last = word;
+                continue;
+            }
+            _ => {}
+        }
+        last.clear();
+    }
+    ordered
+}
+
 /// The CHECK OPTION that a target without writable views does not keep.
 pub(crate) fn check_option_lost<'a>(view: &'a View, target: &ServerFacts) -> Option<&'a str> {
     let option = view.check_option.as_str();
     (target.flavor == Flavor::Tidb && !option.is_empty() && !option.eq_ignore_ascii_case("NONE")).then_some(option)
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::is_ordered;
+
+    #[test]
+    fn a_view_is_ordered_where_its_whole_select_has_an_order_and_no_limit() {
+        for (select, expected) in [
+            ("select `a` from `t`", false),
+            ("select `a` from `t` order by `a`", true),
+            ("select `a` from `t` ORDER  BY `a` desc", true),
+            ("select `a` from `t` order by `a` limit 3", false),
+            ("select `order` from `t` where `by` = 'order by'", false),
+            ("select row_number() OVER (ORDER BY `a` ) AS `n` from `t`", false),
+            ("select `a` from (select `a` from `t` order by `a` limit 2) `x`", false),
+            ("(select `a` from `t` order by `a` limit 2) union select 1 order by `a`", true),
+            ("select group_concat(`a` order by `a` ASC separator ',') from `t`", false),
+        ] {
+            assert_eq!(is_ordered(select), expected, "{select}");
+        }
+    }
 }

@@ -196,6 +196,18 @@ const CARRIED_ROWS: &[Row] = &[
     (rules::DUPLICATE_MEMBER, "shop.orders.e enum('a','A')", |c| {
         add(c, column("e", "enum('a','A')").collated("utf8mb4", "utf8mb4_general_ci"))
     }),
+    (rules::RESERVED_NAME, "shop.orders._TiDB_rowid", |c| add(c, column("_TiDB_rowid", "int"))),
+    (rules::MEMBER_TOO_LONG, "shop.orders.e 'ääääääääää…': 256 bytes", |c| {
+        add(c, column("e", &format!("enum('{}')", "ä".repeat(128))))
+    }),
+    (rules::UNKNOWN_MEMBER, "shop.orders.e DEFAULT 😀", |c| add(c, column("e", "enum('a','?')").defaulting("😀"))),
+    (rules::UNKNOWN_MEMBER, "shop.orders.e '?': 2 rows with other letters in the place of the question mark", |c| {
+        rows(c, RowRisk::UnknownMember, "e", "?")
+    }),
+    (rules::FOREIGN_KEY_OFF, "shop.orders.fk", |c| {
+        c.target.foreign_keys_off = true;
+        key(c, |t| t.foreign_keys.push(foreign(&["id"], "orders")))
+    }),
     (rules::DEFAULT_EXPRESSION, "shop.orders.t DEFAULT x", |c| add(c, column("t", "text").defaulting("x"))),
 ];
 
@@ -211,6 +223,10 @@ const WARNING_ROWS: &[Row] = &[
         })
     }),
     (rules::ZEROFILL, "shop.orders.z int(5) unsigned zerofill", |c| add(c, column("z", "int(5) unsigned zerofill"))),
+    (rules::VIEW_ORDER, "shop.v", |c| {
+        let select = "select `t`.`id` AS `id` from `shop`.`orders` `t` order by `t`.`id` desc".into();
+        c.facts.source.views.push(View { select, ..view("v") })
+    }),
     (rules::VIEW_CHECK_OPTION, "shop.v WITH LOCAL CHECK OPTION", |c| {
         c.facts.source.views.push(View { check_option: "LOCAL".into(), ..view("v") })
     }),

@@ -1,0 +1,83 @@
+//! Members of ENUM and SET that the source shows with a `?`: MySQL and MariaDB show one for a character of four bytes, too.
+//! Only the rows that hold the member tell what stands there.
+
+use super::{Look, Looker};
+use crate::formats::dumpfile::members::members;
+use crate::formats::facts::Flavor;
+use crate::formats::row_facts::RowRisk;
+use crate::formats::structure::{Column, Table};
+use crate::words::addr::{key_ident, sql_ident};
+use crate::words::error::Outcome;
+
+pub(super) async fn look(looker: &mut Looker<'_>, look: &Look<'_>, table: &Table) -> Outcome<()> {
+    if look.source.flavor == Flavor::Tidb {
+        return Ok(());
+    }
+    let columns: Vec<&Column> = table.data_columns().filter(|column| holds_wide(column)).collect();
+    let conditions: Vec<String> = columns.iter().flat_map(|column| conditions(column)).collect();
+    if conditions.is_empty() {
+        return Ok(());
+    }
+    let counted = looker.count(table, &columns, &conditions).await?;
+    let mut hits = counted.hits.iter();
+    for column in columns {
+        for (_, member) in doubtful(column) {
+            let (other, same) = (hits.next().copied().unwrap_or(0), hits.next().copied().unwrap_or(0));
+            let object = key_ident(&column.name);
+            if other > 0 {
+                looker.found(RowRisk::UnknownMember, table, object, other, member);
+            } else if same == 0 {
+                let why = counted.short.clone().unwrap_or_else(|| "no row holds it".into());
+                looker.unfinished(RowRisk::UnknownMember, table, object, format!("'{member}': {why}"));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether the column is an ENUM or SET whose members may have characters of four bytes.
+fn holds_wide(column: &Column) -> bool {
+    matches!(column.data_type.as_str(), "enum" | "set")
+        && matches!(column.charset.as_deref(), Some("utf8mb4" | "utf16" | "utf16le" | "utf32" | "gb18030"))
+}
+
+/// Members that are shown with a `?`, by their places.
+fn doubtful(column: &Column) -> Vec<(usize, String)> {
+    members(&column.column_type).into_iter().enumerate().filter(|(_, member)| member.contains('?')).collect()
+}
+
+/// For each such member: rows that hold it with other letters, and rows that hold it as it is shown.
+fn conditions(column: &Column) -> Vec<String> {
+    let name = sql_ident(&column.name);
+    let value = format!("CAST(CONVERT({name} USING utf8mb4) AS BINARY)");
+    let of_member = |(place, member): (usize, String)| {
+        let text = format!("x'{}'", hex::encode(&member));
+        let (has, same) = match column.data_type.as_str() {
+            "set" => (format!("({name}+0)&{}", 1u64 << place.min(63)), format!("FIND_IN_SET({text},{value})")),
+            _ => (format!("{name}+0={}", place + 1), format!("{value}={text}")),
+        };
+        [format!("({has} AND NOT {same})"), format!("({has} AND {same})")]
+    };
+    doubtful(column).into_iter().flat_map(of_member).collect()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::formats::ddl::fixture::column;
+
+    #[test]
+    fn only_members_with_a_question_mark_in_a_wide_charset_are_asked_about() {
+        let check = |column_type: &str, charset: &str, expected: usize| {
+            let column = column("e", column_type).collated(charset, &format!("{charset}_bin"));
+            let asked = if holds_wide(&column) { conditions(&column).len() } else { 0 };
+            assert_eq!(asked, expected, "{column_type} {charset}");
+        };
+        check("enum('a','b')", "utf8mb4", 0);
+        check("enum('a','?')", "utf8mb4", 2);
+        check("set('a?','?b')", "utf32", 4);
+        check("enum('a','?')", "latin1", 0);
+        check("varchar(9)", "utf8mb4", 0);
+    }
+}
