@@ -98,7 +98,10 @@ pub fn summary_json(plan: &PlanFile) -> Value {
 pub fn summary(plan: &PlanFile) -> String {
     let counts = Counts::of(plan);
     if counts.total() == 0 {
+        let unseen = plan.body.observed.verdicts.values().any(|verdict| verdict.outcome == GateOutcome::CannotLook);
         return match plan.body.mode {
+            // What could not be looked at is not known to be as recorded.
+            Mode::Apply if unseen => "No changes are known. Every step of the spec is recorded as complete; whether that still holds could not be looked at.".to_owned(),
             Mode::Apply => "No changes. Every step of the spec is recorded as complete, and nothing observed differs from the state."
                 .to_owned(),
             Mode::Destroy => "No changes. Nothing is recorded that a destroy would remove.".to_owned(),

@@ -99,6 +99,13 @@ fn a_plan_without_changes_says_so() {
         "{HEADER}\nNo changes. Every step of the spec is recorded as complete, and nothing observed\ndiffers from the state.\n"
     );
     check(&empty(), &expected);
+    // What could not be looked at is not called unchanged.
+    let mut plan = empty();
+    let unseen = verdict(GateOutcome::CannotLook, "a server did not answer", vec![]);
+    plan.body.observed.verdicts = [(StepAddr::gate("shop", GateName::Connectivity), unseen)].into_iter().collect();
+    plan.body.blocked = true;
+    let shown = text(&plan, Style::plain());
+    assert!(shown.contains("No changes are known.") && !shown.contains("nothing observed"), "{shown}");
 }
 
 #[test]

@@ -308,14 +308,14 @@ pub fn file_sum(path: &Path) -> Outcome<(u64, Digest)> {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-mod tests {
+pub(super) mod tests {
     use crate::formats::ddl::fixture::{column, table};
     use crate::formats::spec::model::Compress;
     use crate::steps::transfer::batch::*;
     use crate::steps::transfer::part_file::PartFile;
 
-    /// Ten rows, marked behind the third and the seventh.
-    fn part(dir: &Path, table: &Table) -> PartEntry {
+    /// Ten rows, marked behind the third and the seventh: `t.sql` in the folder.
+    pub(in crate::steps::transfer) fn part(dir: &Path, table: &Table) -> PartEntry {
         let columns: Vec<_> = table.data_columns().collect();
         let forms = columns.iter().map(|c| dumpfile::cell_form(c)).collect();
         let mut writer = InsertWriter::new::<&str>(&table.name.name, None, 60, forms);

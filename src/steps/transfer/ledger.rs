@@ -36,6 +36,11 @@ fn fault(doing: &str) -> impl Fn(Fault) -> Failure + '_ {
     }
 }
 
+/// The ledger gave something else than the number that stands there.
+fn unreadable(what: &str) -> Fault {
+    Fault { number: None, message: format!("{what} in the ledger is not a number"), lost: false }
+}
+
 /// Makes sure that the ledger is there; returns the target's id, minting one (from `fresh`) at first contact.
 pub async fn prepare(connection: &mut dyn Connection, schema: &str, known: &str) -> Outcome<String> {
     let doing = fault("make the tables");
@@ -139,10 +144,10 @@ impl Named<'_> {
         let sql = format!("SELECT state, epoch FROM {} WHERE {}", self.table(), self.condition());
         let rows = connection.query(&sql).await.map_err(fault("read an object"))?;
         let Some(row) = rows.rows.into_iter().next() else { return Ok(None) };
-        let mut cells = row.into_iter().map(|cell| cell.map(text).unwrap_or_default());
-        let state = cells.next().unwrap_or_default();
-        let epoch = cells.next().and_then(|e| e.parse().ok()).unwrap_or(0);
-        Ok(Some(Object { state, epoch }))
+        let mut cells = row.into_iter().map(|cell| cell.map(text));
+        let mut next = || cells.next().flatten();
+        let object = (|| Some(Object { state: next()?, epoch: next()?.parse().ok()? }))();
+        object.map(Some).ok_or_else(|| fault("read an object")(unreadable("an object's epoch")))
     }
 
     /// Writes the row, `intended`, at epoch 1.
@@ -251,19 +256,17 @@ impl Batches<'_> {
                 .and_then(|b| std::str::from_utf8(b).ok())
                 .and_then(|t| t.parse::<u128>().ok())
         };
-        Ok(rows
-            .rows
-            .iter()
-            .filter_map(|row| {
-                Some(Batch {
-                    chunk: u32::try_from(number(row.first())?).ok()?,
-                    from_row: u64::try_from(number(row.get(1))?).ok()?,
-                    to_row: u64::try_from(number(row.get(2))?).ok()?,
-                    rows: u64::try_from(number(row.get(3))?).ok()?,
-                    hash: number(row.get(4))?,
-                })
+        let batch = |row: &Vec<Option<Vec<u8>>>| {
+            Some(Batch {
+                chunk: u32::try_from(number(row.first())?).ok()?,
+                from_row: u64::try_from(number(row.get(1))?).ok()?,
+                to_row: u64::try_from(number(row.get(2))?).ok()?,
+                rows: u64::try_from(number(row.get(3))?).ok()?,
+                hash: number(row.get(4))?,
             })
-            .collect())
+        };
+        // One that cannot be read is not one that is not there.
+        rows.rows.iter().map(batch).collect::<Option<_>>().ok_or_else(|| unreadable("a batch"))
     }
 
     /// The sums of every chunk: what was committed of it, whatever is recorded elsewhere.
@@ -282,9 +285,7 @@ impl Batches<'_> {
             Some((u32::try_from(chunk).ok()?, PartHash { sum, rows: u64::try_from(rows).ok()? }))
         };
         let chunks: Option<BTreeMap<u32, PartHash>> = rows.into_iter().map(chunk).collect();
-        chunks.ok_or_else(|| {
-            fault(doing)(Fault { number: None, message: "a sum that is not a number".into(), lost: false })
-        })
+        chunks.ok_or_else(|| fault(doing)(unreadable("a sum")))
     }
 
     /// The first statement of a batch's transaction, behind [`begin`]. It takes a row only while the table is this load's:

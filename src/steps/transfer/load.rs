@@ -3,6 +3,9 @@
 //! predecessor whose COMMIT is still in flight. What the ledger has is never sent again.
 
 mod part;
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod part_tests;
 mod standing;
 
 use std::collections::{BTreeMap, BTreeSet};
