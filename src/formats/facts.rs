@@ -25,12 +25,25 @@ pub struct World {
     /// The account of `provider "aws"`; `None`: the spec has none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cloud: Option<CloudFacts>,
+    /// Workers of this lineage that are at work for no migration of the spec.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub strays: Vec<Stray>,
     /// The one migration that is planned; the others' records are kept as they are. `None`: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub only: Option<String>,
     /// Migrations whose tables are not known before a step has run: their runner looks at them. By name.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub pending: BTreeMap<String, StepAddr>,
+}
+
+/// A worker that an earlier run started, and that the spec leads to no more: its migration has another name, or its
+/// runner another work folder.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Stray {
+    /// As it was called when the worker began.
+    pub migration: String,
+    /// `user@host:port`, and the work folder over there.
+    pub place: String,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -54,8 +67,13 @@ pub struct ServerFacts {
     /// User plus server, by the contract's rule ("Secrets"): `mig_reader@` and MySQL's server_uuid, MariaDB's
     /// hostname:port:datadir, TiDB's id minted into the ledger (`none` before first contact).
     pub identity: String,
-    /// The server's part of it alone.
+    /// The server's part of it alone: the name under which it is recorded. A source that was looked up in a cloud is
+    /// recorded by its cluster.
     pub server_id: String,
+    /// The name that the server itself gives to a session; empty: it has none (TiDB), or this is no server. Never the
+    /// cloud's name for it, so a session can be asked for it.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub own_id: String,
     pub flavor: Flavor,
     /// A server of an Aurora cluster: another one of it may answer tomorrow.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]

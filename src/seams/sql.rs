@@ -64,7 +64,7 @@ pub trait Server: Send + Sync {
     fn log_begun<'a>(&'a self, at: &'a Position) -> BoxFuture<'a, Outcome<u64>>;
 
     /// Binds the sessions to a server that was looked at before, by another process; see
-    /// [`crate::formats::facts::ServerFacts::server_id`]. Without it, they are bound to the one that answers first.
+    /// [`crate::formats::facts::ServerFacts::own_id`]. Without it, they are bound to the one that answers first.
     fn expect(&self, server_id: &str) {
         let _ = server_id;
     }

@@ -277,11 +277,12 @@ impl Context {
     }
 }
 
-/// The name by which a server knows itself. A TiDB's is the ledger's; an Aurora is known by its cluster, and its writer may
-/// be another one by now.
+/// The name by which a server knows itself, and by which each session is asked. It is not what a `source "aurora"` is
+/// recorded by: the cluster's name is the cloud's, and no session can give it. The writer of an Aurora may be another one
+/// by now, so there the first answer counts.
 fn own_name(facts: &ServerFacts) -> Option<&str> {
-    let own = facts.flavor != Flavor::Tidb && !facts.dump && !facts.aurora && !facts.server_id.is_empty();
-    own.then_some(facts.server_id.as_str())
+    let own = !facts.aurora && !facts.own_id.is_empty();
+    own.then_some(facts.own_id.as_str())
 }
 
 /// Where a migration's dump lies: `WORKDIR/MIGRATION/dump`.
@@ -397,5 +398,64 @@ impl Line {
     /// Only after work that ended well: no open transaction, no half-read result.
     pub fn give_back(self) {
         self.home.lock().unwrap_or_else(PoisonError::into_inner).push((self.connection, self.born, Instant::now()));
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::formats::cloud_facts::{CloudFacts, ClusterFacts};
+    use crate::think::plan::aws_source::name_sources;
+
+    /// What a session is asked for is what it can answer, whatever the server is recorded by.
+    #[test]
+    fn a_session_is_bound_by_the_servers_own_name_also_where_the_cloud_has_another() {
+        let mut spec = Spec::default();
+        let place = crate::words::diag::Place {
+            file: String::new(),
+            start: 0,
+            end: 0,
+            line: 1,
+            column: 1,
+            source_line: String::new(),
+        };
+        let aurora = model::aws::Aurora {
+            cluster_identifier: "database-1".into(),
+            host: None,
+            port: None,
+            password_secret: None,
+            iam_auth: false,
+            secret_place: None,
+        };
+        let server = model::Server::dump("shop", place);
+        let server = model::Server { label: "aurora".into(), aurora: Some(aurora), ..server };
+        spec.sources.insert("shop".into(), server);
+        let cluster = crate::formats::cloud::Cluster { resource_id: "cluster-ABC".into(), ..Default::default() };
+        let mut cloud = CloudFacts::default();
+        cloud.clusters.insert("shop".into(), ClusterFacts { cluster: Some(cluster), ..Default::default() });
+        let facts = |own: &str, flavor, aurora| ServerFacts {
+            server_id: if own.is_empty() { "minted".into() } else { own.into() },
+            own_id: own.into(),
+            flavor,
+            aurora,
+            ..ServerFacts::default()
+        };
+        for (facts, of_cloud, of_session) in [
+            (facts("uuid", Flavor::Mysql, false), false, Some("uuid")),
+            (facts("db:3306:/data", Flavor::Mariadb, false), false, Some("db:3306:/data")),
+            (facts("", Flavor::Tidb, false), false, None),
+            // A plain server that the cloud calls a cluster: a tunnel's end, an emulator's.
+            (facts("uuid", Flavor::Mysql, false), true, Some("uuid")),
+            // A real one: its writer may be another one by now.
+            (facts("uuid", Flavor::Mysql, true), true, None),
+        ] {
+            let mut world = World { cloud: of_cloud.then(|| cloud.clone()), ..World::default() };
+            world.servers.insert("source.aurora.shop".into(), facts);
+            name_sources(&spec, &mut world);
+            let named = &world.servers["source.aurora.shop"];
+            assert_eq!(named.server_id == "cluster-ABC", of_cloud, "{named:?}");
+            assert_eq!(own_name(named), of_session, "{named:?}");
+        }
     }
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::formats::facts::{GateOutcome, MigrationFacts, ServerFacts, Verdict};
 use crate::formats::spec::model::Migration;
 use crate::words::addr::GateName;
-use crate::words::codes::Code;
+use crate::words::codes::{self, Code};
 use crate::words::diag::{Diagnostic, Severity};
 use crate::words::error::Failure;
 
@@ -107,7 +107,24 @@ pub(crate) fn cannot_look(saw: impl Into<String>, findings: Vec<Diagnostic>) -> 
     Verdict { outcome: GateOutcome::CannotLook, saw: saw.into(), findings }
 }
 
+/// Whether the fault is the runner's, which asks the servers: it says nothing of the servers themselves.
+fn of_runner(fault: &Failure) -> bool {
+    const RUNNER: [Code; 7] = [
+        codes::RUNNER_UNREACHABLE,
+        codes::HOST_KEY,
+        codes::SSH_LOGIN_REFUSED,
+        codes::SSH_BROKE,
+        codes::INSTALL_FAILED,
+        codes::NOT_INSTALLED,
+        codes::WORKER_UNEXPECTED,
+    ];
+    RUNNER.contains(&fault.code)
+}
+
 fn blind(fault: &Failure) -> Verdict {
+    if of_runner(fault) {
+        return cannot_look("could not look: the servers were not asked from the runner", Vec::new());
+    }
     // The connectivity gate tells the fault in full; seven times the same text would hide it.
     let place = fault.address.as_ref().map(|a| format!(" {a}")).unwrap_or_default();
     cannot_look(format!("could not look: a server{place} did not answer"), Vec::new())

@@ -138,3 +138,56 @@ async fn a_plan_from_before_the_peering_changed_elsewhere_applies_or_is_refused_
         }
     }
 }
+
+/// The cluster's name is the cloud's; the server behind its endpoint (a tunnel's end, here a plain MySQL) has another one
+/// for itself. Both are right, in each run and on a runner's worker alike.
+#[tokio::test(flavor = "multi_thread")]
+async fn rows_move_from_a_cluster_that_calls_itself_by_another_name() {
+    let journey = Journey::new().await;
+    journey.moto.cluster(&journey.site, "database-1");
+    let (source, target) = (Bed::mysql(), Bed::tidb());
+    let schema = source
+        .schema(
+            "of_cluster",
+            &["CREATE TABLE t (id INT PRIMARY KEY) COLLATE utf8mb4_bin", "INSERT INTO t VALUES (1), (2)"],
+        )
+        .await;
+    let text = format!(
+        r#"
+provider "aws" {{
+  region       = "{}"
+  endpoint_url = "{}"
+}}
+source "aurora" "shop" {{
+  cluster_identifier = "database-1"
+  host               = "127.0.0.1"
+  port               = {}
+  username           = "root"
+  tls {{ mode = "disabled" }}
+}}
+target "tidb" "cloud" {{
+  host     = "127.0.0.1"
+  port     = {}
+  username = "root"
+  ledger_schema = "{schema}_ledger"
+  tls {{ mode = "disabled" }}
+}}
+migration "shop" {{
+  source = source.aurora.shop
+  target = target.tidb.cloud
+  tables = ["{schema}.*"]
+}}
+"#,
+        moto::REGION,
+        journey.proxy.url(),
+        source.config().port,
+        target.config().port,
+    );
+    std::fs::write(journey.dir.path().join("shop.mig.hcl"), text).unwrap();
+    for arguments in [&["apply", "-auto-approve"][..], &["plan", "-detailed-exitcode"], &["destroy", "-auto-approve"]] {
+        let output = go(&journey, arguments, None);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", said(&output));
+    }
+    assert_eq!(target.rows(&format!("SELECT COUNT(*) FROM {schema}.t")).await, [["2"]]);
+    target.run(&[&format!("DROP DATABASE {schema}")]).await;
+}

@@ -64,8 +64,8 @@ pub(super) struct Identity {
 }
 
 impl Identity {
-    /// A server that was looked at before, by [`crate::formats::facts::ServerFacts::server_id`]. An Aurora cluster and a
-    /// TiDB have another name there than a session can ask for: theirs is left out by the caller.
+    /// A server that was looked at before, by [`crate::formats::facts::ServerFacts::own_id`]. The writer of an Aurora
+    /// cluster may change, and a TiDB has no such name: theirs is left out by the caller.
     pub fn expect(&self, id: &str) {
         let _ = self.expected.set(id.to_owned());
     }

@@ -109,6 +109,7 @@ pub async fn server_facts(conn: &mut dyn Connection, ledger_schema: Option<&str>
         fault: None,
         dump: false,
         identity: format!("{}@{server_id}", user.rsplit_once('@').map_or(user.as_str(), |(name, _)| name)),
+        own_id: if tidb { String::new() } else { server_id.clone() },
         server_id,
         flavor,
         aurora: variables.contains_key("aurora_server_id"),

@@ -1,7 +1,7 @@
 //! Gate `connectivity`: both servers answered, they are two, and the target takes writes. Knows nothing of hosts and
 //! ports; what a session's encryption is worth was decided when it was opened.
 
-use super::{Subject, unreached, verdict};
+use super::{Subject, of_runner, unreached, verdict};
 use crate::formats::facts::{Flavor, ServerFacts, Verdict};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
@@ -12,10 +12,22 @@ pub fn judge(subject: &Subject) -> Verdict {
     let mut findings: Vec<Diagnostic> = [&source.fault, &target.fault]
         .into_iter()
         .flatten()
-        .map(|fault| unreached(codes::SERVER_UNREACHABLE, fault))
+        .map(|fault| {
+            let code = if of_runner(fault) { fault.code } else { codes::SERVER_UNREACHABLE };
+            unreached(code, fault)
+        })
         .collect();
     if !findings.is_empty() {
         let saw = match (&source.fault, &target.fault) {
+            // The runner is the one that asks.
+            (Some(one), Some(_)) if one.code == codes::NOT_INSTALLED => {
+                findings.truncate(1);
+                "the servers were not asked: mig is not on the runner"
+            }
+            (Some(one), Some(other)) if one == other && of_runner(one) => {
+                findings.truncate(1);
+                "the servers were not asked: the runner could not be used"
+            }
             (Some(_), Some(_)) => "neither server answers",
             (Some(_), None) => "the source does not answer",
             _ => "the target does not answer",
@@ -106,7 +118,9 @@ fn target_findings(subject: &Subject) -> Vec<Diagnostic> {
 }
 
 fn same_server(source: &ServerFacts, target: &ServerFacts) -> bool {
-    !source.server_id.is_empty() && source.server_id != "none" && source.server_id == target.server_id
+    let same = |one: &str, other: &str| !one.is_empty() && one != "none" && one == other;
+    // A cluster that was looked up is recorded by the cloud's name, and is the same server all the same.
+    same(&source.server_id, &target.server_id) || same(&source.own_id, &target.own_id)
 }
 
 fn tls_text(server: &ServerFacts) -> &'static str {

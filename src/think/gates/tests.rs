@@ -99,8 +99,11 @@ fn accepting_turns_only_a_missing_look_into_unproven_and_never_a_no() {
 
 #[test]
 fn connectivity_wants_two_servers_and_one_that_takes_writes() {
-    let rows: [(Change, &str); 19] = [
+    let rows: [(Change, &str); 21] = [
         (|c| c.target.server_id = "uuid".into(), "No MIG2002"),
+        // A cluster is recorded by the cloud's name; the server says of itself who it is.
+        (|c| (c.source.own_id, c.target.own_id) = ("one".into(), "one".into()), "No MIG2002"),
+        (|c| (c.source.own_id, c.target.own_id) = ("one".into(), "other".into()), "Passed"),
         (|c| c.source.server_id = "none".into(), "Passed"),
         (|c| c.source.server_id = String::new(), "Passed"),
         (|c| c.target.read_only = vec!["read_only".into()], "No MIG2003"),
