@@ -84,9 +84,9 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
         check_file(&session, plan, state.as_ref())?;
         same_provider(plan, provider.as_ref())?;
     }
-    let mut world = World::default();
+    let (mut world, mut copied) = (World::default(), Vec::new());
     if mode == Mode::Apply {
-        (state, world) = observed(&session, &servers, state, &replace, args.json, style).await?;
+        (state, world, copied) = observed(&session, &servers, state, &replace, args.json, style).await?;
     }
     let plan = match file {
         Some(plan) => {
@@ -100,7 +100,8 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
     if let Some(state) = state.as_ref().filter(|_| mode == Mode::Destroy) {
         super::destroy::same_targets(&session, &plan, state).await?;
     }
-    let what = Approval { asked: args.plan.is_some() || args.auto_approve, confirm: args.confirm.as_deref() };
+    let asked = args.plan.is_some() || args.auto_approve;
+    let what = Approval { asked, confirm: args.confirm.as_deref(), copied: &copied };
     if !approved(&session, &plan, state.as_ref(), &what).await? {
         recovery::fold(&*session.store)?;
         if args.plan.is_some() && !args.json {
@@ -153,7 +154,7 @@ async fn observed(
     replace: &BTreeSet<StepAddr>,
     json: bool,
     style: Style,
-) -> Outcome<(Option<State>, World)> {
+) -> Outcome<(Option<State>, World, Vec<String>)> {
     let seen = remote::observe(session, servers, state, replace, true).await?;
     let state = match seen.state {
         Some(ahead) if seen.ahead => Some(recovery::absorb(&*session.store, ahead)?),
@@ -162,7 +163,7 @@ async fn observed(
     for (migration, bytes) in &seen.certificates {
         keep_certificate(&session.state_path, migration, bytes, json, style)?;
     }
-    Ok((state, seen.world))
+    Ok((state, seen.world, seen.copied))
 }
 
 /// Plans, and shows the plan to people.
@@ -187,9 +188,9 @@ async fn second(session: Session, args: &Apply, style: Style) -> Outcome<ExitKin
     let provider = session.right_provider(state.as_ref()).await?;
     let servers = session.servers()?;
     let nothing = BTreeSet::new();
-    let (state, world) = observed(&session, &servers, state, &nothing, args.json, style).await?;
+    let (state, world, copied) = observed(&session, &servers, state, &nothing, args.json, style).await?;
     let plan = shown_plan(&session, state.as_ref(), &world, &nothing, args, style)?;
-    let what = Approval { asked: true, confirm: args.confirm.as_deref() };
+    let what = Approval { asked: true, confirm: args.confirm.as_deref(), copied: &copied };
     if !approved(&session, &plan, state.as_ref(), &what).await? {
         return Ok(ExitKind::Success);
     }
@@ -244,6 +245,21 @@ pub struct Approval<'a> {
     /// By a file or a flag: nobody is asked.
     pub asked: bool,
     pub confirm: Option<&'a str>,
+    /// Where mig was copied to before the plan could be made: all that was done where it is not approved.
+    pub copied: &'a [String],
+}
+
+impl Approval<'_> {
+    /// What was done up to here, for the end of a hint.
+    fn done(&self) -> String {
+        match self.copied {
+            [] => "Nothing was done.".to_owned(),
+            places => format!(
+                "No step was started. All that was done: mig was copied to {}, from where the plan is made.",
+                places.join(" and ")
+            ),
+        }
+    }
 }
 
 /// Asks where it must. False: there is nothing to do.
@@ -263,19 +279,19 @@ pub async fn approved(
     if plan.body.changes.is_empty() && !resumes {
         return Ok(false);
     }
-    confirmed(session, plan, approval.confirm)?;
+    confirmed(session, plan, approval)?;
     if approval.asked || plan.body.changes.is_empty() {
         return Ok(true);
     }
     say("\nDo you want to do this? Only `yes` is accepted: ");
-    if answer().await?.trim() == "yes" {
+    if answer(approval).await?.trim() == "yes" {
         return Ok(true);
     }
-    Err(Failure::new(codes::NOT_APPROVED, "apply the plan", "it was not approved", "Nothing was done."))
+    Err(Failure::new(codes::NOT_APPROVED, "apply the plan", "it was not approved", approval.done()))
 }
 
 /// A line from standard input; a signal ends the waiting, so that the lock is given back.
-async fn answer() -> Outcome<String> {
+async fn answer(approval: &Approval<'_>) -> Outcome<String> {
     let read = tokio::task::spawn_blocking(|| {
         let mut answer = String::new();
         let _ = std::io::stdin().lock().read_line(&mut answer);
@@ -286,23 +302,23 @@ async fn answer() -> Outcome<String> {
         answer = read => Ok(answer.unwrap_or_default()),
         _ = signals.changed() => {
             let cause = "it was interrupted before it was approved";
-            Err(Failure::new(codes::INTERRUPTED, "apply the plan", cause, "Nothing was done."))
+            Err(Failure::new(codes::INTERRUPTED, "apply the plan", cause, approval.done()))
         }
     }
 }
 
 /// Where verified rows are dropped, the target's host is to be named.
-fn confirmed(session: &Session, plan: &PlanFile, confirm: Option<&str>) -> Outcome<()> {
+fn confirmed(session: &Session, plan: &PlanFile, approval: &Approval<'_>) -> Outcome<()> {
     for change in plan.body.changes.iter().filter(|c| c.needs_confirm) {
         let migration = change.addr.migration().and_then(|name| session.spec.migrations.get(name));
         let target = migration.and_then(|m| session.spec.targets.get(&m.target));
         let host = target.map(|t| t.host.as_str()).unwrap_or_default();
-        if confirm != Some(host) {
+        if approval.confirm != Some(host) {
             return Err(Failure::new(
                 codes::DROP_NOT_CONFIRMED,
                 "drop rows of the target",
                 format!("{} holds rows that were verified, and -confirm does not name its host", change.addr),
-                format!("If that is meant: -confirm={host}. Nothing was done."),
+                format!("If that is meant: -confirm={host}. {}", approval.done()),
             ));
         }
     }

@@ -110,10 +110,17 @@ impl Session {
         }
     }
 
-    /// What a removal is bound to: whose account it is. Of the objects it asks nothing; its steps look themselves.
-    pub async fn world_of_destroy(&self) -> World {
+    /// What a removal is bound to: whose account it is, and what there is of this lineage beside what the state knows. Of
+    /// recorded objects it asks nothing; their steps look themselves.
+    pub async fn world_of_destroy(&self, state: Option<&State>) -> World {
         let Some(account) = &self.account else { return World::default() };
-        World { cloud: Some(account.identified().await), ..World::default() }
+        let identified = account.identified().await;
+        let marked = match &account.cloud {
+            Ok(cloud) if identified.fault.is_none() => observe::tagged(cloud.as_ref(), state).await,
+            _ => CloudFacts::default(),
+        };
+        let (tagged, tagged_fault) = (marked.tagged, marked.tagged_fault);
+        World { cloud: Some(CloudFacts { tagged, tagged_fault, ..identified }), ..World::default() }
     }
 
     /// What the account holds; `None`: the spec has none.

@@ -28,13 +28,13 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
         return Ok(ExitKind::Success);
     };
     let provider = session.right_provider(Some(&state)).await?;
-    let world = session.world_of_destroy().await;
+    let world = session.world_of_destroy(Some(&state)).await;
     let plan = session.plan(Some(&state), &world, Mode::Destroy, &Default::default(), args.drop_target_data, &[])?;
     if !args.json {
         print(&screen::plan::text(&plan, style));
     }
     same_targets(&session, &plan, &state).await?;
-    let what = Approval { asked: args.auto_approve, confirm: args.confirm.as_deref() };
+    let what = Approval { asked: args.auto_approve, confirm: args.confirm.as_deref(), copied: &[] };
     if !approved(&session, &plan, Some(&state), &what).await? {
         return Ok(ExitKind::Success);
     }

@@ -69,7 +69,7 @@ pub async fn make(
 ) -> Outcome<PlanFile> {
     let state = session.state()?;
     if destroy {
-        let world = session.world_of_destroy().await;
+        let world = session.world_of_destroy(state.as_ref()).await;
         return session.plan(state.as_ref(), &world, Mode::Destroy, replace, drop_target_data, &[]);
     }
     let servers = session.servers()?;

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use super::session::Session;
-use crate::formats::facts::{ServerFacts, World};
+use super::session::{Session, say};
+use crate::formats::facts::{ServerFacts, Stray, World};
+use crate::formats::outputs::RunnerOutputs;
 use crate::formats::plan::{Graph, PlanFile};
 use crate::formats::spec::model::{Migration, RunnerKind, Spec};
 use crate::formats::state::State;
-use crate::formats::worker::{Ask, Endpoint, Looked, SpecTexts, Work, part_of};
+use crate::formats::worker::{Ask, AtWork, Endpoint, Looked, SpecTexts, Work, part_of};
 use crate::seams::clock::Clock;
 use crate::seams::shell::Shells;
 use crate::seams::sql;
@@ -60,11 +61,13 @@ pub struct Seen {
     pub ahead: bool,
     /// Certificates of migrations that ended meanwhile, by name.
     pub certificates: BTreeMap<String, Vec<u8>>,
+    /// Where mig was copied to, so that the plan could be made from there.
+    pub copied: Vec<String>,
 }
 
 impl Seen {
     fn of(world: World, state: Option<State>) -> Self {
-        Self { world, state, ahead: false, certificates: BTreeMap::new() }
+        Self { world, state, ahead: false, certificates: BTreeMap::new(), copied: Vec::new() }
     }
 }
 
@@ -104,8 +107,19 @@ pub async fn observe(
             seen.world.pending.insert(one.migration.clone(), one.ready.clone());
             continue;
         };
-        match look(session, one, endpoint, seen.state.as_ref(), replace, may_install).await {
+        match look(session, one, endpoint, (seen.state.as_ref(), replace), may_install, &mut seen.copied).await {
             Ok(looked) => {
+                let known = |at: &AtWork| {
+                    let leads =
+                        |other: &Away| other.migration == at.migration && other.endpoint.as_ref() == Some(endpoint);
+                    at.workdir == one.workdir && away.iter().any(leads)
+                };
+                for AtWork { migration, workdir } in looked.at_work.into_iter().filter(|at| !known(at)) {
+                    let stray = Stray { migration, place: format!("{endpoint}, {workdir}") };
+                    if !seen.world.strays.contains(&stray) {
+                        seen.world.strays.push(stray);
+                    }
+                }
                 if let Some(state) = &mut seen.state {
                     let report = StepAddr::in_migration(&one.migration, StepKind::Report, None);
                     let before = state.outputs(&report).cloned();
@@ -136,21 +150,29 @@ async fn look(
     session: &Session,
     away: &Away,
     endpoint: &Endpoint,
-    state: Option<&State>,
-    replace: &BTreeSet<StepAddr>,
+    (state, replace): (Option<&State>, &BTreeSet<StepAddr>),
     may_install: bool,
+    copied: &mut Vec<String>,
 ) -> Outcome<Looked> {
     let program = Program::this()?;
     let shell = session.shells.connect(endpoint).await?;
-    if may_install {
-        install(shell.as_ref(), endpoint, &program).await?;
+    if may_install && install(shell.as_ref(), endpoint, &program).await?.copied {
+        let place = format!("{endpoint}, {}/bin", endpoint.workdir);
+        say(&format!("mig was copied to {place}: the plan is made from there.\n"));
+        copied.push(place);
     }
+    let recorded = state.and_then(|state| state.steps.get(&away.ready).map(|record| record.outputs_as(&away.ready)));
+    let former_workdir = match away.runner {
+        RunnerKind::Ssh(_) => recorded.transpose()?.flatten().map(|made: RunnerOutputs| made.workdir),
+        RunnerKind::Local | RunnerKind::Ec2(_) => None,
+    };
     let question = Ask::Look {
         spec: texts(&session.spec, &session.texts, &session.dir, &away.migration)?,
         migration: away.migration.clone(),
         workdir: away.workdir.clone(),
         state: state.map(|s| Box::new(s.clone())),
         replace: replace.iter().cloned().collect(),
+        former_workdir,
     };
     ask(shell.as_ref(), endpoint, &program, &question).await
 }

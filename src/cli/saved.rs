@@ -12,10 +12,10 @@ use crate::formats::state::State;
 use crate::think::plan::diff::recorded_server;
 use crate::words::addr::StepAddr;
 use crate::words::codes::{self, Code};
-use crate::words::diag::Severity;
+use crate::words::diag::{Diagnostic, Severity};
 use crate::words::error::{ExitKind, Failure, Outcome};
 
-const AGAIN: &str = "Plan again and review the new plan. Nothing was touched.";
+const AGAIN: &str = "Plan again and review the new plan. No step was started.";
 
 /// Whether the plan is of this spec and this state.
 pub(super) fn check_file(session: &Session, plan: &PlanFile, state: Option<&State>) -> Outcome<()> {
@@ -88,7 +88,7 @@ pub(super) fn blocked(body: &Body) -> Failure {
         codes::PLAN_BLOCKED,
         "apply the plan",
         cause,
-        "Fix what the plan names, then plan again. Nothing was started.",
+        "Fix what the plan names, then plan again. No step was started.",
     )
 }
 
@@ -152,8 +152,9 @@ pub(super) fn check_world(
     let mut moved = Vec::new();
     // What an account says against the plan by now: a peering that expired, a group that was closed.
     let against: Vec<_> = now.diagnostics.iter().filter(|d| d.severity == Severity::Error).cloned().collect();
-    if let Some(first) = against.first().filter(|_| session.spec.aws.is_some()) {
-        let hint = "Fix what it names, then plan again. Nothing was started.";
+    let counts = |found: &&Diagnostic| session.spec.aws.is_some() || found.code == codes::WORKER_LEFT_AT_WORK;
+    if let Some(first) = against.iter().find(counts) {
+        let hint = "Fix what it names, then plan again. No step was started.";
         let failure = Failure::new(first.code, "apply the plan", first.summary.clone(), hint);
         return Err(failure.exit(ExitKind::Gate).with(against));
     }
@@ -202,7 +203,7 @@ pub(super) fn check_world(
 /// A gate that says no now.
 fn refusal(addr: &StepAddr, verdict: &crate::formats::facts::Verdict) -> Failure {
     let code = verdict.findings.first().map_or(codes::PLAN_BLOCKED, |finding| finding.code);
-    let hint = "Fix what it names, or set the gate in the spec; then plan again. Nothing was started.";
+    let hint = "Fix what it names, or set the gate in the spec; then plan again. No step was started.";
     let failure = Failure::new(code, "pass the gate", verdict.saw.clone(), hint).at(addr);
     failure.exit(ExitKind::Gate).with(verdict.findings.clone())
 }

@@ -1,7 +1,7 @@
 //! `mig worker …`: the program's other end, on a runner. `ask` answers one question, `attach` ties a line to the worker
 //! and starts it where there is none, `run` is the worker: in a session of its own, so that it outlives the line.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -23,7 +23,7 @@ use crate::drive::worker::{Begun, FromLine, Place, serve};
 use crate::formats::plan::{Action, Graph};
 use crate::formats::spec::model::RunnerKind;
 use crate::formats::state::{OpenRun, State, Status};
-use crate::formats::worker::{Ask, Looked, SpecTexts, Standing, ToWorker, Work};
+use crate::formats::worker::{Ask, AtWork, Looked, SpecTexts, Standing, ToWorker, Work};
 use crate::hosts::clock::SystemClock;
 use crate::hosts::file::{self, FileStore};
 use crate::hosts::ssh::Ssh;
@@ -95,9 +95,17 @@ async fn answer() -> Outcome<()> {
     })?;
     drop(text);
     match question {
-        Ask::Look { spec, migration, workdir, state, replace } => {
+        Ask::Look { spec, migration, workdir, state, replace, former_workdir } => {
             let (mut session, _authorities) = session(&spec, &migration, &workdir)?;
             session.fetch_secrets().await?;
+            let mut at_work = BTreeSet::new();
+            if let Some(state) = &state {
+                for workdir in [Some(&workdir), former_workdir.as_ref()].into_iter().flatten() {
+                    at_work.extend(workers_at_work(workdir, &state.lineage).await?);
+                }
+            }
+            // One folder by two names is one.
+            at_work.retain(|one| one.workdir == workdir || !is_one_folder(&one.workdir, &workdir));
             let standing = standing(&folder(&workdir, &migration))?;
             let mut state = state.map(|state| *state);
             if let Some(state) = &mut state {
@@ -106,7 +114,7 @@ async fn answer() -> Outcome<()> {
             let servers = session.servers()?;
             let world = session.observe(&servers, state.as_ref(), &replace.into_iter().collect()).await?;
             let certificate = std::fs::read(certificate_path(&session.state_path, &migration)).ok();
-            tell(&Looked { standing, world, certificate })
+            tell(&Looked { standing, world, certificate, at_work: at_work.into_iter().collect() })
         }
         Ask::Verify { spec, migration, workdir, arguments } => {
             let (mut session, _authorities) = session(&spec, &migration, &workdir)?;
@@ -118,24 +126,63 @@ async fn answer() -> Outcome<()> {
             session.fetch_secrets().await?;
             tell(&probe::here(&session, &migration, &mark, &nodes, &|| false).await?)
         }
-        Ask::Clean { workdir, migrations } => {
-            for migration in &migrations {
-                let socket = folder(&workdir, migration).join(SOCKET);
-                let began = std::time::Instant::now();
-                // One that has done its work is about to go.
-                while UnixStream::connect(&socket).await.is_ok() && began.elapsed() < LEAVING_TIME {
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                }
-                if UnixStream::connect(&socket).await.is_ok() {
-                    let hint = "`mig apply -stop-worker` and Ctrl-C stop it; then destroy again.";
-                    let cause = format!("the worker of migration.{migration} is at work");
-                    return Err(Failure::new(codes::WORKER_OF_OTHER_STATE, "remove the work folder", cause, hint));
-                }
+        Ask::Clean { workdir, migrations, lineage } => {
+            let began = std::time::Instant::now();
+            // One that has done its work is about to go.
+            let mut there = workers_at_work(&workdir, &lineage).await?;
+            while !there.is_empty() && began.elapsed() < LEAVING_TIME {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                there = workers_at_work(&workdir, &lineage).await?;
+            }
+            if let Some(AtWork { migration, .. }) = there.first() {
+                let hint = "`mig apply -stop-worker` and Ctrl-C stop it, in a spec that calls the migration by this name; \
+                            then destroy again.";
+                let cause = format!("the worker of migration.{migration} is at work in {workdir}");
+                return Err(Failure::new(codes::WORKER_LEFT_AT_WORK, "remove the work folder", cause, hint));
             }
             clean(&absolute(&workdir), migrations.iter().map(String::as_str));
             tell(&serde_json::Value::Null)
         }
     }
+}
+
+/// The workers of a lineage that are at work in a work folder, by the names under which they began: the spec may call
+/// their migrations otherwise by now.
+async fn workers_at_work(workdir: &str, lineage: &str) -> Outcome<Vec<AtWork>> {
+    let root = absolute(workdir);
+    let entries = match std::fs::read_dir(&root) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(fault("read", &root, &error)),
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(|error| fault("read", &root, &error))?;
+        let dir = entry.path().join("worker");
+        if !answers(&dir).await {
+            continue;
+        }
+        // One without a state has not begun anything yet.
+        let state = recovery::look(&FileStore::new(dir.join(STATE)))?.state;
+        if state.is_some_and(|state| state.lineage == lineage) {
+            let migration = entry.file_name().to_string_lossy().into_owned();
+            found.push(AtWork { migration, workdir: workdir.to_owned() });
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// Whether a worker listens in its folder. A socket's path is short, a folder's may be long.
+async fn answers(dir: &Path) -> bool {
+    use std::os::fd::AsRawFd;
+    let Ok(folder) = std::fs::File::open(dir) else { return false };
+    UnixStream::connect(format!("/proc/self/fd/{}/{SOCKET}", folder.as_raw_fd())).await.is_ok()
+}
+
+fn is_one_folder(one: &str, other: &str) -> bool {
+    let whole = |workdir: &str| std::fs::canonicalize(absolute(workdir)).ok();
+    whole(one).is_some_and(|one| whole(other) == Some(one))
 }
 
 fn absolute(workdir: &str) -> PathBuf {

@@ -30,6 +30,20 @@ pub struct CloudFacts {
     /// By the block's address: every connection that it may mean.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub peerings: BTreeMap<String, PeeringFacts>,
+    /// Living objects with the tag of this lineage, known to the state or not.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tagged: Vec<Tagged>,
+    /// Why they could not be looked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tagged_fault: Option<Failure>,
+}
+
+/// An instance or a volume that bears this lineage's tag.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+pub struct Tagged {
+    pub id: String,
+    /// Its tag `mig:address`; empty: it has none.
+    pub address: String,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -70,13 +70,22 @@ pub struct SpecTexts {
 #[serde(rename_all = "snake_case")]
 pub enum Ask {
     /// What is recorded there of a migration, and how its servers and files look from there. Changes nothing.
-    Look { spec: SpecTexts, migration: String, workdir: String, state: Option<Box<State>>, replace: Vec<StepAddr> },
+    Look {
+        spec: SpecTexts,
+        migration: String,
+        workdir: String,
+        state: Option<Box<State>>,
+        replace: Vec<StepAddr>,
+        /// Another work folder of earlier runs, in which a worker may still be at work.
+        former_workdir: Option<String>,
+    },
     /// `mig verify` of a migration, as if typed there.
     Verify { spec: SpecTexts, migration: String, workdir: String, arguments: Vec<String> },
     /// `mig plan -probe` of a migration: tries what these steps would create, in schemas of the probe's own.
     Probe { spec: SpecTexts, migration: String, workdir: String, mark: String, nodes: Vec<Node> },
-    /// Removes what the runs of these migrations put into the work folder.
-    Clean { workdir: String, migrations: Vec<String> },
+    /// Removes what the runs of these migrations put into the work folder. Refused while a worker of this lineage is at
+    /// work there, under whatever name.
+    Clean { workdir: String, migrations: Vec<String>, lineage: String },
 }
 
 /// The answer to [`Ask::Look`].
@@ -86,6 +95,17 @@ pub struct Looked {
     pub world: World,
     /// The certificate that it wrote last.
     pub certificate: Option<Vec<u8>>,
+    /// Workers of this lineage that are at work on this machine, under whatever name.
+    #[serde(default)]
+    pub at_work: Vec<AtWork>,
+}
+
+/// A worker that is at work.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct AtWork {
+    pub migration: String,
+    /// As it was asked for.
+    pub workdir: String,
 }
 
 /// How a worker stands.

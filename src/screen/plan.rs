@@ -10,7 +10,7 @@ use super::{changes, diagnostics, rewrites, safe_json};
 use crate::formats::facts::{GateOutcome, Verdict};
 use crate::formats::plan::{Action, Mode, PlanFile};
 use crate::words::addr::{StepAddr, StepKind};
-use crate::words::codes::Code;
+use crate::words::codes::{self, Code};
 use crate::words::diag::{Diagnostic, Severity};
 
 /// Findings of one gate (or of one code, for warnings) that are shown in full; the others are only named.
@@ -381,10 +381,19 @@ fn blocked(plan: &PlanFile, style: Style) -> Option<String> {
         [one] => format!("a gate refuses: {one}"),
         many => format!("{} gates refuse: {}", many.len(), many.join(", ")),
     };
-    let text = format!(
-        "{who}. Applying this plan starts nothing and exits 5. To go on: do what the findings say, or set the rule \
+    let findings = plan.body.observed.verdicts.values().flat_map(|verdict| &verdict.findings);
+    let unseen = findings.filter(|found| found.code == codes::NOT_INSTALLED).count() > 0;
+    let text = if unseen {
+        format!(
+            "{who}. This plan was made without a look from the runner, where mig is not installed yet: it cannot be \
+             applied. mig apply copies mig there, plans from there, shows that plan and asks."
+        )
+    } else {
+        format!(
+            "{who}. Applying this plan starts nothing and exits 5. To go on: do what the findings say, or set the rule \
          in the gates block of the migration, then run mig plan again; mig explain CODE tells more of a code."
-    );
+        )
+    };
     let lines = wrap("Blocked: ", &text, style.width);
     Some(lines.replacen("Blocked:", &style.ink(Ink::Red, "Blocked:"), 1))
 }

@@ -31,7 +31,7 @@ pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
 async fn prepare(context: &Context, endpoint: &Endpoint) -> Outcome<Value> {
     let program = Program::this()?;
     let shell = context.shells.connect(endpoint).await?;
-    let machine = install(shell.as_ref(), endpoint, &program).await?;
+    let machine = install(shell.as_ref(), endpoint, &program).await?.machine;
     let folder = quoted(&endpoint.workdir);
     let made = shell.run(&format!("mkdir -p {folder} && cd {folder} && pwd -P"), b"").await?;
     if !made.ok() {
@@ -48,7 +48,7 @@ async fn dismantle(context: &Context, endpoint: &Endpoint) -> Outcome<Value> {
     let shell = context.shells.connect(endpoint).await?;
     install(shell.as_ref(), endpoint, &program).await?;
     let migrations = context.spec.migrations.keys().cloned().collect();
-    let clean = Ask::Clean { workdir: endpoint.workdir.clone(), migrations };
+    let clean = Ask::Clean { workdir: endpoint.workdir.clone(), migrations, lineage: context.lineage.clone() };
     let _: Value = ask(shell.as_ref(), endpoint, &program, &clean).await?;
     let folder = quoted(&endpoint.workdir);
     let script = format!("rm -f {folder}/bin/mig-*; rmdir {folder}/bin {folder} 2>/dev/null; test ! -e {folder}/bin");

@@ -10,8 +10,8 @@ use futures::future::join_all;
 use tokio::time::timeout;
 
 use crate::formats::cloud::Identity;
-use crate::formats::cloud_facts::{CloudFacts, ClusterFacts, NetworkFacts, PeeringFacts, RunnerFacts, Seen};
-use crate::formats::cloud_inputs::{InstanceOutputs, KeyPairOutputs, SecurityGroupOutputs, VolumeOutputs};
+use crate::formats::cloud_facts::{CloudFacts, ClusterFacts, NetworkFacts, PeeringFacts, RunnerFacts, Seen, Tagged};
+use crate::formats::cloud_inputs::{InstanceOutputs, KeyPairOutputs, SecurityGroupOutputs, VolumeOutputs, names};
 use crate::formats::spec::model::aws::{Aurora, Ec2};
 use crate::formats::spec::model::{RunnerKind, Spec};
 use crate::formats::state::State;
@@ -42,7 +42,8 @@ pub async fn account(cloud: &Outcome<Arc<dyn Cloud>>, spec: &Spec, state: Option
         let facts = runner(cloud, &name, ec2, state).await;
         (name, facts)
     }));
-    let (clusters, runners, peerings) = futures::join!(clusters, runners, peerings(cloud, spec));
+    let (clusters, runners, peerings, marked) =
+        futures::join!(clusters, runners, peerings(cloud, spec), tagged(cloud, state));
     let clusters: BTreeMap<String, ClusterFacts> = clusters.into_iter().collect();
     let mut vpcs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for cluster in clusters.values().filter_map(|c| c.cluster.as_ref()) {
@@ -60,7 +61,34 @@ pub async fn account(cloud: &Outcome<Arc<dyn Cloud>>, spec: &Spec, state: Option
         clusters,
         runners: runners.into_iter().collect(),
         peerings,
+        ..marked
     }
+}
+
+/// Living instances and volumes with this lineage's tag: a state that is older than they are knows nothing of them.
+pub async fn tagged(cloud: &dyn Cloud, state: Option<&State>) -> CloudFacts {
+    // Before anything was made there is nothing to look for.
+    let of_cloud = |addr: &StepAddr| addr.step_type().is_some_and(StepType::in_cloud);
+    let Some(state) = state.filter(|state| state.provider.is_some() || state.steps.keys().any(of_cloud)) else {
+        return CloudFacts::default();
+    };
+    let marks = BTreeMap::from([(names::LINEAGE.to_owned(), state.lineage.clone())]);
+    let (instances, volumes) = futures::join!(
+        ask(cloud, "look for instances of this lineage", cloud.instances_tagged(&marks)),
+        ask(cloud, "look for volumes of this lineage", cloud.volumes_tagged(&marks)),
+    );
+    let mut faults = Vec::new();
+    let living = |state: &str| !matches!(state, "terminated" | "shutting-down" | "deleting" | "deleted");
+    let of = |id: &str, tags: &BTreeMap<String, String>| Tagged {
+        id: id.to_owned(),
+        address: tags.get(names::ADDRESS).cloned().unwrap_or_default(),
+    };
+    let instances = or_fault(instances, &mut faults).into_iter().filter(|i| living(&i.state));
+    let mut tagged: Vec<Tagged> = instances.map(|i| of(&i.id, &i.tags)).collect();
+    let volumes = or_fault(volumes, &mut faults).into_iter().filter(|v| living(&v.state));
+    tagged.extend(volumes.map(|v| of(&v.id, &v.tags)));
+    tagged.sort();
+    CloudFacts { tagged, tagged_fault: faults.into_iter().next(), ..CloudFacts::default() }
 }
 
 /// Whose the credentials are.

@@ -63,11 +63,19 @@ pub fn worker_dir(endpoint: &Endpoint, migration: &str) -> String {
     quoted(&format!("{}/{migration}/worker", endpoint.workdir))
 }
 
-/// Copies the program where it is not there yet, and looks whether it runs. Gives what the machine told of itself.
+/// What an install came to.
+pub struct Installed {
+    /// What the machine told of itself: `Linux x86_64`.
+    pub machine: String,
+    /// It was not there, and is now.
+    pub copied: bool,
+}
+
+/// Copies the program where it is not there yet, and looks whether it runs.
 ///
 /// # Errors
 /// MIG3110: another system, no room, a C library that is too old. MIG3104: the line.
-pub async fn install(shell: &dyn Shell, endpoint: &Endpoint, program: &Program) -> Outcome<String> {
+pub async fn install(shell: &dyn Shell, endpoint: &Endpoint, program: &Program) -> Outcome<Installed> {
     let refused = |cause: String, hint: &str| {
         Failure::new(codes::INSTALL_FAILED, format!("install mig on {endpoint}"), cause, hint)
     };
@@ -82,7 +90,8 @@ pub async fn install(shell: &dyn Shell, endpoint: &Endpoint, program: &Program) 
     let folder = quoted(&format!("{}/bin", endpoint.workdir));
     let there = program.there(endpoint);
     let look = format!("test -x {there} && sha256sum {there} | cut -d' ' -f1");
-    if shell.run(&look, b"").await?.text() != program.digits() {
+    let copied = shell.run(&look, b"").await?.text() != program.digits();
+    if copied {
         let bytes = std::fs::read(&program.path).map_err(|error| {
             refused(format!("this side cannot read {}: {error}", program.path.display()), "Look at the file.")
         })?;
@@ -105,7 +114,7 @@ pub async fn install(shell: &dyn Shell, endpoint: &Endpoint, program: &Program) 
         let hint = "Use the program of `make release`, which needs glibc 2.28 only, or name it by MIG_RUNNER_BINARY.";
         return Err(refused(format!("the copy does not run there: {}", started.stderr), hint));
     }
-    Ok(machine)
+    Ok(Installed { machine, copied })
 }
 
 /// How a migration's worker stands. Changes nothing.
@@ -136,10 +145,11 @@ async fn answer<T: DeserializeOwned>(shell: &dyn Shell, endpoint: &Endpoint, scr
     let output = shell.run(script, input).await?;
     if matches!(output.status, Some(126 | 127)) {
         return Err(Failure::new(
-            codes::INSTALL_FAILED,
+            codes::NOT_INSTALLED,
             format!("ask mig on {endpoint}"),
-            "this version of it is not installed there",
-            "Run `mig apply`: it installs it. A plan changes nothing, there either.",
+            format!("this version of it is not in {}/bin there", endpoint.workdir),
+            "Run `mig apply`: it copies mig there, makes the plan from there, and shows it before it asks. `mig plan` \
+             changes nothing, there either.",
         ));
     }
     if !output.ok() {

@@ -15,7 +15,7 @@ use crate::formats::cloud::Cluster;
 use crate::formats::cloud_facts::{CloudFacts, NetworkFacts, RunnerFacts, Seen};
 use crate::formats::cloud_inputs::InstanceOutputs;
 use crate::formats::cloud_inputs::{
-    InstanceInputs, KeyPairInputs, MOUNT, Origin, ReadyInputs, SecurityGroupInputs, VolumeInputs,
+    InstanceInputs, KeyPairInputs, MOUNT, Origin, ReadyInputs, SecurityGroupInputs, VolumeInputs, names,
 };
 use crate::formats::facts::World;
 use crate::formats::outputs::recorded_inputs;
@@ -211,6 +211,12 @@ impl Builder<'_> {
             part(StepType::Ready),
         );
 
+        let tags_of = |seen: Option<&BTreeMap<String, String>>| seen.cloned();
+        let there = facts.instance.there().filter(|i| !matches!(i.state.as_str(), "terminated" | "shutting-down"));
+        self.owned_by_us(&instance, "instance", tags_of(there.map(|i| &i.tags)));
+        let there = facts.volume.there().filter(|v| !matches!(v.state.as_str(), "deleting" | "deleted"));
+        self.owned_by_us(&volume, "volume", tags_of(there.map(|v| &v.tags)));
+
         let key_inputs = KeyPairInputs {
             key: ec2.key_pair.clone().map_or(Origin::Create, Origin::Existing),
             identity_file: ec2.identity_file.clone(),
@@ -241,6 +247,21 @@ impl Builder<'_> {
         self.node(&ready, StepKind::Runner, &inputs, &json!(inputs), &[instance.clone(), volume.clone()]);
         self.standing(&ready, aws_diff::ready(&inputs, &[instance, volume]));
         subnet
+    }
+
+    /// A recorded object whose tags give it to another lineage: its step would refuse it, so the plan does.
+    fn owned_by_us(&mut self, addr: &StepAddr, what: &str, tags: Option<BTreeMap<String, String>>) {
+        let lineage = self.state.map(|state| state.lineage.as_str());
+        let theirs = tags.and_then(|tags| tags.get(names::LINEAGE).cloned()).filter(|l| Some(l.as_str()) != lineage);
+        let Some(theirs) = theirs else { return };
+        let summary = format!("the {what} of this step belongs to another lineage by now");
+        let finding = Diagnostic::error(codes::OBJECT_OF_OTHER_LINEAGE, summary)
+            .detail(format!("Its tag mig:lineage is {theirs}."))
+            .help(format!(
+                "mig neither uses nor removes it. If the tag is wrong, correct it in the console. If the {what} was given \
+                 away: `mig state rm {addr}`, then apply makes another one."
+            ));
+        self.find(addr.to_string(), finding);
     }
 
     /// An object that somebody else made has to be there.

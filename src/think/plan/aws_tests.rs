@@ -165,6 +165,7 @@ fn account() -> CloudFacts {
             "peering.tidb_cloud".into(),
             PeeringFacts { fault: None, connections: vec![connection] },
         )]),
+        ..CloudFacts::default()
     }
 }
 

@@ -17,6 +17,7 @@ pub mod diff;
 pub mod estimate;
 mod overlap;
 pub mod place;
+mod strays;
 pub mod target;
 
 use std::collections::BTreeSet;
@@ -73,7 +74,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
             let estimates = estimate::estimate(spec, world, &wanted);
             let twice = overlap::of_migrations(spec, world);
             let mut settled = diff::settle(wanted, recorded, world, question.replace, named.is_some())?;
-            settled.diagnostics.extend(named.into_iter().chain(twice));
+            settled.diagnostics.extend(named.into_iter().chain(twice).chain(strays::of(world)));
             let estimates = estimate::of_pending(estimates, &settled.graph);
             // A gate is asked only if a pending step depends on it: the verdicts of the others are no part of the plan.
             observed.verdicts.retain(|addr, _| settled.evaluated.contains(addr));
@@ -87,6 +88,8 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
     };
     let here = place::of_provider(spec, world.cloud.as_ref());
     diagnostics.extend(here.and_then(|here| place::wrong_provider(spec, state, &here)));
+    diagnostics.extend(place::without_provider(spec, &graph));
+    diagnostics.extend(place::not_recorded(state, world, question.mode)?);
     let refused = observed.verdicts.values().any(|verdict| verdict.outcome.refuses());
     let faulty = diagnostics.iter().any(|d| d.severity == Severity::Error);
     diagnostics.sort_by(|a, b| {

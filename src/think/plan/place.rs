@@ -3,10 +3,12 @@
 
 use crate::formats::cloud::CloudPlace;
 use crate::formats::cloud_facts::CloudFacts;
+use crate::formats::cloud_inputs::{InstanceOutputs, VolumeOutputs};
 use crate::formats::facts::World;
+use crate::formats::plan::{Action, Graph, Mode, Node};
 use crate::formats::spec::model::Spec;
-use crate::formats::state::State;
-use crate::words::addr::StepAddr;
+use crate::formats::state::{State, Status};
+use crate::words::addr::{StepAddr, StepType};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::error::Outcome;
@@ -46,6 +48,82 @@ pub fn wrong_provider(spec: &Spec, state: Option<&State>, here: &CloudPlace) -> 
             .detail(format!("allowed_account_ids = {allowed:?}, found {here}"))
             .help("Take credentials of an allowed account (`profile`, AWS_PROFILE), or add this one to the list."),
     )
+}
+
+/// Objects in a cloud that a plan changes without a provider to do it with: found here, and not after other steps are done.
+pub(super) fn without_provider(spec: &Spec, graph: &Graph) -> Option<Diagnostic> {
+    if spec.aws.is_some() {
+        return None;
+    }
+    let acts = |node: &&Node| node.action.is_change() && node.action != Action::Forget;
+    let in_cloud = |node: &&Node| node.addr.step_type().is_some_and(StepType::in_cloud);
+    let needing = graph.nodes.iter().filter(acts).filter(in_cloud).map(|node| node.addr.to_string());
+    let needing: Vec<String> = needing.collect();
+    (!needing.is_empty()).then(|| {
+        Diagnostic::error(codes::PROVIDER_NEEDED, "the spec has no provider \"aws\", and this plan needs it")
+            .about("provider.aws")
+            .detail(format!("Objects in the account: {}", needing.join(", ")))
+            .help("Put the provider's block back; take it out of the spec when these objects are gone.")
+    })
+}
+
+/// What an account has of this lineage and the state does not know: the state is older than they are. `Mode::Apply` takes
+/// over what its steps would make; a destroy would leave it all behind, so it does not begin.
+///
+/// # Errors
+/// MIG4002: the record of one cannot be read.
+pub(super) fn not_recorded(state: Option<&State>, world: &World, mode: Mode) -> Outcome<Vec<Diagnostic>> {
+    let (Some(state), Some(cloud)) = (state, &world.cloud) else { return Ok(Vec::new()) };
+    let mut unknown = Vec::new();
+    for object in &cloud.tagged {
+        let addr = StepAddr::parse(&object.address);
+        let record = addr.as_ref().and_then(|addr| state.steps.get(addr).map(|record| (addr, record)));
+        let known = match record {
+            // What it made is for the step itself to look for.
+            Some((_, record)) if record.outputs.is_null() => true,
+            Some((addr, record)) => {
+                let is = |part| addr.step_type() == Some(part);
+                let made = if is(StepType::Instance) {
+                    record.outputs_as::<InstanceOutputs>(addr)?.map(|made| made.instance_id)
+                } else if is(StepType::Volume) {
+                    record.outputs_as::<VolumeOutputs>(addr)?.map(|made| made.volume_id)
+                } else {
+                    None
+                };
+                made.as_ref() == Some(&object.id) || record.status != Status::Complete
+            }
+            None => false,
+        };
+        if !known {
+            unknown.push(format!("{} ({})", object.id, object.address));
+        }
+    }
+    let mut found = Vec::new();
+    if let Some(fault) = &cloud.tagged_fault {
+        let summary = format!("failed to {}: {}", fault.doing, fault.cause);
+        let diagnostic = Diagnostic::warning(fault.code, summary).about("provider.aws");
+        found.push(
+            diagnostic.help("Whether the account has more objects of this lineage than the state knows is not known."),
+        );
+    }
+    if unknown.is_empty() {
+        return Ok(found);
+    }
+    let summary = "the account has objects of this lineage that the state does not know";
+    let (diagnostic, help) = match mode {
+        Mode::Apply => (
+            Diagnostic::warning(codes::OBJECTS_NOT_RECORDED, summary),
+            "Usually the state is an older copy: put the newer one back (`mig state push`). Else apply takes over those of \
+             a step that it makes; remove the others by hand, or take their tag mig:lineage off.",
+        ),
+        Mode::Destroy => (
+            Diagnostic::error(codes::OBJECTS_NOT_RECORDED, summary),
+            "A destroy would leave them. Put the newer state back (`mig state push`), or remove them by hand. To keep \
+             one, take its tag mig:lineage off. Then run mig destroy again.",
+        ),
+    };
+    found.push(diagnostic.about("provider.aws").detail(unknown.join("\n")).help(help));
+    Ok(found)
 }
 
 /// Clusters that are other ones than those in the state and that nobody can reach yet: their runner is not ready.

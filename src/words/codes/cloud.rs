@@ -38,6 +38,15 @@ codes! {
     RUNNER_COMMAND_FAILED = 3280, Error,
         "a command on the runner failed",
         "mig prepares the runner with uname, lsblk, blkid, mkfs and mount, through sudo without a password. The message has the last line that the command printed. Fix the cause, then run `mig apply` again.";
+    VOLUME_OF_OTHER_INSTANCE = 3282, Error,
+        "the volume is attached to an instance of somebody else",
+        "The volume is this lineage's own, but an instance that mig did not make has it attached and is not ended. mig neither detaches nor deletes it: that instance may work on it. Detach the volume there if it is not needed, then run the command again.";
+    OBJECTS_NOT_RECORDED = 3283, Error,
+        "the account has objects of this lineage that the state does not know",
+        "There are instances or volumes with this lineage's tag (mig:lineage) that the state has no record of. Usually the state is a copy from before they were made. `mig destroy` removes only what the state knows, so it refuses: the objects would stay, and cost money. Put the newer state back (`mig state push`), or remove the objects by hand. To keep one, take its tag mig:lineage off.";
+    PROVIDER_NEEDED = 3284, Error,
+        "objects in AWS cannot be removed without their provider",
+        "The plan removes or changes objects in AWS, and the spec has no `provider \"aws\"` any more. Put the block back until the objects are gone: first take the blocks of the runner and the peering out of the spec and apply, then the provider.";
     PEERING_DNS = 3281, Error,
         "names are not resolved across the peering",
         "TiDB Cloud's private endpoint is a name. The runner resolves it only if the VPC has DNS support and DNS hostnames on. With `accept = true`, mig switches them on.";

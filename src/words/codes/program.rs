@@ -124,38 +124,38 @@ codes! {
          way. Nothing was done. Plan again with this version, or apply with the one named in the message.";
     PLAN_EXPIRED = 4105, Stale,
         "the plan has expired",
-        "A plan is valid for `plan_lifetime` of the spec (72 hours unless set). Nothing was done. Plan again. This \
+        "A plan is valid for `plan_lifetime` of the spec (72 hours unless set). No step was started. Plan again. This \
          does not concern a run that has begun: its own plan file resumes it after that time, too.";
     SPEC_CHANGED_SINCE_PLAN = 4106, Stale,
         "the spec changed after the plan was made",
-        "The spec, or a file that it reads, is not what the plan was made from. Nothing was done. Plan again, or put \
+        "The spec, or a file that it reads, is not what the plan was made from. No step was started. Plan again, or put \
          the spec back.";
     STATE_CHANGED_SINCE_PLAN = 4107, Stale,
         "the state changed after the plan was made",
         "The lineage, the serial or the content of the state is not what the plan was made from: another apply ran, or \
-         the file was edited. Nothing was done. Plan again.";
+         the file was edited. No step was started. Plan again.";
     SOURCE_CHANGED_SINCE_PLAN = 4108, Stale,
         "the source's structure changed after the plan was made",
-        "A table or view that the plan is bound to was altered, dropped or added. Nothing was done on the basis of the \
+        "A table or view that the plan is bound to was altered, dropped or added. No step was started on the basis of the \
          older structure. Plan again and review what is different.";
     OTHER_SERVER_THAN_PLANNED = 4109, Stale,
         "a server is not the one that the plan was made for",
         "The identity of a server (its own id and the user) differs from the one that the plan observed: another \
-         address, a restored or replaced server, another user. Nothing was done. If the new server is the right one, \
+         address, a restored or replaced server, another user. No step was started. If the new server is the right one, \
          plan again.";
     PLAN_BLOCKED = 4110, Gate,
         "the plan is blocked by a gate",
-        "A gate failed when the plan was made, and the plan says so. Nothing was done. Remove the cause, or change the \
+        "A gate failed when the plan was made, and the plan says so. No step was started. Remove the cause, or change the \
          gate's setting in the spec where that is right. Then plan again.";
     RUN_OPEN = 4111, Stale,
         "another run is open",
-        "The state has a run that has begun and not ended, and it belongs to another plan. Nothing was done. Resume it \
+        "The state has a run that has begun and not ended, and it belongs to another plan. No step was started. Resume it \
          with its own plan file. Or run `mig apply` without a file: it makes a new plan and keeps every chunk that is \
          still valid.";
     PLAN_GRAPH_INVALID = 4112, Stale,
         "the plan has a graph that cannot be run",
         "An edge names a step that does not exist, a step appears twice, or steps wait for each other in a circle. mig \
-         does not write such a plan. Nothing was done. Plan again.";
+         does not write such a plan. No step was started. Plan again.";
     OTHER_SERVER_ANSWERED = 4130, Stale,
         "another server answered",
         "Every session asks the server for its identity. One session reached another server than those before it. \

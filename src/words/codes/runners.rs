@@ -39,6 +39,17 @@ codes! {
         "the worker belongs to another state",
         "The folder on the runner holds the work of another state (another lineage). Name another `workdir`, or first \
          destroy what that state has there.";
+    WORKER_LEFT_AT_WORK = 3115, Error,
+        "a worker is at work that the spec does not lead to",
+        "An earlier run of this state started a worker on the runner, and it still reads and writes. The spec does not \
+         lead to it: its migration has another name now, or its runner another `workdir`. A second worker would write to \
+         the same tables, so mig starts nothing. Give the block its former name or `workdir` and run `mig apply`: it \
+         attaches to the worker. With -stop-worker, Ctrl-C then stops the worker. Change the name when it has ended.";
+    NOT_INSTALLED = 3116, Error,
+        "this version of mig is not on the runner",
+        "What a migration on a runner needs is seen from its runner, by mig itself. `mig plan` copies nothing to another \
+         machine. `mig apply` does: it copies mig into `workdir`/bin, makes the plan from there, shows it and asks. If \
+         the plan is not approved, that copy is all that was done.";
     WORKER_LOST = 3114, Error,
         "the worker could not be reached again",
         "The runner could not be reached for ten minutes. The worker continues by itself as long as its machine runs. \

@@ -136,3 +136,83 @@ fn objects_that_others_made_are_left_when_the_runner_goes() {
     let (graph, _) = destroy::destroy(&state, false).unwrap();
     assert_eq!(removed(&graph.nodes), ["route", "ready", "instance", "volume"]);
 }
+
+#[test]
+fn objects_are_not_removed_without_the_provider_that_they_need() {
+    let spec = spec_of(NOTHING);
+    let (state, cloud) = applied(&planned(&spec, &account(), None), &account());
+    let mut bare = spec.clone();
+    (bare.aws, bare.sources, bare.migrations) = (None, Default::default(), Default::default());
+    (bare.runners, bare.peerings) = (Default::default(), Default::default());
+    for (spec, mode, expected) in
+        [(&bare, Mode::Apply, true), (&bare, Mode::Destroy, true), (&spec, Mode::Destroy, false)]
+    {
+        let world = World { cloud: spec.aws.is_some().then(|| cloud.clone()), ..World::default() };
+        let replace = Default::default();
+        let state = Some(&state);
+        let question =
+            Question { spec, state, world: &world, mode, replace: &replace, drop_target_data: false, targets: &[] };
+        let body = plan(&question).unwrap().0;
+        assert_eq!(codes(&body).contains(&"MIG3284".to_owned()), expected, "{mode:?} {:?}", body.diagnostics);
+        assert_eq!(body.blocked, expected, "{mode:?}");
+    }
+}
+
+/// The state was restored from a copy that is older than what was made.
+#[test]
+fn what_the_account_has_and_the_state_does_not_know_is_seen() {
+    use crate::formats::cloud_facts::Tagged;
+    let spec = spec_of(NOTHING);
+    let (state, cloud) = applied(&planned(&spec, &account(), None), &account());
+    let (instance, volume) = ("runner.ec2.mover.instance", "runner.ec2.mover.volume");
+    let tagged = |id: &str, address: &str| Tagged { id: id.into(), address: address.into() };
+    let mut interrupted = state.clone();
+    let record = interrupted.steps.get_mut(&StepAddr::parse(instance).unwrap()).unwrap();
+    (record.status, record.outputs) = (Status::Running, Value::Null);
+    let mut older = state.clone();
+    older.steps.remove(&StepAddr::parse(instance).unwrap());
+    for (state, tagged, unknown) in [
+        (&state, vec![tagged("i-1", instance), tagged("vol-1", volume)], None),
+        (&older, vec![tagged("i-1", instance), tagged("vol-1", volume)], Some("i-1")),
+        (&state, vec![tagged("vol-2", volume)], Some("vol-2")),
+        (&state, vec![tagged("i-9", "")], Some("i-9")),
+        // Its step looks for what it made.
+        (&interrupted, vec![tagged("i-1", instance)], None),
+    ] {
+        for mode in [Mode::Apply, Mode::Destroy] {
+            let cloud = CloudFacts { tagged: tagged.clone(), ..cloud.clone() };
+            let world = World { cloud: Some(cloud), ..World::default() };
+            let replace = Default::default();
+            let question = Question {
+                spec: &spec,
+                state: Some(state),
+                world: &world,
+                mode,
+                replace: &replace,
+                drop_target_data: false,
+                targets: &[],
+            };
+            let body = plan(&question).unwrap().0;
+            let found = body.diagnostics.iter().find(|found| found.code == "MIG3283");
+            assert_eq!(found.is_some(), unknown.is_some(), "{mode:?} {tagged:?}");
+            assert!(found.is_none_or(|found| found.detail.contains(unknown.unwrap_or_default())), "{found:?}");
+            let refuses = found.is_some_and(|found| found.severity == crate::words::diag::Severity::Error);
+            assert_eq!(refuses, unknown.is_some() && mode == Mode::Destroy, "{mode:?} {tagged:?}");
+        }
+    }
+}
+
+#[test]
+fn an_object_that_was_given_to_another_lineage_is_refused_by_the_plan() {
+    let spec = spec_of(NOTHING);
+    let (state, cloud) = applied(&planned(&spec, &account(), None), &account());
+    for (lineage, instance_state, expected) in
+        [("lineage", "running", &[][..]), ("another", "running", &["MIG3272"]), ("another", "terminated", &[])]
+    {
+        let mut cloud = cloud.clone();
+        let Seen::There(there) = &mut runner(&mut cloud).instance else { panic!() };
+        there.tags.insert("mig:lineage".into(), lineage.into());
+        there.state = instance_state.into();
+        assert_eq!(codes(&planned(&spec, &cloud, Some(&state))), expected, "{lineage} {instance_state}");
+    }
+}
