@@ -28,19 +28,43 @@ async fn a_plan_is_written_where_it_was_asked_for_and_never_over_a_file_of_the_p
     let read = |name: &str| std::fs::read(journey.path(name)).unwrap();
     std::fs::create_dir(journey.path("aside")).unwrap();
     std::os::unix::fs::symlink("../mig.migstate", journey.path("aside/link")).unwrap();
+    let spec = String::from_utf8(read("journey.mig.hcl")).unwrap();
+    let tables = spec.lines().find(|line| line.trim().starts_with("tables")).unwrap().to_owned();
+    let names = tables.split('"').nth(1).unwrap().to_owned();
+    std::fs::write(journey.path("rules.txt"), format!("{names}\n")).unwrap();
+    std::fs::hard_link(journey.path("rules.txt"), journey.path("aside/same")).unwrap();
+    std::fs::write(journey.path("ca.pem"), "").unwrap();
+    let spec = spec.replacen(&tables, "  tables = [\"@rules.txt\"]", 1);
+    let unused = "source \"mysql\" \"unused\" {\n  host = \"127.0.0.1\"\n  port = 1\n  username = \"u\"\n  tls {\n    \
+                  mode = \"verify_ca\"\n    ca_file = \"ca.pem\"\n  }\n}\n";
+    std::fs::write(journey.path("journey.mig.hcl"), format!("{spec}\n{unused}")).unwrap();
     for (out, what) in [
         ("mig.migstate", "that is the state"),
         ("./mig.migstate", "that is the state"),
         ("aside/link", "that is the state"),
-        ("mig.migstate.journal", "that is the state's journal"),
-        ("mig.migstate.lock", "that is the state's lock"),
+        ("mig.migstate.journal", "that is the state, or a file that mig keeps beside it"),
+        ("mig.migstate.lock", "that is the state, or"),
+        ("mig.migstate.backup", "that is the state, or"),
+        ("mig.migstate.known_hosts", "that is the state, or"),
+        ("mig.migstate.m.certificate.json", "that is the state, or"),
+        ("mig.migstate.other.certificate.json", "that is the state, or"),
         ("journey.mig.hcl", "that is a file of the spec"),
+        // It would be read with the rest of the spec by the next command.
+        ("new.mig.hcl", "that is a file of the spec"),
+        ("aside/../new.mig.hcl", "that is a file of the spec"),
+        ("rules.txt", "that is a file that the spec reads"),
+        ("aside/same", "that is a file that the spec reads"),
+        ("ca.pem", "that is a file that the spec reads"),
+        (".mig/work/m/dump/x", "in the work folder of a migration"),
     ] {
-        let before = (read("mig.migstate"), read("journey.mig.hcl"));
+        let all =
+            || (read("mig.migstate"), read("journey.mig.hcl"), read("rules.txt"), journey.path("new.mig.hcl").exists());
+        let before = all();
         let told = program::flat(&journey.run(&["plan", "-out", out], 1));
         assert!(told.contains("MIG1004") && told.contains(what), "{out}: {told}");
-        assert_eq!((read("mig.migstate"), read("journey.mig.hcl")), before, "{out}");
+        assert_eq!(all(), before, "{out}");
     }
+    std::fs::write(journey.path("journey.mig.hcl"), spec).unwrap();
     // A pipe gets the plan and stays a pipe.
     let pipe = journey.path("pipe");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
@@ -120,12 +144,23 @@ async fn a_reader_that_is_gone_or_a_full_disk_has_its_exit_code() {
         (&["version"][..], full(), Stdio::null(), 1),
         (&["version"], gone(), Stdio::null(), 0),
         (&["plan", "-json"], full(), Stdio::null(), 1),
+        // Whoever asks for JSON reads all of it; a person may have seen enough.
+        (&["plan"], gone(), Stdio::null(), 0),
+        (&["plan", "-json"], gone(), Stdio::null(), 1),
+        (&["validate", "-json"], gone(), Stdio::null(), 1),
+        (&["version", "-json"], gone(), Stdio::null(), 1),
         (&["plan"], full(), full(), 1),
         (&["-chdir=/nonexistent", "plan"], Stdio::null(), full(), 1),
         (&["plan", "-target=nosuch"], gone(), gone(), 1),
         // A run goes on without its readers.
         (&["apply", "-auto-approve"], gone(), gone(), 0),
         (&["plan", "-detailed-exitcode"], Stdio::null(), full(), 0),
+        (&["state", "pull"], gone(), Stdio::null(), 1),
+        (&["apply", "-auto-approve", "-json"], full(), Stdio::null(), 1),
+        (&["apply", "-auto-approve", "-json"], gone(), Stdio::null(), 1),
+        (&["destroy", "-auto-approve", "-json"], full(), Stdio::null(), 1),
+        // It was done all the same.
+        (&["destroy", "-auto-approve", "-json"], Stdio::null(), Stdio::null(), 0),
     ] {
         assert_eq!(code(arguments, out, err), Some(expected), "{arguments:?}");
     }

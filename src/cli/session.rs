@@ -12,10 +12,10 @@ use crate::formats::manifest::TableManifest;
 use crate::formats::outputs::{self, DumpOutputs, GateOutputs};
 use crate::formats::plan::{Mode, PlanFile};
 use crate::formats::plan_seal;
-use crate::formats::spec::model::{Migration, Server, Spec};
+use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec};
 use crate::formats::spec::{self, Inputs, Secrets, SourceFile};
 use crate::formats::state::{State, StepRecord};
-use crate::formats::worker::SpecTexts;
+use crate::formats::worker::{SpecTexts, identity_path};
 use crate::hosts::clock::SystemClock;
 use crate::hosts::dump::NoServer;
 use crate::hosts::file::{self, FileStore};
@@ -250,23 +250,39 @@ impl Session {
         Ok(recovery::look(&*self.store)?.state)
     }
 
-    /// What of this run's own a path leads to: it is never written to as an output.
+    /// What of the spec or of its runs a path leads to: it is never written to as an output.
     pub fn own_file(&self, path: &Path) -> Option<String> {
-        let state = &self.state_path;
-        let beside = |suffix: &str| file::beside(state, suffix);
-        let recorded = [
-            (state.clone(), "the state"),
-            (beside(".journal"), "the state's journal"),
-            (beside(".lock"), "the state's lock"),
-        ];
-        let read = self
-            .texts
-            .files
-            .iter()
-            .chain(&self.texts.var_files)
-            .map(|file| (self.dir.join(&file.name), "a file of the spec"));
-        let mut own = recorded.into_iter().chain(read);
-        own.find(|(own, _)| file::is_same(own, path)).map(|(_, what)| what.to_owned())
+        let (folder, name) = file::place_of(path)?;
+        let in_folder = |other: &Path| file::place_of(&other.join("x")).is_some_and(|(place, _)| place == folder);
+        // Also a name that is free: the spec is every such file of its folder.
+        if name.ends_with(".mig.hcl") && in_folder(&self.dir) {
+            return Some("a file of the spec: every name there that ends in .mig.hcl is".to_owned());
+        }
+        // The journal, the lock, certificates, copies, keys of hosts: all of them are named after the state.
+        let of_state = file::place_of(&self.state_path).is_some_and(|(place, state)| {
+            place == folder && name.strip_prefix(&state).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        });
+        if of_state {
+            return Some("the state, or a file that mig keeps beside it under its name".to_owned());
+        }
+        let read = self.texts.files.iter().chain(&self.texts.var_files).map(|file| file.name.clone());
+        let read = read.chain(self.texts.read.keys().cloned()).chain(self.spec.files.keys().cloned());
+        // Those of a `ca_file` that cannot be read now, and keys.
+        let servers = self.spec.sources.values().chain(self.spec.targets.values());
+        let authorities = servers.filter_map(|server| server.tls.ca_file.clone());
+        let keys = self.spec.runners.values().filter_map(|runner| match &runner.kind {
+            RunnerKind::Local => None,
+            RunnerKind::Ssh(endpoint) => endpoint.identity_file.clone(),
+            RunnerKind::Ec2(ec2) => ec2.identity_file.clone(),
+        });
+        let keys = keys.map(|key| identity_path(&self.dir, &key, std::env::var_os("HOME")));
+        let mut read = read.chain(authorities).map(|name| self.dir.join(name)).chain(keys);
+        if read.any(|read| file::is_same(&read, path)) {
+            return Some("a file that the spec reads".to_owned());
+        }
+        let workdirs = self.spec.migrations.values().map(|migration| dump_dir(&self.spec, &self.dir, migration));
+        let mut workdirs = workdirs.filter_map(|dump| dump.parent().and_then(|dir| std::fs::canonicalize(dir).ok()));
+        workdirs.any(|dir| folder.starts_with(dir)).then(|| "in the work folder of a migration".to_owned())
     }
 
     /// Every server of the spec, by address. Connects to none.

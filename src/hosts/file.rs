@@ -73,14 +73,19 @@ fn followed(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many links"))
 }
 
-/// Whether two paths lead to the same place, whatever stands there.
+/// The folder and the name to which a path leads, links followed, whatever is there. `None`: there is no such folder.
+pub fn place_of(path: &Path) -> Option<(PathBuf, String)> {
+    let path = followed(path).ok()?;
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    Some((std::fs::canonicalize(folder).ok()?, path.file_name()?.to_string_lossy().into_owned()))
+}
+
+/// Whether two paths lead to the same file: the same place, whatever is there, or one file under two names.
 pub fn is_same(one: &Path, other: &Path) -> bool {
-    let whole = |path: &Path| {
-        let path = followed(path).ok()?;
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        Some(std::fs::canonicalize(folder).ok()?.join(path.file_name()?))
-    };
-    whole(one).is_some_and(|one| whole(other) == Some(one))
+    use std::os::unix::fs::MetadataExt;
+    let node = |path: &Path| std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()));
+    place_of(one).is_some_and(|one| place_of(other) == Some(one))
+        || node(one).is_some_and(|one| node(other) == Some(one))
 }
 
 pub struct FileStore {
@@ -289,17 +294,20 @@ impl Store for FileStore {
 
     fn try_lock(&self, holder: &Holder) -> Outcome<Locking> {
         let path = self.beside(".lock");
-        let failed = |cause: String| {
-            Failure::new(
-                codes::LOCK_UNAVAILABLE,
-                format!("lock {}.lock", self.place),
-                cause,
-                "Put the state into a folder on a local disk that this user may write to.",
-            )
+        let refused = |cause: String, hint: &str| {
+            Failure::new(codes::LOCK_UNAVAILABLE, format!("lock {}.lock", self.place), cause, hint)
+        };
+        let failed =
+            |cause: String| refused(cause, "Put the state into a folder on a local disk that this user may write to.");
+        let unwritten = |error: &io::Error| match error.kind() {
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => {
+                refused(error.to_string(), "Free some space on that disk and run the same command again.")
+            }
+            _ => failed(error.to_string()),
         };
         // Each turn means that another holder gave the lock back in between: not a thing to wait for long.
         for _ in 0..100 {
-            if let Some(locking) = self.lock_once(&path, holder).map_err(|error| failed(error.to_string()))? {
+            if let Some(locking) = self.lock_once(&path, holder).map_err(|error| unwritten(&error))? {
                 return Ok(locking);
             }
         }
