@@ -28,7 +28,7 @@ use std::process::ExitCode;
 
 use crate::hosts::clock::SystemClock;
 use crate::screen::failure;
-use crate::screen::out::{lost, print, say};
+use crate::screen::out::{for_program, lost, print, say};
 use crate::screen::progress::Reporter;
 use crate::screen::style::Style;
 use crate::words::codes;
@@ -53,6 +53,9 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
             return ExitCode::from(u8::from(error.use_stderr()));
         }
     };
+    if asks_for_json(&cli.command) != Json::No {
+        for_program();
+    }
     let filter = tracing_subscriber::EnvFilter::try_from_env("MIG_LOG");
     if let Ok(filter) = filter {
         tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
@@ -134,26 +137,53 @@ async fn command(cli: &Cli, style: Style) -> Outcome<ExitKind> {
     }
 }
 
+/// In which form a command was asked for JSON.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Json {
+    No,
+    /// One object a line, while it works.
+    Stream,
+    /// One value at the end, which has a form for failures too.
+    Document,
+    /// One value at the end; a failure is told by the exit code alone.
+    Value,
+}
+
+fn asks_for_json(command: &Command) -> Json {
+    use args::StateCommand;
+    let (asked, form) = match command {
+        Command::Apply(a) => (a.json, Json::Stream),
+        Command::ImportDump(a) => (a.json, Json::Stream),
+        Command::Destroy(a) => (a.json, Json::Stream),
+        Command::Validate(a) => (a.json, Json::Document),
+        Command::Plan(a) => (a.json, Json::Document),
+        Command::Verify(a) => (a.json, Json::Document),
+        Command::Show(a) => (a.json, Json::Document),
+        Command::Report(a) => (a.json, Json::Document),
+        Command::Version(a) => (a.json, Json::Value),
+        Command::State(a) => match &a.command {
+            StateCommand::Show { json, .. } => (*json, Json::Value),
+            // The state's own bytes.
+            StateCommand::Pull { .. } => (true, Json::Value),
+            StateCommand::List { .. } | StateCommand::Push(_) | StateCommand::Rm(_) => (false, Json::No),
+        },
+        Command::Explain(_)
+        | Command::Graph(_)
+        | Command::Logs(_)
+        | Command::Ssh(_)
+        | Command::Worker(_)
+        | Command::Completion(_) => (false, Json::No),
+    };
+    if asked { form } else { Json::No }
+}
+
 /// A failure to stderr; where JSON is asked for, as JSON to stdout as well, in the form that the command has there.
 fn complain(command: &Command, failure: &Failure, style: Style) {
-    let stream = match command {
-        Command::Apply(a) => a.json,
-        Command::ImportDump(a) => a.json,
-        Command::Destroy(a) => a.json,
-        _ => false,
-    };
-    let document = match command {
-        Command::Validate(a) => a.json,
-        Command::Plan(a) => a.json,
-        Command::Verify(a) => a.json,
-        Command::Show(a) => a.json,
-        Command::Report(a) => a.json,
-        _ => false,
-    };
-    if stream {
+    let json = asks_for_json(command);
+    if json == Json::Stream {
         let now = apply::now_of(std::sync::Arc::new(SystemClock::new()));
         Reporter::choose(true, style, now).failure(failure);
-    } else if document {
+    } else if json == Json::Document {
         let value = serde_json::json!({ "exit_code": failure.exit.code(), "failure": failure });
         print(&format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default()));
     }

@@ -6,21 +6,48 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::clean::clean;
 
-/// Data could not be written, and not because its reader has gone away.
+/// Data could not be written, and somebody misses it.
 static LOST: AtomicBool = AtomicBool::new(false);
 
-/// Data to standard output. A reader that has gone away (`| head`) is not a fault; see [`lost`] for any other.
+/// A program reads standard output.
+static FOR_PROGRAM: AtomicBool = AtomicBool::new(false);
+
+/// From now on a program reads standard output (`-json`): one that has gone away has not got the whole, and is a fault.
+/// A person who has seen enough (`| head`) is not.
+pub fn for_program() {
+    FOR_PROGRAM.store(true, Ordering::SeqCst);
+}
+
+/// Data to standard output. What could not be written is told once; see [`lost`].
 pub fn print(text: &str) {
     write(clean(text).as_bytes());
 }
 
 fn write(bytes: &[u8]) {
     let mut out = std::io::stdout().lock();
-    if let Err(error) = out.write_all(bytes).and_then(|()| out.flush())
-        && error.kind() != ErrorKind::BrokenPipe
-        && !LOST.swap(true, Ordering::SeqCst)
-    {
+    if let Err(error) = out.write_all(bytes).and_then(|()| out.flush()) {
+        missed(&error);
+    }
+}
+
+fn missed(error: &std::io::Error) {
+    let seen_enough = error.kind() == ErrorKind::BrokenPipe && !FOR_PROGRAM.load(Ordering::SeqCst);
+    if !seen_enough && !LOST.swap(true, Ordering::SeqCst) {
         say(&format!("Standard output could not be written: {error}\n"));
+    }
+}
+
+/// Standard output as a stream of data, line by line. A write never fails for its caller, so that a run goes on.
+pub struct Data;
+
+impl Write for Data {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        write(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
     }
 }
 

@@ -48,7 +48,7 @@ impl Reporter {
     /// JSON on stdout where asked for; else moving lines where stderr is a terminal, plain ones where it is not.
     pub fn choose(json: bool, style: Style, now: Now) -> Self {
         if json {
-            Self::Json(Json::new(Box::new(std::io::stdout()), now))
+            Self::Json(Json::new(Box::new(super::out::Data), now))
         } else if std::io::stderr().is_terminal() {
             Self::Terminal(Terminal::new(style, now))
         } else {
@@ -142,8 +142,8 @@ impl Json {
 
     fn write(&mut self, lines: impl IntoIterator<Item = Value>) {
         for line in lines {
-            // A reader that went away does not end a migration.
-            let _ = writeln!(self.out, "{}", clean(&line.to_string()));
+            // A reader that went away does not end a migration; the program's exit code tells of it.
+            let _ = self.out.write_all(format!("{}\n", clean(&line.to_string())).as_bytes());
         }
         let _ = self.out.flush();
     }
