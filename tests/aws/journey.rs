@@ -124,6 +124,18 @@ impl Journey {
         self.store.put_state(state.write().unwrap());
     }
 
+    /// The state as a copy from before these steps ran has it.
+    pub fn forget(&mut self, steps: &[&str]) {
+        let mut state = self.state();
+        for step in steps {
+            state.steps.remove(&addr(step));
+        }
+        state.serial += 1;
+        state.open_run = None;
+        self.store = MemoryStore::new();
+        self.store.put_state(state.write().unwrap());
+    }
+
     /// Applies all steps, as `action` where one is named.
     pub async fn apply(&self, actions: &[(&str, Action)]) -> RunEnd {
         self.over(graph(&self.nodes, actions), None).await.unwrap()

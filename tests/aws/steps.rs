@@ -93,6 +93,9 @@ async fn what_is_gone_or_stopped_is_made_again_or_started() {
     assert_eq!(journey.cloud.instance(&first).await.unwrap().unwrap().state, "running");
 
     journey.moto.ec2("TerminateInstances", &[("InstanceId.1", &first)]);
+    // What has ended is nobody's any more: its tags stop nothing.
+    let strange = [("ResourceId.1", first.as_str()), ("Tag.1.Key", "mig:lineage"), ("Tag.1.Value", "another")];
+    journey.moto.ec2("CreateTags", &strange);
     journey.plan_anew();
     complete(&journey.apply(&[(INSTANCE, Action::Create), (VOLUME, Action::Rerun)]).await);
     journey.one_of_each();
@@ -136,6 +139,48 @@ async fn what_another_made_is_neither_taken_nor_removed() {
     failed(&end, "MIG3272", &["of another key", "keys/mover"]);
     assert_eq!(end.failures.iter().filter(|failure| failure.code == "MIG3272").count(), 2, "{:?}", end.failures);
     assert_eq!(journey.instances(), [] as [String; 0]);
+}
+
+/// An instance of somebody else has the volume: its disk is not taken from it while it runs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_volume_is_not_taken_from_a_strangers_instance() {
+    let mut journey = Journey::new().await;
+    complete(&journey.apply(&[]).await);
+    let own = of(&journey.outputs(INSTANCE), "instance_id");
+    let volume = of(&journey.outputs(VOLUME), "volume_id");
+    let own = journey.cloud.instance(&own).await.unwrap().unwrap();
+    let inputs = &journey.outputs(INSTANCE)["inputs"];
+    let image = of(inputs, "image_id");
+    let subnet = of(inputs, "subnet_id");
+    let theirs = [("ImageId", image.as_str()), ("SubnetId", subnet.as_str()), ("MinCount", "1"), ("MaxCount", "1")];
+    let theirs = journey.moto.ec2("RunInstances", &theirs);
+    let stranger = crate::support::moto::Moto::ids(&theirs, "instanceId").remove(0);
+    journey.moto.ec2("DetachVolume", &[("VolumeId", &volume), ("InstanceId", &own.id)]);
+    let attach = [("VolumeId", volume.as_str()), ("InstanceId", stranger.as_str()), ("Device", "/dev/sdf")];
+    journey.moto.ec2("AttachVolume", &attach);
+    failed(&journey.destroy().await, "MIG3282", &[&stranger, "mig state rm"]);
+    let there = journey.cloud.volume(&volume).await.unwrap().unwrap();
+    assert_eq!(there.attached_to.as_ref(), Some(&stranger), "{there:?}");
+    journey.moto.ec2("TerminateInstances", &[("InstanceId.1", &stranger)]);
+    complete(&journey.destroy().await);
+    assert!(journey.cloud.volume(&volume).await.unwrap().is_none());
+}
+
+/// A state from before the instance was made: it is found by its tags, not made a second time. The emulator knows no
+/// tokens.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_older_copy_of_the_state_lacks_is_taken_over() {
+    let mut journey = Journey::new().await;
+    complete(&journey.apply(&[]).await);
+    let made = [(INSTANCE, "instance_id"), (VOLUME, "volume_id")].map(|(step, id)| of(&journey.outputs(step), id));
+    journey.forget(&[INSTANCE, VOLUME, READY]);
+    journey.plan_anew();
+    complete(&journey.apply(&[]).await);
+    journey.one_of_each();
+    assert_eq!(
+        [(INSTANCE, "instance_id"), (VOLUME, "volume_id")].map(|(step, id)| of(&journey.outputs(step), id)),
+        made
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]

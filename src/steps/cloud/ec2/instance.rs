@@ -106,16 +106,26 @@ async fn the_one(hand: &Hand<'_>, node: &Node, inputs: &InstanceInputs, root_gib
     if let Some(known) = hand.known::<InstanceOutputs>()? {
         let what = format!("the instance {}", known.id);
         let found = hand.sight(&format!("look for {what}"), || hand.cloud.instance(&known.id)).await?;
+        // One that has ended needs no owner.
+        let found = found.filter(alive);
         if let Some(instance) = &found {
             hand.claim(&what, &instance.tags)?;
         }
-        match found.filter(alive) {
+        match found {
             Some(_) if known.stays(node.action) => return Ok((known.id, known.attempt)),
             Some(_) => end(hand, &known.id).await?,
             None => {}
         }
         attempt = known.attempt + 1;
-    } else if hand.intended() && !is_intended(&hand.ctx.resume.notes) {
+    } else if !hand.intended() {
+        // The state is older than what is there: that is taken, not made a second time.
+        let (what, marks) = ("look for the instance by its tags", hand.marks());
+        let there = hand.look(what, || hand.cloud.instances_tagged(&marks)).await?.into_iter().find(alive);
+        if let Some(instance) = there {
+            hand.made(&instance.id, attempt).await?;
+            return Ok((instance.id, attempt));
+        }
+    } else if !is_intended(&hand.ctx.resume.notes) {
         // An earlier run asked for one of other settings, and its answer was never seen.
         if let Some(instance) = by_marks(hand).await? {
             end(hand, &instance.id).await?;

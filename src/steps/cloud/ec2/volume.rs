@@ -67,16 +67,26 @@ async fn the_one(hand: &Hand<'_>, node: &Node, inputs: &VolumeInputs) -> Outcome
     if let Some(known) = hand.known::<VolumeOutputs>()? {
         let what = format!("the volume {}", known.id);
         let found = hand.sight(&format!("look for {what}"), || hand.cloud.volume(&known.id)).await?;
+        // One that is gone needs no owner.
+        let found = found.filter(alive);
         if let Some(volume) = &found {
             hand.claim(&what, &volume.tags)?;
         }
-        match found.filter(alive) {
+        match found {
             Some(_) if known.stays(node.action) => return Ok((known.id, known.attempt)),
             Some(_) => delete(hand, &known.id).await?,
             None => {}
         }
         attempt = known.attempt + 1;
-    } else if hand.intended() && !is_intended(&hand.ctx.resume.notes) {
+    } else if !hand.intended() {
+        // The state is older than what is there: that is taken, not made a second time.
+        let (what, marks) = ("look for the volume by its tags", hand.marks());
+        let there = hand.look(what, || hand.cloud.volumes_tagged(&marks)).await?.into_iter().find(alive);
+        if let Some(volume) = there {
+            hand.made(&volume.id, attempt).await?;
+            return Ok((volume.id, attempt));
+        }
+    } else if !is_intended(&hand.ctx.resume.notes) {
         // An earlier run asked for one of other settings, and its answer was never seen.
         if let Some(volume) = by_marks(hand).await? {
             delete(hand, &volume.id).await?;
@@ -182,6 +192,20 @@ async fn grow(hand: &Hand<'_>, id: &str, size_gib: u32) -> Outcome<()> {
     .await
 }
 
+/// A volume is taken from an instance of this lineage, or from one that ends. Another one that runs works on it.
+async fn may_lose(hand: &Hand<'_>, what: &str, holder: &str) -> Outcome<()> {
+    let Some(instance) = hand.look(what, || hand.cloud.instance(holder)).await? else { return Ok(()) };
+    let ends = matches!(instance.state.as_str(), "terminated" | "shutting-down");
+    if ends || instance.tags.get(names::LINEAGE) == Some(&hand.context.lineage) {
+        return Ok(());
+    }
+    let cause =
+        format!("{holder} has it attached and is {}, and it is not an instance of this lineage", instance.state);
+    let hint = "mig takes no disk from an instance that it did not make. Detach the volume there if it is not needed, then \
+                run the command again. To keep the volume, take its step out of the state: `mig state rm` and its address.";
+    Err(Failure::new(codes::VOLUME_OF_OTHER_INSTANCE, what, cause, hint))
+}
+
 async fn delete(hand: &Hand<'_>, id: &str) -> Outcome<()> {
     let what = format!("delete the volume {id}");
     let what = &what;
@@ -190,6 +214,7 @@ async fn delete(hand: &Hand<'_>, id: &str) -> Outcome<()> {
         match found {
             None => Ok(Ok(())),
             Some(Volume { attached_to: Some(holder), .. }) => {
+                may_lose(hand, what, &holder).await?;
                 hand.effect(Call::DetachVolume, what, || hand.cloud.detach_volume(id, &holder)).await?;
                 Ok(Err("it is being detached".into()))
             }
