@@ -175,6 +175,7 @@ async fn a_database_that_another_tool_moved_is_compared_without_state_or_ledger(
     let trial = Trial::moved("foreign", &[KEYED, TEXT_KEY, KEYLESS, VALUES]).await;
     let told =
         trial.run(&["verify"], 0, &["Verification of migration.m: equal", "9,003 rows", "Two places were compared"]);
+    assert!(told.contains("Source: source.mysql.from (root@") && told.contains("Target: target.tidb.to ("), "{told}");
     assert!(told.contains("row hashes computed on both servers") && told.contains("computed here"), "{told}");
     // It leaves nothing anywhere: no state, no folder, no ledger.
     let files: Vec<_> = std::fs::read_dir(trial.dir.path()).unwrap().flatten().map(|f| f.file_name()).collect();

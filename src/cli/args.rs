@@ -132,7 +132,7 @@ pub struct Plan {
     #[command(flatten)]
     pub locking: Locking,
     /// With -destroy: also plan to drop the tables that this state's lineage created.
-    #[arg(long)]
+    #[arg(long, requires = "destroy")]
     pub drop_target_data: bool,
     /// Run a step again although nothing changed.
     #[arg(long, value_name = "ADDR")]
@@ -540,6 +540,18 @@ mod tests {
         check("mig x -1", "mig x -1");
         check("mig apply -auto-approve=true -json=false -lock=false", "mig apply --auto-approve --lock=false");
         check("mig apply --auto-approve=yes", "mig apply --auto-approve=yes");
+    }
+
+    #[test]
+    fn a_flag_that_would_say_nothing_is_refused() {
+        for (typed, fine) in [
+            ("mig plan -drop-target-data", false),
+            ("mig plan -destroy -drop-target-data", true),
+            ("mig apply -drop-target-data", false),
+            ("mig destroy -drop-target-data", true),
+        ] {
+            assert_eq!(parse(typed.split(' ').map(Into::into).collect()).is_ok(), fine, "{typed}");
+        }
     }
 
     #[test]

@@ -16,7 +16,7 @@ use super::signals;
 use crate::drive::run::{EventSink, Run, run as drive};
 use crate::formats::certificate::Judgement;
 use crate::formats::facts::World;
-use crate::formats::spec::model::Migration;
+use crate::formats::spec::model::{Migration, Spec};
 use crate::formats::state::{OpenRun, State};
 use crate::formats::verification::Verification;
 use crate::formats::worker::Ask;
@@ -28,6 +28,7 @@ use crate::steps::context::{Context, Parts};
 use crate::steps::proof::verification::{Verifying, graph};
 use crate::steps::remote::install::{Program, ask, install};
 use crate::think::plan::desired::{source_addr, target_addr};
+use crate::think::plan::diff::recorded_server;
 use crate::think::ready::Limits;
 use crate::words::addr::{StepAddr, TableName};
 use crate::words::codes;
@@ -38,6 +39,7 @@ pub async fn run(global: &Global, args: &Verify, style: Style) -> Outcome<ExitKi
     let mut session = Session::open(global, &args.variables)?;
     session.look_up().await;
     let names = migrations(&session, &args.migration)?;
+    let spec = session.spec.clone();
     let state = session.state()?;
     let away: Vec<Away> =
         remote::away(&session.spec, state.as_ref())?.into_iter().filter(|one| names.contains(&one.migration)).collect();
@@ -56,6 +58,11 @@ pub async fn run(global: &Global, args: &Verify, style: Style) -> Outcome<ExitKi
         all.found.extend(found);
         all.exit = all.exit.worst(exit);
     }
+    if let Some(state) = &state {
+        for one in &mut all.found {
+            one.unproven.extend(elsewhere_than_recorded(&spec, state, one)?);
+        }
+    }
     if args.json {
         print(&format!("{}\n", serde_json::to_string_pretty(&all.found).unwrap_or_default()));
     } else {
@@ -64,6 +71,27 @@ pub async fn run(global: &Global, args: &Verify, style: Style) -> Outcome<ExitKi
         }
     }
     Ok(all.found.iter().map(exit).fold(all.exit, ExitKind::worst))
+}
+
+/// Servers that are not those of the runs in the state: what was compared says nothing of what these runs moved.
+fn elsewhere_than_recorded(spec: &Spec, state: &State, found: &Verification) -> Outcome<Vec<String>> {
+    let mut sentences = Vec::new();
+    let Some(migration) = spec.migrations.get(&found.migration) else { return Ok(sentences) };
+    // A source that is a cluster is recorded by the cloud's name for it, which no session gives.
+    let source = spec.sources.get(&migration.source).filter(|source| source.aurora.is_none()).map(source_addr);
+    let target = spec.targets.get(&migration.target).map(target_addr);
+    for (addr, party) in [(source, &found.source), (target, &found.target)] {
+        let Some(recorded) = addr.as_ref().map_or(Ok(None), |addr| recorded_server(state, addr))? else { continue };
+        let Some((_, here)) = party.identity.split_once('@') else { continue };
+        if !party.identity.ends_with(&format!("@{recorded}")) {
+            sentences.push(format!(
+                "{} is another server than the one in the state (recorded {recorded}, compared {here}): of what its runs \
+                 moved there, this says nothing.",
+                party.address
+            ));
+        }
+    }
+    Ok(sentences)
 }
 
 /// What verifications came to.

@@ -33,6 +33,7 @@ fn cleaned(diagnostic: &Diagnostic) -> Diagnostic {
         *text = clean::clean(text).into_owned();
     }
     if let Some(place) = &mut cleaned.place {
+        place.file = clean::clean(&place.file).into_owned();
         place.source_line = place.source_line.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     }
     cleaned
@@ -141,6 +142,14 @@ mod tests {
     fn place(line: usize, column: usize, length: usize, source_line: &str) -> Place {
         let file = "shop.mig.hcl".to_owned();
         Place { file, start: 100, end: 100 + length, line, column, source_line: source_line.into() }
+    }
+
+    #[test]
+    fn a_files_name_is_text_like_everything_else() {
+        let file = "a\u{1b}[32m.mig.hcl".to_owned();
+        let at = Place { file, ..place(1, 1, 1, "x") };
+        let told = render(&[Diagnostic::error(codes::OUT_OF_RANGE, "no").at(at)], false, 80);
+        assert!(told.contains(".mig.hcl:1:1") && !told.contains('\u{1b}'), "{told:?}");
     }
 
     #[test]

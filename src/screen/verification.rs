@@ -14,6 +14,9 @@ const STRUCTURE: usize = 5;
 pub fn text(found: &Verification, style: Style) -> String {
     let ink = ink(found.verdict);
     let mut out = format!("Verification of migration.{}: {}\n", found.migration, style.ink(ink, found.verdict.word()));
+    for (lead, party) in [("Source: ", &found.source), ("Target: ", &found.target)] {
+        out.push_str(&wrap(lead, &format!("{} ({}, {})", party.address, party.identity, party.version), style.width));
+    }
     out.push_str(&wrap("", &sentence(found), style.width));
     out.push('\n');
     out.push_str(&tables(found, style));

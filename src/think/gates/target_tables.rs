@@ -215,12 +215,13 @@ fn taken(name: &TableName, kind: &str) -> Diagnostic {
 }
 
 fn other_lineage(subject: &Subject, name: &TableName, other: &LedgerObject) -> Diagnostic {
-    let text = format!("two specs onto one target table: {name} belongs to lineage {}", other.lineage);
+    let kind = other.kind.as_str();
+    let text = format!("two specs onto one target {kind}: {name} belongs to lineage {}", other.lineage);
     let ledger = sql_ident(subject.ledger_schema);
+    let (lineage, object) = (literal(&other.lineage), literal(&other.name));
+    // With the state of a lineage its rows of schemas have lost their use, too: no command takes them out any more.
     Diagnostic::error(codes::TARGET_TABLE_OF_OTHER_SPEC, text).about(name.key()).help(format!(
-        "Leave the table out of one of the two specs, or run `mig destroy -drop-target-data` where the other state is. Where that state is lost: drop the table on the target, and DELETE FROM {ledger}.objects WHERE lineage = {} AND name = {}; then plan again.",
-        literal(&other.lineage),
-        literal(&other.name)
+        "Leave the {kind} out of one of the two specs, or run `mig destroy -drop-target-data` where the other state is. Where that state is lost and no mig runs with it: drop the {kind} on the target, then DELETE FROM {ledger}.batches WHERE lineage = {lineage} AND tbl = {object}; DELETE FROM {ledger}.objects WHERE lineage = {lineage} AND (name = {object} OR kind = 'schema'); then plan again."
     ))
 }
 
