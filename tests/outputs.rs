@@ -152,13 +152,13 @@ async fn a_reader_that_is_gone_or_a_full_disk_has_its_exit_code() {
         (&["plan"], full(), full(), 1),
         (&["-chdir=/nonexistent", "plan"], Stdio::null(), full(), 1),
         (&["plan", "-target=nosuch"], gone(), gone(), 1),
-        // A run goes on without its readers.
+        // A run goes on without its readers, and says so by its exit code where a program misses what it would have read.
+        (&["apply", "-auto-approve", "-json"], full(), Stdio::null(), 1),
+        (&["plan", "-detailed-exitcode"], Stdio::null(), Stdio::null(), 0),
         (&["apply", "-auto-approve"], gone(), gone(), 0),
         (&["plan", "-detailed-exitcode"], Stdio::null(), full(), 0),
         (&["state", "pull"], gone(), Stdio::null(), 1),
-        (&["apply", "-auto-approve", "-json"], full(), Stdio::null(), 1),
-        (&["apply", "-auto-approve", "-json"], gone(), Stdio::null(), 1),
-        (&["destroy", "-auto-approve", "-json"], full(), Stdio::null(), 1),
+        (&["destroy", "-auto-approve", "-json"], gone(), Stdio::null(), 1),
         // It was done all the same.
         (&["destroy", "-auto-approve", "-json"], Stdio::null(), Stdio::null(), 0),
     ] {

@@ -109,6 +109,9 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
         }
         return Ok(ExitKind::Success);
     }
+    if let Some(state) = state.as_ref().filter(|_| mode == Mode::Destroy) {
+        remote::nobody_at_work(&session, state).await?;
+    }
     let pending = plan.body.pending.clone();
     let order = Order::of(plan, state, world, servers, provider, args);
     let again = args.r#continue.then(|| session.with_spec(session.spec.clone()));

@@ -38,6 +38,7 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
     if !approved(&session, &plan, Some(&state), &what).await? {
         return Ok(ExitKind::Success);
     }
+    remote::nobody_at_work(&session, &state).await?;
     let servers = session.servers()?;
     let order = Order {
         plan,

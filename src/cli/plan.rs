@@ -14,6 +14,9 @@ use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind> {
     let mut session = Session::open(global, &args.variables)?;
+    if let Some(path) = &args.out {
+        may_write(&session, path)?;
+    }
     session.look_up().await;
     let replace = addresses("-replace", &args.replace)?;
     if args.destroy && !(args.target.is_empty() && args.replace.is_empty()) {
@@ -87,15 +90,22 @@ fn exit(plan: &PlanFile, detailed: bool) -> ExitKind {
     }
 }
 
-fn save(session: &Session, plan: &PlanFile, path: &Path) -> Outcome<()> {
-    if let Some(what) = session.own_file(path) {
-        return Err(Failure::new(
+/// A plan is written over nothing that the spec or its runs need.
+fn may_write(session: &Session, path: &Path) -> Outcome<()> {
+    match session.own_file(path) {
+        None => Ok(()),
+        Some(what) => Err(Failure::new(
             codes::FILE_UNWRITABLE,
             format!("write the plan {}", path.display()),
             format!("that is {what}"),
             "Name another file.",
-        ));
+        )),
     }
+}
+
+fn save(session: &Session, plan: &PlanFile, path: &Path) -> Outcome<()> {
+    // The folders may be others by now: a plan takes its time.
+    may_write(session, path)?;
     let bytes = serde_json::to_vec_pretty(plan)
         .map_err(|error| Failure::new(codes::INTERNAL, "write the plan", error.to_string(), "Please report it."))?;
     file::publish(path, &bytes).map_err(|error| {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::session::{Session, say};
+use crate::formats::cloud_inputs::ReadyOutputs;
 use crate::formats::facts::{ServerFacts, Stray, World};
 use crate::formats::outputs::RunnerOutputs;
 use crate::formats::plan::{Graph, PlanFile};
@@ -19,7 +20,7 @@ use crate::steps::remote::install::{Program, ask, install};
 use crate::steps::remote::{Delegation, Remote, endpoint, steps_of};
 use crate::think::plan::aws_source::runner_runs;
 use crate::think::plan::desired::{delegated, ready_addr, source_addr, target_addr};
-use crate::words::addr::{StepAddr, StepKind};
+use crate::words::addr::{StepAddr, StepKind, StepType};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
@@ -144,6 +145,46 @@ pub async fn observe(
     }
     session.add_account(&mut seen.world, account);
     Ok(seen)
+}
+
+/// Before anything is removed: no worker is at work that the removal would pass by. One of a migration that is still there
+/// under its name is handed the removal itself. A runner that does not answer is told by its step.
+///
+/// # Errors
+/// MIG3115; MIG4002: what is recorded of a runner cannot be read.
+pub async fn nobody_at_work(session: &Session, state: &State) -> Outcome<()> {
+    let away = away(&session.spec, Some(state))?;
+    for (addr, record) in &state.steps {
+        let is = |part| addr.step_type() == Some(part);
+        let endpoint = if is(StepType::Runner) {
+            record.outputs_as::<RunnerOutputs>(addr)?.and_then(|made| made.endpoint)
+        } else if is(StepType::Ready) {
+            record.outputs_as::<ReadyOutputs>(addr)?.map(|made| made.endpoint)
+        } else {
+            None
+        };
+        let Some(endpoint) = endpoint else { continue };
+        let Ok(there) = at_work(session, &endpoint, &state.lineage).await else { continue };
+        let known = |at: &AtWork| {
+            away.iter().any(|one| one.migration == at.migration && one.endpoint.as_ref() == Some(&endpoint))
+        };
+        if let Some(AtWork { migration, workdir }) = there.iter().find(|at| !known(at)) {
+            let cause = format!("the worker of migration.{migration} is at work on {endpoint}, in {workdir}");
+            let hint = "The spec does not lead to it. Give the migration and its runner's `workdir` their former names; \
+                        then `mig apply` attaches to it (-stop-worker and Ctrl-C stop it). Nothing was removed.";
+            return Err(Failure::new(codes::WORKER_LEFT_AT_WORK, "remove what the runs made", cause, hint).at(addr));
+        }
+    }
+    Ok(())
+}
+
+async fn at_work(session: &Session, endpoint: &Endpoint, lineage: &str) -> Outcome<Vec<AtWork>> {
+    let program = Program::this()?;
+    let shell = session.shells.connect(endpoint).await?;
+    // The steps that remove need it there, too.
+    install(shell.as_ref(), endpoint, &program).await?;
+    let question = Ask::AtWork { workdir: endpoint.workdir.clone(), lineage: lineage.to_owned() };
+    ask(shell.as_ref(), endpoint, &program, &question).await
 }
 
 async fn look(

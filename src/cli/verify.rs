@@ -136,7 +136,9 @@ async fn ask_there(session: &Session, away: &Away, args: &Verify) -> Outcome<Fou
     };
     let program = Program::this()?;
     let shell = session.shells.connect(endpoint).await?;
-    install(shell.as_ref(), endpoint, &program).await?;
+    if install(shell.as_ref(), endpoint, &program).await?.copied {
+        say(&format!("mig was copied to {endpoint}, {}/bin: it compares from there.\n", endpoint.workdir));
+    }
     say(&format!("migration.{} is verified on {endpoint} …\n", away.migration));
     ask(shell.as_ref(), endpoint, &program, &question).await
 }

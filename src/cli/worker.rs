@@ -126,6 +126,7 @@ async fn answer() -> Outcome<()> {
             session.fetch_secrets().await?;
             tell(&probe::here(&session, &migration, &mark, &nodes, &|| false).await?)
         }
+        Ask::AtWork { workdir, lineage } => tell(&workers_at_work(&workdir, &lineage).await?),
         Ask::Clean { workdir, migrations, lineage } => {
             let began = std::time::Instant::now();
             // One that has done its work is about to go.

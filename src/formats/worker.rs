@@ -83,6 +83,8 @@ pub enum Ask {
     Verify { spec: SpecTexts, migration: String, workdir: String, arguments: Vec<String> },
     /// `mig plan -probe` of a migration: tries what these steps would create, in schemas of the probe's own.
     Probe { spec: SpecTexts, migration: String, workdir: String, mark: String, nodes: Vec<Node> },
+    /// The workers of this lineage that are at work in a work folder. Changes nothing.
+    AtWork { workdir: String, lineage: String },
     /// Removes what the runs of these migrations put into the work folder. Refused while a worker of this lineage is at
     /// work there, under whatever name.
     Clean { workdir: String, migrations: Vec<String>, lineage: String },

@@ -41,7 +41,7 @@ pub fn text(found: &Verification, style: Style) -> String {
     for sentence in &found.unproven {
         out.push_str(&wrap("Unproven: ", sentence, style.width));
     }
-    out.push_str(&format!("Took {}. Nothing was changed.\n", duration(found.seconds)));
+    out.push_str(&format!("Took {}. Nothing was changed on either server.\n", duration(found.seconds)));
     out
 }
 

@@ -48,6 +48,11 @@ async fn the_whole_runner_and_peering_are_made_recorded_and_removed() {
     let volume = journey.outputs(VOLUME);
     let disk = journey.cloud.volume(&of(&volume, "volume_id")).await.unwrap().unwrap();
     assert!(disk.encrypted && disk.attached_to == Some(of(&instance, "instance_id")), "{disk:?}");
+    // A root disk bears its instance's tags, and is a part of it.
+    let marked = mig::steps::observe::cloud::tagged(journey.cloud.as_ref(), Some(&journey.state())).await;
+    let mut marked: Vec<String> = marked.tagged.into_iter().map(|object| object.id).collect();
+    marked.sort();
+    assert_eq!(marked, [of(&instance, "instance_id"), of(&volume, "volume_id")]);
     let mode = std::fs::metadata(key_file(journey.dir.path())).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
     let endpoint = &journey.outputs(READY)["endpoint"];

@@ -83,10 +83,19 @@ pub async fn tagged(cloud: &dyn Cloud, state: Option<&State>) -> CloudFacts {
         id: id.to_owned(),
         address: tags.get(names::ADDRESS).cloned().unwrap_or_default(),
     };
-    let instances = or_fault(instances, &mut faults).into_iter().filter(|i| living(&i.state));
-    let mut tagged: Vec<Tagged> = instances.map(|i| of(&i.id, &i.tags)).collect();
-    let volumes = or_fault(volumes, &mut faults).into_iter().filter(|v| living(&v.state));
-    tagged.extend(volumes.map(|v| of(&v.id, &v.tags)));
+    let instances = or_fault(instances, &mut faults);
+    let mut tagged: Vec<Tagged> = instances.iter().filter(|i| living(&i.state)).map(|i| of(&i.id, &i.tags)).collect();
+    // The root disk of an instance bears its instance's tags and goes with it, also while that ends.
+    let of_instance =
+        |address: &str| StepAddr::parse(address).is_some_and(|a| a.step_type() == Some(StepType::Instance));
+    let ids: BTreeSet<String> = instances.into_iter().map(|instance| instance.id).collect();
+    for volume in or_fault(volumes, &mut faults).into_iter().filter(|v| living(&v.state)) {
+        let object = of(&volume.id, &volume.tags);
+        let root = of_instance(&object.address) && volume.attached_to.is_some_and(|holder| ids.contains(&holder));
+        if !root {
+            tagged.push(object);
+        }
+    }
     tagged.sort();
     CloudFacts { tagged, tagged_fault: faults.into_iter().next(), ..CloudFacts::default() }
 }
