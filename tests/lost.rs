@@ -120,4 +120,151 @@ async fn what_leaves_the_spec_is_forgotten_and_the_rest_goes_on() {
     taken_out("child", without("b")).await;
     taken_out("migration", |text, _| text[..text.find("migration \"m\"").unwrap()].to_owned()).await;
     taken_out("renamed", |text, _| text.replace("migration \"m\"", "migration \"n\"")).await;
+    // A server is the same one under another name of its block.
+    taken_out("target", |text, _| target_renamed(text)).await;
+    taken_out("source", |text, _| text.replace("\"from\"", "\"of\"").replace("mysql.from", "mysql.of")).await;
+}
+
+fn target_renamed(text: &str) -> String {
+    text.replace("\"to\"", "\"into\"").replace("tidb.to", "tidb.into")
+}
+
+impl Spec<'_> {
+    fn change(&self, change: impl Fn(&str) -> String) {
+        let before = self.text();
+        let after = change(&before);
+        assert_ne!(before, after);
+        std::fs::write(self.0.path("journey.mig.hcl"), after).unwrap();
+    }
+
+    fn text(&self) -> String {
+        std::fs::read_to_string(self.0.path("journey.mig.hcl")).unwrap()
+    }
+
+    fn restore(&self, text: &str) {
+        std::fs::write(self.0.path("journey.mig.hcl"), text).unwrap();
+    }
+}
+
+/// The spec of a journey.
+struct Spec<'a>(&'a Journey);
+
+const DROP: [&str; 4] = ["destroy", "-auto-approve", "-drop-target-data", "-confirm=127.0.0.1"];
+
+/// Runs it and asserts what it says.
+fn says(journey: &Journey, arguments: &[&str], expected: i32, pieces: &[&str]) {
+    let said = program::flat(&journey.run(arguments, expected));
+    for piece in pieces {
+        assert!(said.contains(piece), "{arguments:?} does not say {piece:?}: {said}");
+    }
+}
+
+async fn there(journey: &Journey) -> String {
+    let sql = format!(
+        "SELECT table_name FROM information_schema.tables WHERE table_schema = '{}' ORDER BY table_name",
+        journey.schema()
+    );
+    journey.target.rows(&sql).await.concat().join(" ")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_moved_is_known_by_its_server_and_not_by_the_name_of_a_block() {
+    let journey = journey("places").await;
+    journey.apply();
+    let spec = Spec(&journey);
+    let before = spec.text();
+    // Another server under the name that the migration has now.
+    let other = format!(
+        "target \"mysql\" \"other\" {{\n  host = \"127.0.0.1\"\n  port = {}\n  username = \"root\"\n  tls {{\n mode = \"disabled\"\n }}\n}}\n",
+        Bed::mariadb().config().port
+    );
+    spec.change(|text| text.replace("target.tidb.to", "target.mysql.other") + &other);
+    says(
+        &journey,
+        &["plan"],
+        5,
+        &["MIG3040", "migration.m was carried out with another target than target.mysql.other"],
+    );
+    says(&journey, &DROP, 3, &["MIG3040", "migration.m was carried out with another target"]);
+    assert_eq!(there(&journey).await, "a b w");
+    // The same server under another name: also where no apply came between.
+    spec.restore(&target_renamed(&before));
+    says(&journey, &["plan"], 0, &["+ target.tidb.into", "the server that the state has as target.tidb.to"]);
+    journey.run(&DROP, 0);
+    assert_eq!(there(&journey).await, "");
+    let ledger = format!("SELECT COUNT(*) FROM information_schema.schemata WHERE schema_name = '{}'", journey.ledger());
+    assert_eq!(journey.target.rows(&ledger).await, [["0"]]);
+    journey.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destroy_drops_nothing_that_others_put_in_the_place_of_what_was_moved() {
+    let journey = journey("strangers").await;
+    journey.apply();
+    let schema = journey.schema().to_owned();
+    let (no_view, table) = (format!("DROP VIEW {schema}.w"), format!("CREATE TABLE {schema}.w (id INT)"));
+    journey.target.run(&[&no_view, &table]).await;
+    says(&journey, &["plan"], 5, &["MIG2043", "gone from the target, and a table has its name there"]);
+    let view = format!("CREATE VIEW {schema}.w AS SELECT 7 AS seven");
+    journey.target.run(&[&format!("DROP TABLE {schema}.w"), &view]).await;
+    says(&journey, &["plan", "-destroy", "-drop-target-data"], 0, &["3 changes drop tables or views of the target"]);
+    says(&journey, &DROP, 5, &["MIG2062", "its text is not the one that this lineage created"]);
+    assert_eq!(there(&journey).await, "a w");
+    let child =
+        format!("CREATE TABLE {schema}.s (id INT PRIMARY KEY, a INT, FOREIGN KEY (a) REFERENCES {schema}.a (id))");
+    journey.target.run(&[&no_view, &table, &child]).await;
+    let left = format!("a table of the name {schema}.w, which this lineage did not create");
+    says(&journey, &DROP, 5, &["Left in place:", &left, "MIG2068", &format!("foreign keys to it: {schema}.s")]);
+    assert_eq!(there(&journey).await, "a s w");
+    journey.target.run(&[&format!("DROP TABLE {schema}.s")]).await;
+    journey.run(&DROP, 0);
+    assert_eq!(there(&journey).await, "w");
+    says(&journey, &["destroy", "-auto-approve"], 0, &["Nothing to destroy"]);
+    journey.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destroy_says_what_it_leaves_and_never_that_it_removed_what_is_there() {
+    let journey = journey("leaves").await;
+    let spec = Spec(&journey);
+    // Runs worked in another folder before.
+    let runner = |folder: &str| format!("runner \"local\" \"here\" {{\n  workdir = \"{folder}\"\n}}\n");
+    spec.change(|text| text.replace("  gates {", "  runner = runner.local.here\n  gates {") + &runner("one"));
+    journey.apply();
+    spec.change(|text| text.replace("\"one\"", "\"two\""));
+    says(&journey, &["plan"], 0, &["what is in the earlier work folder stays until `mig destroy`"]);
+    journey.apply();
+    // A table that is only no longer verified is not gone.
+    let whole = spec.text();
+    spec.change(|text| text.replace("  gates {", "  verify {\n    mode = \"none\"\n  }\n  gates {"));
+    says(&journey, &["plan"], 0, &["neither the spec nor the source asks for it now; what it did stays"]);
+    spec.restore(&whole);
+    // What the filter includes no longer is forgotten and stays.
+    let schema = journey.schema().to_owned();
+    spec.change(|text| text.replace(".*\"]", &format!(".*\", \"!{schema}.b\"]")));
+    journey.apply();
+    let whole = spec.text();
+    // Neither the migration nor its target is in the spec: nothing can be done there, and the record stays.
+    let target = whole.find("target \"tidb\"").unwrap();
+    let (migration, runner) = (whole.find("migration \"m\"").unwrap(), whole.find("runner \"local\"").unwrap());
+    spec.restore(&format!("{}{}", &whole[..target.min(migration)], &whole[runner..]));
+    std::fs::create_dir_all(journey.path("two/strange")).unwrap();
+    std::fs::write(journey.path("two/strange/file"), "x").unwrap();
+    says(&journey, &["plan", "-destroy"], 0, &["MIG5105", "the spec has no block target.tidb.to"]);
+    says(&journey, &DROP, 1, &["MIG5105", "migration.m"]);
+    let left = ["MIG5105", "target.tidb.to", "Left in place:", "strange/file"];
+    says(&journey, &["destroy", "-auto-approve"], 1, &left);
+    for folder in ["one", "two"] {
+        let rows = std::fs::read_dir(journey.path(folder).join("m/dump")).map_or(0, Iterator::count);
+        assert_eq!(rows, 0, "{folder}");
+    }
+    says(&journey, &["state", "list"], 0, &["target.tidb.to"]);
+    spec.restore(&whole);
+    std::fs::create_dir_all(journey.path("two/strange")).unwrap();
+    std::fs::write(journey.path("two/strange/file"), "x").unwrap();
+    let left =
+        format!("what this lineage created and the state had forgotten stays: {schema}.a, {schema}.b, {schema}.w");
+    says(&journey, &["destroy", "-auto-approve"], 0, &["Left in place:", &left]);
+    assert!(!journey.path("one").exists() && journey.path("two/strange/file").exists());
+    journey.end().await;
 }

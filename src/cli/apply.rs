@@ -33,6 +33,7 @@ use crate::steps::Steps;
 use crate::steps::context::{Context, Parts};
 use crate::steps::proof::report::certificate_path;
 use crate::steps::remote::Everywhere;
+use crate::steps::servers::not_in_spec;
 use crate::think::ready::Limits;
 use crate::think::run::{Interrupt, StepEnd};
 use crate::words::addr::{StepAddr, StepKind};
@@ -310,17 +311,25 @@ async fn answer(approval: &Approval<'_>) -> Outcome<String> {
     }
 }
 
-/// Where verified rows are dropped, the target's host is to be named.
+/// Where verified rows, or objects of the target, are dropped, the target's host is to be named.
 fn confirmed(session: &Session, plan: &PlanFile, approval: &Approval<'_>) -> Outcome<()> {
     for change in plan.body.changes.iter().filter(|c| c.needs_confirm) {
         let migration = change.addr.migration().and_then(|name| session.spec.migrations.get(name));
         let target = migration.and_then(|m| session.spec.targets.get(&m.target));
-        let host = target.map(|t| t.host.as_str()).unwrap_or_default();
+        // Nothing can be dropped where it is not known where that is.
+        let Some(host) = target.map(|t| t.host.as_str()) else { return Err(not_in_spec(&change.addr)) };
         if approval.confirm != Some(host) {
+            let holds = if change.action != Action::Destroy {
+                "holds rows that were verified"
+            } else if change.addr.kind() == Some(StepKind::View) {
+                "is a view on the target"
+            } else {
+                "is a table on the target"
+            };
             return Err(Failure::new(
                 codes::DROP_NOT_CONFIRMED,
-                "drop rows of the target",
-                format!("{} holds rows that were verified, and -confirm does not name its host", change.addr),
+                "drop what is on the target",
+                format!("{} {holds}, and -confirm does not name its host", change.addr),
                 format!("If that is meant: -confirm={host}. {}", approval.done()),
             ));
         }
@@ -490,6 +499,9 @@ fn tell_end(end: &RunEnd, plan: &PlanFile, json: bool, style: Style) {
         }
         for failure in end.failures.iter().filter(|f| f.address.is_none()) {
             say(&screen::failure::text(failure, style));
+        }
+        if !end.left.is_empty() {
+            say(&screen::failure::left(&end.left, style));
         }
         if plan.body.mode == Mode::Destroy && !end.failures.is_empty() {
             // The hints of steps name `mig apply`. After a destroy it would create everything again.

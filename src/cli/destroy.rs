@@ -1,5 +1,7 @@
 //! `mig destroy`: removes the scaffolding. Migrated tables stay, unless -drop-target-data says otherwise.
 
+use std::collections::BTreeSet;
+
 use super::apply::{Approval, Order, approved, execute, may_ask, take_lock};
 use super::args::{Destroy, Global};
 use super::remote;
@@ -10,11 +12,12 @@ use crate::formats::plan::{Action, Mode, Node, PlanFile};
 use crate::formats::state::State;
 use crate::screen;
 use crate::screen::style::Style;
-use crate::steps::servers::another;
+use crate::steps::servers::{another, id_of};
 use crate::think::plan::desired::target_addr;
 use crate::think::plan::diff::recorded_server;
+use crate::think::plan::place::{migration_elsewhere, other_ledgers, worked_with};
 use crate::words::addr::StepKind;
-use crate::words::error::{ExitKind, Outcome};
+use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitKind> {
     let mut session = Session::open(global, &args.variables)?;
@@ -54,17 +57,21 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
     execute(session, order, style).await
 }
 
-/// Before anything is removed: every target that is looked at from here is the one in the state. One that does not answer is
-/// told by its step.
+/// Before anything is removed: every target that is looked at from here is the one in the state, and so is the one of each
+/// migration whose objects are dropped, whatever its block is called. One that does not answer is told by its step.
 pub async fn same_targets(session: &Session, plan: &PlanFile, state: &State) -> Outcome<()> {
     let away = remote::away(&session.spec, Some(state))?;
     let elsewhere = |target: &str| {
         let mut users = session.spec.migrations.values().filter(|migration| migration.target == target);
         users.any(|migration| away.iter().any(|one| one.migration == migration.name))
     };
+    if let Some(ledger) = other_ledgers(&session.spec, state)?.into_iter().next() {
+        let cause = format!("{}: {}", ledger.subject.clone().unwrap_or_default(), ledger.detail);
+        return Err(Failure::new(ledger.code, WHAT, cause, ledger.help).exit(ExitKind::Stale));
+    }
     let servers = session.servers()?;
-    let gone = |node: &&Node| node.kind == StepKind::Target && node.action == Action::Destroy;
-    for node in plan.body.graph.nodes.iter().filter(gone) {
+    let gone = |node: &&Node| node.action == Action::Destroy;
+    for node in plan.body.graph.nodes.iter().filter(gone).filter(|node| node.kind == StepKind::Target) {
         let target = session.spec.targets.iter().find(|(_, target)| target_addr(target) == node.addr);
         let (Some((name, target)), Some(server)) = (target, servers.get(&node.addr)) else { continue };
         let Some(recorded) = recorded_server(state, &node.addr)?.filter(|_| !elsewhere(name)) else { continue };
@@ -72,5 +79,25 @@ pub async fn same_targets(session: &Session, plan: &PlanFile, state: &State) -> 
             return Err(another);
         }
     }
+    let dropped = plan.body.graph.nodes.iter().filter(gone);
+    let dropped = dropped.filter(|node| matches!(node.kind, StepKind::Table | StepKind::View));
+    let migrations: BTreeSet<&str> = dropped.filter_map(|node| node.addr.migration()).collect();
+    for migration in migrations.iter().filter_map(|name| session.spec.migrations.get(*name)) {
+        let Some(target) = session.spec.targets.get(&migration.target) else { continue };
+        let (addr, known) = (target_addr(target), worked_with(state, &migration.name)?.targets);
+        let Some(server) = servers.get(&addr).filter(|_| !known.is_empty() && !elsewhere(&migration.target)) else {
+            continue;
+        };
+        if let Ok(found) = id_of(server.as_ref(), &target.ledger_schema).await
+            && !known.contains(&found)
+        {
+            let said = migration_elsewhere(&migration.name, &addr, &known, &found);
+            let cause = format!("{}: {}", said.summary, said.detail);
+            return Err(Failure::new(said.code, WHAT, cause, said.help).exit(ExitKind::Stale));
+        }
+    }
     Ok(())
 }
+
+/// What a destroy is refused before.
+const WHAT: &str = "remove what is on the target";

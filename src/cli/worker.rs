@@ -127,7 +127,7 @@ async fn answer() -> Outcome<()> {
             tell(&probe::here(&session, &migration, &mark, &nodes, &|| false).await?)
         }
         Ask::AtWork { workdir, lineage } => tell(&workers_at_work(&workdir, &lineage).await?),
-        Ask::Clean { workdir, migrations, lineage } => {
+        Ask::Clean { workdir, migrations, lineage, rows } => {
             let began = std::time::Instant::now();
             // One that has done its work is about to go.
             let mut there = workers_at_work(&workdir, &lineage).await?;
@@ -141,7 +141,7 @@ async fn answer() -> Outcome<()> {
                 let cause = format!("the worker of migration.{migration} is at work in {workdir}");
                 return Err(Failure::new(codes::WORKER_LEFT_AT_WORK, "remove the work folder", cause, hint));
             }
-            clean(&absolute(&workdir), migrations.iter().map(String::as_str));
+            clean(&absolute(&workdir), migrations.iter().map(String::as_str), rows);
             tell(&serde_json::Value::Null)
         }
     }

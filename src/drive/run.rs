@@ -13,7 +13,8 @@ use super::recovery::look;
 use super::writer::{Told, Writer};
 use crate::formats::event::{Counts, Ended, Event as Shown};
 use crate::formats::journal::{Leftover, Record};
-use crate::formats::plan::Graph;
+use crate::formats::outputs::what_is_left;
+use crate::formats::plan::{Action, Graph};
 use crate::formats::state::{OpenRun, Progress, State};
 use crate::seams::clock::Clock;
 use crate::seams::store::Store;
@@ -72,6 +73,8 @@ pub struct RunEnd {
     /// Root causes only, in the order in which they came up.
     pub failures: Vec<Failure>,
     pub counts: Counts,
+    /// What steps that removed something have left, and why.
+    pub left: BTreeMap<StepAddr, String>,
 }
 
 /// How often counts go to the screen.
@@ -89,6 +92,7 @@ pub async fn run(run: Run) -> RunEnd {
             exit: failure.exit,
             failures: vec![failure],
             counts: Counts::default(),
+            left: BTreeMap::new(),
         },
     }
 }
@@ -113,6 +117,8 @@ struct Drive {
     replies: HashMap<u64, Reply>,
     ticket: u64,
     began: u64,
+    /// What steps that removed something have left.
+    left: BTreeMap<StepAddr, String>,
 }
 
 /// The drive's end of a step that was started and has not ended for good.
@@ -194,6 +200,7 @@ impl Drive {
             replies: HashMap::new(),
             ticket: 0,
             began,
+            left: BTreeMap::new(),
         })
     }
 
@@ -271,10 +278,19 @@ impl Drive {
                 };
                 let Some(step) = self.by_task.remove(&id) else { return };
                 let result = result.unwrap_or_else(|error| Err(ended_badly(self.machine.addr(step), &error)));
+                self.note_left(step, &result);
                 self.machine.on(Event::StepEnded { step, result }, now);
             }
             Woken::Signal(interrupt) => self.machine.on(Event::Interrupt(interrupt), now),
             Woken::Tick => self.show_counts(),
+        }
+    }
+
+    fn note_left(&mut self, step: StepNo, result: &Outcome<Value>) {
+        let destroyed = self.graph.nodes.get(step).filter(|node| node.action == Action::Destroy);
+        let (Some(node), Ok(outputs)) = (destroyed, result) else { return };
+        if let Some(left) = what_is_left(outputs) {
+            self.left.insert(node.addr.clone(), left);
         }
     }
 
@@ -374,7 +390,8 @@ impl Drive {
             let seconds = line.map_or(0.0, |line| seconds(line.began, now));
             let word = end.word();
             let failure = if let StepEnd::Failed(failure) = end { Some(failure) } else { None };
-            Shown::StepEnded { addr: addr.clone(), end: word, failure, seconds, rows, bytes }
+            let left = self.left.get(addr).cloned();
+            Shown::StepEnded { addr: addr.clone(), end: word, failure, left, seconds, rows, bytes }
         });
     }
 
@@ -405,12 +422,13 @@ impl Drive {
         for end in &ends {
             counts.add(end.word());
         }
+        counts.left = self.left.len();
         let now = self.clock.millis();
         let (at, began) = (self.clock.now(), self.began);
         self.events.send(|| Shown::RunEnded { at, exit, summary: counts, seconds: seconds(began, now) });
         let state = self.shared.read().unwrap_or_else(PoisonError::into_inner).clone();
         let ends = self.graph.nodes.iter().map(|node| node.addr.clone()).zip(ends).collect();
-        RunEnd { state, ends, exit, failures, counts }
+        RunEnd { state, ends, exit, failures, counts, left: self.left }
     }
 }
 

@@ -98,7 +98,7 @@ pub async fn serve(
         match woken {
             Woken::Line(from) => worker.heard(from),
             Woken::Records(records) => worker.recorded(records),
-            Woken::Event(event) => worker.happened(event),
+            Woken::Event(event) => worker.happened(*event),
             Woken::Ended(end) => worker.ended(&end),
             Woken::Idle => return,
         }
@@ -108,7 +108,7 @@ pub async fn serve(
 enum Woken {
     Line(FromLine),
     Records(Vec<Record>),
-    Event(Event),
+    Event(Box<Event>),
     Ended(Box<RunEnd>),
     Idle,
 }
@@ -125,7 +125,7 @@ async fn next(run: Option<&mut Running>) -> Woken {
             // What is durable goes first; how a step ended may be told before that is durable.
             biased;
             Some(records) = run.begun.records.recv() => return Woken::Records(records),
-            Some(event) = run.begun.events.recv() => return Woken::Event(event),
+            Some(event) = run.begun.events.recv() => return Woken::Event(Box::new(event)),
             end = &mut run.begun.end, if run.end.is_none() => run.end = Some(Box::new(end)),
             else => {}
         }

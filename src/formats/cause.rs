@@ -5,6 +5,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use crate::words::addr::StepAddr;
+
 /// Why a step runs, leaves the state, or removes what it made.
 ///
 /// What the address of the change says already (the table, the migration) is not said again here, so that the same cause
@@ -18,6 +20,8 @@ pub enum Cause {
     FilterNowIncludes,
     /// The same, and the filter of the last report would have taken the table: it was not there.
     NewAtSource,
+    /// A server that is recorded under another address: its block has another name now.
+    Renamed { from: StepAddr },
     /// `-replace` names it.
     Requested,
     /// A run that was interrupted was going to run it again, and had not begun.
@@ -120,6 +124,8 @@ pub enum Input {
         on: bool,
     },
     Network,
+    /// Where a runner works: its host, its log-in or its work folder.
+    Place,
 }
 
 /// The step whose run makes this one run.
@@ -142,6 +148,9 @@ pub enum Upstream {
 #[serde(tag = "what", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Drift {
     GoneFromTarget,
+    /// It is gone, and its name has been given to an object of another kind.
+    ViewInItsPlace,
+    TableInItsPlace,
     /// A part of the object: a foreign key.
     PartGoneFromTarget {
         part: String,
@@ -234,6 +243,8 @@ pub enum Left {
     Source,
     Filter,
     Spec,
+    /// The table is there and selected; what the step did with it is not asked for any more.
+    Unasked,
 }
 
 /// What is removed. Without an id or a name: as far as it was made.

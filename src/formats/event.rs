@@ -49,6 +49,9 @@ pub enum Event {
         /// Of a failed step.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         failure: Option<Failure>,
+        /// Of a step that removed something: what it left, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<String>,
         seconds: f64,
         rows: u64,
         bytes: u64,
@@ -86,6 +89,15 @@ pub struct Counts {
     pub upstream_failed: usize,
     pub interrupted: usize,
     pub not_started: usize,
+    /// Of the complete ones: those that removed something, but not all that was made.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub left: usize,
+}
+
+// Serde hands the number in by reference.
+#[allow(clippy::trivially_copy_pass_by_ref)]
+fn is_none(number: &usize) -> bool {
+    *number == 0
 }
 
 impl Counts {

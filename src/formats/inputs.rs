@@ -1,7 +1,7 @@
 //! What each kind of step needs to do its work, as the plan's nodes carry it. No secret, no estimate, no setting that
 //! may change without the step running again (threads, rates: those are read from the spec at apply).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
@@ -100,6 +100,12 @@ pub struct Removal {
     loaded: Value,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub notes: BTreeMap<String, Value>,
+    /// Of a dump: the work folders on this machine that runs had, whatever the spec says now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub folders: Vec<String>,
+    /// Of a target: the tables and views that the state knows, by key.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub known: BTreeSet<String>,
 }
 
 impl Removal {
@@ -109,7 +115,19 @@ impl Removal {
             from: record.outputs.clone(),
             loaded: loaded.map(|record| record.outputs.clone()).unwrap_or_default(),
             notes: BTreeMap::new(),
+            folders: Vec::new(),
+            known: BTreeSet::new(),
         }
+    }
+
+    /// Of a target's record, where the state knows these tables and views.
+    pub fn knowing(record: &StepRecord, known: BTreeSet<String>) -> Self {
+        Self { known, ..Self::new(record, None) }
+    }
+
+    /// Of a dump's record, whose files are in one of these work folders.
+    pub fn in_folders(record: &StepRecord, folders: Vec<String>) -> Self {
+        Self { folders, ..Self::new(record, None) }
     }
 
     /// With the notes, for a step that looks for what an interrupted run made.

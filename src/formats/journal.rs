@@ -67,6 +67,9 @@ pub enum Record {
     /// The step leaves the state.
     Forget {
         addr: StepAddr,
+        /// Of a step that removed something: what it left, and why.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        left: Option<String>,
     },
     /// Parts and notes of an unfinished step are thrown away.
     Reset {
@@ -289,7 +292,7 @@ pub fn fold_one(state: &mut State, record: &Record) -> Result<(), String> {
             record.status = Status::Failed;
             record.finished = Some(at.clone());
         }
-        Record::Forget { addr } => {
+        Record::Forget { addr, .. } => {
             state.steps.remove(addr);
         }
         Record::Reset { addr } => unfinished(state, addr)?.progress = Progress::default(),
@@ -539,7 +542,7 @@ mod tests {
         assert_eq!(check(&then(&[Record::Reset { addr: addr() }])), row(Running, 0, 0, 0, "a"));
         assert_eq!(check(&then(&[done()])), row(Complete, 0, 0, 0, "a"), "parts fold away");
         assert_eq!(check(&then(&[done(), start("a")])), row(Running, 0, 0, 0, "a"), "done again starts from scratch");
-        assert_eq!(check(&then(&[Record::Forget { addr: addr() }])), Ok(None));
+        assert_eq!(check(&then(&[Record::Forget { addr: addr(), left: None }])), Ok(None));
         for bad in [vec![border(1)], vec![start("a"), part_done(1)], then(&[done(), note()]), vec![done()]] {
             assert_eq!(check(&bad), Err(()), "{bad:?}");
         }

@@ -36,6 +36,9 @@ pub struct ServerOutputs {
     /// Of a target: whether it takes LOAD DATA LOCAL.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub load_data: Option<bool>,
+    /// Of a target: the schema that its ledger is in; earlier builds did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ledger_schema: Option<String>,
     /// Of an Aurora source.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cluster: Option<Cluster>,
@@ -52,6 +55,34 @@ pub struct RunnerOutputs {
     /// What `uname -sm` says there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub machine: Option<String>,
+    /// Where earlier runs worked before the block was changed: what they put there stays until it is destroyed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub former: Vec<RunnerPlace>,
+}
+
+/// A work folder.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunnerPlace {
+    pub workdir: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<Endpoint>,
+}
+
+impl RunnerOutputs {
+    pub fn place(&self) -> RunnerPlace {
+        RunnerPlace { workdir: self.workdir.clone(), endpoint: self.endpoint.clone() }
+    }
+
+    /// The same, with the place of an earlier record and those before it.
+    pub fn after(mut self, before: Option<Self>) -> Self {
+        let Some(before) = before else { return self };
+        let now = self.place();
+        let last = before.place();
+        self.former = before.former;
+        self.former.push(last);
+        self.former.retain(|place| *place != now);
+        self
+    }
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -71,10 +102,13 @@ pub struct GateOutputs {
 }
 
 /// A schema or a table on the target.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ObjectOutputs {
     /// This lineage created it.
     pub owned: bool,
+    /// The target that it is on, by its own id, whatever its block is called; earlier builds did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -83,6 +117,9 @@ pub struct ViewOutputs {
     /// Of the view's text as the target keeps it; earlier builds did not record it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub text: Option<Digest>,
+    /// As [`ObjectOutputs::server`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,6 +139,9 @@ pub struct DumpOutputs {
     /// Where the source's log was before the first row was read; not known for an imported dump.
     #[serde(default)]
     pub position: Option<Position>,
+    /// The source that the rows were read from, by its own id; not known for an imported dump, nor of earlier builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -237,6 +277,11 @@ impl From<&RowsHash> for PartHash {
 /// As [`to_value`].
 pub fn left(what: impl Into<String>) -> Outcome<Value> {
     to_value(&RemovedOutputs { left: Some(what.into()) })
+}
+
+/// What the outputs of a step that was undone say is left.
+pub fn what_is_left(outputs: &Value) -> Option<String> {
+    RemovedOutputs::deserialize(outputs).ok()?.left
 }
 
 /// Outputs as the state keeps them.

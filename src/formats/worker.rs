@@ -87,7 +87,14 @@ pub enum Ask {
     AtWork { workdir: String, lineage: String },
     /// Removes what the runs of these migrations put into the work folder. Refused while a worker of this lineage is at
     /// work there, under whatever name.
-    Clean { workdir: String, migrations: Vec<String>, lineage: String },
+    Clean {
+        workdir: String,
+        migrations: Vec<String>,
+        lineage: String,
+        /// Also the files of rows, where no step removes them.
+        #[serde(default)]
+        rows: bool,
+    },
 }
 
 /// The answer to [`Ask::Look`].

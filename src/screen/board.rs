@@ -359,6 +359,7 @@ mod tests {
             addr: addr.clone(),
             end,
             failure: None,
+            left: None,
             seconds: 1.0,
             rows,
             bytes,

@@ -23,6 +23,7 @@ fn of(cause: &Cause, table: &str) -> String {
         Cause::NotRecorded => "not in the state yet".into(),
         Cause::FilterNowIncludes => format!("filter now includes {table}"),
         Cause::NewAtSource => format!("{table} is new at the source"),
+        Cause::Renamed { from } => format!("the server that the state has as {from}: the same by its own id"),
         Cause::Requested => "requested with -replace".into(),
         Cause::RerunPending => "the interrupted run was going to run it again".into(),
         Cause::PositionRetaken => "the position of the source is read again".into(),
@@ -33,6 +34,9 @@ fn of(cause: &Cause, table: &str) -> String {
         Cause::Left { left: Left::Source } => format!("{table} is gone from the source; the target's table stays"),
         Cause::Left { left: Left::Filter } => {
             format!("the filter no longer includes {table}; the target's table stays")
+        }
+        Cause::Left { left: Left::Unasked } => {
+            "neither the spec nor the source asks for it now; what it did stays".into()
         }
         Cause::Left { left: Left::Spec } => "it is no longer in the spec; what it made stays".into(),
         Cause::Removed { object, left_spec: true } => format!("it is no longer in the spec: {}", removed(object)),
@@ -88,6 +92,7 @@ fn input_changed(input: &Input) -> String {
         }
         Input::PreventDestroy { on: true } => "is protected from now on: prevent_destroy".into(),
         Input::PreventDestroy { on: false } => "is no longer protected: prevent_destroy is off".into(),
+        Input::Place => "its place changed; what is in the earlier work folder stays until `mig destroy`".into(),
         Input::Network => "its network changed".into(),
     }
 }
@@ -108,6 +113,8 @@ fn upstream_words(upstream: Upstream) -> &'static str {
 fn drift_words(drift: &Drift) -> String {
     match drift {
         Drift::GoneFromTarget => "gone from the target".into(),
+        Drift::ViewInItsPlace => "gone from the target, and a view has its name there".into(),
+        Drift::TableInItsPlace => "gone from the target, and a table has its name there".into(),
         Drift::PartGoneFromTarget { part } => format!("gone from the target: {part}"),
         Drift::ChangedOnTarget { part } => format!("changed on the target: {part}"),
         Drift::ViewTextChanged => "changed on the target: its text".into(),
@@ -159,7 +166,7 @@ fn removed(object: &Removed) -> String {
         Removed::Table { rows: Some(rows) } => format!("the target's table with its {}", count(*rows, "row", "rows")),
         Removed::Table { rows: None } => "the target's table".into(),
         Removed::View => "the target's view".into(),
-        Removed::KeyPair { name } => named("the key pair", name) + ", and its private half here",
+        Removed::KeyPair { name } => named("the key pair", name) + ", and its private half here where mig made it",
         Removed::SecurityGroup { id } => named("the security group", id) + ", and its rule on the source's",
         Removed::Instance { id } => named("the instance", id),
         Removed::Volume { id } => named("the volume", id) + " with the dump on it",

@@ -302,7 +302,12 @@ fn remarks(entry: &Entry, style: Style) -> String {
         out.push_str(&why(&entry.reason(), style));
     }
     if entry.needs_confirm() {
-        out.push_str(&style.ink(Ink::Red, "       verified rows are dropped: needs -confirm=TARGET_HOST"));
+        let what = match (entry.action, entry.kinds().contains(&StepKind::View)) {
+            (Action::Destroy, true) => "the view is dropped",
+            (Action::Destroy, false) => "the table is dropped with the rows in it",
+            _ => "verified rows are dropped",
+        };
+        out.push_str(&style.ink(Ink::Red, &format!("       {what}: needs -confirm=TARGET_HOST")));
         out.push('\n');
     }
     out

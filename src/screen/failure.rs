@@ -1,6 +1,8 @@
 //! Failures for people: what was being done, what came back, what to do now; and the end of a run, where each root
 //! cause stands once. Knows the values only, not what failed.
 
+use std::collections::BTreeMap;
+
 use super::diagnostics;
 use super::style::{Ink, Style, count, wrap};
 use crate::words::addr::StepAddr;
@@ -44,6 +46,15 @@ pub fn run_end(failures: &[(StepAddr, Failure)], skipped: &[(StepAddr, StepAddr)
         blocks.push(end);
     }
     blocks.join("\n")
+}
+
+/// What a destroy has left in place, by the step that left it.
+pub fn left(left: &BTreeMap<StepAddr, String>, style: Style) -> String {
+    let mut text = format!("\n{}\n", style.ink(Ink::Bold, "Left in place:"));
+    for (addr, what) in left {
+        text.push_str(&wrap("  ", &format!("{addr}: {what}"), style.width));
+    }
+    text
 }
 
 fn not_started(roots: &[&StepAddr], skipped: &[(StepAddr, StepAddr)], style: Style) -> Option<String> {

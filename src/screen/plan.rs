@@ -345,10 +345,12 @@ fn quantities(plan: &PlanFile) -> Option<String> {
 fn confirmation(plan: &PlanFile, style: Style) -> Option<String> {
     let number = plan.body.changes.iter().filter(|change| change.needs_confirm).count() as u64;
     (number > 0).then(|| {
-        let command = if plan.body.mode == Mode::Destroy { "destroy" } else { "apply" };
         let drops = if number == 1 { "change drops" } else { "changes drop" };
-        let text =
-            format!("{} {drops} rows that were verified: {command} needs -confirm=TARGET_HOST.", thousands(number));
+        let text = match plan.body.mode {
+            Mode::Apply => format!("{drops} rows that were verified: apply needs -confirm=TARGET_HOST."),
+            Mode::Destroy => format!("{drops} tables or views of the target: destroy needs -confirm=TARGET_HOST."),
+        };
+        let text = format!("{} {text}", thousands(number));
         style.ink(Ink::Yellow, wrap("", &text, style.width).trim_end()) + "\n"
     })
 }

@@ -256,11 +256,12 @@ migration.shop
    - migration.shop.table[\"shop.carts\"]         1 row
    - migration.shop.table[\"shop.orders\"]  120,000 rows
        why: the target's table
-       verified rows are dropped: needs -confirm=TARGET_HOST
+       the table is dropped with the rows in it: needs -confirm=TARGET_HOST
 
 Plan: 0 to create, 0 to re-run, 0 to replace, 0 to forget, 2 to destroy.
 
-2 changes drop rows that were verified: destroy needs -confirm=TARGET_HOST.
+2 changes drop tables or views of the target: destroy needs
+-confirm=TARGET_HOST.
 ";
     check(&plan, expected);
 }

@@ -254,7 +254,8 @@ impl Terminal {
         self.board.on(event, now);
         match event {
             // What went well is in the counts; what did not stays on the screen.
-            Event::StepEnded { end: Ended::Failed | Ended::Interrupted, .. } => {
+            Event::StepEnded { end: Ended::Failed | Ended::Interrupted, .. }
+            | Event::StepEnded { left: Some(_), .. } => {
                 if let Some(text) = ended_words(event) {
                     let _ = self.multi.println(clean(&self.style.ink(Ink::Red, &text)));
                 }
@@ -311,7 +312,10 @@ impl Terminal {
 
 /// A line for the end of a step; none for those that never began.
 fn ended_words(event: &Event) -> Option<String> {
-    let Event::StepEnded { addr, end, failure, seconds, rows, bytes: moved } = event else { return None };
+    let Event::StepEnded { addr, end, failure, left, seconds, rows, bytes: moved } = event else { return None };
+    if let Some(left) = left {
+        return Some(format!("left      {addr} after {}: {left}", duration(*seconds)));
+    }
     let mut much = Vec::new();
     if *rows > 0 {
         much.push(count(*rows, "row", "rows"));
@@ -350,7 +354,8 @@ pub(super) fn end_words(exit: ExitKind, counts: &Counts, seconds: f64) -> String
             parts.push(format!("{} {words}", super::style::thousands(number as u64)));
         }
     };
-    add(counts.complete, "complete");
+    add(counts.complete - counts.left.min(counts.complete), "complete");
+    add(counts.left, "done with something left in place");
     add(counts.unchanged, "unchanged");
     add(counts.failed, "failed");
     add(counts.upstream_failed, "not started because of a failure");

@@ -77,6 +77,7 @@ fn run() -> Vec<(u64, Event)> {
             addr: load(),
             end: Ended::Failed,
             failure: Some(failure),
+            left: None,
             seconds: 25.0,
             rows: 20_000,
             bytes: 20 << 20,
@@ -85,7 +86,15 @@ fn run() -> Vec<(u64, Event)> {
     let verify = StepAddr::of_table("shop", StepKind::Verify, &TableName::new("shop", "orders"));
     events.push((
         25_000,
-        Event::StepEnded { addr: verify, end: Ended::UpstreamFailed, failure: None, seconds: 0.0, rows: 0, bytes: 0 },
+        Event::StepEnded {
+            addr: verify,
+            end: Ended::UpstreamFailed,
+            failure: None,
+            left: None,
+            seconds: 0.0,
+            rows: 0,
+            bytes: 0,
+        },
     ));
     let summary = Counts { complete: 1, failed: 1, upstream_failed: 1, ..Counts::default() };
     events.push((25_000, Event::RunEnded { at: at(), exit: ExitKind::Error, summary, seconds: 25.0 }));
@@ -207,4 +216,37 @@ fn the_terminal_has_one_line_a_running_step_and_a_summary() {
     );
     terminal.on(&run().pop().unwrap().1);
     assert!(terminal.bars.is_empty());
+}
+
+/// A step of a destroy that could not remove everything is never called complete.
+#[test]
+fn what_a_destroy_leaves_is_said_where_the_step_ends_and_counted() {
+    let addr = StepAddr::new(&["runner", "local", "default"]);
+    let ended = Event::StepEnded {
+        addr,
+        end: Ended::Complete,
+        failure: None,
+        left: Some("the work folder w".into()),
+        seconds: 1.0,
+        rows: 0,
+        bytes: 0,
+    };
+    let summary = Counts { complete: 3, left: 1, ..Counts::default() };
+    let events = [ended, Event::RunEnded { at: String::new(), exit: ExitKind::Success, summary, seconds: 2.0 }];
+    let shown = |json: bool| {
+        let page = Page::default();
+        let (_, now) = clock();
+        let out = Box::new(page.clone());
+        let mut reporter =
+            if json { Reporter::Json(Json::new(out, now)) } else { Reporter::Plain(Plain::new(out, now)) };
+        events.iter().for_each(|event| reporter.on(event));
+        page.text()
+    };
+    let plain = "left      runner.local.default after 1.0 s: the work folder w\n\
+                 Done after 2.0 s: 2 complete, 1 done with something left in place.\n";
+    assert_eq!(shown(false), plain);
+    let lines: Vec<Value> = shown(true).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((&lines[1]["type"], &lines[1]["hook"]["left"]), (&"apply_complete".into(), &"the work folder w".into()));
+    assert_eq!(lines[1]["@message"], "runner.local.default: done, and this is left: the work folder w");
+    assert_eq!(lines[2]["changes"]["left"], 1);
 }

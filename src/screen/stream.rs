@@ -91,14 +91,20 @@ pub fn event(event: &Event, board: &Board, now: u64, at: &str) -> Vec<Value> {
         Event::StepProgress { addr, .. } | Event::StepWaits { addr, .. } => {
             board.step(addr).map(|_| progress(addr, board, now, at)).into_iter().flatten().collect()
         }
-        Event::StepEnded { addr, end, failure: cause, seconds, rows, bytes } => {
+        Event::StepEnded { addr, end, failure: cause, left, seconds, rows, bytes } => {
             let mut hook = json!({"addr": addr, "end": end, "rows": rows, "bytes": bytes});
             if seconds.is_finite() {
                 hook["elapsed_seconds"] = (*seconds).into();
             }
             match end {
                 Ended::Unchanged | Ended::Complete => {
-                    let text = format!("{addr}: complete");
+                    let text = match left {
+                        Some(left) => format!("{addr}: done, and this is left: {left}"),
+                        None => format!("{addr}: complete"),
+                    };
+                    if let Some(left) = left {
+                        hook["left"] = left.clone().into();
+                    }
                     vec![message(at, "info", "apply_complete", &text, json!({"hook": hook}))]
                 }
                 Ended::Failed | Ended::Interrupted => {

@@ -62,6 +62,8 @@ pub struct Context {
     pub shells: Arc<dyn Shells>,
     /// The account of `provider "aws"`, or why it is not to be had; `None`: the spec has none.
     pub cloud: Option<Outcome<Arc<dyn Cloud>>>,
+    /// Files in folders of dumps that are removed, also of migrations that left the spec.
+    pub leftovers: Leftovers,
 }
 
 /// What [`Context::new`] is made from.
@@ -201,6 +203,7 @@ impl Context {
             show_keys: parts.show_keys,
             shells: parts.shells,
             cloud: parts.cloud,
+            leftovers: Leftovers::default(),
         }
     }
 
@@ -287,7 +290,12 @@ fn own_name(facts: &ServerFacts) -> Option<&str> {
 
 /// Where a migration's dump lies: `WORKDIR/MIGRATION/dump`.
 pub fn dump_dir(spec: &Spec, dir: &Path, migration: &Migration) -> PathBuf {
-    dir.join(workdir(spec, migration)).join(&migration.name).join("dump")
+    dump_folder(&dir.join(workdir(spec, migration)), &migration.name)
+}
+
+/// The same in a work folder.
+pub fn dump_folder(workdir: &Path, migration: &str) -> PathBuf {
+    workdir.join(migration).join("dump")
 }
 
 /// A node's inputs in their kind's shape.

@@ -30,7 +30,7 @@ use cloud::{aurora, ec2, peering};
 use context::Context;
 use proof::{report, verify};
 use step::{StepCtx, StepSet};
-use target::{objects, structure, view};
+use target::{objects, removal, structure, view};
 use transfer::{dump, import, load};
 
 /// Every kind of step over one run's context.
@@ -64,7 +64,7 @@ async fn work(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<Valu
             outputs::to_value(&again(context, &ctx, || servers::run(context, node)).await?)
         }
         StepType::AuroraSource => outputs::to_value(&again(context, &ctx, || aurora::run(context, node)).await?),
-        StepType::Runner => runner::run(context, node).await,
+        StepType::Runner => runner::run(context, node, &ctx).await,
         StepType::KeyPair => ec2::key_pair::run(context, node, &ctx).await,
         StepType::SecurityGroup => ec2::security_group::run(context, node, &ctx).await,
         StepType::Instance => ec2::instance::run(context, node, &ctx).await,
@@ -74,7 +74,7 @@ async fn work(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<Valu
         StepType::Route => peering::route(context, node, &ctx).await,
         StepType::Dns => peering::dns(context, node, &ctx).await,
         StepType::Gate => gate::run(context, node, &ctx).await,
-        StepType::Database => again(context, &ctx, || objects::database(context, node)).await,
+        StepType::Database => again(context, &ctx, || objects::database(context, node, &ctx)).await,
         // A replace drops rows: how an attempt at it ended is for the next run to look at.
         StepType::Table if node.action == Action::Replace => objects::table(context, node, &ctx).await,
         StepType::Table => again(context, &ctx, || objects::table(context, node, &ctx)).await,
@@ -88,7 +88,7 @@ async fn work(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<Valu
             verify::run(context, node, ctx).await.map_err(|failure| import::explained(context, node, failure))
         }
         StepType::ForeignKeys => again(context, &ctx, || objects::foreign_keys(context, node)).await,
-        StepType::View => again(context, &ctx, || view::run(context, node)).await,
+        StepType::View => again(context, &ctx, || view::run(context, node, &ctx)).await,
         StepType::Report => report::run(context, node, ctx).await,
     }
 }
@@ -104,7 +104,7 @@ async fn undo(context: &Arc<Context>, node: &Node, ctx: &StepCtx) -> Outcome<Val
         StepType::Volume => ec2::volume::destroy(context, node, ctx).await,
         StepType::Route => peering::remove_route(context, node, ctx).await,
         StepType::Dump => dump::destroy(context, node).await,
-        StepType::Table | StepType::View => objects::destroy(context, node).await,
+        StepType::Table | StepType::View => removal::destroy(context, node).await,
         // What runs on an instance ends with it; the others have made nothing of their own that is left.
         StepType::Ready
         | StepType::Connection

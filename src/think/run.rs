@@ -335,7 +335,7 @@ impl Machine {
                 continue;
             }
             if step.task == Task::Forget {
-                self.records.push(Record::Forget { addr: step.addr.clone() });
+                self.records.push(Record::Forget { addr: step.addr.clone(), left: None });
                 self.end(no, StepEnd::Complete);
             } else {
                 self.end(no, StepEnd::Unchanged);

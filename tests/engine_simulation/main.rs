@@ -230,7 +230,7 @@ impl<'a> Sim<'a> {
                 Record::Start { addr, .. } => drop(self.intents.insert((addr.clone(), None))),
                 Record::Border { addr, part, .. } => drop(self.intents.insert((addr.clone(), Some(*part)))),
                 Record::Reset { addr } => self.intents.retain(|(a, part)| a != addr || part.is_none()),
-                Record::Done { addr, .. } | Record::Forget { addr } => {
+                Record::Done { addr, .. } | Record::Forget { addr, .. } => {
                     for edge in self.scene.graph.edges.iter().filter(|edge| edge.to == *addr) {
                         let from = self.scene.graph.nodes.iter().find(|node| node.addr == edge.from).unwrap();
                         let ended = from.action == Action::NoOp || self.world.done.contains(&edge.from);

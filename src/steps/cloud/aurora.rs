@@ -17,6 +17,7 @@ pub async fn run(context: &Context, node: &Node) -> Outcome<ServerOutputs> {
             version: cluster.engine_version.clone(),
             flavor: None,
             load_data: None,
+            ledger_schema: None,
             cluster: None,
             volume_bytes: None,
         },

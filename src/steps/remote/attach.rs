@@ -239,7 +239,9 @@ fn record(remote: &Arc<Remote>, number: u64, record: Record) {
         Record::Reset { addr } => (addr, News::Reset),
         Record::Done { addr, outputs, .. } => (addr, News::Outputs(outputs)),
         // What was destroyed leaves no record.
-        Record::Forget { addr } => (addr, News::Outputs(serde_json::Value::Null)),
+        Record::Forget { addr, left } => {
+            (addr, News::Outputs(left.map_or(serde_json::Value::Null, |left| serde_json::json!({ "left": left }))))
+        }
         Record::Failed { addr, failure, .. } => (addr, News::End(Ended::Failed, Some(*failure))),
         Record::Open { .. } | Record::Start { .. } | Record::End => return remote.settled(number),
     };

@@ -2,5 +2,6 @@
 
 pub mod objects;
 pub mod probe;
+pub mod removal;
 pub mod structure;
 pub mod view;

@@ -13,22 +13,24 @@ use crate::seams::sql::Fault;
 use crate::steps::again::{TRIES, wait};
 use crate::steps::context::{Context, Line, read_inputs};
 use crate::steps::observe::inventory::inventory;
+use crate::steps::servers::recorded_id;
 use crate::steps::step::StepCtx;
 use crate::steps::target::structure::is_empty;
 use crate::steps::transfer::ledger::{self, Named, Object};
 use crate::think::{compare, rewrite};
-use crate::words::addr::{StepAddr, StepKind, TableName, sql_ident};
+use crate::words::addr::{StepAddr, TableName, sql_ident};
 use crate::words::codes::{self, Code};
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// What to do where the target refuses a statement of ours: no row was moved by then.
 const REFUSED: &str = "No row was moved; mig removes what this run has created. Leave the object out of the filter, or \
                        change it on the source, or on the target what the server names (rights, limits); then plan again.";
-const RIGHTS: &str = "Fix what the server names (rights, limits), then run `mig apply` again.";
+pub(super) const RIGHTS: &str = "Fix what the server names (rights, limits), then run `mig apply` again.";
 
 /// `migration.….database["shop"]`: an existing schema is used as it is, never owned, never dropped.
-pub async fn database(context: &Context, node: &Node) -> Outcome<Value> {
+pub async fn database(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
     let inputs: DatabaseInputs = read_inputs(node)?;
+    let server = recorded_id(context, ctx, &context.target_of(context.migration(&node.addr)?)?)?;
     let facts = context.facts(&node.addr)?;
     let existed = facts.target.schemas.iter().any(|s| s.name.eq_ignore_ascii_case(&inputs.schema.name));
     let mut line = context.lines(&node.addr)?.write.take().await?;
@@ -36,7 +38,7 @@ pub async fn database(context: &Context, node: &Node) -> Outcome<Value> {
     let known = owner.named().read(&mut *line.connection).await?;
     if existed && known.is_none() {
         line.give_back();
-        return outputs::to_value(&ObjectOutputs { owned: false });
+        return outputs::to_value(&ObjectOutputs { owned: false, server });
     }
     if known.is_none() {
         owner.named().intend(&mut *line.connection).await?;
@@ -50,7 +52,7 @@ pub async fn database(context: &Context, node: &Node) -> Outcome<Value> {
     }
     owner.named().set(&mut *line.connection, "created", 1).await?;
     line.give_back();
-    outputs::to_value(&ObjectOutputs { owned: true })
+    outputs::to_value(&ObjectOutputs { owned: true, server })
 }
 
 /// `migration.….table["shop.orders"]`.
@@ -70,7 +72,9 @@ pub async fn table(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Val
     let object = match known {
         Some(object) if node.action == Action::Replace && !dropped => {
             ctx.note(&note, json!(true)).await?;
-            owner.drop_ours(context, &mut line, &name, &object).await?;
+            if let Some(actual) = look(&mut line, &name).await? {
+                owner.drop_ours(context, &mut line, &actual, &object).await?;
+            }
             owner.named().set(&mut *line.connection, "intended", object.epoch + 1).await?;
             create(&owner, &mut line, (&inputs, &ddl), object.epoch + 1, false).await?
         }
@@ -87,7 +91,8 @@ pub async fn table(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Val
     line.give_back();
     let owned = object.state == "created";
     lines.ready.put(name, object);
-    outputs::to_value(&ObjectOutputs { owned })
+    let server = recorded_id(context, ctx, &context.target_of(context.migration(&node.addr)?)?)?;
+    outputs::to_value(&ObjectOutputs { owned, server })
 }
 
 /// The statement with the number that AUTO_INCREMENT gives next on the source: it is not a part of the plan, since it moves
@@ -217,30 +222,6 @@ fn missing_keys(context: &Context, node: &Node, name: &TableName, there: &Table)
     Ok(statements)
 }
 
-/// `-drop-target-data`: drops a table or view that this lineage created, if it still holds what was put there.
-pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
-    let Some(name) = node.addr.table() else { return Ok(Value::Null) };
-    let kind = if node.kind == StepKind::View { "view" } else { "table" };
-    let mut line = context.lines(&node.addr)?.write.take().await?;
-    let owner = Owner::of(context, node, kind)?;
-    let Some(object) = owner.named().read(&mut *line.connection).await? else {
-        line.give_back();
-        return outputs::left("the ledger has no row of it");
-    };
-    if node.kind == StepKind::View {
-        let sql = format!("DROP VIEW IF EXISTS {}", name.sql());
-        line.connection
-            .execute(&sql)
-            .await
-            .map_err(|f| f.failure(codes::DROP_OBJECT, format!("drop the view {name}"), RIGHTS))?;
-    } else {
-        owner.drop_ours(context, &mut line, &name, &object).await?;
-    }
-    owner.named().withdraw(&mut *line.connection).await?;
-    line.give_back();
-    Ok(Value::Null)
-}
-
 /// The table with JSON where it holds texts that a CHECK proves to be documents, as MariaDB keeps them; `None`: nowhere.
 fn with_documents(table: &Table) -> Option<Table> {
     let mut documents = table.clone();
@@ -275,7 +256,14 @@ impl Owner {
 
     /// Drops a table only where it holds what this lineage put there (contract, "Destroy"): the rows of the ledger's
     /// current epoch. An adopted table is never dropped.
-    async fn drop_ours(&self, context: &Context, line: &mut Line, name: &TableName, object: &Object) -> Outcome<()> {
+    pub(super) async fn drop_ours(
+        &self,
+        context: &Context,
+        line: &mut Line,
+        actual: &Table,
+        object: &Object,
+    ) -> Outcome<()> {
+        let name = &actual.name;
         let refused = |cause: String| {
             Failure::new(
                 codes::TABLE_CONTENT_DIFFERS,
@@ -288,9 +276,8 @@ impl Owner {
         if object.state == "adopted" {
             return Err(refused("this lineage filled it but did not create it".into()));
         }
-        let Some(actual) = look(line, name).await? else { return Ok(()) };
-        let mut held = crate::steps::proof::sides::holds_ours(context, line, &self.addr, &actual, object.epoch).await;
-        if let (Err(Ok(_)), Some(documents)) = (&held, with_documents(&actual)) {
+        let mut held = crate::steps::proof::sides::holds_ours(context, line, &self.addr, actual, object.epoch).await;
+        if let (Err(Ok(_)), Some(documents)) = (&held, with_documents(actual)) {
             // Loaded from JSON columns, the rows were hashed by the value of their documents.
             held = crate::steps::proof::sides::holds_ours(context, line, &self.addr, &documents, object.epoch).await;
         }

@@ -12,6 +12,8 @@ use crate::formats::structure::View;
 use crate::seams::sql::{Connection, Fault};
 use crate::steps::context::{Context, Line, read_inputs};
 use crate::steps::observe::inventory::inventory;
+use crate::steps::servers::recorded_id;
+use crate::steps::step::StepCtx;
 use crate::steps::target::objects::Owner;
 use crate::steps::transfer::ledger;
 use crate::think::compare::Difference;
@@ -20,7 +22,7 @@ use crate::words::codes::{self, Code};
 use crate::words::error::{ExitKind, Failure, Outcome, Retry};
 
 /// The step. It comes before the first row, so a refusal that would come again ends the run.
-pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
+pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
     let inputs: ViewInputs = read_inputs(node)?;
     let target = context.seen(&context.target_of(context.migration(&node.addr)?)?).cloned().unwrap_or_default();
     let lines = context.lines(&node.addr)?;
@@ -30,7 +32,8 @@ pub async fn run(context: &Context, node: &Node) -> Outcome<Value> {
         Ok(made) => {
             line.give_back();
             look.give_back();
-            outputs::to_value(&ViewOutputs { owned: true, text: Some(ddl::view_fingerprint(&made)) })
+            let server = recorded_id(context, ctx, &context.target_of(context.migration(&node.addr)?)?)?;
+            outputs::to_value(&ViewOutputs { owned: true, text: Some(ddl::view_fingerprint(&made)), server })
         }
         // No row was moved yet: it is told with everything else that the target refuses.
         Err(failure) if failure.code == REFUSAL && failure.retry != Retry::Later => Err(failure.exit(ExitKind::Gate)),

@@ -20,7 +20,7 @@ use crate::formats::chunk::{self, Selection};
 use crate::formats::ddl::{self, DdlOptions, partitioning};
 use crate::formats::dumpfile::{self, DumpFile};
 use crate::formats::facts::Position;
-use crate::formats::inputs::DumpInputs;
+use crate::formats::inputs::{DumpInputs, Removal};
 use crate::formats::manifest::{self, TableManifest};
 use crate::formats::outputs::{self, DumpOutputs};
 use crate::formats::plan::{Action, Node};
@@ -28,9 +28,10 @@ use crate::formats::rowhash;
 use crate::formats::spec::model::Compress;
 use crate::formats::state::Progress;
 use crate::formats::structure::Table;
-use crate::steps::context::{Context, read_inputs};
+use crate::steps::context::{Context, dump_folder, read_inputs};
 use crate::steps::proof::writes;
 use crate::steps::runner::fault as file_fault;
+use crate::steps::servers::recorded_id;
 use crate::steps::step::StepCtx;
 use crate::steps::transfer::part_file::{PartFile, sync_folder};
 use crate::think::plan::estimate::AUTO_CHUNK_BYTES;
@@ -117,7 +118,8 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     let path = manifest_path(&name);
     let file = path.file_name().and_then(|n| n.to_str()).unwrap_or("table.json");
     write_file(&job.dir.join("manifest"), file, &bytes)?;
-    outputs::to_value(&dumped(&manifest, read_inputs(node)?, place))
+    let server = recorded_id(context, &ctx, &context.source_of(migration)?)?;
+    outputs::to_value(&DumpOutputs { server, ..dumped(&manifest, read_inputs(node)?, place) })
 }
 
 /// What a whole dump leaves.
@@ -131,6 +133,7 @@ pub fn dumped(manifest: &TableManifest, inputs: DumpInputs, position: Option<Pos
         manifest: manifest.digest(),
         inputs,
         position,
+        server: None,
     }
 }
 
@@ -157,18 +160,22 @@ fn place<'a>(
     Ok((place, noted))
 }
 
-/// Removes the files of a dump that this run recorded.
+/// Removes the files of a dump, wherever an earlier run put them: the spec may name another work folder by now, or have no
+/// such migration any more.
 pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
-    let (Some(name), Ok(migration)) = (node.addr.table(), context.migration(&node.addr)) else {
-        return outputs::left("the migration is no longer in the spec: its files stay");
-    };
-    let dir = context.dump_dir(migration);
-    // A server that is not to be had keeps no file from being removed.
-    let (lines, fresh) = (context.lines(&node.addr).ok(), Leftovers::default());
-    remove_files(lines.as_deref().map_or(&fresh, |lines| &lines.leftovers), &dir, &name, false)?;
-    let _ = std::fs::remove_file(dir.join(DumpFile::Schema(name.schema.clone()).name()));
-    for file in [manifest::FILE, dumpfile::METADATA] {
-        let _ = std::fs::remove_file(dir.join(file));
+    let (Some(name), Some(migration)) = (node.addr.table(), node.addr.migration()) else { return Ok(Value::Null) };
+    let recorded = Removal::of(node)?.folders;
+    let recorded = recorded.iter().map(|folder| dump_folder(&context.dir.join(folder), migration));
+    let mut dirs: Vec<PathBuf> = recorded.collect();
+    dirs.extend(context.migration(&node.addr).ok().map(|migration| context.dump_dir(migration)));
+    dirs.sort();
+    dirs.dedup();
+    for dir in &dirs {
+        remove_files(&context.leftovers, dir, &name, false)?;
+        let _ = std::fs::remove_file(dir.join(DumpFile::Schema(name.schema.clone()).name()));
+        for file in [manifest::FILE, dumpfile::METADATA] {
+            let _ = std::fs::remove_file(dir.join(file));
+        }
     }
     Ok(Value::Null)
 }

@@ -67,7 +67,11 @@ pub async fn prepare(connection: &mut dyn Connection, schema: &str, known: &str)
     Ok(identity(connection, schema).await?.unwrap_or_else(|| known.to_owned()))
 }
 
-async fn exists(connection: &mut dyn Connection, schema: &str) -> Outcome<bool> {
+/// Whether the schema of the ledger is there.
+///
+/// # Errors
+/// Where it cannot be asked.
+pub async fn exists(connection: &mut dyn Connection, schema: &str) -> Outcome<bool> {
     let sql = format!("SELECT 1 FROM information_schema.SCHEMATA WHERE SCHEMA_NAME = {}", literal(schema));
     Ok(!connection.query(&sql).await.map_err(fault("look for the schema"))?.rows.is_empty())
 }
@@ -328,6 +332,20 @@ impl Batches<'_> {
         );
         connection.execute(&sql).await.map(drop).map_err(fault("remove the rows of former loads"))
     }
+}
+
+/// The tables and views that this lineage has created, by key.
+///
+/// # Errors
+/// Where the ledger cannot be read.
+pub async fn made_by(connection: &mut dyn Connection, schema: &str, lineage: &str) -> Outcome<Vec<String>> {
+    let sql = format!(
+        "SELECT name FROM {}.objects WHERE lineage = {} AND kind IN ('table', 'view') AND state = 'created' ORDER BY name",
+        sql_ident(schema),
+        literal(lineage)
+    );
+    let rows = connection.query(&sql).await.map_err(fault("read what was created"))?.rows;
+    Ok(rows.into_iter().filter_map(|row| row.into_iter().next().flatten()).map(text).collect())
 }
 
 /// Removes this lineage's rows; the schema too when no other lineage has a row in it.

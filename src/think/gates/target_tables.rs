@@ -82,7 +82,8 @@ fn look(subject: &Subject, name: &TableName, table: Option<&Table>, found: &mut 
         return;
     }
     let Some(there) = there else { return };
-    if own.is_some_and(|o| o.state == "created") {
+    let same_kind = matches!((&there, table), (There::Table(_), Some(_)) | (There::View, None));
+    if same_kind && own.is_some_and(|o| o.state == "created") {
         found.own += 1;
         return;
     }

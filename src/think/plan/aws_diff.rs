@@ -103,7 +103,7 @@ fn bound<const N: usize>(above: &[StepAddr], upstreams: [Upstream; N], action: A
 pub(super) fn key_pair(was: Option<&KeyPairOutputs>, inputs: &KeyPairInputs, seen: &Seen<KeyPair>) -> Standing {
     let file = inputs.identity_file.as_deref().unwrap_or_default();
     let what = match &inputs.key {
-        Origin::Create => format!("ed25519, made here: {file} (0600)"),
+        Origin::Create => format!("ed25519: {file}, made here (0600) if it is not there"),
         Origin::Existing(name) => format!("{name}, which is there"),
     };
     let changed = was.and_then(|was| match was.inputs.key == inputs.key {

@@ -67,7 +67,7 @@ fn rules(kind: StepKind) -> Rules {
     match kind {
         // Servers are read and gates judge in every run; of a peering there are its parts only, which have their own facts.
         StepKind::Source | StepKind::Target | StepKind::Gate | StepKind::Peering => PLAIN,
-        StepKind::Runner => Rules { requested: |_| Action::Rerun, ..PLAIN },
+        StepKind::Runner => Rules { requested: |_| Action::Rerun, input: |_, _| Ok(Input::Place), ..PLAIN },
         StepKind::Database => Rules { rerun: |_| Action::Replace, drift: |ask, _| Ok(database_drift(ask)), ..PLAIN },
         StepKind::Table => Rules {
             rerun: |_| Action::Replace,
@@ -227,7 +227,9 @@ fn database_drift(ask: &DecisionContext<'_>) -> Option<Drift> {
 fn table_drift(ask: &DecisionContext<'_>) -> Outcome<Option<Drift>> {
     let inputs: TableInputs = inputs_of(ask.node)?;
     let Some(actual) = ask.facts.target.table(&inputs.source.name) else {
-        return Ok(Some(Drift::GoneFromTarget));
+        let name = inputs.source.name.key().to_lowercase();
+        let view = ask.facts.target.views.iter().any(|view| view.name.key().to_lowercase() == name);
+        return Ok(Some(if view { Drift::ViewInItsPlace } else { Drift::GoneFromTarget }));
     };
     // Foreign keys are a step of their own.
     let differences = compare::table_differences(&inputs.target, actual);
@@ -252,7 +254,8 @@ fn foreign_key_drift(ask: &DecisionContext<'_>) -> Outcome<Option<Drift>> {
 fn view_drift(ask: &DecisionContext<'_>, record: &StepRecord) -> Outcome<Option<Drift>> {
     let Some(name) = ask.node.addr.table().map(|view| view.key().to_lowercase()) else { return Ok(None) };
     let Some(there) = ask.facts.target.views.iter().find(|view| view.name.key().to_lowercase() == name) else {
-        return Ok(Some(Drift::GoneFromTarget));
+        let table = ask.facts.target.tables.iter().any(|table| table.name.key().to_lowercase() == name);
+        return Ok(Some(if table { Drift::TableInItsPlace } else { Drift::GoneFromTarget }));
     };
     let made = record.outputs_as::<ViewOutputs>(&ask.node.addr)?;
     let changed = made.and_then(|made| made.text).is_some_and(|text| text != ddl::view_fingerprint(there));

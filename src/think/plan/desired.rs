@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::aws_diff::Standing;
-use super::{aws, aws_source};
+use super::{aws, aws_source, place};
+use crate::formats::cause::Cause;
 use crate::formats::chunk;
 use crate::formats::ddl::view::reads;
 use crate::formats::ddl::{self, DdlOptions};
@@ -53,6 +54,8 @@ pub struct Desired {
     pub kept_blocks: BTreeSet<String>,
     /// Migrations whose tables are known after a step only.
     pub pending: Vec<Pending>,
+    /// Servers whose blocks have another name than the one they are recorded under.
+    pub renamed: BTreeMap<StepAddr, Cause>,
 }
 
 /// The address of a server block.
@@ -107,7 +110,8 @@ pub fn workdir(spec: &Spec, migration: &Migration) -> String {
 /// # Errors
 /// A filter that does not parse (the spec's loader has said so with its place before).
 pub fn desired(spec: &Spec, world: &World, state: Option<&State>, anew: &BTreeSet<StepAddr>) -> Outcome<Desired> {
-    let mut wanted = Desired::default();
+    let renamed = state.map_or_else(|| Ok(BTreeMap::new()), |state| place::renamed(spec, state, world))?;
+    let mut wanted = Desired { renamed, ..Desired::default() };
     let delegated = delegated(spec);
     let sources = spec.sources.values().map(|server| (StepKind::Source, source_addr(server), server));
     let targets = spec.targets.values().map(|server| (StepKind::Target, target_addr(server), server));

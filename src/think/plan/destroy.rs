@@ -11,7 +11,7 @@ use crate::formats::cloud_inputs::{
     InstanceOutputs, KeyPairOutputs, RouteOutputs, SecurityGroupOutputs, VolumeOutputs,
 };
 use crate::formats::inputs::Removal;
-use crate::formats::outputs::{self, LoadOutputs, prevents_destroy};
+use crate::formats::outputs::{self, LoadOutputs, RunnerOutputs, prevents_destroy};
 use crate::formats::plan::{Action, Change, Edge, EdgeKind, Graph, Node};
 use crate::formats::state::{State, StepRecord};
 use crate::think::graph;
@@ -93,8 +93,12 @@ impl Undone {
 pub(super) fn undo(state: &State, addr: &StepAddr, record: &StepRecord, drop_target_data: bool) -> Outcome<Undone> {
     let whole = !record.outputs.is_null();
     match outputs::known_step(addr)? {
-        StepType::Target => Undone::removed(Removed::LedgerRows, &Removal::new(record, None)),
-        StepType::Dump => Undone::removed(Removed::DumpFiles, &Removal::new(record, None)),
+        StepType::Target => {
+            let objects = state.steps.iter().filter(|(_, r)| matches!(r.kind, StepKind::Table | StepKind::View));
+            let known = objects.filter_map(|(addr, _)| addr.key().map(str::to_owned)).collect();
+            Undone::removed(Removed::LedgerRows, &Removal::knowing(record, known))
+        }
+        StepType::Dump => Undone::removed(Removed::DumpFiles, &Removal::in_folders(record, work_folders(state)?)),
         StepType::Runner => Undone::removed(Removed::WorkFolder, &Removal::new(record, None)),
         StepType::Table if drop_target_data => {
             let load = addr.migration().zip(addr.table()).map(|(m, t)| StepAddr::of_table(m, StepKind::Load, &t));
@@ -142,6 +146,17 @@ pub(super) fn undo(state: &State, addr: &StepAddr, record: &StepRecord, drop_tar
         | StepType::ForeignKeys
         | StepType::Report => Ok(Undone::kept(Kept::Made)),
     }
+}
+
+/// The work folders on this machine that runs had: a dump of a migration that left the spec is in one of them.
+fn work_folders(state: &State) -> Outcome<Vec<String>> {
+    let mut folders = BTreeSet::new();
+    for addr in state.steps.keys().filter(|addr| addr.step_type() == Some(StepType::Runner)) {
+        let Some(made) = state.outputs_of::<RunnerOutputs>(addr)? else { continue };
+        let places = [made.place()].into_iter().chain(made.former);
+        folders.extend(places.filter(|place| place.endpoint.is_none()).map(|place| place.workdir));
+    }
+    Ok(folders.into_iter().collect())
 }
 
 fn owned(ours: bool, object: Removed, record: &StepRecord) -> Outcome<Undone> {

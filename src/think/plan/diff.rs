@@ -16,7 +16,7 @@ use crate::formats::outputs::{DumpOutputs, LoadOutputs, ServerOutputs, prevents_
 use crate::formats::plan::{Action, Change, EdgeKind, Graph, Node};
 use crate::formats::state::{State, Status, StepRecord};
 use crate::think::graph;
-use crate::words::addr::{StepAddr, StepKind};
+use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
@@ -34,7 +34,7 @@ pub fn settle(
     targeted: bool,
 ) -> Outcome<Settled> {
     let Desired { nodes, edges, rewrites, mut diagnostics, unknown, out_of_sight, filters, .. } = wanted;
-    let (standings, kept_blocks) = (wanted.standings, wanted.kept_blocks);
+    let (standings, kept_blocks, renamed) = (wanted.standings, wanted.kept_blocks, wanted.renamed);
     let wanted_warnings = wanted.warn_if_pending;
     let mut graph = graph::arrange(nodes, edges)?;
     check_replace(&graph, replace)?;
@@ -58,7 +58,10 @@ pub fn settle(
             replace,
             standing: standings.get(&node.addr),
         };
-        let decision = ask.decide()?;
+        let decision = match ask.decide()? {
+            None => renamed.get(&node.addr).map(|cause| (Action::Create, cause.clone())),
+            decided => decided,
+        };
         decided.insert(node.addr.clone(), decision);
     }
     keep_files_for_loads(&graph, state, world, &mut decided)?;
@@ -90,7 +93,7 @@ pub fn settle(
     }
     diagnostics.extend(destroy::gone_along(&graph, state)?);
     if !targeted {
-        forget(&mut graph, &mut changes, state, (&unknown, &out_of_sight), &filters);
+        forget(&mut graph, &mut changes, state, (&unknown, &out_of_sight), &filters, world);
         let leaving = leave(&mut graph, &mut changes, state, &kept_blocks)?;
         diagnostics.extend(leaving);
     }
@@ -190,7 +193,12 @@ fn forget(
     state: &State,
     (unknown, out_of_sight): (&BTreeSet<String>, &BTreeSet<StepAddr>),
     filters: &BTreeMap<String, Filter>,
+    world: &World,
 ) {
+    let at_source = |migration: &str, name: &TableName| {
+        let source = world.migrations.get(migration).map(|facts| &facts.source);
+        source.is_some_and(|source| source.table(name).is_some() || source.views.iter().any(|view| view.name == *name))
+    };
     let wanted: BTreeSet<StepAddr> = graph.nodes.iter().map(|n| n.addr.clone()).collect();
     for (addr, record) in &state.steps {
         let migration = addr.migration().unwrap_or_default();
@@ -198,6 +206,7 @@ fn forget(
             continue;
         }
         let left = match (filters.get(migration), addr.table()) {
+            (Some(_), Some(table)) if at_source(migration, &table) => Left::Unasked,
             (Some(filter), Some(table)) if filter.matches(&table.schema, &table.name) => Left::Source,
             (Some(_), Some(_)) => Left::Filter,
             _ => Left::Spec,

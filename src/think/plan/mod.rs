@@ -17,6 +17,8 @@ pub mod diff;
 pub mod estimate;
 mod overlap;
 pub mod place;
+#[cfg(test)]
+mod place_tests;
 mod strays;
 pub mod target;
 
@@ -75,6 +77,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
             let twice = overlap::of_migrations(spec, world);
             let mut settled = diff::settle(wanted, recorded, world, question.replace, named.is_some())?;
             settled.diagnostics.extend(named.into_iter().chain(twice).chain(strays::of(world)));
+            place::add_elsewhere(&mut settled.diagnostics, spec, recorded, world)?;
             let estimates = estimate::of_pending(estimates, &settled.graph);
             // A gate is asked only if a pending step depends on it: the verdicts of the others are no part of the plan.
             observed.verdicts.retain(|addr, _| settled.evaluated.contains(addr));
@@ -83,7 +86,9 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
         Mode::Destroy => {
             let (graph, changes) = destroy::destroy(recorded, question.drop_target_data)?;
             observed.servers.extend(destroy::servers(recorded)?);
-            (graph, changes, destroy::prevented(recorded)?, Estimates::default())
+            let mut found = destroy::prevented(recorded)?;
+            found.extend(place::without_block(spec, &graph));
+            (graph, changes, found, Estimates::default())
         }
     };
     let here = place::of_provider(spec, world.cloud.as_ref());

@@ -1,14 +1,20 @@
 //! The right place: an id of a cloud means something in one account and one region only, so what is recorded there is
 //! looked for, changed and removed nowhere else.
 
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::desired::{source_addr, target_addr};
+use super::diff::recorded_server;
+use crate::formats::cause::Cause;
 use crate::formats::cloud::CloudPlace;
 use crate::formats::cloud_facts::CloudFacts;
 use crate::formats::cloud_inputs::{InstanceOutputs, VolumeOutputs};
-use crate::formats::facts::World;
+use crate::formats::facts::{ServerFacts, World};
+use crate::formats::outputs::{DumpOutputs, ObjectOutputs, ServerOutputs, ViewOutputs};
 use crate::formats::plan::{Action, Graph, Mode, Node};
-use crate::formats::spec::model::Spec;
+use crate::formats::spec::model::{DUMP, Migration, Spec};
 use crate::formats::state::{State, Status};
-use crate::words::addr::{StepAddr, StepType};
+use crate::words::addr::{StepAddr, StepKind, StepType};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::error::Outcome;
@@ -136,8 +142,7 @@ pub(super) fn other_clusters(state: &State, world: &World) -> Outcome<Vec<Diagno
         let addr = StepAddr::new(&["source", "aurora", name]);
         let cluster = seen.cluster.as_ref().filter(|cluster| !cluster.resource_id.is_empty());
         let unseen = !world.servers.contains_key(&addr.to_string());
-        let (Some(cluster), Some(recorded)) = (cluster.filter(|_| unseen), super::diff::recorded_server(state, &addr)?)
-        else {
+        let (Some(cluster), Some(recorded)) = (cluster.filter(|_| unseen), recorded_server(state, &addr)?) else {
             continue;
         };
         if recorded != cluster.resource_id {
@@ -147,13 +152,249 @@ pub(super) fn other_clusters(state: &State, world: &World) -> Outcome<Vec<Diagno
     Ok(found)
 }
 
+/// The servers that a migration was carried out with, by their own ids and whatever their blocks are called.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct WorkedWith {
+    /// Empty: nothing is recorded of it.
+    pub sources: BTreeSet<String>,
+    pub targets: BTreeSet<String>,
+}
+
+/// Which servers a migration was carried out with: by the records of what was made and read there. Those of an earlier
+/// build do not say it; then the servers that its gates judged, and where those are forgotten, any that is recorded.
+///
+/// # Errors
+/// MIG4002: a record cannot be read.
+pub fn worked_with(state: &State, migration: &str) -> Outcome<WorkedWith> {
+    let mut found = WorkedWith::default();
+    let mut judged = WorkedWith::default();
+    let mut has_steps = false;
+    for (addr, record) in state.steps.iter().filter(|(addr, _)| addr.migration() == Some(migration)) {
+        has_steps = true;
+        match record.kind {
+            StepKind::Database | StepKind::Table => {
+                found.targets.extend(record.outputs_as::<ObjectOutputs>(addr)?.and_then(|made| made.server));
+            }
+            StepKind::View => {
+                found.targets.extend(record.outputs_as::<ViewOutputs>(addr)?.and_then(|made| made.server));
+            }
+            StepKind::Dump => {
+                found.sources.extend(record.outputs_as::<DumpOutputs>(addr)?.and_then(|made| made.server));
+            }
+            StepKind::Gate => judged.add(state, record.depends_on.iter())?,
+            StepKind::Source
+            | StepKind::Target
+            | StepKind::Runner
+            | StepKind::Peering
+            | StepKind::Load
+            | StepKind::Verify
+            | StepKind::ForeignKeys
+            | StepKind::Report => {}
+        }
+    }
+    let mut any = WorkedWith::default();
+    if has_steps {
+        any.add(state, state.steps.keys())?;
+    }
+    let first = |sets: [BTreeSet<String>; 3]| {
+        let mut first = sets.into_iter().find(|set| !set.is_empty()).unwrap_or_default();
+        // A dump in the place of a source is not a server: a migration may read from one afterwards.
+        first.remove(DUMP);
+        first
+    };
+    Ok(WorkedWith {
+        sources: first([found.sources, judged.sources, any.sources]),
+        targets: first([found.targets, judged.targets, any.targets]),
+    })
+}
+
+impl WorkedWith {
+    fn add<'a>(&mut self, state: &State, servers: impl Iterator<Item = &'a StepAddr>) -> Outcome<()> {
+        for addr in servers {
+            let to = if addr.kind() == Some(StepKind::Source) {
+                &mut self.sources
+            } else if addr.kind() == Some(StepKind::Target) {
+                &mut self.targets
+            } else {
+                continue;
+            };
+            to.extend(recorded_server(state, addr)?.filter(|id| !id.is_empty()));
+        }
+        Ok(())
+    }
+}
+
+/// A server of a migration as its block has it now: the address, the ids it was carried out with, and what answers there.
+struct Now<'a> {
+    addr: StepAddr,
+    known: BTreeSet<String>,
+    facts: &'a ServerFacts,
+}
+
+/// The servers of a migration that answer. A dump in the place of a source is not a server.
+fn servers_now<'a>(spec: &Spec, state: &State, world: &'a World, migration: &Migration) -> Outcome<Vec<Now<'a>>> {
+    let worked = worked_with(state, &migration.name)?;
+    let source = spec.sources.get(&migration.source).map(|server| (source_addr(server), worked.sources));
+    let target = spec.targets.get(&migration.target).map(|server| (target_addr(server), worked.targets));
+    let there = source.into_iter().chain(target).filter_map(|(addr, known)| {
+        let facts = world.servers.get(&addr.to_string()).filter(|facts| facts.fault.is_none() && !facts.dump)?;
+        Some(Now { addr, known, facts }).filter(|now| !now.known.is_empty())
+    });
+    Ok(there.collect())
+}
+
+/// Servers that are not recorded under the address that they have in the spec, although migrations were carried out with
+/// them: another name of a block. Each is recorded under its new address, else nothing would find another server there.
+///
+/// # Errors
+/// MIG4002: a record cannot be read.
+pub(super) fn renamed(spec: &Spec, state: &State, world: &World) -> Outcome<BTreeMap<StepAddr, Cause>> {
+    let mut found = BTreeMap::new();
+    for migration in spec.migrations.values() {
+        for now in servers_now(spec, state, world, migration)? {
+            if state.steps.contains_key(&now.addr) || !now.known.contains(&now.facts.server_id) {
+                continue;
+            }
+            let mut from = None;
+            for addr in state.steps.keys().filter(|addr| addr.kind() == now.addr.kind()) {
+                if recorded_server(state, addr)?.as_ref() == Some(&now.facts.server_id) {
+                    from = Some(addr.clone());
+                }
+            }
+            let cause = from.map_or(Cause::NotRecorded, |from| Cause::Renamed { from });
+            found.insert(now.addr, cause);
+        }
+    }
+    Ok(found)
+}
+
+/// Migrations whose blocks name another server now than the one that they were carried out with: `target =` was changed, or
+/// a block was renamed and leads elsewhere.
+///
+/// # Errors
+/// As [`renamed`].
+fn moved_elsewhere(spec: &Spec, state: &State, world: &World) -> Outcome<Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    for migration in spec.migrations.values() {
+        for Now { addr, known, facts } in servers_now(spec, state, world, migration)? {
+            // Said of the server itself.
+            let said = recorded_server(state, &addr)?.is_some_and(|recorded| recorded != facts.server_id);
+            if !said && !known.contains(&facts.server_id) {
+                found.push(migration_elsewhere(&migration.name, &addr, &known, &facts.server_id));
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// Targets of a destroy that no block of the spec is named after: where they are is not known before a run has asked the
+/// other targets for their ids.
+pub(super) fn without_block(spec: &Spec, graph: &Graph) -> Vec<Diagnostic> {
+    let named: BTreeSet<StepAddr> = spec.targets.values().map(target_addr).collect();
+    let gone = graph.nodes.iter().filter(|node| node.kind == StepKind::Target && node.action == Action::Destroy);
+    gone.filter(|node| !named.contains(&node.addr))
+        .map(|node| {
+            Diagnostic::warning(codes::TARGET_NOT_IN_SPEC, format!("the spec has no block {}", node.addr))
+                .about(node.addr.to_string())
+                .detail("Nothing can be removed there, unless another target of the spec is this server by its own id.")
+                .help("Put the block back. If what is there is to stay: `mig state rm` with this address.")
+        })
+        .collect()
+}
+
+/// Adds everything that is not where the records say.
+///
+/// # Errors
+/// As [`renamed`].
+pub(super) fn add_elsewhere(
+    diagnostics: &mut Vec<Diagnostic>,
+    spec: &Spec,
+    state: &State,
+    world: &World,
+) -> Outcome<()> {
+    let ledgers = other_ledgers(spec, state)?;
+    // A TiDB whose ledger is in another schema is not another server, nor is its ledger lost.
+    let moved = |found: &Diagnostic| ledgers.iter().any(|ledger| ledger.subject == found.subject);
+    diagnostics.retain(|found| found.code != codes::OTHER_SERVER_THAN_RECORDED || !moved(found));
+    diagnostics.extend(lost_ledgers(spec, state, world)?.into_iter().filter(|found| !moved(found)));
+    diagnostics.extend(moved_elsewhere(spec, state, world)?);
+    diagnostics.extend(ledgers);
+    Ok(())
+}
+
+/// A migration that was carried out with another server than the one that its block names.
+pub fn migration_elsewhere(migration: &str, addr: &StepAddr, known: &BTreeSet<String>, found: &str) -> Diagnostic {
+    let side = if addr.kind() == Some(StepKind::Source) { "source" } else { "target" };
+    let known: Vec<&str> = known.iter().map(String::as_str).collect();
+    let found = if found.is_empty() { "one without a ledger of mig" } else { found };
+    Diagnostic::error(
+        codes::OTHER_SERVER_THAN_RECORDED,
+        format!("migration.{migration} was carried out with another {side} than {addr}"),
+    )
+    .about(format!("migration.{migration}"))
+    .detail(format!("recorded {}, found {found}", known.join(", ")))
+    .help(format!(
+        "Let `{side}` of the migration name the server of the earlier runs. To work with this one, too: write a migration \
+         of another name; or `mig state rm migration.{migration}`, then what was moved stays and is not known any more."
+    ))
+}
+
+/// Targets whose ledger is in another schema than the one that the spec names: what is recorded of them is not there.
+///
+/// # Errors
+/// MIG4002: a record cannot be read.
+pub fn other_ledgers(spec: &Spec, state: &State) -> Outcome<Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    for target in spec.targets.values() {
+        let addr = target_addr(target);
+        let recorded = state.outputs_of::<ServerOutputs>(&addr)?.and_then(|made| made.ledger_schema);
+        if let Some(recorded) = recorded.filter(|recorded| *recorded != target.ledger_schema) {
+            found.push(
+                Diagnostic::error(
+                    codes::OTHER_SERVER_THAN_RECORDED,
+                    "the ledger of the earlier runs is in another schema than the one that the spec names",
+                )
+                .about(addr.to_string())
+                .detail(format!("recorded {recorded}, in the spec {}", target.ledger_schema))
+                .help(format!("Set ledger_schema = \"{recorded}\" in the block.")),
+            );
+        }
+    }
+    Ok(found)
+}
+
+/// Targets that have lost their ledger and are known by a name of their own all the same: what it said of the tables that
+/// are recorded is gone.
+///
+/// # Errors
+/// As [`other_ledgers`].
+fn lost_ledgers(spec: &Spec, state: &State, world: &World) -> Outcome<Vec<Diagnostic>> {
+    let mut found = BTreeMap::new();
+    for migration in spec.migrations.values() {
+        let Some(target) = spec.targets.get(&migration.target) else { continue };
+        let addr = target_addr(target);
+        let made = |(addr, record): (&StepAddr, &crate::formats::state::StepRecord)| {
+            let object = matches!(record.kind, StepKind::Table | StepKind::View);
+            object && !record.outputs.is_null() && addr.migration() == Some(migration.name.as_str())
+        };
+        let lost = world.migrations.get(&migration.name).is_some_and(|facts| !facts.ledger.present);
+        let seen = world.servers.get(&addr.to_string()).filter(|facts| facts.fault.is_none());
+        let (Some(recorded), Some(seen)) = (recorded_server(state, &addr)?, seen) else { continue };
+        if lost && recorded == seen.server_id && state.steps.iter().any(made) {
+            found.insert(addr.to_string(), another_server(addr.to_string(), &recorded, ""));
+        }
+    }
+    Ok(found.into_values().collect())
+}
+
 /// A server that is not the one recorded: nothing may be compared with it.
 pub(super) fn another_server(address: String, recorded: &str, found: &str) -> Diagnostic {
     if found.is_empty() || found == "none" {
         // A TiDB is known by the ledger that mig made there.
         let help = format!(
-            "Point the block back at the server of the earlier runs. If this is that server and its ledger was dropped: \
-             `mig state rm {address}` and each migration into it, drop what they moved there, then plan again."
+            "Point the block back at the server of the earlier runs; if `ledger_schema` was changed, set it back. If this is \
+             that server and its ledger was dropped: `mig state rm {address}` and each migration into it, drop what they \
+             moved there, then plan again."
         );
         return Diagnostic::error(
             codes::OTHER_SERVER_THAN_RECORDED,

@@ -5,6 +5,7 @@ use serde_json::Value;
 use super::graph::{Phase, Task, ticket};
 use super::{Effect, Interrupt, Machine, Pending, StepEnd, StepNo, Summary};
 use crate::formats::journal::Record;
+use crate::formats::outputs::what_is_left;
 use crate::formats::plan::EdgeKind;
 use crate::formats::state::{Progress, UPSTREAM_RESET};
 use crate::words::addr::StepAddr;
@@ -66,7 +67,7 @@ impl Machine {
             let addr = step.addr.clone();
             let (feeds, destroys) = (step.feeds.clone(), step.destroys);
             self.records.push(if destroys {
-                Record::Forget { addr }
+                Record::Forget { addr, left: what_is_left(&outputs) }
             } else {
                 Record::Done { addr, outputs: outputs.clone(), at: now.to_owned() }
             });

@@ -257,8 +257,11 @@ codes! {
         "a table on the target does not belong to this lineage",
         "There is a table or view of this name, and this lineage did not create it, or another lineage owns it in the ledger. Move it away, exclude it, or set target_tables to same_and_empty.";
     TABLE_CONTENT_DIFFERS = 2062, Gate,
-        "a table does not have the rows that were loaded",
-        "A drop was refused: the table's rows are not those that this lineage loaded, or the table was adopted and not created. Check it and drop it by hand.";
+        "a table or view is not what this lineage put there",
+        "A drop was refused: the table's rows are not those that this lineage loaded, the view has another text than the one that was created, the table was adopted and not created, or the ledger does not know it. Check it. Drop it by hand, or let mig forget it with `mig state rm` and its address: then it stays.";
+    TABLE_REFERENCED = 2068, Gate,
+        "another table refers to the table that is to be dropped",
+        "A drop was refused: a table that this lineage did not create has a foreign key to the table. Without the table, each write to the other one would fail. Drop the foreign key or the other table, then destroy again. Or let mig forget the table with `mig state rm` and its address: then it stays.";
     DUMP_SELECTS_NOTHING = 2070, Error,
         "no table of the dump is selected",
         "The folder given to `mig import-dump` has no table that the migration's filter selects. Check `tables` and the folder.";

@@ -16,6 +16,9 @@ codes! {
     STOPPED = 5104, Interrupted,
         "a step was stopped on request",
         "What is durable stays. Run the same command again: it continues from the last durable chunk.";
+    TARGET_NOT_IN_SPEC = 5105, Error,
+        "what is to be removed is on a server that the spec does not name",
+        "The state knows what was made on a target, and the spec has no block any more that leads there. So nothing can be removed there, and the state keeps its record. Put the block back and destroy again. If what is there is to stay, `mig state rm` with the address makes mig forget it.";
     DUMP_FILE = 5110, Error,
         "a file could not be written or read",
         "A file or folder of the dump cannot be used: a full disk, missing rights, a folder that is gone. Fix it and run `mig apply` again: it continues.";

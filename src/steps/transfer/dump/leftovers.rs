@@ -2,7 +2,7 @@
 //! are made by its own step alone, which begins by asking here, so what the run itself makes is never missed.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use crate::formats::dumpfile::{self, DumpFile};
@@ -11,24 +11,27 @@ use crate::steps::transfer::part_file::TORN;
 use crate::words::addr::TableName;
 use crate::words::error::Outcome;
 
-/// Names of files by the table's name on the disk; `None`: not read yet.
+/// Names of files by the table's name on the disk.
+type ByTable = BTreeMap<TableName, Vec<String>>;
+
+/// The folders that were read.
 #[derive(Default)]
-pub struct Leftovers(Mutex<Option<BTreeMap<TableName, Vec<String>>>>);
+pub struct Leftovers(Mutex<BTreeMap<PathBuf, ByTable>>);
 
 impl Leftovers {
     /// The files of a table, whole ones and torn ones; once.
     pub fn take(&self, dir: &Path, table: &TableName) -> Outcome<Vec<String>> {
         let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let by_table = match found.take() {
-            Some(by_table) => by_table,
-            None => list(dir)?,
-        };
-        Ok(found.insert(by_table).remove(&dumpfile::on_disk(table)).unwrap_or_default())
+        if !found.contains_key(dir) {
+            found.insert(dir.to_owned(), list(dir)?);
+        }
+        let by_table = found.get_mut(dir);
+        Ok(by_table.and_then(|by_table| by_table.remove(&dumpfile::on_disk(table))).unwrap_or_default())
     }
 }
 
-fn list(dir: &Path) -> Outcome<BTreeMap<TableName, Vec<String>>> {
-    let mut by_table: BTreeMap<TableName, Vec<String>> = BTreeMap::new();
+fn list(dir: &Path) -> Outcome<ByTable> {
+    let mut by_table = ByTable::new();
     let entries = match std::fs::read_dir(dir) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(by_table),

@@ -12,7 +12,7 @@ fn a_name_on_the_target_is_free_ones_own_or_taken() {
             })
             .changed(change)
     };
-    let rows: [(Change, &str); 15] = [
+    let rows: [(Change, &str); 16] = [
         (|_| {}, "No MIG2043"),
         (|c| c.facts.target.tables[0].name.name = "ORDERS".into(), "No MIG2043"),
         (|c| c.facts.target.tables[0].name.name = "carts".into(), "Passed"),
@@ -44,6 +44,15 @@ fn a_name_on_the_target_is_free_ones_own_or_taken() {
                 c.facts.target_rows.insert("shop.orders".into(), Some(1));
             },
             "Passed",
+        ),
+        // Its own table is gone, and somebody made a view of its name.
+        (
+            |c| {
+                c.facts.ledger.objects.push(object("mine", "table", "shop.orders", "created"));
+                let name = c.facts.target.tables.remove(0).name;
+                c.facts.target.views.push(View::named(name));
+            },
+            "No MIG2043",
         ),
         (|c| c.facts.ledger.objects.push(object("mine", "table", "shop.orders", "intended")), "Passed"),
         (
