@@ -493,3 +493,109 @@ async fn a_schema_that_stands_on_the_target_keeps_its_default_and_that_is_named(
     assert!(!journey.run(&["plan"], 0).contains("MIG2199"));
     journey.end().await;
 }
+
+#[tokio::test]
+async fn the_values_of_partitions_arrive_in_any_spelling() {
+    const NAMES: &str = "SELECT TABLE_NAME, PARTITION_NAME, TABLE_ROWS IS NULL FROM information_schema.PARTITIONS WHERE \
+                         TABLE_SCHEMA = '{}' ORDER BY TABLE_NAME, PARTITION_ORDINAL_POSITION";
+    all(&[
+        Case {
+            name: "values_mysql",
+            setup: &[
+                "CREATE TABLE days (d DATETIME, i INT) PARTITION BY RANGE COLUMNS (d, i) (PARTITION a VALUES LESS THAN ('2020-01-01', 5), PARTITION b VALUES LESS THAN ('2021-01-01 10:00', 1), PARTITION z VALUES LESS THAN (MAXVALUE, MAXVALUE))",
+                "INSERT INTO days VALUES ('2019-12-31', 1), ('2021-01-01 09:59:59', 1), (NULL, 2), ('2030-01-01', 3)",
+                "CREATE TABLE words (c VARCHAR(9)) CHARSET utf8mb4 COLLATE utf8mb4_bin PARTITION BY LIST COLUMNS (c) (PARTITION a VALUES IN ('ü😀', 'a'), PARTITION b VALUES IN ('🎉', '日', 'A'))",
+                "INSERT INTO words VALUES ('ü😀'), ('A'), ('a')",
+                "CREATE TABLE bytes (b BINARY(4)) PARTITION BY LIST COLUMNS (b) (PARTITION a VALUES IN ('ab'), PARTITION b VALUES IN (x'00ff'))",
+                "INSERT INTO bytes VALUES ('ab'), (x'00ff')",
+                "CREATE TABLE parts (d DATETIME(3)) PARTITION BY RANGE COLUMNS (d) (PARTITION a VALUES LESS THAN ('2020-01-01 00:00:00.1235'))",
+            ],
+            same: &[
+                NAMES,
+                "SELECT * FROM {}.days PARTITION (b) ORDER BY d",
+                "SELECT * FROM {}.words PARTITION (a) ORDER BY c",
+                "SELECT * FROM {}.bytes PARTITION (a)",
+            ],
+            ..NOTHING
+        },
+        Case {
+            name: "values_mariadb",
+            source: Bed::mariadb,
+            setup: &[
+                "CREATE TABLE listed (d DATE) PARTITION BY LIST COLUMNS (d) (PARTITION a VALUES IN ('2020-1-1', '20200102', NULL), PARTITION b VALUES IN ('2021/03/04'))",
+                "INSERT INTO listed VALUES ('2020-01-02'), (NULL), ('2021-03-04')",
+                "CREATE TABLE bytes (b VARBINARY(8)) PARTITION BY RANGE COLUMNS (b) (PARTITION a VALUES LESS THAN ('ab'), PARTITION b VALUES LESS THAN (x'ff00'))",
+                "CREATE TABLE old (id INT PRIMARY KEY) PARTITION BY KEY ALGORITHM = 1 (id) PARTITIONS 3",
+                "INSERT INTO old VALUES (1), (2)",
+            ],
+            plan: (0, &["MIG2151", "{}.old: PARTITION BY KEY ALGORITHM = 1"]),
+            same: &[NAMES, "SELECT * FROM {}.listed PARTITION (a) ORDER BY d", "SELECT * FROM {}.old ORDER BY id"],
+            ..NOTHING
+        },
+        Case {
+            name: "values_zero",
+            setup: &[
+                "CREATE TABLE t (d DATE) PARTITION BY RANGE COLUMNS (d) (PARTITION a VALUES LESS THAN ('0000-00-00'), PARTITION b VALUES LESS THAN ('2020-00-10'))",
+            ],
+            plan: (5, &["MIG2125", "{}.t (a value of its partitions)"]),
+            ..NOTHING
+        },
+        Case {
+            name: "values_zero_kept",
+            gates: "zero_dates = \"keep\"",
+            setup: &[
+                "CREATE TABLE t (d DATE) PARTITION BY RANGE COLUMNS (d) (PARTITION a VALUES LESS THAN ('0000-00-00'), PARTITION b VALUES LESS THAN ('2020-00-10'))",
+            ],
+            plan: (0, &["MIG2125"]),
+            same: &[NAMES],
+            ..NOTHING
+        },
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn what_only_mariadb_computes_or_holds_is_named_before_anything_moves() {
+    all(&[
+        Case {
+            name: "maria_calls",
+            source: Bed::mariadb,
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, j LONGTEXT, d DATETIME, k VARCHAR(10) AS (JSON_VALUE(j, '$.a')) VIRTUAL, n DATETIME AS (d + INTERVAL TIMESTAMPDIFF(SECOND, d, NOW()) SECOND) VIRTUAL)",
+            ],
+            plan: (
+                5,
+                &["MIG2147", "{}.t.k: JSON_VALUE()", "CURRENT_TIMESTAMP() in a generated column"],
+            ),
+            ..NOTHING
+        },
+        Case {
+            name: "maria_types",
+            source: Bed::mariadb,
+            setup: &["CREATE TABLE t (d DECIMAL(38,38), y YEAR(2))"],
+            plan: (5, &["MIG2124", "{}.t.d decimal(38,38)", "{}.t.y year(2)"]),
+            ..NOTHING
+        },
+        Case {
+            name: "maria_times",
+            source: Bed::mariadb,
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, c TIME(6), s TIME)",
+                "INSERT INTO t VALUES (1, '838:59:59.999999', '838:59:59'), (2, '-838:59:59.000001', NULL), (3, '838:59:59', '-838:59:59')",
+            ],
+            plan: (5, &["MIG2181", "{}.t.c (time(6)): 2 rows"]),
+            ..NOTHING
+        },
+        Case {
+            name: "maria_times_fit",
+            source: Bed::mariadb,
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, c TIME(6))",
+                "INSERT INTO t VALUES (1, '838:59:59'), (2, '-838:59:58.999999')",
+            ],
+            same: &["SELECT * FROM {}.t ORDER BY id"],
+            ..NOTHING
+        },
+    ])
+    .await;
+}

@@ -37,7 +37,10 @@ pub fn normal_column_type(column_type: &str) -> String {
     let Some((name, rest)) = column_type.split_once('(') else { return column_type.to_owned() };
     let Some((width, rest)) = rest.split_once(')') else { return column_type.to_owned() };
     let integer = ["tinyint", "smallint", "mediumint", "int", "bigint", "year"].contains(&name);
-    let says = rest.contains("zerofill") || (name == "tinyint" && width == "1" && rest.is_empty());
+    let says = rest.contains("zerofill")
+        || (name == "tinyint" && width == "1" && rest.is_empty())
+        // Years of two digits: 70 is 1970.
+        || (name == "year" && width == "2");
     if integer && !says { format!("{name}{rest}") } else { column_type.to_owned() }
 }
 
@@ -70,6 +73,7 @@ mod tests {
             ("tinyint(1) unsigned", "tinyint unsigned"),
             ("smallint(5) unsigned zerofill", "smallint(5) unsigned zerofill"),
             ("year(4)", "year"),
+            ("year(2)", "year(2)"),
             ("decimal(10,2)", "decimal(10,2)"),
             ("enum('int(1)','b')", "enum('int(1)','b')"),
             ("bit(8)", "bit(8)"),

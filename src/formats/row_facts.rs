@@ -32,6 +32,8 @@ pub enum RowRisk {
     UnknownMember,
     /// Rows whose parent is one by the source's collation only.
     LostParents,
+    /// Times beyond 838:59:59.
+    LongTime,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

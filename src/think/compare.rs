@@ -89,7 +89,7 @@ fn differences(expected: &Table, actual: &Table, with_foreign_keys: bool) -> Vec
     found.0.extend(expected.next_id.and_then(|next| counter_difference(next, actual)));
     let partitions = |table: &Table| match table.partitioning.as_str() {
         "" => String::new(),
-        clause => partitioning::normal(clause),
+        _ => partitioning::normal_of(table),
     };
     found.compare("partitioning", partitions(expected), partitions(actual));
     found.0

@@ -3,7 +3,10 @@
 
 use super::expression::{Token, tokens, without_doubled_parentheses};
 use super::sql_string;
+use crate::formats::structure::Table;
 use crate::words::addr::{TableName, sql_ident};
+
+pub mod values;
 
 /// What kind of partitioning a clause describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,7 +37,7 @@ pub fn kind(clause: &str) -> Option<Kind> {
 
 /// The clause without storage engines, LINEAR and subpartitions, as far as asked for; version comments are opened.
 pub fn rendered(clause: &str, keep_linear: bool, keep_subpartitions: bool) -> String {
-    let all = tokens(&opened(clause));
+    let all = all_of(clause);
     let mut kept: Vec<Token> = Vec::new();
     let mut i = 0;
     while let Some(token) = all.get(i) {
@@ -56,6 +59,25 @@ pub fn rendered(clause: &str, keep_linear: bool, keep_subpartitions: bool) -> St
     written(&kept)
 }
 
+/// The clause's tokens, each text as a text.
+fn all_of(clause: &str) -> Vec<Token> {
+    values::with_texts(tokens(&opened(clause)))
+}
+
+/// The clause without `ALGORITHM = n`, and the number; `None`: it names none.
+pub fn without_algorithm(clause: &str) -> Option<(String, String)> {
+    let mut all = all_of(clause);
+    let mut number = None;
+    while let Some(at) =
+        all.windows(3).position(|three| is_word(three.first(), "ALGORITHM") && three[1] == Token::Sign('='))
+    {
+        if let Some(Token::Word(word)) = all.drain(at..at + 3).next_back() {
+            number = Some(word);
+        }
+    }
+    number.map(|number| (written(&all), number))
+}
+
 /// Whether the rows of one partition are those of the partition of that name on the other side: named by ranges or lists
 /// of values, the same on both. HASH and KEY are each server's own; so are subpartitions, which make no difference here.
 pub fn names_the_same_rows(one: &str, other: &str) -> bool {
@@ -75,6 +97,27 @@ pub fn sizes_sql(table: &TableName) -> String {
 
 /// One spelling for comparing two clauses.
 pub fn normal(clause: &str) -> String {
+    compared(normal_tokens(clause))
+}
+
+/// The same of a table's clause, with each value in the spelling of its column's type.
+pub fn normal_of(table: &Table) -> String {
+    compared(values::by_type(normal_tokens(&table.partitioning), table))
+}
+
+/// Names and words in lower case; texts as they are.
+fn compared(all: Vec<Token>) -> String {
+    let all: Vec<Token> = all
+        .into_iter()
+        .map(|token| match token {
+            Token::Word(word) | Token::Ident(word) => Token::Word(word.to_lowercase()),
+            other => other,
+        })
+        .collect();
+    written(&all)
+}
+
+fn normal_tokens(clause: &str) -> Vec<Token> {
     let mut all = without_doubled_parentheses(tokens(&rendered(clause, true, true)));
     // MySQL writes LESS THAN MAXVALUE, TiDB LESS THAN (MAXVALUE).
     while let Some(at) = all.windows(3).position(|three| {
@@ -103,7 +146,7 @@ pub fn normal(clause: &str) -> String {
             all[at] = Token::Sign('%');
         }
     }
-    written(&all).to_lowercase().replace('`', "").replace(" (", "(")
+    all
 }
 
 fn is_word(token: Option<&Token>, wanted: &str) -> bool {

@@ -9,7 +9,7 @@ use crate::seams::sql::Connection;
 use crate::words::addr::key_ident;
 use crate::words::error::Outcome;
 
-use super::views::{NO_FUNCTION, SYNTAX, prepared};
+use super::views::{SYNTAX, lacks_built_in, prepared};
 
 /// Words that stand before a bracket like a function and are none to ask for without arguments.
 const FORMS: [&str; 4] = ["interval", "values", "row", "exists"];
@@ -32,8 +32,7 @@ pub(super) async fn lacks(
             let mut lacks = Vec::new();
             for function in functions(&text) {
                 if !known.contains_key(&function) && !FORMS.contains(&function.as_str()) {
-                    let fault = prepared(conn, &format!("SELECT {function}()")).await?;
-                    known.insert(function.clone(), fault.is_some_and(|fault| fault.number == Some(NO_FUNCTION)));
+                    known.insert(function.clone(), lacks_built_in(conn, &function).await?);
                 }
                 if known.get(&function) == Some(&true) {
                     lacks.push(format!("{}()", function.to_uppercase()));

@@ -7,6 +7,7 @@ mod keys;
 mod members;
 mod references;
 mod text;
+mod time;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -57,6 +58,7 @@ pub async fn row_facts(conn: &mut dyn Connection, look: &Look<'_>) -> Outcome<Ro
         text::look(&mut looker, look, table).await?;
         json::look(&mut looker, look, table).await?;
         members::look(&mut looker, look, table).await?;
+        time::look(&mut looker, look, table).await?;
     }
     keys::look(&mut looker, look).await?;
     references::look(&mut looker, look).await?;

@@ -16,7 +16,7 @@ use super::{each, literal, text, texts};
 
 const DOING: &str = "read the structure of the views";
 /// `FUNCTION … does not exist`.
-pub(super) const NO_FUNCTION: u16 = 1305;
+const NO_FUNCTION: u16 = 1305;
 /// A syntax that the server does not know.
 pub(super) const SYNTAX: u16 = 1064;
 
@@ -153,8 +153,7 @@ impl Asked {
         if let Some(known) = self.functions.get(name) {
             return Ok(*known);
         }
-        let fault = prepared(conn, &format!("SELECT {name}()")).await?;
-        let lacks = fault.is_some_and(|fault| matches!(fault.number, Some(NO_FUNCTION | NO_SCHEMA)));
+        let lacks = lacks_built_in(conn, name).await?;
         self.functions.insert(name.to_owned(), lacks);
         Ok(lacks)
     }
@@ -204,6 +203,12 @@ async fn not_parsed(conn: &mut dyn Connection, flavor: Flavor, view: &View) -> O
     let text = if flavor == Flavor::Tidb { format!("SELECT 1; {create}") } else { create };
     let fault = prepared(conn, &text).await?.filter(|fault| fault.number == Some(SYNTAX));
     Ok(fault.map(|fault| fault.message))
+}
+
+/// Whether the server has no function of this name. The session may have no schema to look for a stored one in.
+pub(super) async fn lacks_built_in(conn: &mut dyn Connection, name: &str) -> Outcome<bool> {
+    let fault = prepared(conn, &format!("SELECT {name}()")).await?;
+    Ok(fault.is_some_and(|fault| matches!(fault.number, Some(NO_FUNCTION | NO_SCHEMA))))
 }
 
 /// Prepares a statement and gives the server's refusal.

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::{Subject, count, rules, verdict};
+use crate::formats::ddl::partitioning;
 use crate::formats::facts::Verdict;
 use crate::formats::spec::model::{RuleAction, ZeroDates};
 use crate::words::codes::{self, Code};
@@ -126,7 +127,12 @@ fn zero_dates(subject: &Subject) -> Option<Diagnostic> {
                 .then(|| format!("{}.{} (its default)", table.name, crate::words::addr::key_ident(&column.name)))
         })
     });
-    let places: Vec<String> = subject.facts.zero_dates.iter().cloned().chain(defaults).collect();
+    let partitioned = subject.facts.source.tables.iter().filter(|table| {
+        let mut values = partitioning::values::temporal_values(table).into_iter();
+        values.any(|(column, text)| column.data_type != "time" && zero_date(&text))
+    });
+    let partitioned = partitioned.map(|table| format!("{} (a value of its partitions)", table.name));
+    let places: Vec<String> = subject.facts.zero_dates.iter().cloned().chain(defaults).chain(partitioned).collect();
     if places.is_empty() {
         return None;
     }

@@ -133,6 +133,17 @@ fn a_rewrite_changes_one_thing_and_says_so() {
 }
 
 #[test]
+fn an_algorithm_of_key_partitions_is_left_out_by_name() {
+    for (algorithm, named) in [("/*!50611 ALGORITHM = 1 */", true), ("ALGORITHM = 2", false), ("", false)] {
+        let mut t = orders();
+        t.partitioning = format!("PARTITION BY KEY {algorithm} (id) PARTITIONS 3");
+        let seen = for_target(&t, &[], &tidb(), &ruled(rules::TABLE_OPTION, RuleAction::Warn));
+        assert_eq!(codes(&seen), vec![rules::TABLE_OPTION; usize::from(named)], "{algorithm}");
+        assert!(!seen.table.partitioning.contains("ALGORITHM = 1"), "{algorithm}");
+    }
+}
+
+#[test]
 fn what_the_target_would_drop_silently_is_dropped_by_name_when_only_warned_of() {
     for &(code, change, still) in ROWS {
         let mut t = orders();

@@ -37,4 +37,7 @@ codes! {
     NUMBERED_WITHIN = 2180, Gate,
         "numbering within groups",
         "MyISAM numbers an AUTO_INCREMENT column that comes after others in its key within each group of those. TiDB counts over the whole table: the rows arrive with their numbers, but the next numbers are others.";
+    LONG_TIME = 2181, Gate,
+        "times beyond 838:59:59",
+        "MariaDB keeps times with a fraction up to 838:59:59.999999. MySQL and TiDB keep no time beyond 838:59:59.000000 and refuse such a row. A check of the rows found some. Find them with SELECT * FROM table WHERE c > '838:59:59' OR c < '-838:59:59', and correct them on the source.";
 }

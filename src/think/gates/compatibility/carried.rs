@@ -1,7 +1,7 @@
 //! What of a table's statement is not understood, cannot be told for certain, or has no place on the target: by name.
 
 use super::{Met, note};
-use crate::formats::ddl::lob;
+use crate::formats::ddl::{lob, partitioning};
 use crate::formats::facts::Flavor;
 use crate::formats::structure::{Column, Doubt, Index, Table};
 use crate::think::abilities;
@@ -96,6 +96,11 @@ pub(super) fn elsewhere(table: &Table) -> Option<String> {
 fn options(table: &Table, tidb: bool, met: &mut Met) {
     if tidb && !table.options.is_empty() {
         note(met, rules::TABLE_OPTION, format!("{}: {}", table.name, table.options));
+    }
+    if let Some((_, number)) = partitioning::without_algorithm(&table.partitioning).filter(|_| tidb)
+        && number != "2"
+    {
+        note(met, rules::TABLE_OPTION, format!("{}: PARTITION BY KEY ALGORITHM = {number}", table.name));
     }
     for column in table.columns.iter().filter(|column| !column.options.is_empty()) {
         note(met, rules::TABLE_OPTION, format!("{}: {}", place(table, &column.name), column.options.join(" ")));

@@ -1,7 +1,8 @@
 //! What columns and their defaults, and rows as a whole, ask of the target.
 
+use super::generated::SAME;
 use super::{Met, note};
-use crate::formats::ddl::expression::{functions, normal_expression};
+use crate::formats::ddl::expression::{Token, expression_text, functions, normal_expression, tokens};
 use crate::formats::ddl::{clock_function, lob};
 use crate::formats::dumpfile::members::{members, set_beyond_numbers};
 use crate::formats::facts::Flavor;
@@ -81,6 +82,9 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             {
                 note(met, rules::CHARSET, format!("{} {charset}", place()));
             }
+            if subject.target.flavor != Flavor::Mariadb && only_mariadb_has(column) {
+                note(met, rules::TYPE, format!("{} {}", place(), column.column_type));
+            }
             if tidb && same_member_twice(column) {
                 note(met, rules::DUPLICATE_MEMBER, format!("{} {}", place(), column.column_type));
             }
@@ -121,6 +125,9 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             }
         }
         look_at_rows(subject, table, met);
+        if tidb {
+            look_at_calls(table, subject.target.check_constraints, met);
+        }
     }
 }
 
@@ -152,6 +159,16 @@ fn look_at_rows(subject: &Subject, table: &Table, met: &mut Met) {
 
 fn large(data_type: &str) -> bool {
     matches!(data_type, "mediumtext" | "longtext" | "mediumblob" | "longblob" | "json")
+}
+
+/// DECIMAL with more than 30 digits after the point, and years of two digits.
+fn only_mariadb_has(column: &Column) -> bool {
+    let scale = || column.column_type.split_once(',')?.1.split_once(')')?.0.trim().parse::<u32>().ok();
+    match column.data_type.as_str() {
+        "decimal" => scale().is_some_and(|scale| scale > 30),
+        "year" => column.column_type.starts_with("year(2)"),
+        _ => false,
+    }
 }
 
 /// Bytes that the column's value may reach on the target.
@@ -246,10 +263,128 @@ pub(crate) fn default_allowed(column: &Column) -> bool {
     const FORMATS: [&str; 4] = ["%Y-%m", "%Y-%m-%d", "%Y-%m-%d %H.%i.%s", "%Y-%m-%d %H:%i:%s"];
     const STARTS: [&str; 5] = ["json_object(", "json_array(", "json_quote(", "nextval(", "vec_from_text("];
     let normal = normal_expression(default);
+    // TiDB keeps such a default whatever it calls, and refuses each INSERT that would use it.
+    const WITHIN: [&str; 7] = ["current_timestamp", "json_quote", "nextval", "now", "rand", "uuid", "vec_from_text"];
+    let works = || {
+        let calls = functions(default);
+        let names_no_column = !tokens(&expression_text(default)).iter().any(|token| matches!(token, Token::Ident(_)));
+        let known = |name: &String| SAME.contains(&name.as_str()) || WITHIN.contains(&name.as_str());
+        normal.starts_with("nextval(") || names_no_column && calls.iter().all(known)
+    };
     // With a precision, the clock's functions are taken only where clock_function() reads them.
     WHOLE.contains(&normal.as_str())
         || FORMATS.iter().any(|format| normal == format!("date_format(current_timestamp,'{format}')"))
-        || STARTS.iter().any(|start| normal.starts_with(start))
+        || STARTS.iter().any(|start| normal.starts_with(start)) && works()
+}
+
+/// Functions that TiDB has and takes in no generated column (error 3102). All that SHOW BUILTINS of a TiDB 8.5.6 names
+/// were tried; those that later versions refuse, too, are those of its source ("IllegalFunctions4GeneratedColumns").
+const NOT_GENERATED: [&str; 47] = [
+    "benchmark",
+    "connection_id",
+    "curdate",
+    "current_date",
+    "current_resource_group",
+    "current_role",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "curtime",
+    "database",
+    "encrypt",
+    "found_rows",
+    "get_lock",
+    "is_free_lock",
+    "is_used_lock",
+    "json_merge",
+    "last_insert_id",
+    "load_file",
+    "localtime",
+    "localtimestamp",
+    "master_pos_wait",
+    "name_const",
+    "now",
+    "rand",
+    "random_bytes",
+    "release_all_locks",
+    "release_lock",
+    "row",
+    "row_count",
+    "schema",
+    "session_user",
+    "sleep",
+    "sysdate",
+    "system_user",
+    "unix_timestamp",
+    "user",
+    "utc_date",
+    "utc_time",
+    "utc_timestamp",
+    "uuid",
+    "uuid_short",
+    "uuid_v4",
+    "uuid_v7",
+    "values",
+    "value",
+    "version",
+];
+
+/// Functions that TiDB takes in no CHECK constraint (error 3815): "unsupportedNodeForCheckConstraint" of its source.
+const NOT_CHECKED: [&str; 34] = [
+    "connection_id",
+    "curdate",
+    "current_date",
+    "current_time",
+    "current_timestamp",
+    "current_user",
+    "curtime",
+    "default",
+    "found_rows",
+    "get_lock",
+    "is_free_lock",
+    "is_used_lock",
+    "last_insert_id",
+    "load_file",
+    "localtime",
+    "localtimestamp",
+    "now",
+    "rand",
+    "release_all_locks",
+    "release_lock",
+    "row_count",
+    "session_user",
+    "sleep",
+    "sysdate",
+    "system_user",
+    "unix_timestamp",
+    "user",
+    "utc_date",
+    "utc_time",
+    "utc_timestamp",
+    "uuid",
+    "uuid_short",
+    "value",
+    "version",
+];
+
+/// What of generated columns and, where they are created, of CHECK constraints calls a function that TiDB has and does
+/// not take there.
+fn look_at_calls(table: &Table, checks: bool, met: &mut Met) {
+    let mut named = |name: &str, expression: &str, refused: &[&str], where_: &str| {
+        let calls = functions(expression).into_iter().find(|call| refused.contains(&call.as_str()));
+        if let Some(call) = calls {
+            let place = format!("{}.{}", table.name, key_ident(name));
+            note(met, rules::FUNCTION, format!("{place}: {}() in {where_}", call.to_uppercase()));
+        }
+    };
+    for column in &table.columns {
+        if let Some(generated) = &column.generated {
+            named(&column.name, &generated.expression, &NOT_GENERATED, "a generated column");
+        }
+    }
+    for check in table.checks.iter().filter(|_| checks) {
+        named(&check.name, &check.clause, &NOT_CHECKED, "a CHECK constraint");
+    }
 }
 
 /// Whether TiDB takes the expression in an index: `tidb_allow_function_for_expression_index` as 8.5 lists it.

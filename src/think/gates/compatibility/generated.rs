@@ -15,7 +15,7 @@ use crate::think::gates::{Subject, rules};
 use crate::words::addr::key_ident;
 
 /// Functions that were seen to give the same on MySQL, MariaDB and TiDB, of whole numbers, DECIMAL, text, bytes and dates.
-const SAME: &[&str] = &[
+pub(super) const SAME: &[&str] = &[
     "abs",
     "adddate",
     "addtime",

@@ -13,7 +13,7 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             RowRisk::JsonTypes => rules::JSON_TYPES,
             RowRisk::LostParents => rules::LOST_PARENTS,
             RowRisk::UnknownMember => rules::UNKNOWN_MEMBER,
-            RowRisk::LostText | RowRisk::MergedKeys => continue,
+            RowRisk::LostText | RowRisk::MergedKeys | RowRisk::LongTime => continue,
         };
         note(met, code, named(finding));
     }
@@ -45,6 +45,18 @@ pub(super) fn stops(subject: &Subject) -> Vec<Diagnostic> {
             "Map the collation to one that tells the values apart (utf8mb4_bin does), or change the values on the source.",
         ));
     }
+    let long = of(RowRisk::LongTime);
+    if !long.is_empty() {
+        let summary = format!(
+            "{} times beyond 838:59:59, which only MariaDB keeps: the target refuses them",
+            if long.len() == 1 { "1 column holds".to_owned() } else { format!("{} columns hold", long.len()) }
+        );
+        stops.push(
+            Diagnostic::error(rules::LONG_TIME, summary)
+                .detail(long.join("\n"))
+                .help("Correct the values on the source: 838:59:59 is the longest time that every server keeps."),
+        );
+    }
     stops
 }
 
@@ -64,6 +76,7 @@ fn named(finding: &RowFinding) -> String {
         RowRisk::UnknownMember => {
             format!("{place} '{}': {rows} with other letters in the place of the question mark", finding.what)
         }
+        RowRisk::LongTime => format!("{place} ({}): {rows}", finding.what),
         RowRisk::LostParents => {
             format!("{place} ({}): {rows} would be without their parent", finding.what)
         }
@@ -77,6 +90,7 @@ fn unfinished(look: &Unfinished) -> String {
         RowRisk::MergedKeys => "values of the unique key that become equal",
         RowRisk::UnknownMember => "a member whose letters the source does not show",
         RowRisk::LostParents => "rows that lose their parent",
+        RowRisk::LongTime => "times beyond 838:59:59",
     };
     format!("{}.{} ({what}): {}", look.table, look.object, look.why)
 }

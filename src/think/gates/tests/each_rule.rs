@@ -209,6 +209,18 @@ const CARRIED_ROWS: &[Row] = &[
         key(c, |t| t.foreign_keys.push(foreign(&["id"], "orders")))
     }),
     (rules::DEFAULT_EXPRESSION, "shop.orders.t DEFAULT x", |c| add(c, column("t", "text").defaulting("x"))),
+    (rules::TYPE, "shop.orders.g decimal(65,38)", |c| add(c, column("g", "decimal(65,38)"))),
+    (rules::TYPE, "shop.orders.g year(2)", |c| add(c, column("g", "year(2)"))),
+    (rules::FUNCTION, "shop.orders.k: CURDATE() in a CHECK constraint", |c| {
+        c.target.check_constraints = true;
+        key(c, |t| t.checks.push(Check { name: "k".into(), clause: "(`d` <= curdate())".into(), enforced: true }))
+    }),
+    (rules::DEFAULT_EXPRESSION, "shop.orders.j DEFAULT json_array(soundex('a'))", |c| {
+        add(c, column("j", "varchar(30)").defaulting_to_expression("json_array(soundex('a'))"))
+    }),
+    (rules::DEFAULT_EXPRESSION, "shop.orders.j DEFAULT json_array(`id`)", |c| {
+        add(c, column("j", "varchar(30)").defaulting_to_expression("json_array(`id`)"))
+    }),
 ];
 
 const WARNING_ROWS: &[Row] = &[
@@ -261,6 +273,9 @@ const WARNING_ROWS: &[Row] = &[
     (rules::SCHEMA_DEFAULT, "shop: utf8mb4_general_ci there, utf8mb4_bin by the source", |c| {
         c.facts.target.schemas.push(schema("shop", "utf8mb4_general_ci"));
     }),
+    (rules::TABLE_OPTION, "shop.orders: PARTITION BY KEY ALGORITHM = 1", |c| {
+        key(c, |t| t.partitioning = "PARTITION BY KEY ALGORITHM = 1 (id) PARTITIONS 3".into())
+    }),
     (rules::KEY_COMMENT, "shop.orders", |c| {
         key(c, |t| t.indexes.iter_mut().filter(|i| i.name == "PRIMARY").for_each(|i| i.comment = "x".into()))
     }),
@@ -281,8 +296,13 @@ fn what_the_load_could_only_fail_at_stops_whatever_is_set() {
             "shop.orders.name (unique over name): 2 groups that would be the same",
             rules::MERGED_KEYS,
         ),
+        (RowRisk::LongTime, "shop.orders.name (time(6)): 2 rows", rules::LONG_TIME),
     ] {
-        let what = if risk == RowRisk::LostText { "gbk" } else { "name" };
+        let what = match risk {
+            RowRisk::LostText => "gbk",
+            RowRisk::LongTime => "time(6)",
+            _ => "name",
+        };
         let mut case = Case::sound().changed(|c| rows(c, risk, "name", what));
         case.migration.gates.compatibility = RuleAction::Warn;
         let seen = check("compatibility", &case, &format!("No {code}"));
@@ -292,6 +312,13 @@ fn what_the_load_could_only_fail_at_stops_whatever_is_set() {
     }
     let case = Case::sound().changed(|c| c.facts.impossible_dates.push("shop.orders.d".into()));
     assert!(check("compatibility", &case, "No MIG2125").contains("shop.orders.d"));
+    let by_day = Case::sound().changed(|c| {
+        add(c, column("d", "date"));
+        key(c, |t| {
+            t.partitioning = "PARTITION BY RANGE COLUMNS(d) (PARTITION p VALUES LESS THAN ('0000-00-00'))".into()
+        });
+    });
+    assert!(check("compatibility", &by_day, "No MIG2125").contains("shop.orders (a value of its partitions)"));
     let kept = case.changed(|c| c.migration.gates.zero_dates = ZeroDates::Keep);
     assert!(check("compatibility", &kept, "Warned MIG2125").contains("kept"));
 }
@@ -320,6 +347,13 @@ fn a_generated_column_that_every_server_computes_alike_is_not_named() {
         });
         check("compatibility", &alike, "Passed");
     }
+}
+
+#[test]
+fn a_function_that_no_generated_column_may_call_stops_the_plan() {
+    let case = Case::sound().changed(|c| add(c, column("g", "datetime").generated_as("`t` + now()", false)));
+    let seen = check("compatibility", &case, "No MIG2147 MIG2173");
+    assert!(seen.lines().any(|line| line == "shop.orders.g: NOW() in a generated column"), "{seen}");
 }
 
 fn add(case: &mut Case, column: crate::formats::structure::Column) {
