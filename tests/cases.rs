@@ -562,10 +562,11 @@ async fn what_only_mariadb_computes_or_holds_is_named_before_anything_moves() {
             source: Bed::mariadb,
             setup: &[
                 "CREATE TABLE t (id INT PRIMARY KEY, j LONGTEXT, d DATETIME, k VARCHAR(10) AS (JSON_VALUE(j, '$.a')) VIRTUAL, n DATETIME AS (d + INTERVAL TIMESTAMPDIFF(SECOND, d, NOW()) SECOND) VIRTUAL)",
+                "CREATE VIEW v AS SELECT DECODE_ORACLE(id, 1, 'one', 'other') AS x FROM t",
             ],
             plan: (
                 5,
-                &["MIG2147", "{}.t.k: JSON_VALUE()", "CURRENT_TIMESTAMP() in a generated column"],
+                &["MIG2147", "{}.t.k: JSON_VALUE()", "CURRENT_TIMESTAMP() in a generated column", "ORACLE_SCHEMA.DECODE"],
             ),
             ..NOTHING
         },

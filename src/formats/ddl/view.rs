@@ -10,6 +10,7 @@ use std::fmt;
 
 use crate::words::addr::{TableName, sql_ident};
 
+pub mod forms;
 pub mod words;
 
 /// A piece of the text, as it is written.
@@ -43,8 +44,11 @@ impl Piece<'_> {
         self.kind == Kind::Sign && self.text.starts_with(sign)
     }
 
-    /// A name without its backticks.
+    /// A name without its backticks, if it has any.
     pub fn name(&self) -> String {
+        if self.kind != Kind::Name {
+            return self.text.to_owned();
+        }
         self.text.get(1..self.text.len() - 1).unwrap_or_default().replace("``", "`")
     }
 }
@@ -330,9 +334,10 @@ fn sources(all: &[Piece<'_>], schema: &str) -> Vec<Source> {
     walk.found.into_iter().filter(read).collect()
 }
 
-/// Whether a name is that of a common table expression: `` `n` as ( `` or `` `n` (`a`,`b`) as ( ``.
+/// Whether a name is that of a common table expression: `` `n` as ( `` or `` `n` (`a`,`b`) as ( ``. MariaDB prints one that
+/// has columns without backticks.
 fn gives_name(all: &[Piece<'_>], at: usize) -> bool {
-    if all[at].kind != Kind::Name {
+    if !matches!(all[at].kind, Kind::Name | Kind::Word) {
         return false;
     }
     let mut next = at + 1;
@@ -460,6 +465,12 @@ pub fn calls(select: &str, schema: &str) -> Calls {
         }
         let before = at.checked_sub(1).map(|before| &all[before]);
         match piece.kind {
+            Kind::Word if gives_name(&all, at) => {}
+            // A function of one of MariaDB's own schemas: oracle_schema.decode(…).
+            Kind::Word if before.is_some_and(|before| before.is_sign('.')) => {
+                let of = at.checked_sub(2).map(|of| all[of].name()).unwrap_or_default();
+                found.words.insert(format!("{of}.{}", piece.text).to_lowercase());
+            }
             Kind::Word if piece.text.starts_with(|c: char| c.is_alphabetic()) => {
                 found.words.insert(piece.text.to_lowercase());
             }
@@ -577,5 +588,10 @@ mod tests {
         assert_eq!(stored.join(" "), "o.g s.twice");
         assert!(found.words.contains("if") && found.words.contains("in"), "{found:?}");
         assert!(!found.words.contains("f"), "{found:?}");
+        let mariadb = "with recursive c(`n`) as (select 1 AS `n` union all select `c`.`n` + 1 from `c`)select \
+                       oracle_schema.decode(`c`.`n`,1,'one') from `c`";
+        let found = calls(mariadb, "s");
+        assert_eq!(found.words.into_iter().collect::<Vec<_>>().join(" "), "as oracle_schema.decode");
+        assert!(reads(mariadb, "s").is_empty());
     }
 }

@@ -128,6 +128,13 @@ pub async fn lacks(
         }
         if let Some(fault) = not_parsed(conn, flavor, view).await? {
             lacks.push(ViewLack::Syntax(fault));
+        } else if flavor == Flavor::Tidb {
+            lacks.extend(view::forms::refused(&view.select).into_iter().map(|form| ViewLack::Syntax(form.to_owned())));
+            for introducer in view::forms::introducers(&view.select) {
+                if asked.lacks_charset(conn, &introducer).await? {
+                    lacks.push(ViewLack::Syntax(format!("it does not know {introducer}'…'")));
+                }
+            }
         }
         if !lacks.is_empty() {
             found.insert(view.name.key(), lacks);
@@ -155,6 +162,17 @@ impl Asked {
         }
         let lacks = lacks_built_in(conn, name).await?;
         self.functions.insert(name.to_owned(), lacks);
+        Ok(lacks)
+    }
+
+    /// `introducer`: `_utf16`.
+    async fn lacks_charset(&mut self, conn: &mut dyn Connection, introducer: &str) -> Outcome<bool> {
+        if let Some(known) = self.functions.get(introducer) {
+            return Ok(*known);
+        }
+        let fault = prepared(conn, &format!("SELECT {introducer}''")).await?;
+        let lacks = fault.is_some_and(|fault| matches!(fault.number, Some(NO_CHARSET | SYNTAX)));
+        self.functions.insert(introducer.to_owned(), lacks);
         Ok(lacks)
     }
 
@@ -189,6 +207,8 @@ impl Asked {
     }
 }
 
+/// `Unknown character set`, or one that cannot stand before a text.
+const NO_CHARSET: u16 = 1115;
 /// No database was selected: where a server looks for a stored function that it has no schema for.
 const NO_SCHEMA: u16 = 1046;
 

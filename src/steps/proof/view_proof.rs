@@ -2,7 +2,8 @@
 //! here, within a time. A view that takes longer is named as unproven. Changes nothing on either side.
 //!
 //! Values are compared as people read them: numbers without trailing zeros behind the point, since servers give a
-//! computed DECIMAL another scale; computed DOUBLEs to ten digits, since a sum depends on the order of its rows.
+//! computed DECIMAL another scale; computed DOUBLEs to ten digits, since a sum depends on the order of its rows. JSON is
+//! compared by value only where both servers give JSON: where one gives a text, a reader sees its bytes.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -18,6 +19,7 @@ use crate::formats::spec::model::{Migration, VerifyMode};
 use crate::formats::structure::{Column, View};
 use crate::seams::sql::{Fault, Role};
 use crate::steps::context::Context;
+use crate::think::gates::compatibility::view_values;
 use crate::think::gates::rules;
 use crate::words::addr::{StepAddr, TableName, sql_ident};
 use crate::words::error::Outcome;
@@ -90,7 +92,7 @@ pub async fn compare(
             Alike::Not => {}
         }
         if one.rows.differ() || one.unreadable.is_some() {
-            let mut doubts = doubts(view, facts, migration);
+            let mut doubts = doubts(view, facts, migration).or_else(|| taken(context, view, facts, migration));
             if doubts.is_none() && takes_any_of_a_group(context, &source, view).await? {
                 doubts = Some("it takes any value of a group".into());
             }
@@ -181,6 +183,8 @@ enum Normal {
     Trimmed,
     /// Ten digits.
     Float,
+    /// A DOUBLE against a DECIMAL: the digits that every DOUBLE holds.
+    Mixed,
     Json,
     Bytes,
 }
@@ -192,9 +196,10 @@ impl Normal {
             return Self::Bytes;
         }
         match (canon_of(one), canon_of(other)) {
-            (Canon::Float, Canon::Float | Canon::Number) | (Canon::Number, Canon::Float) => Self::Float,
+            (Canon::Float, Canon::Float) => Self::Float,
+            (Canon::Float, Canon::Number) | (Canon::Number, Canon::Float) => Self::Mixed,
             (Canon::Number, Canon::Number) => Self::Trimmed,
-            (Canon::Json, _) | (_, Canon::Json) => Self::Json,
+            (Canon::Json, Canon::Json) => Self::Json,
             _ if time(one) && time(other) => Self::Trimmed,
             _ => Self::Bytes,
         }
@@ -209,10 +214,11 @@ impl Normal {
                 let bare = if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.') } else { text };
                 Some(if bare == "-0" { b"0".to_vec() } else { bare.as_bytes().to_vec() })
             }
-            Self::Float => {
+            Self::Float | Self::Mixed => {
                 let number: f64 = std::str::from_utf8(cell).ok()?.parse().ok()?;
                 let number = if number == 0.0 { 0.0 } else { number };
-                Some(format!("{number:.9e}").into_bytes())
+                let behind_first = if self == Self::Mixed { 14 } else { 9 };
+                Some(format!("{number:.behind_first$e}").into_bytes())
             }
             Self::Json => {
                 let mut out = Vec::new();
@@ -386,6 +392,19 @@ fn doubts(view: &View, facts: &MigrationFacts, migration: &Migration) -> Option<
     None
 }
 
+/// What of a view the spec takes as the target computes it.
+fn taken(context: &Context, view: &View, facts: &MigrationFacts, migration: &Migration) -> Option<String> {
+    let flavor = |addr: Outcome<StepAddr>| Some(context.seen(&addr.ok()?)?.flavor);
+    let (from, to) = (flavor(context.source_of(migration))?, flavor(context.target_of(migration))?);
+    if !rules::accepts_views(&migration.gates) {
+        return None;
+    }
+    let risk =
+        |view: &View| view_values::risk(view, &facts.source, from, to).map(|why| format!("{}: {why}", view.name));
+    let why = with_views_below(view, facts).into_iter().find_map(risk)?;
+    Some(format!("the spec takes what the target computes ({why})"))
+}
+
 /// Whether the source itself says that the view's columns do not follow from its groups.
 async fn takes_any_of_a_group(context: &Context, source: &StepAddr, view: &View) -> Outcome<bool> {
     let mut connection = context.server(source)?.connect(&Role::Look).await?;
@@ -403,6 +422,7 @@ async fn takes_any_of_a_group(context: &Context, source: &StepAddr, view: &View)
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
+    use crate::formats::ddl::fixture::column;
     use crate::steps::proof::view_proof::*;
 
     #[test]
@@ -417,6 +437,8 @@ mod tests {
             (Normal::Float, "0.3001", "0.3", false),
             (Normal::Float, "-0", "0", true),
             (Normal::Float, "7", "7.0", true),
+            (Normal::Mixed, "20143863.666666668", "20143863.6667", false),
+            (Normal::Mixed, "1.1", "1.10", true),
             (Normal::Json, r#"{"a": 1, "b": 2}"#, r#"{"b":2,"a":1}"#, true),
             (Normal::Bytes, "a", "A", false),
             (Normal::Bytes, "1.50", "1.5", false),
@@ -425,6 +447,21 @@ mod tests {
             assert_eq!(bytes(one) == bytes(other), same, "{normal:?} {one} {other}");
         }
         assert_eq!(Normal::Float.bytes(b"x"), None);
+    }
+
+    #[test]
+    fn json_is_compared_by_value_only_where_both_servers_give_json() {
+        for (one, other, normal) in [
+            ("json", "json", Normal::Json),
+            ("longtext", "json", Normal::Bytes),
+            ("json", "longtext", Normal::Bytes),
+            ("double", "double", Normal::Float),
+            ("double", "decimal", Normal::Mixed),
+            ("decimal", "decimal", Normal::Trimmed),
+            ("enum", "varchar", Normal::Bytes),
+        ] {
+            assert_eq!(Normal::of(&column("x", one), &column("x", other)), normal, "{one} {other}");
+        }
     }
 
     #[test]

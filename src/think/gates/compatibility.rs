@@ -18,6 +18,7 @@ mod keys;
 mod names;
 mod numbers;
 mod rows;
+pub(crate) mod view_values;
 pub(crate) mod views;
 
 pub(crate) use columns::{default_allowed, index_expression_allowed};

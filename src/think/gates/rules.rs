@@ -10,7 +10,7 @@ use crate::formats::spec::model::{Gates, RuleAction};
 use crate::words::codes::Code;
 pub use crate::words::codes::{
     AUTO_INCREMENT_WITHIN, BINARY_DEFAULT, CHARSET, CHECK, CHECK_NAME, COLLIDING_NAMES, COLUMNS, COMMENT,
-    DEFAULT_EXPRESSION, DEFINER, DESCENDING, DUPLICATE_MEMBER, ENGINE, EVENT, FOREIGN_KEY, FOREIGN_KEY_OFF, FULLTEXT, FUNCTION, GENERATED_DIFFERS, GENERATED_MAY_DIFFER, GENERATED_NOT_NULL, INDEXES, INDEX_EXPRESSION, INDEX_WIDTH, INVISIBLE, INVISIBLE_KEY, JSON_AS_TEXT, JSON_NUMBERS, JSON_TYPES, KEYLESS, KEY_COMMENT, LONG_TIME, LOST_PARENTS, LOST_TEXT, MEMBER_TOO_LONG, MERGED_KEYS, NOT_UNDERSTOOD, NUMBERED_WITHIN, OTHER_CODE, OUTSIDE_REFERENCE, PARTITION, PERIOD, REFERENCE_TO_NO_KEY, RESERVED_NAME, ROUNDED_FLOAT, ROUTINE, ROWS_ELSEWHERE, ROW_MAY_BE_TOO_LONG, ROW_TOO_LONG, SAME_CHECK_NAME, SCHEMA_DEFAULT, SEQUENCE_DEFAULT, SPATIAL, SRID, SUBPARTITION, SYSTEM_VERSIONED, TABLE_OPTION, TEXT_PARSER, TRIGGER, TYPE, UNENFORCED_CHECK, UNKNOWN_MEMBER, UNLOOKED, VIEW_BROKEN, VIEW_CHECK_OPTION, VIEW_COLLATION, VIEW_ORDER, VIEW_OUTSIDE, VIEW_OVER_LEFT_OUT, VIEW_STORED_FUNCTION, VIEW_TEXT, VIEW_UNREAD, VIEW_WORDS, WHOLE_LOB_KEY, WIDENED_TYPE, ZEROFILL, ZERO_DATE,
+    DEFAULT_EXPRESSION, DEFINER, DESCENDING, DUPLICATE_MEMBER, ENGINE, EVENT, FOREIGN_KEY, FOREIGN_KEY_OFF, FULLTEXT, FUNCTION, GENERATED_DIFFERS, GENERATED_MAY_DIFFER, GENERATED_NOT_NULL, INDEXES, INDEX_EXPRESSION, INDEX_WIDTH, INVISIBLE, INVISIBLE_KEY, JSON_AS_TEXT, JSON_NUMBERS, JSON_TYPES, KEYLESS, KEY_COMMENT, LONG_TIME, LOST_PARENTS, LOST_TEXT, MEMBER_TOO_LONG, MERGED_KEYS, NOT_UNDERSTOOD, NUMBERED_WITHIN, OTHER_CODE, OUTSIDE_REFERENCE, PARTITION, PERIOD, REFERENCE_TO_NO_KEY, RESERVED_NAME, ROUNDED_FLOAT, ROUTINE, ROWS_ELSEWHERE, ROW_MAY_BE_TOO_LONG, ROW_TOO_LONG, SAME_CHECK_NAME, SCHEMA_DEFAULT, SEQUENCE_DEFAULT, SPATIAL, SRID, SUBPARTITION, SYSTEM_VERSIONED, TABLE_OPTION, TEXT_PARSER, TRIGGER, TYPE, UNENFORCED_CHECK, UNKNOWN_MEMBER, UNLOOKED, VIEW_BROKEN, VIEW_CAST, VIEW_CHECK_OPTION, VIEW_COLLATION, VIEW_MAY_DIFFER, VIEW_ORDER, VIEW_OUTSIDE, VIEW_OVER_LEFT_OUT, VIEW_STORED_FUNCTION, VIEW_TEXT, VIEW_UNREAD, VIEW_WORDS, WHOLE_LOB_KEY, WIDENED_TYPE, ZEROFILL, ZERO_DATE,
 };
 
 /// One rule.
@@ -244,6 +244,12 @@ pub const RULES: &[Rule] = &[
         .warns()
         .silent()
         .rewrites("created without it"),
+    rule(VIEW_CAST, "view with a CAST to BINARY without a length", "fills such a value up with zeros in a view", "Nothing needs to be done: CONVERT(… USING binary) gives the same bytes.")
+        .warns()
+        .silent()
+        .rewrites("CONVERT(… USING binary) is created instead"),
+    rule(VIEW_MAY_DIFFER, "view that may give other values", "computes it in another way, or writes it so as a text", "Look at what it gives on the target: the certificate compares its rows, and a difference ends with exit code 6. Set this rule to \"warn\" yourself to have a difference named in the certificate instead.")
+        .warns(),
     rule(UNLOOKED, "look at rows that did not come to its end", "may refuse or change what it did not reach", "The dump reads every row and stops at what would be lost; set this rule to \"stop\" where it has to be known beforehand.")
         .warns(),
     rule(GENERATED_DIFFERS, "generated column with other values", "computes it again, in another way", "Set this rule to \"warn\" to move the table all the same: verify compares the values, and a difference is named in the certificate. Or change the expression on the source.")
@@ -322,6 +328,11 @@ pub fn in_certificate(code: Code, changed: &BTreeSet<Code>) -> Option<Told> {
 pub fn accepts_generated(gates: &Gates) -> bool {
     let says = |code| gates.rules.get(&code) == Some(&RuleAction::Warn);
     gates.compatibility == RuleAction::Warn || says(GENERATED_DIFFERS) || says(GENERATED_MAY_DIFFER)
+}
+
+/// Whether the spec says itself that views may give other values on the target.
+pub fn accepts_views(gates: &Gates) -> bool {
+    gates.rules.get(&VIEW_MAY_DIFFER) == Some(&RuleAction::Warn)
 }
 
 /// Whether what the rule is about is changed in what is created.

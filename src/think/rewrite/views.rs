@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::formats::collation::normal_collation;
+use crate::formats::ddl::view::forms::without_binary_casts;
 use crate::formats::ddl::view::words::{Columns, Kind, Worded, with_collation};
 use crate::formats::facts::{Flavor, ServerFacts};
 use crate::formats::spec::model::Gates;
@@ -34,6 +35,15 @@ pub fn for_target(view: &View, source: &Inventory, target: &ServerFacts, gates: 
     // The target's own where it does not have the source's: named if there are words that compare by it.
     created.collation = words.collation.as_deref().map(normal_collation).unwrap_or_default();
     created.select = words.worded.select;
+    if target.flavor == Flavor::Tidb {
+        let (select, casts) = without_binary_casts(&created.select);
+        if casts > 0 {
+            created.select = select;
+            let text =
+                format!("{casts} CAST(… AS BINARY) without a length: CONVERT(… USING binary) stands there instead");
+            change(rules::VIEW_CAST, text);
+        }
+    }
     if !words.worded.added.is_empty() {
         change(rules::VIEW_COLLATION, words.added);
     }
@@ -129,5 +139,6 @@ fn kind(column: &Column) -> Kind {
         column.data_type.as_str(),
         "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "set"
     );
-    if text { Kind::Own } else { Kind::NoText }
+    let bytes = matches!(column.data_type.as_str(), "binary" | "varbinary") || column.data_type.ends_with("blob");
+    if text || bytes { Kind::Own } else { Kind::NoText }
 }

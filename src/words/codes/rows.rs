@@ -40,4 +40,7 @@ codes! {
     LONG_TIME = 2181, Gate,
         "times beyond 838:59:59",
         "MariaDB keeps times with a fraction up to 838:59:59.999999. MySQL and TiDB keep no time beyond 838:59:59.000000 and refuse such a row. A check of the rows found some. Find them with SELECT * FROM table WHERE c > '838:59:59' OR c < '-838:59:59', and correct them on the source.";
+    VIEW_MAY_DIFFER = 2182, Gate,
+        "views that may give other values",
+        "The view computes something that servers compute, or write as a text, in another way; the finding names it. The text of JSON: MariaDB's JSON functions give a text as it was written, TiDB's a document in its own order and spelling. The text of FLOAT and DOUBLE. Regular expressions. STDDEV, VARIANCE and AVG of MariaDB. The certificate compares the rows of every view: a difference ends with exit code 6. With this rule set to \"warn\" in the spec, the certificate names the difference instead, and the verdict is \"unproven\".";
 }

@@ -18,7 +18,7 @@ mod functions;
 pub enum Kind {
     /// It is not text, or has no collation: numbers, times, bytes, JSON.
     NoText,
-    /// A column's collation, or one that is written out.
+    /// A column's collation, one that is written out, or that of bytes, beside which no other can stand.
     Own,
     /// The connection's: a word of the view's own text is in it.
     Words,
@@ -182,7 +182,10 @@ impl<'a> Reader<'a> {
         if self.takes("with") {
             self.takes("recursive");
             loop {
-                let name = self.name()?;
+                // MariaDB prints it without backticks where it has columns.
+                let bare = self.piece().filter(|piece| piece.kind == PieceKind::Word);
+                self.at += usize::from(bare.is_some());
+                let name = bare.map_or_else(|| self.name(), |piece| Some(piece.name()))?;
                 let names = self.names()?;
                 if !(self.takes("as") && self.takes_sign('(')) {
                     return None;

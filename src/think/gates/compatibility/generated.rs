@@ -144,7 +144,7 @@ pub(super) const SAME: &[&str] = &[
 ];
 
 /// Functions that take the text of what they are given.
-const OF_TEXT: &[&str] = &[
+pub(super) const OF_TEXT: &[&str] = &[
     "bit_length",
     "char_length",
     "character_length",

@@ -3,8 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use super::{Met, note};
+use super::{Met, note, view_values};
 use crate::formats::ddl::expression::{Token, tokens};
+use crate::formats::ddl::view::forms::without_binary_casts;
 use crate::formats::ddl::view::reads;
 use crate::formats::facts::{Flavor, MigrationFacts, ServerFacts, ViewLack};
 use crate::formats::structure::{View, ViewFault};
@@ -32,6 +33,15 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
         }
         if subject.target.flavor == Flavor::Tidb && is_ordered(&view.select) {
             note(met, rules::VIEW_ORDER, view.name.key());
+        }
+        if subject.target.flavor == Flavor::Tidb {
+            let (_, casts) = without_binary_casts(&view.select);
+            if casts > 0 {
+                note(met, rules::VIEW_CAST, format!("{}: {casts} CAST(… AS BINARY)", view.name));
+            }
+        }
+        if let Some(why) = view_values::risk(view, source, subject.source.flavor, subject.target.flavor) {
+            note(met, rules::VIEW_MAY_DIFFER, format!("{}: {why}", view.name));
         }
         if let Some(option) = check_option_lost(view, subject.target) {
             note(met, rules::VIEW_CHECK_OPTION, format!("{} WITH {option} CHECK OPTION", view.name));

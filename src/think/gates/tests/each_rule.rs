@@ -239,6 +239,14 @@ const WARNING_ROWS: &[Row] = &[
         let select = "select `t`.`id` AS `id` from `shop`.`orders` `t` order by `t`.`id` desc".into();
         c.facts.source.views.push(View { select, ..view("v") })
     }),
+    (rules::VIEW_CAST, "shop.v: 1 CAST(… AS BINARY)", |c| {
+        let select = "select cast(`shop`.`orders`.`name` as char charset binary) AS `x` from `shop`.`orders`".into();
+        c.facts.source.views.push(View { select, ..view("v") })
+    }),
+    (rules::VIEW_MAY_DIFFER, "shop.v: by FORMAT()", |c| {
+        let select = "select format(`shop`.`orders`.`id`,1) AS `x` from `shop`.`orders`".into();
+        c.facts.source.views.push(View { select, ..view("v") })
+    }),
     (rules::VIEW_CHECK_OPTION, "shop.v WITH LOCAL CHECK OPTION", |c| {
         c.facts.source.views.push(View { check_option: "LOCAL".into(), ..view("v") })
     }),

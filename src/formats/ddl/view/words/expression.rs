@@ -258,7 +258,8 @@ impl<'a> Reader<'a> {
         self.at += 1;
         let at_text = self.piece().is_some_and(|piece| piece.kind == PieceKind::Text);
         let kind = match lower.as_str() {
-            "date" | "time" | "timestamp" | "x" | "b" | "_binary" => Some(Kind::NoText),
+            "date" | "time" | "timestamp" => Some(Kind::NoText),
+            "x" | "b" | "_binary" => Some(Kind::Own),
             "_utf8mb4" => Some(Kind::Words),
             "n" | "_utf8mb3" | "_utf8" => Some(Kind::Narrow),
             other => other.starts_with('_').then_some(Kind::Unknown),
@@ -266,6 +267,9 @@ impl<'a> Reader<'a> {
         if let Some(kind) = kind.filter(|_| at_text) {
             self.at += 1;
             return item(kind, self.end_before());
+        }
+        if lower.starts_with("0x") || lower.starts_with("0b") {
+            return item(Kind::Own, self.end_before());
         }
         if lower.starts_with(|c: char| c.is_ascii_digit()) || matches!(lower.as_str(), "null" | "true" | "false") {
             return item(Kind::NoText, self.end_before());
@@ -287,7 +291,7 @@ impl<'a> Reader<'a> {
         }
         if lower.starts_with('_') && self.piece().is_some_and(|piece| piece.text.starts_with("0x")) {
             self.at += 1;
-            return item(Kind::Unknown, self.end_before());
+            return item(if lower == "_binary" { Kind::Own } else { Kind::Unknown }, self.end_before());
         }
         if !self.is_sign('(') {
             let kind =
@@ -350,12 +354,14 @@ impl<'a> Reader<'a> {
                 self.takes("from").then_some(())?;
                 arguments.push(self.expression()?);
             } else if self.is_any(&["as", "using"]) {
+                let bytes = self.all[self.at..end].iter().any(|piece| piece.is("binary"));
                 let text = self.all[self.at..end].iter().any(|piece| piece.is("char") || piece.is("varchar"))
                     || self.is("using");
                 self.at = end;
                 let inner = arguments.first().map_or(Kind::Unknown, |item| item.kind);
                 self.at += 1;
                 return Some(match (text, inner) {
+                    _ if bytes => Kind::Own,
                     (true, word @ (Kind::Words | Kind::Narrow)) if name == "cast" => word,
                     (true, _) => Kind::Made,
                     (false, _) => Kind::NoText,

@@ -6,7 +6,7 @@ fn known(name: &TableName) -> Option<Columns> {
     match name.name.as_str() {
         "far" => None,
         "made" => of(&[("month", Kind::Made)]),
-        _ => of(&[("id", Kind::NoText), ("n", Kind::Own), ("d", Kind::NoText)]),
+        _ => of(&[("id", Kind::NoText), ("n", Kind::Own), ("d", Kind::NoText), ("y", Kind::Own)]),
     }
 }
 
@@ -38,6 +38,10 @@ fn words_get_a_collation_where_no_column_gives_one() {
         "select max(elt(`s`.`t`.`id`,'A','b')^) AS `m` from `s`.`t`",
         "select case when (`s`.`t`.`n` = 'x') then 'yes' else 'no' end^ AS `c` from `s`.`t`",
         "select case `s`.`t`.`n` when 'a' then 1 else 2 end AS `c` from `s`.`t`",
+        "select concat(`s`.`t`.`y`,'x') AS `c`,concat(unhex('41'),'x') AS `d`,concat(x'41','x') AS `e` from `s`.`t`",
+        "select concat(cast(`s`.`t`.`n` as char charset binary),'x') AS `c`,concat(0x41,'x') AS `d` from `s`.`t`",
+        "select convert(`s`.`t`.`n` using binary) AS `c`,concat(char(65),'x') AS `d`,concat(_binary'a','x') AS `e` from `s`.`t`",
+        "with recursive c(`n`) as (select 1 AS `n` union all select (`c`.`n` + 1) AS `n` from `c`)select if(`c`.`n`,'a','b')^ AS `n` from `c`",
         "select case 'a'^ when 'A' then 1 else 2 end AS `c` from `s`.`t`",
         "select `s`.`t`.`id` AS `id` from (`s`.`t` join `s`.`t` `u` on(((`s`.`t`.`n` = `u`.`n`) and (`u`.`n` <> 'x'))))",
         "select (`s`.`t`.`d` + interval `s`.`t`.`id` month) AS `d`,trim(both 'x' from `s`.`t`.`n`) AS `t` from `s`.`t`",

@@ -1,0 +1,170 @@
+//! Views whose values servers may compute in another way: told by their text and the types of what they read. Whether a
+//! view gives the same rows is for the certificate to say.
+//!
+//! Seen on MySQL 9.7.4, MariaDB 10.11 and TiDB 8.5.6, each function over rows of every type.
+
+use std::collections::BTreeSet;
+
+use super::generated::OF_TEXT;
+use crate::formats::ddl::view::{Kind, Piece, calls, pieces, reads};
+use crate::formats::facts::Flavor;
+use crate::formats::structure::{Column, Inventory, View};
+
+/// Functions that were seen to give other values on another kind of server, whatever they are given.
+const OTHERS: &[&str] = &[
+    "charset",
+    "coercibility",
+    "collation",
+    "compress",
+    "format",
+    "regexp_instr",
+    "regexp_like",
+    "regexp_replace",
+    "regexp_substr",
+    "time_format",
+    "uncompressed_length",
+    "weight_string",
+];
+
+/// The same of MariaDB alone: JSON functions, which give a text there, and aggregates with another scale.
+const OF_MARIADB: &[&str] = &[
+    "json_array",
+    "json_array_append",
+    "json_array_insert",
+    "json_arrayagg",
+    "json_contains",
+    "json_extract",
+    "json_insert",
+    "json_keys",
+    "json_merge",
+    "json_merge_patch",
+    "json_merge_preserve",
+    "json_object",
+    "json_objectagg",
+    "json_quote",
+    "json_remove",
+    "json_replace",
+    "json_set",
+    "std",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "var_pop",
+    "var_samp",
+    "variance",
+];
+
+/// Why a view may give other values on a server of another kind; `None`: nothing is known that would.
+pub(crate) fn risk(view: &View, source: &Inventory, from: Flavor, to: Flavor) -> Option<String> {
+    if from == to || view.fault.is_some() {
+        return None;
+    }
+    let all = pieces(&view.select).ok()?;
+    let called: BTreeSet<String> = calls(&view.select, &view.name.schema).words;
+    let call = |list: &'static [&'static str]| list.iter().find(|name| called.contains(**name));
+    let mariadb = [from, to].contains(&Flavor::Mariadb);
+    if let Some(name) = call(OTHERS).or_else(|| call(OF_MARIADB).filter(|_| mariadb)) {
+        return Some(format!("by {}()", name.to_uppercase()));
+    }
+    if all.iter().any(|piece| piece.is("regexp") || piece.is("rlike")) {
+        return Some("by a regular expression".to_owned());
+    }
+    if all.windows(2).any(|two| two[0].is("as") && two[1].is("year")) {
+        return Some("by CAST(… AS YEAR)".to_owned());
+    }
+    let columns = columns_in(view, source, &all);
+    let is = |kinds: &[&str]| columns.iter().any(|column| kinds.contains(&column.data_type.as_str()));
+    let temporal = |name: &str| {
+        let column = columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+        column.is_some_and(|c| matches!(c.data_type.as_str(), "date" | "datetime" | "timestamp" | "time"))
+    };
+    if mariadb && summed(&all).any(|name| temporal(&name)) {
+        return Some("by AVG() or SUM() of a date or time".to_owned());
+    }
+    let as_text = all.windows(2).any(|two| two[0].is("as") && (two[1].is("char") || two[1].is("varchar")));
+    let text = as_text || call(OF_TEXT).is_some();
+    match () {
+        () if text && is(&["float", "double"]) => Some("from the text of a FLOAT or DOUBLE".to_owned()),
+        () if (text || called.contains("json_unquote")) && is(&["json"]) => {
+            Some("from the text of a JSON value".to_owned())
+        }
+        () if text && all.iter().any(|piece| piece.is_sign('/')) => {
+            Some("from the text of a quotient, which has other digits behind the point".to_owned())
+        }
+        () => None,
+    }
+}
+
+/// Columns of the tables that a view reads, as far as its text names them.
+fn columns_in<'a>(view: &View, source: &'a Inventory, all: &[Piece<'_>]) -> Vec<&'a Column> {
+    let names: BTreeSet<String> =
+        all.iter().filter(|piece| piece.kind == Kind::Name).map(|piece| piece.name().to_lowercase()).collect();
+    let read: BTreeSet<String> =
+        reads(&view.select, &view.name.schema).iter().map(|name| name.key().to_lowercase()).collect();
+    let tables = source.tables.iter().filter(|table| read.contains(&table.name.key().to_lowercase()));
+    tables.flat_map(|table| &table.columns).filter(|column| names.contains(&column.name.to_lowercase())).collect()
+}
+
+/// The columns in `avg(…)` and `sum(…)`, where one stands there alone.
+fn summed<'a>(all: &'a [Piece<'a>]) -> impl Iterator<Item = String> + 'a {
+    let begins = |at: &usize| {
+        (all[*at].is("avg") || all[*at].is("sum")) && all.get(at + 1).is_some_and(|next| next.is_sign('('))
+    };
+    (0..all.len()).filter(begins).filter_map(|at| {
+        let mut at = at + 2;
+        while all.get(at + 1).is_some_and(|next| next.is_sign('.')) {
+            at += 2;
+        }
+        let column = all.get(at).filter(|piece| piece.kind == Kind::Name)?;
+        all.get(at + 1).is_some_and(|next| next.is_sign(')')).then(|| column.name())
+    })
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+    use crate::formats::ddl::fixture::{column, table};
+    use crate::words::addr::TableName;
+
+    #[test]
+    fn a_view_that_servers_compute_otherwise_is_named() {
+        use Flavor::{Mariadb, Mysql, Tidb};
+        let tables = vec![
+            table("s", "t")
+                .with(column("id", "int"))
+                .with(column("n", "decimal(10,2)"))
+                .with(column("f", "double"))
+                .with(column("j", "json"))
+                .with(column("dt", "datetime")),
+        ];
+        let source = Inventory { tables, ..Inventory::default() };
+        for (items, mysql, mariadb) in [
+            ("json_object('a',`s`.`t`.`id`)", "", "JSON_OBJECT"),
+            ("json_arrayagg(`s`.`t`.`id`)", "", "JSON_ARRAYAGG"),
+            ("std(`s`.`t`.`n`)", "", "STD"),
+            ("avg(`s`.`t`.`dt`)", "", "AVG"),
+            ("avg(`s`.`t`.`n`)", "", ""),
+            ("format(`s`.`t`.`n`,1,'de_DE')", "FORMAT", "FORMAT"),
+            ("(`s`.`t`.`id` regexp '^a')", "regular", "regular"),
+            ("regexp_substr(`s`.`t`.`id`,'a')", "REGEXP_SUBSTR", "REGEXP_SUBSTR"),
+            ("cast(`s`.`t`.`f` as char charset utf8mb4)", "FLOAT", "FLOAT"),
+            ("concat(`s`.`t`.`f`,'')", "FLOAT", "FLOAT"),
+            ("hex(`s`.`t`.`f`)", "FLOAT", "FLOAT"),
+            ("concat((`s`.`t`.`n` / 3))", "quotient", "quotient"),
+            ("concat(`s`.`t`.`j`,'')", "JSON", "JSON"),
+            ("cast(`s`.`t`.`id` as year)", "YEAR", "YEAR"),
+            ("concat(`s`.`t`.`id`,'x')", "", ""),
+            ("(`s`.`t`.`n` / 3)", "", ""),
+            ("(`s`.`t`.`f` * 2)", "", ""),
+        ] {
+            let select = format!("select {items} AS `x` from `s`.`t`");
+            let view = View { select, ..View::named(TableName::new("s", "v")) };
+            for (from, wanted) in [(Mysql, mysql), (Mariadb, mariadb)] {
+                let found = risk(&view, &source, from, Tidb).unwrap_or_default();
+                assert!(found.contains(wanted) && found.is_empty() == wanted.is_empty(), "{from:?} {items}: {found}");
+            }
+            assert_eq!(risk(&view, &source, Mysql, Mysql), None);
+        }
+    }
+}
