@@ -187,12 +187,12 @@ impl Draft<'_> {
     fn partitions(&mut self) {
         // KEY distributes rows by the target's own hash, so the number says nothing there; 2 is what every table has.
         let algorithm = partitioning::without_algorithm(&self.table.partitioning);
-        if let Some((without, number)) = algorithm.filter(|(_, number)| number != "2") {
-            if rules::changes(rules::TABLE_OPTION, self.gates) {
-                self.table.partitioning = without;
-                let text = format!("KEY ALGORITHM = {number} is left out: the target distributes rows by its own hash");
-                self.change(rules::TABLE_OPTION, text);
-            }
+        if let Some((without, number)) = algorithm.filter(|(_, number)| number != "2")
+            && rules::changes(rules::TABLE_OPTION, self.gates)
+        {
+            self.table.partitioning = without;
+            let text = format!("KEY ALGORITHM = {number} is left out: the target distributes rows by its own hash");
+            self.change(rules::TABLE_OPTION, text);
         }
         let Some(kind) = partitioning::kind(&self.table.partitioning) else { return };
         if kind.subpartitioned && rules::changes(rules::SUBPARTITION, self.gates) {

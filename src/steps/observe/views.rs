@@ -130,9 +130,9 @@ pub async fn lacks(
             lacks.push(ViewLack::Syntax(fault));
         } else if flavor == Flavor::Tidb {
             lacks.extend(view::forms::refused(&view.select).into_iter().map(|form| ViewLack::Syntax(form.to_owned())));
-            for introducer in view::forms::introducers(&view.select) {
-                if asked.lacks_charset(conn, &introducer).await? {
-                    lacks.push(ViewLack::Syntax(format!("it does not know {introducer}'…'")));
+            for charset in view::forms::charsets(&view.select) {
+                if asked.lacks_charset(conn, &charset).await? {
+                    lacks.push(ViewLack::Syntax(format!("it does not know the charset of {charset}")));
                 }
             }
         }
@@ -165,14 +165,14 @@ impl Asked {
         Ok(lacks)
     }
 
-    /// `introducer`: `_utf16`.
-    async fn lacks_charset(&mut self, conn: &mut dyn Connection, introducer: &str) -> Outcome<bool> {
-        if let Some(known) = self.functions.get(introducer) {
+    /// `expression`: `_utf16''`.
+    async fn lacks_charset(&mut self, conn: &mut dyn Connection, expression: &str) -> Outcome<bool> {
+        if let Some(known) = self.functions.get(expression) {
             return Ok(*known);
         }
-        let fault = prepared(conn, &format!("SELECT {introducer}''")).await?;
+        let fault = prepared(conn, &format!("SELECT {expression}")).await?;
         let lacks = fault.is_some_and(|fault| matches!(fault.number, Some(NO_CHARSET | SYNTAX)));
-        self.functions.insert(introducer.to_owned(), lacks);
+        self.functions.insert(expression.to_owned(), lacks);
         Ok(lacks)
     }
 

@@ -244,10 +244,10 @@ pub const RULES: &[Rule] = &[
         .warns()
         .silent()
         .rewrites("created without it"),
-    rule(VIEW_CAST, "view with a CAST to BINARY without a length", "fills such a value up with zeros in a view", "Nothing needs to be done: CONVERT(… USING binary) gives the same bytes.")
+    rule(VIEW_CAST, "view with a CAST without a length", "fills such bytes up with zeros in a view, and cannot read such a text of JSON", "Nothing needs to be done: CONVERT(… USING …) gives the same bytes and texts.")
         .warns()
         .silent()
-        .rewrites("CONVERT(… USING binary) is created instead"),
+        .rewrites("CONVERT(… USING …) is created instead"),
     rule(VIEW_MAY_DIFFER, "view that may give other values", "computes it in another way, or writes it so as a text", "Look at what it gives on the target: the certificate compares its rows, and a difference ends with exit code 6. Set this rule to \"warn\" yourself to have a difference named in the certificate instead.")
         .warns(),
     rule(UNLOOKED, "look at rows that did not come to its end", "may refuse or change what it did not reach", "The dump reads every row and stops at what would be lost; set this rule to \"stop\" where it has to be known beforehand.")

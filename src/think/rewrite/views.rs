@@ -1,9 +1,10 @@
 //! A view as it is created on the target: the source's own text with named edits.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::formats::collation::normal_collation;
-use crate::formats::ddl::view::forms::without_binary_casts;
+use crate::formats::ddl::view::forms::without_bare_casts;
+use crate::formats::ddl::view::reads;
 use crate::formats::ddl::view::words::{Columns, Kind, Worded, with_collation};
 use crate::formats::facts::{Flavor, ServerFacts};
 use crate::formats::spec::model::Gates;
@@ -36,11 +37,10 @@ pub fn for_target(view: &View, source: &Inventory, target: &ServerFacts, gates: 
     created.collation = words.collation.as_deref().map(normal_collation).unwrap_or_default();
     created.select = words.worded.select;
     if target.flavor == Flavor::Tidb {
-        let (select, casts) = without_binary_casts(&created.select);
+        let (select, casts) = without_bare_casts(&created.select, &json_columns(view, source));
         if casts > 0 {
             created.select = select;
-            let text =
-                format!("{casts} CAST(… AS BINARY) without a length: CONVERT(… USING binary) stands there instead");
+            let text = format!("{casts} CAST without a length: CONVERT(… USING …) stands there instead");
             change(rules::VIEW_CAST, text);
         }
     }
@@ -111,6 +111,17 @@ pub(crate) fn words(view: &View, source: &Inventory, target: &ServerFacts, gates
         named.join(" and ")
     );
     Words { collation, worded, added, open }
+}
+
+/// The columns that hold JSON, of the tables and views that a view reads: by name in lower case.
+pub(crate) fn json_columns(view: &View, source: &Inventory) -> BTreeSet<String> {
+    let read: BTreeSet<String> =
+        reads(&view.select, &view.name.schema).iter().map(|name| name.key().to_lowercase()).collect();
+    let tables = source.tables.iter().map(|table| (&table.name, &table.columns));
+    let views = source.views.iter().map(|view| (&view.name, &view.shape));
+    let columns = tables.chain(views).filter(|(name, _)| read.contains(&name.key().to_lowercase()));
+    let json = columns.flat_map(|(_, columns)| columns).filter(|column| column.data_type == "json");
+    json.map(|column| column.name.to_lowercase()).collect()
 }
 
 /// What is known of the columns of a table or view.

@@ -35,6 +35,6 @@ codes! {
         "views with a CHECK OPTION",
         "WITH CHECK OPTION controls INSERT and UPDATE through the view. TiDB accepts neither, for any view, and does not keep the clause. Reading is not affected.";
     VIEW_CAST = 2169, Gate,
-        "views with a CAST to BINARY without a length",
-        "CAST(… AS BINARY) and BINARY … without a length give the bytes of a text as they are. In a view, TiDB gives the cast the length of its column and fills the value up with zeros, so that it equals nothing any more. CONVERT(… USING binary) is created instead: it gives the same bytes on every server.";
+        "views with a CAST without a length",
+        "In a view, TiDB gives a CAST without a length one of its own. CAST(… AS BINARY) and BINARY … get the length of their column and are filled up with zeros, so that they equal nothing any more. CAST(… AS CHAR) of JSON gets one that TiDB itself cannot read, and the view gives an error. CONVERT(… USING …) is created instead: it gives the same bytes and texts on every server.";
 }

@@ -16,18 +16,28 @@ const OTHERS: &[&str] = &[
     "coercibility",
     "collation",
     "compress",
+    "conv",
     "format",
+    "instr",
+    "json_pretty",
+    "json_storage_size",
+    "load_file",
+    "locate",
+    "pi",
+    "position",
     "regexp_instr",
     "regexp_like",
     "regexp_replace",
     "regexp_substr",
     "time_format",
+    "timediff",
     "uncompressed_length",
     "weight_string",
 ];
 
 /// The same of MariaDB alone: JSON functions, which give a text there, and aggregates with another scale.
 const OF_MARIADB: &[&str] = &[
+    "greatest",
     "json_array",
     "json_array_append",
     "json_array_insert",
@@ -45,10 +55,13 @@ const OF_MARIADB: &[&str] = &[
     "json_remove",
     "json_replace",
     "json_set",
+    "least",
+    "sec_to_time",
     "std",
     "stddev",
     "stddev_pop",
     "stddev_samp",
+    "str_to_date",
     "var_pop",
     "var_samp",
     "variance",
@@ -81,8 +94,11 @@ pub(crate) fn risk(view: &View, source: &Inventory, from: Flavor, to: Flavor) ->
     if mariadb && summed(&all).any(|name| temporal(&name)) {
         return Some("by AVG() or SUM() of a date or time".to_owned());
     }
+    if mariadb && called.contains("extract") && is(&["time"]) {
+        return Some("by EXTRACT() of a time beyond 24 hours".to_owned());
+    }
     let as_text = all.windows(2).any(|two| two[0].is("as") && (two[1].is("char") || two[1].is("varchar")));
-    let text = as_text || call(OF_TEXT).is_some();
+    let text = as_text || call(OF_TEXT).is_some() || called.contains("group_concat");
     match () {
         () if text && is(&["float", "double"]) => Some("from the text of a FLOAT or DOUBLE".to_owned()),
         () if (text || called.contains("json_unquote")) && is(&["json"]) => {
@@ -136,7 +152,8 @@ mod tests {
                 .with(column("n", "decimal(10,2)"))
                 .with(column("f", "double"))
                 .with(column("j", "json"))
-                .with(column("dt", "datetime")),
+                .with(column("dt", "datetime"))
+                .with(column("tm", "time")),
         ];
         let source = Inventory { tables, ..Inventory::default() };
         for (items, mysql, mariadb) in [
@@ -155,6 +172,9 @@ mod tests {
             ("concat(`s`.`t`.`j`,'')", "JSON", "JSON"),
             ("cast(`s`.`t`.`id` as year)", "YEAR", "YEAR"),
             ("concat(`s`.`t`.`id`,'x')", "", ""),
+            ("str_to_date(`s`.`t`.`id`,'%Y')", "", "STR_TO_DATE"),
+            ("locate('e',`s`.`t`.`id`)", "LOCATE", "LOCATE"),
+            ("extract(hour from `s`.`t`.`tm`)", "", "EXTRACT"),
             ("(`s`.`t`.`n` / 3)", "", ""),
             ("(`s`.`t`.`f` * 2)", "", ""),
         ] {

@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 
 use super::{Met, note, view_values};
 use crate::formats::ddl::expression::{Token, tokens};
-use crate::formats::ddl::view::forms::without_binary_casts;
+use crate::formats::ddl::view::forms::without_bare_casts;
 use crate::formats::ddl::view::reads;
 use crate::formats::facts::{Flavor, MigrationFacts, ServerFacts, ViewLack};
 use crate::formats::structure::{View, ViewFault};
 use crate::think::gates::{Subject, rules};
-use crate::think::rewrite::views::words;
+use crate::think::rewrite::views::{json_columns, words};
 use crate::words::addr::TableName;
 use crate::words::codes::Code;
 
@@ -35,9 +35,9 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             note(met, rules::VIEW_ORDER, view.name.key());
         }
         if subject.target.flavor == Flavor::Tidb {
-            let (_, casts) = without_binary_casts(&view.select);
+            let (_, casts) = without_bare_casts(&view.select, &json_columns(view, source));
             if casts > 0 {
-                note(met, rules::VIEW_CAST, format!("{}: {casts} CAST(… AS BINARY)", view.name));
+                note(met, rules::VIEW_CAST, format!("{}: {casts} CAST without a length", view.name));
             }
         }
         if let Some(why) = view_values::risk(view, source, subject.source.flavor, subject.target.flavor) {

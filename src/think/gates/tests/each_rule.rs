@@ -239,7 +239,7 @@ const WARNING_ROWS: &[Row] = &[
         let select = "select `t`.`id` AS `id` from `shop`.`orders` `t` order by `t`.`id` desc".into();
         c.facts.source.views.push(View { select, ..view("v") })
     }),
-    (rules::VIEW_CAST, "shop.v: 1 CAST(… AS BINARY)", |c| {
+    (rules::VIEW_CAST, "shop.v: 1 CAST without a length", |c| {
         let select = "select cast(`shop`.`orders`.`name` as char charset binary) AS `x` from `shop`.`orders`".into();
         c.facts.source.views.push(View { select, ..view("v") })
     }),
