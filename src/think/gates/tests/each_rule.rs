@@ -1,5 +1,7 @@
 //! The gate of compatibility: its rules row by row, on TiDB and on InnoDB.
 
+mod warning;
+
 use super::*;
 use crate::formats::facts::ViewLack;
 use crate::formats::row_facts::{RowFinding, RowRisk, Unfinished};
@@ -223,72 +225,6 @@ const CARRIED_ROWS: &[Row] = &[
     }),
 ];
 
-const WARNING_ROWS: &[Row] = &[
-    (rules::ROW_MAY_BE_TOO_LONG, "shop.orders.t longtext", |c| add(c, column("t", "longtext"))),
-    (rules::ROW_MAY_BE_TOO_LONG, "shop.orders.j json", |c| add(c, column("j", "json"))),
-    (rules::DESCENDING, "shop.orders.d", |c| {
-        key(c, |t| {
-            t.indexes.push(crate::formats::structure::Index {
-                parts: vec![IndexPart { descending: true, ..part("id") }],
-                ..index("d", &[])
-            })
-        })
-    }),
-    (rules::ZEROFILL, "shop.orders.z int(5) unsigned zerofill", |c| add(c, column("z", "int(5) unsigned zerofill"))),
-    (rules::VIEW_ORDER, "shop.v", |c| {
-        let select = "select `t`.`id` AS `id` from `shop`.`orders` `t` order by `t`.`id` desc".into();
-        c.facts.source.views.push(View { select, ..view("v") })
-    }),
-    (rules::VIEW_CAST, "shop.v: 1 CAST without a length", |c| {
-        let select = "select cast(`shop`.`orders`.`name` as char charset binary) AS `x` from `shop`.`orders`".into();
-        c.facts.source.views.push(View { select, ..view("v") })
-    }),
-    (rules::VIEW_MAY_DIFFER, "shop.v: by FORMAT()", |c| {
-        let select = "select format(`shop`.`orders`.`id`,1) AS `x` from `shop`.`orders`".into();
-        c.facts.source.views.push(View { select, ..view("v") })
-    }),
-    (rules::VIEW_CHECK_OPTION, "shop.v WITH LOCAL CHECK OPTION", |c| {
-        c.facts.source.views.push(View { check_option: "LOCAL".into(), ..view("v") })
-    }),
-    (
-        rules::GENERATED_MAY_DIFFER,
-        "shop.orders.g is computed again, by the time zone of a session: mig loads in UTC: cast(`t` as date)",
-        |c| {
-            add(c, column("t", "timestamp"));
-            add(c, column("g", "date").generated_as("cast(`t` as date)", false));
-        },
-    ),
-    (
-        rules::GENERATED_MAY_DIFFER,
-        "shop.orders.g is computed again, by SOUNDEX(), which servers may compute in another way: soundex(`name`)",
-        |c| add(c, column("g", "varchar(9)").generated_as("soundex(`name`)", false)),
-    ),
-    (rules::OTHER_CODE, "shop.orders.name (cp932): 2 rows", |c| rows(c, RowRisk::OtherCode, "name", "cp932")),
-    (
-        rules::UNLOOKED,
-        "shop.orders.name (text without a Unicode character): the first 100000 rows were looked at",
-        |c| {
-            let (table, object) = ("shop.orders".into(), "name".into());
-            let why = "the first 100000 rows were looked at".into();
-            c.facts.rows.unfinished.push(Unfinished { risk: RowRisk::LostText, table, object, why });
-        },
-    ),
-    (rules::ROUNDED_FLOAT, "shop.orders.d double(10,2)", |c| add(c, column("d", "double(10,2)"))),
-    (rules::NUMBERED_WITHIN, "shop.orders.n", |c| {
-        add(c, crate::formats::structure::Column { auto_increment: true, ..column("n", "int").not_null() })
-    }),
-    (rules::ENGINE, "shop.orders MyISAM", |c| key(c, |t| t.engine = "MyISAM".into())),
-    (rules::SCHEMA_DEFAULT, "shop: utf8mb4_general_ci there, utf8mb4_bin by the source", |c| {
-        c.facts.target.schemas.push(schema("shop", "utf8mb4_general_ci"));
-    }),
-    (rules::TABLE_OPTION, "shop.orders: PARTITION BY KEY ALGORITHM = 1", |c| {
-        key(c, |t| t.partitioning = "PARTITION BY KEY ALGORITHM = 1 (id) PARTITIONS 3".into())
-    }),
-    (rules::KEY_COMMENT, "shop.orders", |c| {
-        key(c, |t| t.indexes.iter_mut().filter(|i| i.name == "PRIMARY").for_each(|i| i.comment = "x".into()))
-    }),
-];
-
 /// What a look at the rows found.
 fn rows(case: &mut Case, risk: RowRisk, object: &str, what: &str) {
     let (table, object) = ("shop.orders".into(), object.into());
@@ -421,7 +357,7 @@ fn views_over_a_view_that_cannot_be_made_cannot_be_made_to_any_depth() {
 
 #[test]
 fn some_rules_warn_unless_told_to_stop() {
-    for &(code, ref named, ref change) in WARNING_ROWS {
+    for &(code, ref named, ref change) in warning::WARNING_ROWS {
         let case = Case::sound().changed(*change);
         let seen = check("compatibility", &case, &format!("Warned {code}"));
         assert!(seen.lines().any(|line| line == *named), "{code}: {named}\n{seen}");
@@ -594,7 +530,7 @@ fn rules_follow_what_the_target_can() {
     check("compatibility", &enforced, "Passed");
     let case_sensitive = Case::sound().changed(ROWS[10].2).changed(|c| c.target.lower_case_table_names = 0);
     check("compatibility", &case_sensitive, "Passed");
-    let unlimited = Case::sound().changed(WARNING_ROWS[0].2).changed(|c| c.target.row_limit = 0);
+    let unlimited = Case::sound().changed(warning::WARNING_ROWS[0].2).changed(|c| c.target.row_limit = 0);
     check("compatibility", &unlimited, "Passed");
     let known = Case::sound().changed(ROWS[18].2).changed(|c| c.facts.target.tables.push(table("shop", "customers")));
     check("compatibility", &known, "Passed");
