@@ -41,7 +41,6 @@ async fn the_next_number_of_a_table_lies_above_all_that_were_ever_given() {
             ("INSERT INTO {}.outbox (body) VALUES ('x')", "SELECT n >= 81001 FROM {}.outbox"),
             ("INSERT INTO {}.bills (v) VALUES (3)", "SELECT MAX(n) > 52000 FROM {}.bills"),
             ("INSERT INTO {}.above_signed VALUES (NULL)", "SELECT SUM(n = 9223372036854775809) FROM {}.above_signed"),
-            ("INSERT INTO {}.never_used VALUES (NULL)", "SELECT 1"),
         ],
         ..NOTHING
     })

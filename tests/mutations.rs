@@ -345,14 +345,15 @@ async fn each_attribute_that_is_changed_on_the_target_is_found_by_verify_and_by_
     // Rows are verify's, and counters the report's.
     let objects =
         objects.chain(OF_TARGET.iter().filter(|m| m.3 != "rows" && m.0 != "counter").map(|m| format!("m_{}", m.0)));
-    planned(&journey, &schema, objects.chain(OF_VIEWS.iter().map(|m| format!("w_{}", m.name)))).await;
+    // A view in the place of a table stops the plan (MIG2043); that the others are changed stands in it all the same.
+    planned(&journey, &schema, 5, objects.chain(OF_VIEWS.iter().map(|m| format!("w_{}", m.name)))).await;
     journey.end().await;
     checks(false).await;
 }
 
 /// The next plan changes each of these objects, and neither of the parents.
-async fn planned(journey: &Journey, schema: &str, objects: impl Iterator<Item = String>) {
-    let json = journey.json(&["plan", "-json", "-detailed-exitcode"], 2);
+async fn planned(journey: &Journey, schema: &str, exit: i32, objects: impl Iterator<Item = String>) {
+    let json = journey.json(&["plan", "-json", "-detailed-exitcode"], exit);
     let changes: Vec<&str> =
         json["body"]["changes"].as_array().unwrap().iter().map(|c| c["addr"].as_str().unwrap()).collect();
     let changes = |name: &str| changes.iter().any(|addr| addr.contains(&format!("[\"{schema}.{name}\"]")));
@@ -370,7 +371,7 @@ async fn each_attribute_that_is_changed_on_the_source_is_found_by_the_next_plan(
         mutate(&kind, &journey.source, &schema).await;
         let objects = OF_TABLES.iter().filter(|m| takes(&kind, m)).map(|m| format!("m_{}", m.name));
         // What is gone on the source is forgotten, not dropped.
-        planned(&journey, &schema, objects.chain(OF_VIEWS.iter().map(|m| format!("w_{}", m.name)))).await;
+        planned(&journey, &schema, 2, objects.chain(OF_VIEWS.iter().map(|m| format!("w_{}", m.name)))).await;
         journey.end().await;
     }
     checks(false).await;

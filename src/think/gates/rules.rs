@@ -186,7 +186,8 @@ pub const RULES: &[Rule] = &[
         .warns()
         .silent()
         .rewrites("renamed to TABLE_chk_COLUMN"),
-    rule(SAME_CHECK_NAME, "name of a CHECK constraint that is there twice in a schema", "tells names of CHECK constraints apart by schema, not by table", "Rename one of the two on the source."),
+    rule(SAME_CHECK_NAME, "name of a CHECK constraint that is there twice in a schema", "tells names of CHECK constraints apart by schema, not by table", "Rename one of the two on the source.")
+        .fails(),
     rule(AUTO_INCREMENT_WITHIN, "AUTO_INCREMENT column that begins no index", "wants one that begins with it (InnoDB)", "Set this rule to \"rewrite\" to create the table with one more index; the application then counts on over the whole table, no more within each group.")
         .rewrites("created with an index over the column"),
     rule(KEYLESS, "table without a primary key", "refuses such tables, or adds a key of its own", "Give the table a primary key on the source, or let the target's administrator switch the variable off that the list names."),

@@ -25,6 +25,8 @@ pub(super) struct Weighed<'a> {
     pub(super) column: &'a Column,
     pub(super) collation: String,
     pub(super) converted: bool,
+    /// The target weighs under this collation as no other server does: it has to be asked itself.
+    own_weights: bool,
 }
 
 /// How a text column is compared on the target where that may be in another way; `None`: in the same way.
@@ -43,7 +45,9 @@ pub(super) fn weighed<'a>(look: &Look<'_>, column: &'a Column) -> Option<Weighed
     // under these, TiDB takes U+0020 alone for it, and MySQL U+3000, U+00A0 and others, too.
     let padded = ["utf8mb4_unicode_ci", "utf8_unicode_ci", "gbk_chinese_ci"].contains(&plain_name(from).as_str());
     let apart = (look.source.flavor == Flavor::Tidb) != (look.target.flavor == Flavor::Tidb);
-    (converted || padded && apart).then_some(Weighed { column, collation, converted })
+    // TiDB 8.5.6 gives `[` and `\`, and other signs, one weight.
+    let own_weights = apart && look.target.flavor == Flavor::Tidb && collation == "gbk_chinese_ci";
+    (converted || padded && apart).then_some(Weighed { column, collation, converted, own_weights })
 }
 
 pub(super) async fn look(looker: &mut Looker<'_>, look: &Look<'_>) -> Outcome<()> {
@@ -52,7 +56,8 @@ pub(super) async fn look(looker: &mut Looker<'_>, look: &Look<'_>) -> Outcome<()
         for index in table.indexes.iter().filter(|index| index.unique && index.kind == "BTREE") {
             let Some(parts) = parts(look, table, index) else { continue };
             // Without a conversion the target tells apart what the source does.
-            if !parts.iter().any(|part| part.weighed.as_ref().is_some_and(|weighed| weighed.converted)) {
+            let otherwise = |weighed: &Weighed<'_>| weighed.converted || weighed.own_weights;
+            if !parts.iter().any(|part| part.weighed.as_ref().is_some_and(otherwise)) {
                 continue;
             }
             if target.is_none()
@@ -130,7 +135,8 @@ async fn one(
         known = looker.ask(&rest).await?.map(number);
     }
     // Two servers of one kind weigh alike. A TiDB weighs as they do but for spaces at the end, which it may tell apart.
-    if known == Ok(0) {
+    let own_weights = parts.iter().any(|part| part.weighed.as_ref().is_some_and(|weighed| weighed.own_weights));
+    if known == Ok(0) && !own_weights {
         return Ok(());
     }
     let asked = match target {

@@ -283,6 +283,9 @@ fn risk_of(
             add(Risk::Differs, "from the text of a JSON document");
         }
     }
+    for why in of_numbers(&text, is_text || column.data_type == "json", &used) {
+        add(Risk::May, why);
+    }
     let is_bytes = column.charset.is_none() && is_text;
     if let Some(other) = used.iter().find(|column| other_bytes(subject, column)).filter(|_| is_bytes || calls(OF_BYTES))
     {
@@ -315,6 +318,41 @@ fn risk_of(
     let worst = risks.into_iter().reduce(|worst, next| if next.0 > worst.0 { next } else { worst });
     known.insert(column.name.clone(), worst.clone());
     worst
+}
+
+/// What may differ in numbers that an expression computes of these columns, seen on MySQL 9.7 and TiDB 8.5.6: how many
+/// digits a division keeps, the digits of a DECIMAL behind its point once it is a text, dates as numbers.
+fn of_numbers(text: &str, into_text: bool, used: &[&Column]) -> Vec<&'static str> {
+    let tokens = tokens(text);
+    let is_sign = |token: Option<&Token>, signs: &str| matches!(token, Some(Token::Sign(c)) if signs.contains(*c));
+    let computes = |signs: &str| tokens.iter().any(|token| is_sign(Some(token), signs));
+    let says = |wanted: &str| {
+        tokens.iter().any(|token| matches!(token, Token::Word(word) if word.eq_ignore_ascii_case(wanted)))
+    };
+    let is_date = |token: &Token| {
+        let (Token::Ident(name) | Token::Word(name)) = token else { return false };
+        let of_that_name = used.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+        of_that_name.is_some_and(|c| matches!(c.data_type.as_str(), "date" | "datetime" | "time" | "timestamp"))
+    };
+    let beside_a_sign = |at: usize| {
+        is_sign(tokens.get(at + 1), "+-*%") || at.checked_sub(1).is_some_and(|at| is_sign(tokens.get(at), "+-*%"))
+    };
+    let mut found = Vec::new();
+    if computes("/") {
+        found.push("from a division, of which servers keep more or fewer digits");
+    }
+    let decimal = used.iter().any(|column| column.data_type == "decimal");
+    if into_text && decimal && (computes("+-*%") || ["mod", "json_array", "json_object"].iter().any(|name| says(name)))
+    {
+        found.push("from the text of a DECIMAL that is computed");
+    }
+    if !says("interval") && tokens.iter().enumerate().any(|(at, token)| is_date(token) && beside_a_sign(at)) {
+        found.push("from a date that is taken as a number");
+    }
+    if says("cast") && (says("float") || says("year")) {
+        found.push("by a CAST AS FLOAT or YEAR");
+    }
+    found
 }
 
 /// Whether the text of a column is kept in other bytes on the target: converted, or in TiDB's latin1, which is UTF-8.

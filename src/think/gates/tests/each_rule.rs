@@ -268,11 +268,35 @@ fn what_the_load_could_only_fail_at_stops_whatever_is_set() {
 }
 
 #[test]
+fn numbers_that_servers_compute_with_other_digits_are_named() {
+    for (kind, expression, why) in [
+        ("decimal(20,10)", "(`d` / 3)", "from a division"),
+        ("varchar(40)", "concat((`d` * 1.00))", "from the text of a DECIMAL"),
+        ("varchar(40)", "(`d` MOD 0.3)", "from the text of a DECIMAL"),
+        ("json", "json_array(`d`)", "from the text of a DECIMAL"),
+        ("bigint", "(`at` + 0)", "from a date that is taken as a number"),
+        ("int", "cast(`at` as year)", "by a CAST AS FLOAT or YEAR"),
+    ] {
+        let case = Case::sound().changed(|c| {
+            c.target.row_limit = 0;
+            add(c, column("at", "datetime"));
+            add(c, column("d", "decimal(10,4)"));
+            add(c, column("g", kind).generated_as(expression, true));
+        });
+        let told = check("compatibility", &case, "Warned MIG2173");
+        assert!(told.contains(why), "{expression}: {told}");
+    }
+}
+
+#[test]
 fn a_generated_column_that_every_server_computes_alike_is_not_named() {
     for (kind, expression) in [
         ("int", "`id` + 1"),
         ("varchar(80)", "concat(lower(`name`),'x',md5(`name`))"),
         ("date", "cast(`at` as date)"),
+        ("datetime", "(`at` + interval 1 day)"),
+        ("int", "(to_days(`at`) - to_days('2000-01-01'))"),
+        ("decimal(20,4)", "(`id` * 1.5 + 2)"),
         ("int", "json_extract(`j`,'$.a')"),
         ("double", "`f` * 2"),
     ] {
