@@ -373,11 +373,19 @@ fn lost_ledgers(spec: &Spec, state: &State, world: &World) -> Outcome<Vec<Diagno
     for migration in spec.migrations.values() {
         let Some(target) = spec.targets.get(&migration.target) else { continue };
         let addr = target_addr(target);
+        let facts = world.migrations.get(&migration.name);
+        // What is gone together with its ledger (a target that was restored to a time before the first run) is made anew.
+        let is_there = |addr: &StepAddr| {
+            let name = addr.table();
+            name.zip(facts).is_some_and(|(name, facts)| {
+                facts.target.table(&name).is_some() || facts.target.views.iter().any(|view| view.name == name)
+            })
+        };
         let made = |(addr, record): (&StepAddr, &crate::formats::state::StepRecord)| {
-            let object = matches!(record.kind, StepKind::Table | StepKind::View);
+            let object = matches!(record.kind, StepKind::Table | StepKind::View) && is_there(addr);
             object && !record.outputs.is_null() && addr.migration() == Some(migration.name.as_str())
         };
-        let lost = world.migrations.get(&migration.name).is_some_and(|facts| !facts.ledger.present);
+        let lost = facts.is_some_and(|facts| !facts.ledger.present);
         let seen = world.servers.get(&addr.to_string()).filter(|facts| facts.fault.is_none());
         let (Some(recorded), Some(seen)) = (recorded_server(state, &addr)?, seen) else { continue };
         if lost && recorded == seen.server_id && state.steps.iter().any(made) {

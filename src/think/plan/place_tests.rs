@@ -5,11 +5,13 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
+use crate::formats::ddl::fixture::table;
 use crate::formats::facts::{Flavor, LedgerFacts, MigrationFacts, ServerFacts, World};
 use crate::formats::plan::{Body, Mode};
 use crate::formats::spec::model::Spec;
 use crate::formats::spec::{self, Inputs, SourceFile};
 use crate::formats::state::{Progress, State, Status, StepRecord};
+use crate::formats::structure::Inventory;
 use crate::think::plan::{Question, plan};
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::digest::Digest;
@@ -91,7 +93,8 @@ fn state_of(build: Build) -> State {
     state
 }
 
-fn planned(spec: &Spec, state: &State, servers: &[(&str, &str)], ledger: bool) -> Body {
+/// `ledger`, `there`: whether the target has the ledger, and the table that is recorded.
+fn planned(spec: &Spec, state: &State, servers: &[(&str, &str)], ledger: bool, there: bool) -> Body {
     let mut world = World::default();
     for (address, id) in servers {
         let flavor = if address.starts_with("target") { Flavor::Tidb } else { Flavor::Mysql };
@@ -99,7 +102,9 @@ fn planned(spec: &Spec, state: &State, servers: &[(&str, &str)], ledger: bool) -
         world.servers.insert((*address).into(), facts);
     }
     let ledger = LedgerFacts { present: ledger, ..LedgerFacts::default() };
-    world.migrations.insert("shop".into(), MigrationFacts { ledger, ..MigrationFacts::default() });
+    let tables = if there { vec![table("shop", "t")] } else { Vec::new() };
+    let target = Inventory { tables, ..Inventory::default() };
+    world.migrations.insert("shop".into(), MigrationFacts { ledger, target, ..MigrationFacts::default() });
     let replace = BTreeSet::new();
     let (state, mode, targets) = (Some(state), Mode::Apply, &[][..]);
     let question = Question { spec, state, world: &world, mode, replace: &replace, drop_target_data: false, targets };
@@ -127,7 +132,7 @@ fn a_server_is_known_by_its_own_id_whatever_its_block_is_called() {
     let other_schema = [("host     = \"one.example\"", "host = \"one.example\"\n  ledger_schema = \"other\"")];
     for build in [Build::Now, Build::Earlier] {
         let check = |changes: &[(&str, &str)], servers: &[(&str, &str)], ledger: bool, expected: &str| {
-            let body = planned(&spec_of(changes), &state_of(build), servers, ledger);
+            let body = planned(&spec_of(changes), &state_of(build), servers, ledger, true);
             let told = told(&body).replace("it is no longer in the spec; what it made stays", "gone");
             assert_eq!(told, expected, "{changes:?} {servers:?}");
             assert!(body.blocked || !expected.contains("recorded "), "{expected}");
@@ -150,6 +155,8 @@ fn a_server_is_known_by_its_own_id_whatever_its_block_is_called() {
         // At one address it is said of the server, once.
         check(&[], &[s, ("target.tidb.b", "X"), c], true, "target.tidb.b recorded T, found X");
         check(&[], &[s, b, c], false, "target.tidb.b recorded T, found none");
+        // Restored to a time before the first run: the tables are gone as well, and are made anew.
+        assert_eq!(told(&planned(&spec_of(&[]), &state_of(build), &[s, b, c], false, false)), "");
         let moved = match build {
             Build::Now => "target.tidb.b recorded mig_ledger, in the spec other",
             Build::Earlier => "target.tidb.b recorded T, found none",
@@ -172,7 +179,7 @@ fn a_dump_is_not_a_server_that_a_migration_is_bound_to() {
             record.depends_on.iter_mut().filter(|addr| **addr == source).for_each(|addr| *addr = dump.clone());
         }
         let servers = [("source.mysql.a", "S"), ("target.tidb.b", "T"), ("target.tidb.c", "U")];
-        let body = planned(&spec_of(&[]), &state, &servers, true);
+        let body = planned(&spec_of(&[]), &state, &servers, true, true);
         assert_eq!(told(&body), "Forget source.dump.shop: it is no longer in the spec; what it made stays");
     }
 }
