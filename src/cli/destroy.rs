@@ -17,6 +17,7 @@ use crate::think::plan::desired::target_addr;
 use crate::think::plan::diff::recorded_server;
 use crate::think::plan::place::{migration_elsewhere, other_ledgers, worked_with};
 use crate::words::addr::StepKind;
+use crate::words::diag::Diagnostic;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitKind> {
@@ -66,8 +67,8 @@ pub async fn same_targets(session: &Session, plan: &PlanFile, state: &State) -> 
         users.any(|migration| away.iter().any(|one| one.migration == migration.name))
     };
     if let Some(ledger) = other_ledgers(&session.spec, state)?.into_iter().next() {
-        let cause = format!("{}: {}", ledger.subject.clone().unwrap_or_default(), ledger.detail);
-        return Err(Failure::new(ledger.code, WHAT, cause, ledger.help).exit(ExitKind::Stale));
+        let target = ledger.subject.clone().unwrap_or_default();
+        return Err(refused(&target, ledger));
     }
     let servers = session.servers()?;
     let gone = |node: &&Node| node.action == Action::Destroy;
@@ -92,12 +93,14 @@ pub async fn same_targets(session: &Session, plan: &PlanFile, state: &State) -> 
             && !known.contains(&found)
         {
             let said = migration_elsewhere(&migration.name, &addr, &known, &found);
-            let cause = format!("{}: {}", said.summary, said.detail);
-            return Err(Failure::new(said.code, WHAT, cause, said.help).exit(ExitKind::Stale));
+            return Err(refused(&said.summary.clone(), said));
         }
     }
     Ok(())
 }
 
-/// What a destroy is refused before.
-const WHAT: &str = "remove what is on the target";
+/// A destroy that would work in another place than the runs in the state.
+fn refused(what: &str, found: Diagnostic) -> Failure {
+    let cause = format!("{what}: {}", found.detail);
+    Failure::new(found.code, "remove what is on the target", cause, found.help).exit(ExitKind::Stale)
+}

@@ -108,7 +108,7 @@ pub async fn observe(
             seen.world.pending.insert(one.migration.clone(), one.ready.clone());
             continue;
         };
-        match look(session, one, endpoint, (seen.state.as_ref(), replace), may_install, &mut seen.copied).await {
+        match look(session, one, endpoint, seen.state.as_ref(), replace, may_install, &mut seen.copied).await {
             Ok(looked) => {
                 let known = |at: &AtWork| {
                     let leads =
@@ -191,7 +191,8 @@ async fn look(
     session: &Session,
     away: &Away,
     endpoint: &Endpoint,
-    (state, replace): (Option<&State>, &BTreeSet<StepAddr>),
+    state: Option<&State>,
+    replace: &BTreeSet<StepAddr>,
     may_install: bool,
     copied: &mut Vec<String>,
 ) -> Outcome<Looked> {

@@ -242,7 +242,7 @@ impl Session {
         Ok(state)
     }
 
-    /// The same for those who look at records and mend them: also with outputs that no step can read.
+    /// The same without a check of the outputs: for commands that show a damaged record, so that people can correct it.
     ///
     /// # Errors
     /// What [`recovery::look`] refuses.

@@ -182,8 +182,7 @@ async fn answers(dir: &Path) -> bool {
 }
 
 fn is_one_folder(one: &str, other: &str) -> bool {
-    let whole = |workdir: &str| std::fs::canonicalize(absolute(workdir)).ok();
-    whole(one).is_some_and(|one| whole(other) == Some(one))
+    file::is_same(&absolute(one), &absolute(other))
 }
 
 fn absolute(workdir: &str) -> PathBuf {

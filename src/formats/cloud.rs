@@ -159,6 +159,13 @@ pub struct Instance {
     pub tags: Tags,
 }
 
+impl Instance {
+    /// Whether it is gone, or about to be: then it can be neither used nor started again.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state.as_str(), "terminated" | "shutting-down")
+    }
+}
+
 /// What a type of instances is.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct InstanceType {
@@ -198,6 +205,13 @@ pub struct Volume {
     pub attached_to: Option<String>,
     pub device: Option<String>,
     pub tags: Tags,
+}
+
+impl Volume {
+    /// Whether it is gone, or about to be.
+    pub fn has_ended(&self) -> bool {
+        matches!(self.state.as_str(), "deleting" | "deleted")
+    }
 }
 
 /// What a volume is made from.

@@ -70,8 +70,8 @@ pub struct ServerFacts {
     /// The server's part of it alone: the name under which it is recorded. A source that was looked up in a cloud is
     /// recorded by its cluster.
     pub server_id: String,
-    /// The name that the server itself gives to a session; empty: it has none (TiDB), or this is no server. Never the
-    /// cloud's name for it, so a session can be asked for it.
+    /// The id that a session can ask the server for. It is not the id that a cloud has for the server. Empty: the server has
+    /// none (TiDB), or a dump is in the place of the server.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub own_id: String,
     pub flavor: Flavor,

@@ -289,4 +289,9 @@ impl Inventory {
     pub fn table(&self, name: &TableName) -> Option<&Table> {
         self.tables.iter().find(|t| &t.name == name)
     }
+
+    /// Whether a table or a view has the name.
+    pub fn has(&self, name: &TableName) -> bool {
+        self.table(name).is_some() || self.views.iter().any(|view| &view.name == name)
+    }
 }

@@ -73,7 +73,8 @@ fn followed(path: &Path) -> io::Result<PathBuf> {
     Err(io::Error::other("too many links"))
 }
 
-/// The folder and the name to which a path leads, links followed, whatever is there. `None`: there is no such folder.
+/// Where a path leads once links are followed: the folder, and the name in it. The file need not exist. `None`: the folder
+/// does not exist.
 pub fn place_of(path: &Path) -> Option<(PathBuf, String)> {
     let path = followed(path).ok()?;
     let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));

@@ -166,8 +166,8 @@ impl Server for MysqlServer {
         .boxed()
     }
 
-    fn expect(&self, server_id: &str) {
-        self.login.identity.expect(server_id);
+    fn bind_to(&self, server_id: &str) {
+        self.login.identity.bind_to(server_id);
     }
 
     fn place(&self) -> String {

@@ -89,7 +89,7 @@ fn a_removed_journal_begins_anew(backend: &dyn Backend) {
     store.append(b"two\n").unwrap();
     assert_eq!(backend.open().read_journal().unwrap().unwrap(), b"two\n");
     backend.open().remove_journal().unwrap();
-    assert_eq!(store.read_journal().unwrap(), None, "whoever removes it");
+    assert_eq!(store.read_journal().unwrap(), None, "also where another handle removed it");
 }
 
 fn a_state_is_replaced_as_a_whole(backend: &dyn Backend) {

@@ -5,6 +5,7 @@ use super::plan::{moment, outcome_words};
 use super::style::{Ink, Style, bytes, columns, count, duration, pad, pad_left, thousands, wrap};
 use crate::formats::certificate::{Certificate, Judgement, ProvenBy, TableProof, WritesOutcome};
 use crate::words::codes;
+use crate::words::list::first_of;
 
 /// Tables listed one a line at the end of a run; more are counted, and only what is not equal is listed.
 const LISTED: usize = 12;
@@ -46,7 +47,7 @@ pub fn text(certificate: &Certificate, style: Style) -> String {
     out.push_str(&wrap("Writes: ", writes.trim_end(), style.width));
     if !certificate.not_moved.is_empty() {
         let names: Vec<String> = certificate.not_moved.iter().map(|n| format!("{} {}", n.kind, n.name)).collect();
-        out.push_str(&wrap("Not moved: ", &first_of(&names), style.width));
+        out.push_str(&wrap("Not moved: ", &first_of(&names, NAMED), style.width));
     }
     let changed = accepted_lines(certificate);
     for text in changed.iter().take(NAMED) {
@@ -67,14 +68,6 @@ pub fn text(certificate: &Certificate, style: Style) -> String {
         style.width,
     ));
     out
-}
-
-fn first_of(names: &[String]) -> String {
-    let shown = names.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    match names.len().saturating_sub(NAMED) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }
 
 /// What is not as it was, and accepted: each by name.

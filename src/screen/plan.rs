@@ -383,9 +383,8 @@ fn blocked(plan: &PlanFile, style: Style) -> Option<String> {
         [one] => format!("a gate refuses: {one}"),
         many => format!("{} gates refuse: {}", many.len(), many.join(", ")),
     };
-    let findings = plan.body.observed.verdicts.values().flat_map(|verdict| &verdict.findings);
-    let unseen = findings.filter(|found| found.code == codes::NOT_INSTALLED).count() > 0;
-    let text = if unseen {
+    let mut findings = plan.body.observed.verdicts.values().flat_map(|verdict| &verdict.findings);
+    let text = if findings.any(|found| found.code == codes::NOT_INSTALLED) {
         format!(
             "{who}. This plan was made without a look from the runner, where mig is not installed yet: it cannot be \
              applied. mig apply copies mig there, plans from there, shows that plan and asks."

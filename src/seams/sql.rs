@@ -65,7 +65,7 @@ pub trait Server: Send + Sync {
 
     /// Binds the sessions to a server that was looked at before, by another process; see
     /// [`crate::formats::facts::ServerFacts::own_id`]. Without it, they are bound to the one that answers first.
-    fn expect(&self, server_id: &str) {
+    fn bind_to(&self, server_id: &str) {
         let _ = server_id;
     }
 

@@ -148,7 +148,7 @@ impl Context {
     pub fn new(parts: Parts, graph: &Graph) -> Self {
         for (addr, server) in &parts.servers {
             if let Some(id) = parts.world.servers.get(&addr.to_string()).and_then(own_name) {
-                server.expect(id);
+                server.bind_to(id);
             }
         }
         let nodes = graph.nodes.iter().map(|node| (node.addr.clone(), node.clone())).collect();

@@ -19,6 +19,7 @@ use crate::steps::step::StepCtx;
 use crate::steps::transfer::part_file::TORN;
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
+use crate::words::list::first_of;
 
 pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value> {
     let inputs: RunnerInputs = read_inputs(node)?;
@@ -124,11 +125,9 @@ const NAMED: usize = 5;
 
 /// What is said of a work folder in which files are left.
 fn remains(folder: &str, files: &[String]) -> Option<String> {
-    let more = files.len().saturating_sub(NAMED);
-    let named = files[..files.len().min(NAMED)].join(", ");
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    let named = first_of(files, NAMED);
     (!files.is_empty()).then(|| {
-        format!("the work folder {folder}, with files that no migration of the spec or the state is known to have put there: {named}{more}")
+        format!("the work folder {folder}, with files that no migration of the spec or the state is known to have put there: {named}")
     })
 }
 

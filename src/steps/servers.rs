@@ -19,6 +19,7 @@ use crate::think::plan::desired::target_addr;
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
+use crate::words::list::first_of;
 
 /// Records the server's identity.
 pub async fn run(context: &Context, node: &Node) -> Outcome<ServerOutputs> {
@@ -92,7 +93,9 @@ pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
     let role = Role::Write { keep_zero_dates: false, session: Default::default() };
     let mut connection = server.connect(&role).await?;
     if !ledger::exists(&mut *connection, &schema).await? {
-        return outputs::left(format!("the ledger, if it is elsewhere: there is no schema {schema}"));
+        return outputs::left(format!(
+            "the ledger: the target has no schema {schema}; if mig keeps it in another one, it is still there"
+        ));
     }
     let made = ledger::made_by(&mut *connection, &schema, &context.lineage).await?;
     let unknown: Vec<String> = made.into_iter().filter(|name| !removal.known.contains(name)).collect();
@@ -100,10 +103,8 @@ pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
     if unknown.is_empty() {
         return Ok(Value::Null);
     }
-    let more = unknown.len().saturating_sub(NAMED);
-    let named = unknown[..unknown.len().min(NAMED)].join(", ");
-    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    outputs::left(format!("what this lineage created and the state had forgotten stays: {named}{more}"))
+    let named = first_of(&unknown, NAMED);
+    outputs::left(format!("what this lineage created and the state had forgotten stays: {named}"))
 }
 
 /// Objects that are named of many.

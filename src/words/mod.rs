@@ -5,5 +5,6 @@ pub mod codes;
 pub mod diag;
 pub mod digest;
 pub mod error;
+pub mod list;
 pub mod secret;
 pub mod step;

@@ -14,8 +14,8 @@ use crate::support::cloud_proxy::Lag;
 use crate::support::program::{command, said};
 use crate::support::{Bed, moto};
 
-/// The article's spec over the emulator, a real MySQL as the cluster's writer, a real TiDB.
-pub fn spec(journey: &Journey, source: u16, target: u16) -> String {
+/// The emulator's account, a real MySQL as the cluster's writer, a real TiDB.
+fn servers(journey: &Journey, source: u16, target: u16, ledger: &str) -> String {
     format!(
         r#"
 provider "aws" {{
@@ -33,9 +33,20 @@ target "tidb" "cloud" {{
   host     = "127.0.0.1"
   port     = {target}
   username = "root"
+  ledger_schema = "{ledger}"
   tls {{ mode = "disabled" }}
 }}
-peering "tidb_cloud" {{
+"#,
+        moto::REGION,
+        journey.proxy.url(),
+    )
+}
+
+/// The article's spec over the emulator, a real MySQL as the cluster's writer, a real TiDB.
+pub fn spec(journey: &Journey, source: u16, target: u16) -> String {
+    format!(
+        r#"
+{}peering "tidb_cloud" {{
   connection_id = "{}"
   target_cidr   = "10.250.0.0/16"
 }}
@@ -56,8 +67,7 @@ migration "shop" {{
   tables = ["nothing_of_this_name.*"]
 }}
 "#,
-        moto::REGION,
-        journey.proxy.url(),
+        servers(journey, source, target, "mig_ledger"),
         journey.site.peering
     )
 }
@@ -154,34 +164,13 @@ async fn rows_move_from_a_cluster_that_calls_itself_by_another_name() {
         .await;
     let text = format!(
         r#"
-provider "aws" {{
-  region       = "{}"
-  endpoint_url = "{}"
-}}
-source "aurora" "shop" {{
-  cluster_identifier = "database-1"
-  host               = "127.0.0.1"
-  port               = {}
-  username           = "root"
-  tls {{ mode = "disabled" }}
-}}
-target "tidb" "cloud" {{
-  host     = "127.0.0.1"
-  port     = {}
-  username = "root"
-  ledger_schema = "{schema}_ledger"
-  tls {{ mode = "disabled" }}
-}}
-migration "shop" {{
+{}migration "shop" {{
   source = source.aurora.shop
   target = target.tidb.cloud
   tables = ["{schema}.*"]
 }}
 "#,
-        moto::REGION,
-        journey.proxy.url(),
-        source.config().port,
-        target.config().port,
+        servers(&journey, source.config().port, target.config().port, &format!("{schema}_ledger")),
     );
     std::fs::write(journey.dir.path().join("shop.mig.hcl"), text).unwrap();
     for arguments in [&["apply", "-auto-approve"][..], &["plan", "-detailed-exitcode"], &["destroy", "-auto-approve"]] {

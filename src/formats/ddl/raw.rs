@@ -45,7 +45,7 @@ pub fn hex_of(bytes: &[u8], data_type: &str) -> String {
 /// The text that bytes are in a charset of the servers; `None`: they are none, or the charset is not known here.
 pub fn decoded(charset: &str, bytes: &[u8]) -> Option<String> {
     let encoding = match charset {
-        "utf8mb4" | "utf8" | "ascii" => return String::from_utf8(bytes.to_vec()).ok(),
+        "utf8mb4" | "utf8mb3" | "utf8" | "ascii" => return String::from_utf8(bytes.to_vec()).ok(),
         "ucs2" | "utf16" => encoding_rs::UTF_16BE,
         "utf16le" => encoding_rs::UTF_16LE,
         "utf32" => {

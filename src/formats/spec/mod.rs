@@ -9,6 +9,9 @@ mod credentials;
 mod expression;
 mod faults;
 mod fields;
+#[cfg(test)]
+#[allow(clippy::panic)]
+pub mod fixture;
 mod functions;
 pub(crate) mod migrations;
 pub mod model;

@@ -66,7 +66,7 @@ pub(super) struct Identity {
 impl Identity {
     /// A server that was looked at before, by [`crate::formats::facts::ServerFacts::own_id`]. The writer of an Aurora
     /// cluster may change, and a TiDB has no such name: theirs is left out by the caller.
-    pub fn expect(&self, id: &str) {
+    pub fn bind_to(&self, id: &str) {
         let _ = self.expected.set(id.to_owned());
     }
 
@@ -193,7 +193,7 @@ mod tests {
         ] {
             let identity = Identity::default();
             if let Some(id) = expected {
-                identity.expect(id);
+                identity.bind_to(id);
             }
             for (answer, fine) in answers {
                 assert_eq!(identity.judge(server(answer)).is_ok(), *fine, "{expected:?} {answers:?} {answer}");

@@ -78,18 +78,17 @@ pub async fn tagged(cloud: &dyn Cloud, state: Option<&State>) -> CloudFacts {
         ask(cloud, "look for volumes of this lineage", cloud.volumes_tagged(&marks)),
     );
     let mut faults = Vec::new();
-    let living = |state: &str| !matches!(state, "terminated" | "shutting-down" | "deleting" | "deleted");
     let of = |id: &str, tags: &BTreeMap<String, String>| Tagged {
         id: id.to_owned(),
         address: tags.get(names::ADDRESS).cloned().unwrap_or_default(),
     };
     let instances = or_fault(instances, &mut faults);
-    let mut tagged: Vec<Tagged> = instances.iter().filter(|i| living(&i.state)).map(|i| of(&i.id, &i.tags)).collect();
+    let mut tagged: Vec<Tagged> = instances.iter().filter(|i| !i.has_ended()).map(|i| of(&i.id, &i.tags)).collect();
     // The root disk of an instance bears its instance's tags and goes with it, also while that ends.
     let of_instance =
         |address: &str| StepAddr::parse(address).is_some_and(|a| a.step_type() == Some(StepType::Instance));
     let ids: BTreeSet<String> = instances.into_iter().map(|instance| instance.id).collect();
-    for volume in or_fault(volumes, &mut faults).into_iter().filter(|v| living(&v.state)) {
+    for volume in or_fault(volumes, &mut faults).into_iter().filter(|v| !v.has_ended()) {
         let object = of(&volume.id, &volume.tags);
         let root = of_instance(&object.address) && volume.attached_to.is_some_and(|holder| ids.contains(&holder));
         if !root {

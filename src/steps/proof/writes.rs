@@ -19,6 +19,7 @@ use crate::think::gates::count;
 use crate::words::addr::GateName;
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::error::Outcome;
+use crate::words::list::first_of;
 
 /// The note of a dump: where the source's log was before the first row was read.
 pub const POSITION: &str = "position";
@@ -178,10 +179,7 @@ fn stretches(since: &Since) -> String {
 }
 
 fn some_of(names: &[String]) -> String {
-    const SHOWN: usize = 5;
-    let more = names.len().saturating_sub(SHOWN);
-    let shown = names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
-    if more > 0 { format!("{shown} and {more} more") } else { shown }
+    first_of(names, 5)
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ use super::install::{Program, install, standing, unexpected, worker_dir};
 use super::mirror::News;
 use crate::formats::event::{Ended, Event};
 use crate::formats::journal::Record;
+use crate::formats::outputs::RemovedOutputs;
 use crate::formats::state::{Status, StepRecord};
 use crate::formats::worker::{End, Endpoint, FromWorker, ToWorker, line};
 use crate::seams::shell::Channel;
@@ -240,7 +241,8 @@ fn record(remote: &Arc<Remote>, number: u64, record: Record) {
         Record::Done { addr, outputs, .. } => (addr, News::Outputs(outputs)),
         // What was destroyed leaves no record.
         Record::Forget { addr, left } => {
-            (addr, News::Outputs(left.map_or(serde_json::Value::Null, |left| serde_json::json!({ "left": left }))))
+            let left = left.map(|left| serde_json::json!(RemovedOutputs { left: Some(left) }));
+            (addr, News::Outputs(left.unwrap_or_default()))
         }
         Record::Failed { addr, failure, .. } => (addr, News::End(Ended::Failed, Some(*failure))),
         Record::Open { .. } | Record::Start { .. } | Record::End => return remote.settled(number),

@@ -34,7 +34,8 @@ pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
     let lines = context.lines(&node.addr)?;
     let (mut line, mut looks) = (lines.write.take().await?, lines.look.take().await?);
     let owner = Owner::of(context, node, kind)?;
-    let there = look(&mut looks, &name).await?;
+    let by_case = tells_case_apart(&mut looks).await?;
+    let there = look(&mut looks, &name, by_case).await?;
     looks.give_back();
     let Some(object) = row(context, node, &owner, &mut line).await? else {
         return without_row(context, node, &name, &there).await;
@@ -48,7 +49,7 @@ pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
         (StepKind::View, There::Table(_)) => Some(another_in_its_place(&name, "table")),
         (_, There::View(_)) => Some(another_in_its_place(&name, "view")),
         (_, There::Table(actual)) => {
-            referred_to_by_none(context, node, &mut line, &name).await?;
+            referred_to_by_none(context, node, &mut line, (&name, by_case)).await?;
             owner.drop_ours(context, &mut line, &actual, &object).await?;
             None
         }
@@ -123,10 +124,15 @@ async fn drop_view(node: &Node, line: &mut Line, name: &TableName, there: &View)
 
 /// Refuses where a table of somebody else has a foreign key to this one: sessions that load do not check such keys, so the
 /// server would let it go.
-async fn referred_to_by_none(context: &Context, node: &Node, line: &mut Line, name: &TableName) -> Outcome<()> {
+async fn referred_to_by_none(
+    context: &Context,
+    node: &Node,
+    line: &mut Line,
+    (name, by_case): (&TableName, bool),
+) -> Outcome<()> {
     let sql = format!(
-        "SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME, \
-         @@lower_case_table_names FROM information_schema.KEY_COLUMN_USAGE \
+        "SELECT DISTINCT TABLE_SCHEMA, TABLE_NAME, REFERENCED_TABLE_SCHEMA, REFERENCED_TABLE_NAME \
+         FROM information_schema.KEY_COLUMN_USAGE \
          WHERE LOWER(REFERENCED_TABLE_SCHEMA) = LOWER({}) AND LOWER(REFERENCED_TABLE_NAME) = LOWER({})",
         literal(&name.schema),
         literal(&name.name)
@@ -142,14 +148,8 @@ async fn referred_to_by_none(context: &Context, node: &Node, line: &mut Line, na
     let mut strangers = Vec::new();
     let mut own: Option<Vec<TableName>> = None;
     for row in &rows {
-        let [from_schema, from, to_schema, to, folds] = row.as_slice() else { continue };
-        let same = |one: &TableName, other: &TableName| match folds.as_str() {
-            "0" => one == other,
-            _ => {
-                one.schema.to_lowercase() == other.schema.to_lowercase()
-                    && one.name.to_lowercase() == other.name.to_lowercase()
-            }
-        };
+        let [from_schema, from, to_schema, to] = row.as_slice() else { continue };
+        let same = |one: &TableName, other: &TableName| if by_case { one == other } else { alike(one, other) };
         let (child, parent) = (TableName::new(from_schema, from), TableName::new(to_schema, to));
         if !same(&parent, name) || same(&child, name) {
             continue;
@@ -172,16 +172,14 @@ async fn referred_to_by_none(context: &Context, node: &Node, line: &mut Line, na
 }
 
 /// What has the name, also on a server that keeps names in lower case.
-async fn look(line: &mut Line, name: &TableName) -> Outcome<There> {
+async fn look(line: &mut Line, name: &TableName, by_case: bool) -> Outcome<There> {
     let schemas = [name.schema.clone()];
-    let folded = |schema: &str, object: &str| {
-        schema.to_lowercase() == name.schema.to_lowercase() && object.to_lowercase() == name.name.to_lowercase()
-    };
+    let folded = |schema: &str, object: &str| alike(&TableName::new(schema, object), name);
     let (found, _) = inventory(&mut *line.connection, None, Some(&schemas), &folded).await?;
     let names = found.tables.iter().map(|table| &table.name).chain(found.views.iter().map(|view| &view.name));
     let names: Vec<TableName> = names.cloned().collect();
     let exact = names.contains(name);
-    if names.is_empty() || (!exact && tells_case_apart(line).await?) {
+    if names.is_empty() || (!exact && by_case) {
         return Ok(There::Nothing);
     }
     let is_it = |found: &TableName| !exact || found == name;
@@ -191,6 +189,11 @@ async fn look(line: &mut Line, name: &TableName) -> Outcome<There> {
     }
     let view = found.views.into_iter().find(|view| is_it(&view.name));
     Ok(view.map_or(There::Nothing, |view| There::View(Box::new(view))))
+}
+
+/// Whether two names are one but for case.
+fn alike(one: &TableName, other: &TableName) -> bool {
+    one.key().to_lowercase() == other.key().to_lowercase()
 }
 
 async fn tells_case_apart(line: &mut Line) -> Outcome<bool> {

@@ -212,9 +212,9 @@ impl Builder<'_> {
         );
 
         let tags_of = |seen: Option<&BTreeMap<String, String>>| seen.cloned();
-        let there = facts.instance.there().filter(|i| !matches!(i.state.as_str(), "terminated" | "shutting-down"));
+        let there = facts.instance.there().filter(|instance| !instance.has_ended());
         self.owned_by_us(&instance, "instance", tags_of(there.map(|i| &i.tags)));
-        let there = facts.volume.there().filter(|v| !matches!(v.state.as_str(), "deleting" | "deleted"));
+        let there = facts.volume.there().filter(|volume| !volume.has_ended());
         self.owned_by_us(&volume, "volume", tags_of(there.map(|v| &v.tags)));
 
         let key_inputs = KeyPairInputs {

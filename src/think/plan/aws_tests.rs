@@ -17,7 +17,7 @@ use crate::formats::cloud::{
 };
 use crate::formats::cloud_facts::{CloudFacts, ClusterFacts, NetworkFacts, PeeringFacts, RunnerFacts, Seen};
 use crate::formats::plan::{Action, Node};
-use crate::formats::spec::{self, Inputs, SourceFile};
+use crate::formats::spec;
 use crate::formats::state::{Progress, Status, StepRecord};
 use crate::words::addr::StepKind;
 use crate::words::codes;
@@ -58,22 +58,7 @@ migration "shop" {
 "#;
 
 fn spec_of(changes: &[(&str, &str)]) -> Spec {
-    let mut text = SPEC.to_owned();
-    for (from, to) in changes {
-        assert!(text.contains(from), "{from}");
-        text = text.replacen(from, to, 1);
-    }
-    let files = vec![SourceFile { name: "a.mig.hcl".into(), text }];
-    let inputs = Inputs {
-        files,
-        vars: vec![],
-        var_files: vec![],
-        env: &|_| None,
-        read_file: &|_| Err("none".into()),
-        secrets: crate::formats::spec::Secrets::Needed,
-    };
-    let (spec, found) = spec::load(&inputs);
-    spec.unwrap_or_else(|| panic!("{found:?}"))
+    spec::fixture::spec_of(SPEC, changes)
 }
 
 fn rule(port: u16, peer: Peer) -> Rule {
@@ -201,6 +186,12 @@ fn planned_at(spec: &Spec, cloud: &CloudFacts, state: Option<&State>, replace: &
     let question =
         Question { spec, state, world: &world, mode: Mode::Apply, replace: &replace, drop_target_data: false, targets };
     plan(&question).unwrap().0
+}
+
+/// The plan of one question without any option.
+fn body_of(spec: &Spec, state: Option<&State>, world: &World, mode: Mode) -> Body {
+    let replace = BTreeSet::new();
+    plan(&Question { spec, state, world, mode, replace: &replace, drop_target_data: false, targets: &[] }).unwrap().0
 }
 
 fn node<'b>(body: &'b Body, addr: &str) -> &'b Node {

@@ -197,7 +197,7 @@ fn forget(
 ) {
     let at_source = |migration: &str, name: &TableName| {
         let source = world.migrations.get(migration).map(|facts| &facts.source);
-        source.is_some_and(|source| source.table(name).is_some() || source.views.iter().any(|view| view.name == *name))
+        source.is_some_and(|source| source.has(name))
     };
     let wanted: BTreeSet<StepAddr> = graph.nodes.iter().map(|n| n.addr.clone()).collect();
     for (addr, record) in &state.steps {

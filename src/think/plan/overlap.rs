@@ -9,6 +9,7 @@ use crate::formats::spec::model::Spec;
 use crate::words::addr::TableName;
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
+use crate::words::list::first_of;
 
 /// Tables and views that are named in a message.
 const NAMED: usize = 5;
@@ -43,10 +44,7 @@ pub fn of_migrations(spec: &Spec, world: &World) -> Vec<Diagnostic> {
 }
 
 fn finding(one: &str, other: &str, tables: &[String]) -> Diagnostic {
-    let mut list = tables.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
-    if tables.len() > NAMED {
-        list.push_str(&format!(" and {} more", tables.len() - NAMED));
-    }
+    let list = first_of(tables, NAMED);
     Diagnostic::error(
         codes::TARGET_TABLE_SHARED,
         format!("migration.{one} and migration.{other} lead to one target table: {list}"),

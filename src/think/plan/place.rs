@@ -377,9 +377,7 @@ fn lost_ledgers(spec: &Spec, state: &State, world: &World) -> Outcome<Vec<Diagno
         // What is gone together with its ledger (a target that was restored to a time before the first run) is made anew.
         let is_there = |addr: &StepAddr| {
             let name = addr.table();
-            name.zip(facts).is_some_and(|(name, facts)| {
-                facts.target.table(&name).is_some() || facts.target.views.iter().any(|view| view.name == name)
-            })
+            name.zip(facts).is_some_and(|(name, facts)| facts.target.has(&name))
         };
         let made = |(addr, record): (&StepAddr, &crate::formats::state::StepRecord)| {
             let object = matches!(record.kind, StepKind::Table | StepKind::View) && is_there(addr);

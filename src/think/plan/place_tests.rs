@@ -1,5 +1,5 @@
 //! Whether a plan works with the servers of the earlier runs, whatever their blocks are called.
-#![allow(clippy::unwrap_used, clippy::panic)]
+#![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeSet;
 
@@ -8,8 +8,8 @@ use serde_json::json;
 use crate::formats::ddl::fixture::table;
 use crate::formats::facts::{Flavor, LedgerFacts, MigrationFacts, ServerFacts, World};
 use crate::formats::plan::{Body, Mode};
+use crate::formats::spec::fixture;
 use crate::formats::spec::model::Spec;
-use crate::formats::spec::{self, Inputs, SourceFile};
 use crate::formats::state::{Progress, State, Status, StepRecord};
 use crate::formats::structure::Inventory;
 use crate::think::plan::{Question, plan};
@@ -37,20 +37,7 @@ migration "shop" {
 "#;
 
 fn spec_of(changes: &[(&str, &str)]) -> Spec {
-    let mut text = SPEC.to_owned();
-    for (from, to) in changes {
-        assert!(text.contains(from), "{from}");
-        text = text.replace(from, to);
-    }
-    let (spec, found) = spec::load(&Inputs {
-        files: vec![SourceFile { name: "a.mig.hcl".into(), text }],
-        vars: vec![],
-        var_files: vec![],
-        env: &|_| None,
-        read_file: &|_| Err("none".into()),
-        secrets: crate::formats::spec::Secrets::Needed,
-    });
-    spec.unwrap_or_else(|| panic!("{found:?}"))
+    fixture::spec_of(SPEC, changes)
 }
 
 /// What of the identities a build recorded.

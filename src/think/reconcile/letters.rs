@@ -126,19 +126,17 @@ fn fits(introducer: Option<&str>, shown: &str, letters: &str) -> bool {
 
 /// Whether the letters are the shown ones, where a `?`, or some of them, stand for any.
 fn fits_pattern(shown: &str, letters: &str) -> bool {
-    let mut pieces = shown.split('?');
-    let first = pieces.next().unwrap_or_default();
-    let Some(mut rest) = letters.strip_prefix(first) else { return false };
-    let mut ends_open = false;
-    for piece in pieces {
-        ends_open = piece.is_empty();
-        match rest.find(piece) {
-            Some(at) => rest = &rest[at + piece.len()..],
-            None => return false,
+    let pieces: Vec<&str> = shown.split('?').collect();
+    let [first, between @ .., last] = &pieces[..] else { return shown == letters };
+    let inner = letters.strip_prefix(first).and_then(|rest| rest.strip_suffix(last));
+    let Some(mut rest) = inner else { return false };
+    between.iter().all(|piece| match rest.split_once(piece) {
+        Some((_, behind)) => {
+            rest = behind;
+            true
         }
-    }
-    let last = shown.rsplit('?').next().unwrap_or_default();
-    rest.is_empty() || ends_open || (shown.contains('?') && letters.ends_with(last))
+        None => false,
+    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! its time and a BINARY with its zeros.
 
 use super::super::expression::Token;
+use super::super::raw;
 use super::is_word;
 use crate::formats::structure::{Column, Table};
 
@@ -28,21 +29,8 @@ pub(super) fn with_texts(all: Vec<Token>) -> Vec<Token> {
 fn text_of(introducer: &str, digits: &str) -> Option<String> {
     let charset = introducer.strip_prefix('_')?.to_lowercase();
     let bytes = bytes_of(digits)?;
-    let units = |unit: fn([u8; 2]) -> u16| -> Option<String> {
-        let units: Vec<u16> = bytes.chunks(2).map(|two| Some(unit(two.try_into().ok()?))).collect::<Option<_>>()?;
-        String::from_utf16(&units).ok()
-    };
-    match charset.as_str() {
-        "utf8mb4" | "utf8mb3" | "utf8" => String::from_utf8(bytes).ok(),
-        "utf16" | "ucs2" => units(u16::from_be_bytes),
-        "utf16le" => units(u16::from_le_bytes),
-        "utf32" => bytes.chunks(4).map(|four| char::from_u32(u32::from_be_bytes(four.try_into().ok()?))).collect(),
-        "gb18030" | "gbk" => {
-            let text = encoding_rs::GB18030.decode_without_bom_handling_and_without_replacement(&bytes);
-            text.map(std::borrow::Cow::into_owned)
-        }
-        _ => None,
-    }
+    let is_text = ["utf8mb4", "utf8mb3", "utf8", "utf16", "ucs2", "utf16le", "utf32", "gb18030", "gbk"];
+    if is_text.contains(&charset.as_str()) { raw::decoded(&charset, &bytes) } else { None }
 }
 
 fn bytes_of(digits: &str) -> Option<Vec<u8>> {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::formats::cloud::{Instance, NewInstance};
 use crate::formats::cloud_inputs::{InstanceInputs, InstanceOutputs, KeyPairOutputs, SecurityGroupOutputs, names};
 use crate::formats::plan::Node;
+use crate::seams::cloud::Answer;
 use crate::steps::cloud::session::{Call, Done, Hand, Remains, is_intended};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::step::StepCtx;
@@ -73,7 +74,7 @@ pub(super) async fn end_over(hand: &Hand<'_>) -> Outcome<()> {
 }
 
 fn alive(instance: &Instance) -> bool {
-    !matches!(instance.state.as_str(), "terminated" | "shutting-down")
+    !instance.has_ended()
 }
 
 /// `nitro` or `xen`.
@@ -119,9 +120,7 @@ async fn the_one(hand: &Hand<'_>, node: &Node, inputs: &InstanceInputs, root_gib
         attempt = known.attempt + 1;
     } else if !hand.intended() {
         // The state is older than what is there: that is taken, not made a second time.
-        let (what, marks) = ("look for the instance by its tags", hand.marks());
-        let there = hand.look(what, || hand.cloud.instances_tagged(&marks)).await?.into_iter().find(alive);
-        if let Some(instance) = there {
+        if let Some(instance) = hand.look(BY_MARKS, || marked(hand)).await? {
             hand.made(&instance.id, attempt).await?;
             return Ok((instance.id, attempt));
         }
@@ -174,12 +173,17 @@ async fn the_one(hand: &Hand<'_>, node: &Node, inputs: &InstanceInputs, root_gib
     ))
 }
 
-/// The living instance that bears this lineage's tags and this address.
+/// What is done when an object is looked for by its tags.
+const BY_MARKS: &str = "look for the instance by its tags";
+
+/// The living instance that bears this lineage's tags and this address, as the account shows it now.
+async fn marked(hand: &Hand<'_>) -> Answer<Option<Instance>> {
+    Ok(hand.cloud.instances_tagged(&hand.marks()).await?.into_iter().find(alive))
+}
+
+/// The same for as long as the account may hide one that was just made.
 async fn by_marks(hand: &Hand<'_>) -> Outcome<Option<Instance>> {
-    let marks = hand.marks();
-    let (cloud, marks) = (&hand.cloud, &marks);
-    let look = || async move { Ok(cloud.instances_tagged(marks).await?.into_iter().find(alive)) };
-    hand.sight("look for the instance by its tags", look).await
+    hand.sight(BY_MARKS, || marked(hand)).await
 }
 
 async fn end(hand: &Hand<'_>, id: &str) -> Outcome<()> {

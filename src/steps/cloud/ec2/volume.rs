@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::formats::cloud::{NewVolume, Volume};
 use crate::formats::cloud_inputs::{InstanceOutputs, VolumeInputs, VolumeOutputs, names};
 use crate::formats::plan::Node;
+use crate::seams::cloud::Answer;
 use crate::steps::cloud::session::{Call, Done, Hand, Remains, is_intended};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::step::StepCtx;
@@ -58,7 +59,7 @@ pub async fn destroy(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<V
 }
 
 fn alive(volume: &Volume) -> bool {
-    !matches!(volume.state.as_str(), "deleting" | "deleted")
+    !volume.has_ended()
 }
 
 /// The volume that is there, or a new one; with the number of its attempt.
@@ -80,9 +81,7 @@ async fn the_one(hand: &Hand<'_>, node: &Node, inputs: &VolumeInputs) -> Outcome
         attempt = known.attempt + 1;
     } else if !hand.intended() {
         // The state is older than what is there: that is taken, not made a second time.
-        let (what, marks) = ("look for the volume by its tags", hand.marks());
-        let there = hand.look(what, || hand.cloud.volumes_tagged(&marks)).await?.into_iter().find(alive);
-        if let Some(volume) = there {
+        if let Some(volume) = hand.look(BY_MARKS, || marked(hand)).await? {
             hand.made(&volume.id, attempt).await?;
             return Ok((volume.id, attempt));
         }
@@ -127,11 +126,17 @@ async fn the_one(hand: &Hand<'_>, node: &Node, inputs: &VolumeInputs) -> Outcome
     ))
 }
 
+/// What is done when an object is looked for by its tags.
+const BY_MARKS: &str = "look for the volume by its tags";
+
+/// The living volume that bears this lineage's tags and this address, as the account shows it now.
+async fn marked(hand: &Hand<'_>) -> Answer<Option<Volume>> {
+    Ok(hand.cloud.volumes_tagged(&hand.marks()).await?.into_iter().find(alive))
+}
+
+/// The same for as long as the account may hide one that was just made.
 async fn by_marks(hand: &Hand<'_>) -> Outcome<Option<Volume>> {
-    let marks = hand.marks();
-    let (cloud, marks) = (&hand.cloud, &marks);
-    let look = || async move { Ok(cloud.volumes_tagged(marks).await?.into_iter().find(alive)) };
-    hand.sight("look for the volume by its tags", look).await
+    hand.sight(BY_MARKS, || marked(hand)).await
 }
 
 /// Waits until it is attached to the instance and to no other.
@@ -153,9 +158,8 @@ async fn attach(hand: &Hand<'_>, id: &str, instance: &InstanceOutputs) -> Outcom
             Some(holder) if *holder == instance.instance_id && volume.state == "in-use" => Ok(Ok(())),
             Some(holder) if *holder == instance.instance_id => Ok(Err(format!("it is {}", volume.state))),
             Some(holder) => {
-                let state = hand.look(what, || hand.cloud.instance(holder)).await?.map(|other| other.state);
-                let ends = state.as_deref().is_none_or(|state| matches!(state, "terminated" | "shutting-down"));
-                if !ends && former.as_ref() != Some(holder) {
+                let other = hand.look(what, || hand.cloud.instance(holder)).await?;
+                if other.is_some_and(|other| !other.has_ended()) && former.as_ref() != Some(holder) {
                     let cause = format!("another instance has it: {holder}");
                     let hint = "Detach it there if it is not needed, then run `mig apply` again.";
                     return Err(Failure::new(codes::VOLUME_NOT_ATTACHABLE, what.clone(), cause, hint));
@@ -195,8 +199,7 @@ async fn grow(hand: &Hand<'_>, id: &str, size_gib: u32) -> Outcome<()> {
 /// A volume is taken from an instance of this lineage, or from one that ends. Another one that runs works on it.
 async fn may_lose(hand: &Hand<'_>, what: &str, holder: &str) -> Outcome<()> {
     let Some(instance) = hand.look(what, || hand.cloud.instance(holder)).await? else { return Ok(()) };
-    let ends = matches!(instance.state.as_str(), "terminated" | "shutting-down");
-    if ends || instance.tags.get(names::LINEAGE) == Some(&hand.context.lineage) {
+    if instance.has_ended() || instance.tags.get(names::LINEAGE) == Some(&hand.context.lineage) {
         return Ok(());
     }
     let cause =

@@ -12,7 +12,7 @@ use super::*;
 use crate::formats::ddl::fixture::{column, table};
 use crate::formats::facts::World;
 use crate::formats::plan::Graph;
-use crate::formats::spec::{self, Inputs, Secrets, SourceFile};
+use crate::formats::spec::fixture::spec_of;
 use crate::formats::worker::Endpoint;
 use crate::seams::scripted::{Answer, CONNECT, Hurried, Said, Scripted, on, rows};
 use crate::seams::shell::{Shell, Shells};
@@ -46,16 +46,7 @@ impl Shells for NoShells {
 }
 
 fn context(server: &Scripted) -> Context {
-    let inputs = Inputs {
-        files: vec![SourceFile { name: "a.mig.hcl".into(), text: SPEC.into() }],
-        vars: Vec::new(),
-        var_files: Vec::new(),
-        env: &|_| None,
-        read_file: &|path| Err(format!("no file {path}")),
-        secrets: Secrets::StoodInFor,
-    };
-    let (spec, found) = spec::load(&inputs);
-    let spec = spec.unwrap_or_else(|| panic!("{found:?}"));
+    let spec = spec_of(SPEC, &[]);
     let (source, target) = (source_addr(&spec.sources["from"]), target_addr(&spec.targets["to"]));
     let server: Arc<dyn crate::seams::sql::Server> = Arc::new(server.clone());
     let parts = Parts {

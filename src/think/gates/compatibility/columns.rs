@@ -218,12 +218,9 @@ fn default_is_no_member(column: &Column) -> bool {
 
 /// Whether two members of an ENUM or SET are one under the column's collation, by case and by blanks at the end.
 fn same_member_twice(column: &Column) -> bool {
-    if !matches!(column.data_type.as_str(), "enum" | "set") {
-        return false;
-    }
     let by_case = !column.collation.as_deref().is_some_and(|name| name.ends_with("_ci"));
     let mut seen = std::collections::BTreeSet::new();
-    members(&column.column_type).into_iter().any(|member| {
+    members_of(column).into_iter().any(|member| {
         let member = member.trim_end_matches(' ');
         !seen.insert(if by_case { member.to_owned() } else { member.to_lowercase() })
     })
@@ -277,40 +274,28 @@ pub(crate) fn default_allowed(column: &Column) -> bool {
         || STARTS.iter().any(|start| normal.starts_with(start)) && works()
 }
 
-/// Functions that TiDB has and takes in no generated column (error 3102). All that SHOW BUILTINS of a TiDB 8.5.6 names
-/// were tried; those that later versions refuse, too, are those of its source ("IllegalFunctions4GeneratedColumns").
-const NOT_GENERATED: [&str; 47] = [
-    "benchmark",
+/// Functions that TiDB takes neither in a generated column (error 3102) nor in a CHECK constraint (error 3815).
+const IN_NEITHER: [&str; 33] = [
     "connection_id",
     "curdate",
     "current_date",
-    "current_resource_group",
-    "current_role",
     "current_time",
     "current_timestamp",
     "current_user",
     "curtime",
-    "database",
-    "encrypt",
     "found_rows",
     "get_lock",
     "is_free_lock",
     "is_used_lock",
-    "json_merge",
     "last_insert_id",
     "load_file",
     "localtime",
     "localtimestamp",
-    "master_pos_wait",
-    "name_const",
     "now",
     "rand",
-    "random_bytes",
     "release_all_locks",
     "release_lock",
-    "row",
     "row_count",
-    "schema",
     "session_user",
     "sleep",
     "sysdate",
@@ -322,56 +307,38 @@ const NOT_GENERATED: [&str; 47] = [
     "utc_timestamp",
     "uuid",
     "uuid_short",
-    "uuid_v4",
-    "uuid_v7",
-    "values",
     "value",
     "version",
 ];
 
-/// Functions that TiDB takes in no CHECK constraint (error 3815): "unsupportedNodeForCheckConstraint" of its source.
-const NOT_CHECKED: [&str; 34] = [
-    "connection_id",
-    "curdate",
-    "current_date",
-    "current_time",
-    "current_timestamp",
-    "current_user",
-    "curtime",
-    "default",
-    "found_rows",
-    "get_lock",
-    "is_free_lock",
-    "is_used_lock",
-    "last_insert_id",
-    "load_file",
-    "localtime",
-    "localtimestamp",
-    "now",
-    "rand",
-    "release_all_locks",
-    "release_lock",
-    "row_count",
-    "session_user",
-    "sleep",
-    "sysdate",
-    "system_user",
-    "unix_timestamp",
-    "user",
-    "utc_date",
-    "utc_time",
-    "utc_timestamp",
-    "uuid",
-    "uuid_short",
-    "value",
-    "version",
+/// Further functions that TiDB has and takes in no generated column (error 3102). All that SHOW BUILTINS of a TiDB 8.5.6 names
+/// were tried; those that later versions refuse, too, are those of its source ("IllegalFunctions4GeneratedColumns").
+const NOT_GENERATED: [&str; 14] = [
+    "benchmark",
+    "current_resource_group",
+    "current_role",
+    "database",
+    "encrypt",
+    "json_merge",
+    "master_pos_wait",
+    "name_const",
+    "random_bytes",
+    "row",
+    "schema",
+    "uuid_v4",
+    "uuid_v7",
+    "values",
 ];
+
+/// Further functions that TiDB takes in no CHECK constraint (error 3815): "unsupportedNodeForCheckConstraint" of its source.
+const NOT_CHECKED: [&str; 1] = ["default"];
 
 /// What of generated columns and, where they are created, of CHECK constraints calls a function that TiDB has and does
 /// not take there.
 fn look_at_calls(table: &Table, checks: bool, met: &mut Met) {
     let mut named = |name: &str, expression: &str, refused: &[&str], where_: &str| {
-        let calls = functions(expression).into_iter().find(|call| refused.contains(&call.as_str()));
+        let is_refused = |call: &String| [&IN_NEITHER[..], refused].concat().contains(&call.as_str());
+        let calls = functions(expression).into_iter().find(is_refused);
         if let Some(call) = calls {
             let place = format!("{}.{}", table.name, key_ident(name));
             note(met, rules::FUNCTION, format!("{place}: {}() in {where_}", call.to_uppercase()));

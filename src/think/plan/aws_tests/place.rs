@@ -35,18 +35,7 @@ fn another_account_or_region_than_the_recorded_one_blocks_the_plan() {
         assert!(expected.is_empty() || body.blocked);
         // A plan that removes says the same, and names the servers that it is bound to.
         let world = World { cloud: Some(cloud.clone()), ..World::default() };
-        let (replace, mode) = (Default::default(), Mode::Destroy);
-        let state = Some(&state);
-        let question = Question {
-            spec: &spec,
-            state,
-            world: &world,
-            mode,
-            replace: &replace,
-            drop_target_data: false,
-            targets: &[],
-        };
-        let body = plan(&question).unwrap().0;
+        let body = body_of(&spec, Some(&state), &world, Mode::Destroy);
         assert_eq!(codes(&body), expected, "{:?}", body.diagnostics);
         assert_eq!(body.observed.servers["provider.aws"], "account 999988887777 in us-west-2");
     }
@@ -67,18 +56,7 @@ fn another_cluster_of_the_same_name_is_told_by_its_resource_id() {
         state.steps.insert(StepAddr::parse("source.aurora.shop").unwrap(), record);
         let mut world = World { cloud: Some(cloud.clone()), ..World::default() };
         world.pending.insert("shop".into(), StepAddr::parse("runner.ec2.mover.ready").unwrap());
-        let (replace, mode) = (Default::default(), Mode::Apply);
-        let state = Some(&state);
-        let question = Question {
-            spec: &spec,
-            state,
-            world: &world,
-            mode,
-            replace: &replace,
-            drop_target_data: false,
-            targets: &[],
-        };
-        let found = plan(&question).unwrap().0.diagnostics;
+        let found = body_of(&spec, Some(&state), &world, Mode::Apply).diagnostics;
         let other: Vec<_> = found.iter().filter(|d| d.code == "MIG3040").collect();
         assert_eq!(other.len(), expected, "{found:?}");
         assert!(

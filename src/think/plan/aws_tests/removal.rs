@@ -148,11 +148,7 @@ fn objects_are_not_removed_without_the_provider_that_they_need() {
         [(&bare, Mode::Apply, true), (&bare, Mode::Destroy, true), (&spec, Mode::Destroy, false)]
     {
         let world = World { cloud: spec.aws.is_some().then(|| cloud.clone()), ..World::default() };
-        let replace = Default::default();
-        let state = Some(&state);
-        let question =
-            Question { spec, state, world: &world, mode, replace: &replace, drop_target_data: false, targets: &[] };
-        let body = plan(&question).unwrap().0;
+        let body = body_of(spec, Some(&state), &world, mode);
         assert_eq!(codes(&body).contains(&"MIG3284".to_owned()), expected, "{mode:?} {:?}", body.diagnostics);
         assert_eq!(body.blocked, expected, "{mode:?}");
     }
@@ -182,17 +178,7 @@ fn what_the_account_has_and_the_state_does_not_know_is_seen() {
         for mode in [Mode::Apply, Mode::Destroy] {
             let cloud = CloudFacts { tagged: tagged.clone(), ..cloud.clone() };
             let world = World { cloud: Some(cloud), ..World::default() };
-            let replace = Default::default();
-            let question = Question {
-                spec: &spec,
-                state: Some(state),
-                world: &world,
-                mode,
-                replace: &replace,
-                drop_target_data: false,
-                targets: &[],
-            };
-            let body = plan(&question).unwrap().0;
+            let body = body_of(&spec, Some(state), &world, mode);
             let found = body.diagnostics.iter().find(|found| found.code == "MIG3283");
             assert_eq!(found.is_some(), unknown.is_some(), "{mode:?} {tagged:?}");
             assert!(found.is_none_or(|found| found.detail.contains(unknown.unwrap_or_default())), "{found:?}");
