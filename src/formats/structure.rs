@@ -192,6 +192,9 @@ pub struct ForeignKey {
     pub referenced_columns: Vec<String>,
     pub on_update: String,
     pub on_delete: String,
+    /// The server keeps it and never checks it: TiDB, where `tidb_enable_foreign_key` was OFF when it was created.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub not_enforced: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]

@@ -102,7 +102,7 @@ pub fn summary(plan: &PlanFile) -> String {
         return match plan.body.mode {
             // What could not be looked at is not known to be as recorded.
             Mode::Apply if unseen => "No changes are known. Every step of the spec is recorded as complete; whether that still holds could not be looked at.".to_owned(),
-            Mode::Apply => "No changes. Every step of the spec is recorded as complete, and nothing observed differs from the state."
+            Mode::Apply => "No changes. Every step of the spec is recorded as complete, and nothing observed differs from the state. A plan compares no rows: mig verify does."
                 .to_owned(),
             Mode::Destroy => "No changes. Nothing is recorded that a destroy would remove.".to_owned(),
         };

@@ -96,7 +96,7 @@ Plan of 2026-01-05 10:00 UTC, mig 0.1.0, good until 2026-01-08 10:00 UTC
 #[test]
 fn a_plan_without_changes_says_so() {
     let expected = format!(
-        "{HEADER}\nNo changes. Every step of the spec is recorded as complete, and nothing observed\ndiffers from the state.\n"
+        "{HEADER}\nNo changes. Every step of the spec is recorded as complete, and nothing observed\ndiffers from the state. A plan compares no rows: mig verify does.\n"
     );
     check(&empty(), &expected);
     // What could not be looked at is not called unchanged.

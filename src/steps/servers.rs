@@ -104,7 +104,7 @@ pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
         return Ok(Value::Null);
     }
     let named = first_of(&unknown, NAMED);
-    outputs::left(format!("what this lineage created and the state had forgotten stays: {named}"))
+    outputs::left(format!("not looked at, as the state no longer knows them; this lineage once created them: {named}"))
 }
 
 /// Objects that are named of many.

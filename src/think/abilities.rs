@@ -280,6 +280,7 @@ mod tests {
             referenced_columns: columns.iter().map(|c| (*c).to_owned()).collect(),
             on_update: String::new(),
             on_delete: String::new(),
+            not_enforced: false,
         };
         let parent = grouped.keyed(index("PRIMARY", &["g", "n"])).keyed(index("i", &["n"]));
         for (columns, refused) in [(&["g", "n"][..], false), (&["g"], true), (&["n"], true)] {

@@ -69,7 +69,7 @@ fn differences(expected: &Table, actual: &Table, with_foreign_keys: bool) -> Vec
     indexes(expected, actual, &mut found);
     if with_foreign_keys {
         foreign_keys(expected, actual, &mut found);
-        // What nobody understands may be anything: a foreign key that TiDB does not enforce, a clause of a later version.
+        // What nobody understands may be anything, such as a clause of a later version.
         for doubt in actual.doubts.iter().filter(|doubt| !expected.doubts.contains(doubt)) {
             if let Doubt::NotUnderstood { text } = doubt {
                 found.compare("a clause that mig does not know", String::new(), text.clone());
@@ -336,12 +336,13 @@ fn foreign_keys(expected: &Table, actual: &Table, found: &mut Found) {
     let text = |key: &ForeignKey| {
         let list = |names: &[String]| names.iter().map(|n| key_ident(&n.to_lowercase())).collect::<Vec<_>>().join(", ");
         format!(
-            "({}) REFERENCES {} ({}) ON DELETE {} ON UPDATE {}",
+            "({}) REFERENCES {} ({}) ON DELETE {} ON UPDATE {}{}",
             list(&key.columns),
             key.references.key().to_lowercase(),
             list(&key.referenced_columns),
             rule(&key.on_delete),
-            rule(&key.on_update)
+            rule(&key.on_update),
+            if key.not_enforced { ", not enforced" } else { "" }
         )
     };
     named(&expected.foreign_keys, &actual.foreign_keys, |k| &k.name, text, "foreign key", found);

@@ -41,6 +41,10 @@ pub fn reconcile(flavor: Flavor, narrow: bool, mut listed: Table, shown: Result<
     create_reader::periods_apart(&mut listed);
     shadows_of_periods(&mut listed, &shown);
     members_in_bytes(&mut listed, &shown);
+    // Only the statement tells it.
+    for key in &mut listed.foreign_keys {
+        key.not_enforced = shown.foreign_keys.iter().any(|twin| twin.name == key.name && twin.not_enforced);
+    }
     listed.ttl.clone_from(&shown.ttl);
     take_listed(flavor, &mut shown, &listed);
     let unknown = match flavor {

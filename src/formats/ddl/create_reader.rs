@@ -14,7 +14,7 @@ use super::scan::Scan;
 use super::view;
 use crate::formats::collation::{charset_of, normal_charset, normal_collation};
 use crate::formats::facts::Flavor;
-use crate::formats::structure::{Check, Doubt, ForeignKey, Index, IndexPart, Schema, Table, View};
+use crate::formats::structure::{Check, ForeignKey, Index, IndexPart, Schema, Table, View};
 use crate::words::addr::TableName;
 
 /// A statement that could not be read.
@@ -173,10 +173,8 @@ fn item(scan: &mut Scan<'_>, table: &mut Table, writer: Flavor) -> Read<()> {
         return Ok(());
     }
     scan.words(&["FOREIGN", "KEY"])?;
-    let key = foreign_key(scan, name, &table.name.schema)?;
-    if scan.skip_words(&["FOREIGN", "KEY", "INVALID"]) {
-        table.doubts.push(Doubt::NotUnderstood { text: format!("{}: FOREIGN KEY INVALID", key.name) });
-    }
+    let mut key = foreign_key(scan, name, &table.name.schema)?;
+    key.not_enforced = scan.skip_words(&["FOREIGN", "KEY", "INVALID"]);
     table.foreign_keys.push(key);
     Ok(())
 }
@@ -263,7 +261,7 @@ fn foreign_key(scan: &mut Scan<'_>, name: String, schema: &str) -> Read<ForeignK
             }
         }
     }
-    Ok(ForeignKey { name, columns, references, referenced_columns, on_update, on_delete })
+    Ok(ForeignKey { name, columns, references, referenced_columns, on_update, on_delete, not_enforced: false })
 }
 
 /// The default of a charset where SHOW CREATE leaves the collation out. Since 8.0, when utf8mb4's default changed, MySQL

@@ -115,6 +115,7 @@ fn foreign_keys_are_statements_of_their_own() {
         referenced_columns: vec!["x".into(), "y".into()],
         on_update: on_update.into(),
         on_delete: on_delete.into(),
+        not_enforced: false,
     };
     for (key, tail) in
         [(key("CASCADE", "SET NULL"), " ON DELETE CASCADE ON UPDATE SET NULL"), (key("NO ACTION", "NO ACTION"), "")]

@@ -331,6 +331,7 @@ impl<'a> Reading<'a> {
                         referenced_columns: vec![referenced],
                         on_update,
                         on_delete,
+                        not_enforced: false,
                     });
                 }
             }

@@ -141,11 +141,19 @@ fn foreign_keys_checks_partitions_and_defaults_of_the_table_count() {
         referenced_columns: vec!["id".into()],
         on_update: "NO ACTION".into(),
         on_delete: on_delete.into(),
+        not_enforced: false,
     };
     let with = |on_delete: &str| Table { foreign_keys: vec![key(on_delete)], ..of(column("a", "int")) };
     assert_eq!(differs(&with("NO ACTION"), &with("RESTRICT")), Vec::<String>::new());
     assert_eq!(differs(&with("CASCADE"), &with("RESTRICT")).len(), 1);
     assert_eq!(differs(&with("CASCADE"), &of(column("a", "int"))).len(), 1);
+    let idle = Table { foreign_keys: vec![ForeignKey { not_enforced: true, ..key("CASCADE") }], ..with("CASCADE") };
+    for found in [
+        differs(&with("CASCADE"), &idle),
+        foreign_key_differences(&with("CASCADE"), &idle).iter().map(ToString::to_string).collect(),
+    ] {
+        assert!(matches!(&found[..], [one] if one.ends_with("ON UPDATE RESTRICT, not enforced")), "{found:?}");
+    }
     let invalid = Doubt::NotUnderstood { text: "fk: FOREIGN KEY INVALID".into() };
     assert_eq!(
         differs(&with("CASCADE"), &Table { doubts: vec![invalid], ..with("CASCADE") }),
@@ -180,6 +188,7 @@ fn an_index_that_the_server_made_for_a_foreign_key_is_part_of_the_key() {
             referenced_columns: columns.iter().map(|c| (*c).to_owned()).collect(),
             on_update: "NO ACTION".into(),
             on_delete: "NO ACTION".into(),
+            not_enforced: false,
         });
         t
     };

@@ -45,6 +45,7 @@ fn foreign(columns: &[&str], to: &str) -> ForeignKey {
         referenced_columns: vec!["id".into()],
         on_update: "NO ACTION".into(),
         on_delete: "NO ACTION".into(),
+        not_enforced: false,
     }
 }
 

@@ -81,6 +81,7 @@ const ROWS: &[Row] = &[
                 referenced_columns: vec!["id".into()],
                 on_update: String::new(),
                 on_delete: String::new(),
+                not_enforced: false,
             });
         },
         |t| !t.foreign_keys.is_empty(),
