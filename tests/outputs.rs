@@ -266,7 +266,11 @@ async fn names_of_a_server_are_text_wherever_they_are_printed() {
     for arguments in [
         &["plan"][..],
         &["plan", "-json"],
+        &["plan", "-markdown", "-out=saved"],
+        &["show", "-markdown", "-markdown-budget=1500", "saved"],
+        &["show", "-json", "saved"],
         &["graph"],
+        &["graph", "-format=mermaid"],
         &["apply", "-auto-approve"],
         &["plan"],
         &["show"],

@@ -7,6 +7,9 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+use crate::screen::markdown;
+use crate::screen::view::PlanView;
+
 /// Plan and apply database migrations: from MySQL to TiDB, exactly once, proven equal.
 #[derive(Parser, Debug)]
 #[command(name = "mig", version, disable_version_flag = true, max_term_width = 100)]
@@ -119,9 +122,8 @@ pub struct Plan {
     /// Exit with 2 if there are changes, with 0 if there are none.
     #[arg(long, env = "MIG_DETAILED_EXITCODE")]
     pub detailed_exitcode: bool,
-    /// Print the plan as JSON.
-    #[arg(long, env = "MIG_JSON")]
-    pub json: bool,
+    #[command(flatten)]
+    pub views: Views,
     /// Also try on the target what would be created, in schemas of its own (`mig_probe_…`), and remove them.
     #[arg(long, conflicts_with = "destroy")]
     pub probe: bool,
@@ -211,6 +213,45 @@ impl Apply {
             input: self.input,
         }
     }
+}
+
+/// The form in which a plan is printed: text, unless a flag says otherwise.
+#[derive(Args, Debug, Clone)]
+pub struct Views {
+    /// Print JSON.
+    #[arg(long, env = "MIG_JSON")]
+    pub json: bool,
+    /// Print Markdown for a comment in a review.
+    #[arg(long, conflicts_with = "json", env = "MIG_MARKDOWN")]
+    pub markdown: bool,
+    /// The most bytes that -markdown prints; at least 500.
+    #[arg(long, value_name = "BYTES", default_value_t = markdown::BUDGET, value_parser = budget, env = "MIG_MARKDOWN_BUDGET")]
+    pub markdown_budget: usize,
+}
+
+impl Views {
+    pub fn view(&self) -> PlanView {
+        if self.json {
+            PlanView::Json
+        } else if self.markdown {
+            PlanView::Markdown { budget: self.markdown_budget }
+        } else {
+            PlanView::Text
+        }
+    }
+}
+
+fn budget(text: &str) -> Result<usize, String> {
+    let number: usize = text.parse().map_err(|_| "it is not a number of bytes".to_owned())?;
+    let least = markdown::LEAST_BUDGET;
+    if number < least { Err(format!("the least is {least}: the sum of a plan needs as much")) } else { Ok(number) }
+}
+
+/// The forms of a graph.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum GraphForm {
+    Dot,
+    Mermaid,
 }
 
 /// What mig does about hosts that are not known.
@@ -366,13 +407,15 @@ pub struct Show {
     pub file: Option<PathBuf>,
     #[command(flatten)]
     pub variables: Variables,
-    /// Print JSON.
-    #[arg(long, env = "MIG_JSON")]
-    pub json: bool,
+    #[command(flatten)]
+    pub views: Views,
 }
 
 #[derive(Args, Debug)]
 pub struct Graph {
+    /// The form: every step as DOT, or the phases as Mermaid.
+    #[arg(long, value_name = "FORM", default_value = "dot", env = "MIG_FORMAT")]
+    pub format: GraphForm,
     /// A plan file. Without it, mig makes a plan and prints its graph.
     #[arg(value_name = "PLANFILE")]
     pub plan: Option<PathBuf>,

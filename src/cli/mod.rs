@@ -156,9 +156,9 @@ fn asks_for_json(command: &Command) -> Json {
         Command::ImportDump(a) => (a.json, Json::Stream),
         Command::Destroy(a) => (a.json, Json::Stream),
         Command::Validate(a) => (a.json, Json::Document),
-        Command::Plan(a) => (a.json, Json::Document),
+        Command::Plan(a) => (a.views.json, Json::Document),
         Command::Verify(a) => (a.json, Json::Document),
-        Command::Show(a) => (a.json, Json::Document),
+        Command::Show(a) => (a.views.json, Json::Document),
         Command::Report(a) => (a.json, Json::Document),
         Command::Version(a) => (a.json, Json::Value),
         Command::State(a) => match &a.command {

@@ -7,8 +7,8 @@ use super::session::{Session, addresses, print, say};
 use super::{probe, remote};
 use crate::formats::plan::{Mode, PlanFile};
 use crate::hosts::file;
-use crate::screen;
 use crate::screen::style::Style;
+use crate::screen::view::PlanView;
 use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
@@ -30,22 +30,13 @@ pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind
     let plan = make(&session, args.destroy, args.drop_target_data, &replace, &args.target).await?;
     let refused = plan.body.blocked;
     let probed = if args.probe && !refused { Some(probe::run(&session, &plan).await) } else { None };
-    if args.json {
-        let mut value = screen::plan::json(&plan);
-        if let (Some(Ok(probed)), Some(object)) = (&probed, value.as_object_mut()) {
-            object.insert("probe".into(), serde_json::to_value(probed).unwrap_or_default());
-        }
-        print(&format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default()));
-    } else {
-        print(&screen::plan::text(&plan, style));
-    }
+    let view = args.views.view();
+    let shown = probed.as_ref().and_then(|probed| probed.as_deref().ok());
+    print(&view.show(&plan, shown, style));
     if args.probe && refused {
         say("\nNot probed: the plan is refused.\n");
     }
     let probed = probed.transpose()?;
-    if let (Some(probed), false) = (&probed, args.json) {
-        print(&format!("\n{}", screen::probe::text(probed, style)));
-    }
     let tried = probe::exit(probed.as_deref().unwrap_or_default());
     if tried != ExitKind::Success {
         if args.out.is_some() {
@@ -55,7 +46,7 @@ pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind
     }
     if let Some(path) = &args.out {
         save(&session, &plan, path)?;
-        if !args.json && !plan.body.blocked {
+        if view == PlanView::Text && !plan.body.blocked {
             print(&format!("\nSaved. To do exactly this: mig apply {}\n", path.display()));
         }
     }

@@ -2,40 +2,46 @@
 
 use std::path::Path;
 
-use super::args::{Global, Graph, Show};
+use super::args::{Global, Graph, GraphForm, Show};
 use super::session::{Session, print, read_plan};
 use crate::formats::state::State;
 use crate::screen;
 use crate::screen::style::Style;
-use crate::words::error::{ExitKind, Outcome};
+use crate::screen::view::PlanView;
+use crate::words::codes;
+use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub fn run(global: &Global, args: &Show, style: Style) -> Outcome<ExitKind> {
     if let Some(path) = &args.file {
         if let Some(state) = as_state(path)? {
-            show(Some(&state), args.json, style);
+            show(Some(&state), args.views.view(), style)?;
             return Ok(ExitKind::Success);
         }
-        let plan = read_plan(path)?;
-        if args.json {
-            print(&format!("{}\n", serde_json::to_string_pretty(&screen::plan::json(&plan)).unwrap_or_default()));
-        } else {
-            print(&screen::plan::text(&plan, style));
-        }
+        print(&args.views.view().show(&read_plan(path)?, None, style));
         return Ok(ExitKind::Success);
     }
     let session = Session::open_to_look(global, &args.variables)?;
-    show(session.state()?.as_ref(), args.json, style);
+    show(session.state()?.as_ref(), args.views.view(), style)?;
     Ok(ExitKind::Success)
 }
 
-fn show(state: Option<&State>, json: bool, style: Style) {
-    match state {
-        None => print("The state is empty: nothing was applied yet.\n"),
-        Some(state) if json => {
+fn show(state: Option<&State>, view: PlanView, style: Style) -> Outcome<()> {
+    match (state, view) {
+        (_, PlanView::Markdown { .. }) => {
+            return Err(Failure::new(
+                codes::COMMAND_LINE,
+                "show the state",
+                "-markdown is a form of a plan",
+                "Name a plan file, or leave -markdown out. `mig report` prints a certificate as Markdown.",
+            ));
+        }
+        (None, _) => print("The state is empty: nothing was applied yet.\n"),
+        (Some(state), PlanView::Json) => {
             print(&format!("{}\n", serde_json::to_string_pretty(&screen::state::json(state)).unwrap_or_default()));
         }
-        Some(state) => print(&screen::state::overview(state, style)),
+        (Some(state), PlanView::Text) => print(&screen::state::overview(state, style)),
     }
+    Ok(())
 }
 
 /// The state that a file holds; `None`: it is something else, or cannot be read.
@@ -54,6 +60,9 @@ pub async fn graph(global: &Global, args: &Graph) -> Outcome<ExitKind> {
             super::plan::make(&session, false, false, &Default::default(), &[]).await?
         }
     };
-    print(&screen::graph::dot(&plan));
+    print(&match args.format {
+        GraphForm::Dot => screen::graph::dot(&plan),
+        GraphForm::Mermaid => screen::mermaid::flowchart(&plan),
+    });
     Ok(ExitKind::Success)
 }

@@ -1,13 +1,10 @@
 //! The changes of a plan, grouped by migration and folded by table: what is alike stands once, what is many stands
 //! with counts. Knows the plan's values only.
 
-use std::collections::BTreeMap;
-
-use super::cause;
+use super::groups::{Entry, Group, by_reason, groups, sum};
 use super::style::{Ink, Style, bytes, columns, count, pad, pad_left, thousands, wrap};
-use crate::formats::cause::Cause;
-use crate::formats::plan::{Action, Change, PlanFile, TableEstimates};
-use crate::words::addr::{StepAddr, StepKind};
+use crate::formats::plan::{Action, PlanFile};
+use crate::words::addr::StepKind;
 
 /// More entries of one sort than this are folded …
 const MANY: usize = 50;
@@ -30,108 +27,24 @@ pub(super) fn symbol(action: Action) -> (&'static str, &'static str, Ink) {
     }
 }
 
-/// Steps that are shown in one line: those of a table that have action and cause in common, or a single step.
-struct Entry<'a> {
-    action: Action,
-    steps: Vec<&'a Change>,
-}
-
-/// What entries must have in common to stand in one block: action, steps, and whether a confirmation is needed.
-type Sort = (Action, Vec<StepKind>, bool);
-
-impl Entry<'_> {
-    fn kinds(&self) -> Vec<StepKind> {
-        self.steps.iter().filter_map(|step| step.addr.kind()).collect()
-    }
-
-    fn needs_confirm(&self) -> bool {
-        self.steps.iter().any(|step| step.needs_confirm)
-    }
-
-    fn reason(&self) -> String {
-        self.steps.first().map_or_else(String::new, |step| cause::words(step))
-    }
-
-    fn cause(&self) -> Option<(&Cause, Option<u64>)> {
-        self.steps.first().map(|step| (&step.cause, step.drops_rows))
-    }
-
-    fn is_new(&self) -> bool {
-        self.steps.first().is_some_and(|step| step.cause == Cause::NotRecorded)
-    }
-
-    /// What an object in a cloud is made from.
-    fn what(&self) -> Option<&str> {
-        self.steps.first().and_then(|step| step.what.as_deref())
-    }
-
-    /// The reason without the name of the table: what a thousand tables may have in common.
-    fn common_reason(&self) -> String {
-        self.steps.first().map_or_else(String::new, |step| cause::common_words(step))
-    }
-
-    fn key(&self) -> Option<&str> {
-        self.steps.first().and_then(|step| step.addr.key())
-    }
-
-    /// The table's key for folded steps, the address for a single one.
-    fn name(&self) -> String {
-        match (self.steps.as_slice(), self.key()) {
-            ([_, _, ..], Some(key)) => key.to_owned(),
-            ([step, ..], _) => step.addr.to_string(),
-            ([], _) => String::new(),
-        }
-    }
-
-    fn estimates(&self, plan: &PlanFile) -> Option<TableEstimates> {
-        let kinds = self.kinds();
-        let has = |kind: StepKind| kinds.contains(&kind);
-        let shown = match self.action {
-            // What is dropped is said with its rows.
-            Action::Destroy => has(StepKind::Table),
-            Action::Forget => false,
-            _ => has(StepKind::Dump) || has(StepKind::Load),
-        };
-        plan.estimates.by_table.get(self.key()?).copied().filter(|_| shown)
-    }
-}
-
-/// The legend of the symbols used, then one section for each migration.
+/// The legend of the symbols used, then one section for each block.
 pub(super) fn sections(plan: &PlanFile, style: Style) -> Vec<String> {
-    let changes: Vec<&Change> = plan.body.changes.iter().filter(|change| change.action.is_change()).collect();
-    if changes.is_empty() {
+    let groups = groups(plan);
+    if groups.is_empty() {
         return Vec::new();
     }
-    let mut groups: Vec<(String, Vec<&Change>)> = Vec::new();
-    let mut places: BTreeMap<String, usize> = BTreeMap::new();
-    for change in &changes {
-        let name = group_of(&change.addr);
-        let place = *places.entry(name.clone()).or_insert_with(|| {
-            groups.push((name, Vec::new()));
-            groups.len() - 1
-        });
-        groups[place].1.push(change);
-    }
-    let mut out = vec![legend(&changes, style)];
-    out.extend(groups.into_iter().map(|(name, changes)| group(&name, &changes, plan, style)));
+    let mut out = vec![legend(&groups, style)];
+    out.extend(groups.into_iter().map(|of| group(of, plan, style)));
     out
 }
 
-/// A migration is a group, and so is any other block.
-fn group_of(addr: &StepAddr) -> String {
-    match addr.migration() {
-        Some(name) => format!("migration.{name}"),
-        // Of a peering there is one of a kind: what follows names its part.
-        None if addr.kind() == Some(StepKind::Peering) => addr.words()[..addr.words().len().min(2)].join("."),
-        None => addr.words().iter().take(3).map(String::as_str).collect::<Vec<_>>().join("."),
-    }
-}
-
-fn legend(changes: &[&Change], style: Style) -> String {
+fn legend(groups: &[Group], style: Style) -> String {
     let all = [Action::Create, Action::Rerun, Action::Replace, Action::Forget, Action::Destroy];
     let used: Vec<String> = all
         .into_iter()
-        .filter(|action| changes.iter().any(|change| change.action == *action))
+        .filter(|action| {
+            groups.iter().flat_map(|group| group.sorts.iter().flatten()).any(|entry| entry.action == *action)
+        })
         .map(|action| {
             let (sign, word, ink) = symbol(action);
             let more = if action == Action::Forget { " (out of the state, the object stays)" } else { "" };
@@ -141,63 +54,17 @@ fn legend(changes: &[&Change], style: Style) -> String {
     format!("  {}\n", used.join("   "))
 }
 
-fn group(name: &str, changes: &[&Change], plan: &PlanFile, style: Style) -> String {
-    let mut buckets: Vec<(Sort, Vec<Entry>)> = Vec::new();
-    for entry in entries(changes) {
-        let sort = (entry.action, entry.kinds(), entry.needs_confirm());
-        match buckets.iter_mut().find(|(of, _)| *of == sort) {
-            Some((_, bucket)) => bucket.push(entry),
-            None => buckets.push((sort, vec![entry])),
-        }
-    }
-    let mut out = format!("{}\n", style.ink(Ink::Bold, name));
-    for (_, mut bucket) in buckets {
-        bucket.sort_by(|a, b| a.key().cmp(&b.key()));
-        if bucket.len() > MANY {
-            out.push_str(&folded(&bucket, plan, style));
+fn group(group: Group, plan: &PlanFile, style: Style) -> String {
+    let mut out = format!("{}\n", style.ink(Ink::Bold, &group.name));
+    for sort in group.sorts {
+        if sort.len() > MANY {
+            out.push_str(&folded(&sort, plan, style));
             continue;
         }
-        for alike in by_reason(bucket) {
+        for alike in by_reason(sort) {
             out.push_str(&rows(&alike, plan, style));
             out.push_str(&remarks(&alike[0], style));
         }
-    }
-    out
-}
-
-fn entries<'a>(changes: &[&'a Change]) -> Vec<Entry<'a>> {
-    let mut out: Vec<Entry<'a>> = Vec::new();
-    let mut places: BTreeMap<(&str, &'static str, (&Cause, Option<u64>)), usize> = BTreeMap::new();
-    for &change in changes {
-        let of_table = matches!(
-            change.addr.kind(),
-            Some(StepKind::Table | StepKind::Dump | StepKind::Load | StepKind::Verify | StepKind::ForeignKeys)
-        );
-        let key = change.addr.key().filter(|_| of_table);
-        let place = key.map(|key| (key, symbol(change.action).1, (&change.cause, change.drops_rows)));
-        match place.and_then(|place| places.get(&place).copied()) {
-            Some(at) => out[at].steps.push(change),
-            None => {
-                if let Some(place) = place {
-                    places.insert(place, out.len());
-                }
-                out.push(Entry { action: change.action, steps: vec![change] });
-            }
-        }
-    }
-    out
-}
-
-fn by_reason(entries: Vec<Entry>) -> Vec<Vec<Entry>> {
-    let mut out: Vec<Vec<Entry>> = Vec::new();
-    let mut places: BTreeMap<(String, Option<String>), usize> = BTreeMap::new();
-    for entry in entries {
-        let alike = (entry.reason(), entry.what().map(str::to_owned));
-        let at = *places.entry(alike).or_insert_with(|| {
-            out.push(Vec::new());
-            out.len() - 1
-        });
-        out[at].push(entry);
     }
     out
 }
@@ -216,9 +83,7 @@ fn folded(bucket: &[Entry], plan: &PlanFile, style: Style) -> String {
         }
     }
     let rest = &bucket[SHOWN..];
-    let sums = rest.iter().filter_map(|entry| entry.estimates(plan)).fold(TableEstimates::default(), |sum, table| {
-        TableEstimates { rows: sum.rows + table.rows, bytes: sum.bytes + table.bytes, files: sum.files + table.files }
-    });
+    let sums = sum(rest, plan);
     let how = if alike { "all the same" } else { "each for its own reason" };
     let much = match sums.rows + sums.bytes {
         0 => String::new(),

@@ -170,7 +170,7 @@ pub(super) fn short_identity(identity: &str) -> String {
 }
 
 /// Host and port, or the cluster that is looked up, where the step's inputs name them.
-fn place_of(plan: &PlanFile, address: &str) -> Option<String> {
+pub(super) fn place_of(plan: &PlanFile, address: &str) -> Option<String> {
     let node = plan.body.graph.nodes.iter().find(|node| node.addr.to_string() == address)?;
     let text = |name: &str| node.inputs.get(name).and_then(Value::as_str);
     text("place").map(str::to_owned).or_else(|| text("cluster").map(|cluster| format!("cluster {cluster}")))
@@ -191,7 +191,7 @@ fn refusing(plan: &PlanFile) -> impl Iterator<Item = (&StepAddr, &Verdict)> {
     plan.body.observed.verdicts.iter().filter(|(_, verdict)| verdict.outcome.refuses())
 }
 
-fn gate_name(addr: &StepAddr) -> &str {
+pub(super) fn gate_name(addr: &StepAddr) -> &str {
     addr.key().unwrap_or("gate")
 }
 
@@ -297,11 +297,14 @@ fn indent(text: &str) -> String {
 }
 
 /// The plan's own diagnostics, but for those that stand under a gate.
-fn diagnostics_section(plan: &PlanFile, style: Style) -> Option<String> {
+pub(super) fn own_diagnostics(plan: &PlanFile) -> Vec<&Diagnostic> {
     let of_gates: BTreeSet<_> =
         plan.body.observed.verdicts.values().flat_map(|verdict| &verdict.findings).map(what_it_says).collect();
-    let own: Vec<Diagnostic> =
-        plan.body.diagnostics.iter().filter(|own| !of_gates.contains(&what_it_says(own))).cloned().collect();
+    plan.body.diagnostics.iter().filter(|own| !of_gates.contains(&what_it_says(own))).collect()
+}
+
+fn diagnostics_section(plan: &PlanFile, style: Style) -> Option<String> {
+    let own: Vec<Diagnostic> = own_diagnostics(plan).into_iter().cloned().collect();
     if own.is_empty() {
         return None;
     }
@@ -320,6 +323,11 @@ fn what_it_says(diagnostic: &Diagnostic) -> (Code, &str, Option<&str>) {
 }
 
 fn quantities(plan: &PlanFile) -> Option<String> {
+    quantities_words(plan).map(|words| words + "\n")
+}
+
+/// How much is moved; nothing where nothing is.
+pub(super) fn quantities_words(plan: &PlanFile) -> Option<String> {
     let moves = plan.body.changes.iter().any(|change| {
         change.action.is_change()
             && change.action != Action::Forget
@@ -334,7 +342,7 @@ fn quantities(plan: &PlanFile) -> Option<String> {
         high => format!("in {}", band(estimates.seconds_low, high)),
     };
     Some(format!(
-        "To move (estimates): {}, {}, {} in {}, {time}.\n",
+        "To move (estimates): {}, {}, {} in {}, {time}.",
         count(estimates.tables, "table", "tables"),
         count(estimates.rows, "row", "rows"),
         bytes(estimates.bytes),
@@ -343,6 +351,12 @@ fn quantities(plan: &PlanFile) -> Option<String> {
 }
 
 fn confirmation(plan: &PlanFile, style: Style) -> Option<String> {
+    let words = confirmation_words(plan)?;
+    Some(style.ink(Ink::Yellow, wrap("", &words, style.width).trim_end()) + "\n")
+}
+
+/// What apply or destroy asks a person to confirm.
+pub(super) fn confirmation_words(plan: &PlanFile) -> Option<String> {
     let number = plan.body.changes.iter().filter(|change| change.needs_confirm).count() as u64;
     (number > 0).then(|| {
         let drops = if number == 1 { "change drops" } else { "changes drop" };
@@ -350,8 +364,7 @@ fn confirmation(plan: &PlanFile, style: Style) -> Option<String> {
             Mode::Apply => format!("{drops} rows that were verified: apply needs -confirm=TARGET_HOST."),
             Mode::Destroy => format!("{drops} tables or views of the target: destroy needs -confirm=TARGET_HOST."),
         };
-        let text = format!("{} {text}", thousands(number));
-        style.ink(Ink::Yellow, wrap("", &text, style.width).trim_end()) + "\n"
+        format!("{} {text}", thousands(number))
     })
 }
 
@@ -375,6 +388,12 @@ fn blocked(plan: &PlanFile, style: Style) -> Option<String> {
     if !plan.body.blocked {
         return None;
     }
+    let lines = wrap("Blocked: ", &blocked_words(plan), style.width);
+    Some(lines.replacen("Blocked:", &style.ink(Ink::Red, "Blocked:"), 1))
+}
+
+/// Who refuses a blocked plan, and what to do.
+pub(super) fn blocked_words(plan: &PlanFile) -> String {
     let names: Vec<String> = refusing(plan)
         .map(|(addr, verdict)| format!("{} ({})", gate_name(addr), outcome_words(verdict.outcome).1))
         .collect();
@@ -384,7 +403,7 @@ fn blocked(plan: &PlanFile, style: Style) -> Option<String> {
         many => format!("{} gates refuse: {}", many.len(), many.join(", ")),
     };
     let mut findings = plan.body.observed.verdicts.values().flat_map(|verdict| &verdict.findings);
-    let text = if findings.any(|found| found.code == codes::NOT_INSTALLED) {
+    if findings.any(|found| found.code == codes::NOT_INSTALLED) {
         format!(
             "{who}. This plan was made without a look from the runner, where mig is not installed yet: it cannot be \
              applied. mig apply copies mig there, plans from there, shows that plan and asks."
@@ -394,9 +413,7 @@ fn blocked(plan: &PlanFile, style: Style) -> Option<String> {
             "{who}. Applying this plan starts nothing and exits 5. To go on: do what the findings say, or set the rule \
          in the gates block of the migration, then run mig plan again; mig explain CODE tells more of a code."
         )
-    };
-    let lines = wrap("Blocked: ", &text, style.width);
-    Some(lines.replacen("Blocked:", &style.ink(Ink::Red, "Blocked:"), 1))
+    }
 }
 
 #[cfg(test)]

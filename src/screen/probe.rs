@@ -14,6 +14,16 @@ pub fn text(probed: &[Probed], style: Style) -> String {
 }
 
 fn section(probed: &Probed, style: Style) -> String {
+    let mut text = wrap("", &words(probed), style.width);
+    if !probed.refused.is_empty() {
+        text.push('\n');
+        text.push_str(&diagnostics::render(&probed.refused, style.color, style.width));
+    }
+    text
+}
+
+/// What was tried, and what is left of it.
+pub(super) fn words(probed: &Probed) -> String {
     let tables = count(probed.tables, "table", "tables");
     let views = count(probed.views, "view", "views");
     let keys = count(probed.foreign_keys, "foreign key", "foreign keys");
@@ -35,10 +45,5 @@ fn section(probed: &Probed, style: Style) -> String {
             left.join(", ")
         )),
     }
-    let mut text = wrap("", &format!("{lead}{said}"), style.width);
-    if !probed.refused.is_empty() {
-        text.push('\n');
-        text.push_str(&diagnostics::render(&probed.refused, style.color, style.width));
-    }
-    text
+    lead + &said
 }

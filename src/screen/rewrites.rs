@@ -79,10 +79,14 @@ fn name(change: &Change) -> String {
     change.addr.key().map_or_else(|| change.addr.to_string(), str::to_owned)
 }
 
-fn diff(rewrite: &Rewrite, style: Style) -> String {
+/// Source and target of one structure as a unified diff; empty where only what stands beside the text changes.
+pub(super) fn unified(rewrite: &Rewrite) -> String {
     let diff = TextDiff::from_lines(&rewrite.source, &rewrite.target);
-    let text =
-        diff.unified_diff().context_radius(CONTEXT).header("source", "target").missing_newline_hint(false).to_string();
+    diff.unified_diff().context_radius(CONTEXT).header("source", "target").missing_newline_hint(false).to_string()
+}
+
+fn diff(rewrite: &Rewrite, style: Style) -> String {
+    let text = unified(rewrite);
     let inked = |line: &str| match line.as_bytes().first() {
         Some(b'+') => style.ink(Ink::Green, line),
         Some(b'-') => style.ink(Ink::Red, line),

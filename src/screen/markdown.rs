@@ -1,0 +1,443 @@
+//! A plan as Markdown for a comment in a review (GitHub's flavour; GitLab reads it, too): what stops and what warns first,
+//! then what would be done, then what arrives changed. It never exceeds its budget of bytes: a forge refuses longer comments
+//! (GitHub: 65,536 characters). The same plan gives the same bytes, and two plans of one world differ in nothing: there is no
+//! time and no digest of a time in it. Knows nothing of how a plan is made.
+
+use std::collections::BTreeMap;
+
+use super::changes::symbol;
+use super::clean::clean;
+use super::groups::{Entry, Group, groups, sum};
+use super::plan::{
+    confirmation_words, gate_name, own_diagnostics, place_of, quantities_words, short_identity, summary,
+};
+use super::style::{bytes, count, thousands};
+use super::{mermaid, plan as text, probe, rewrites};
+use crate::formats::plan::{Action, Change, Mode, PlanFile, Rewrite};
+use crate::formats::probe::Probed;
+use crate::words::codes::Code;
+use crate::words::diag::{Diagnostic, Severity};
+
+/// What a comment takes on every forge, with room for a frame around it.
+pub const BUDGET: usize = 60_000;
+/// Below this not even the sum and the way to the rest have room.
+pub const LEAST_BUDGET: usize = 500;
+
+/// The first line: a job finds its own comment by it.
+pub const MARK: &str = "<!-- mig plan -->";
+
+/// How much of each sort is shown. What is not shown is counted.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// Findings of one code.
+    findings: usize,
+    /// Lines of one finding's detail.
+    lines: usize,
+    /// Objects of one sort.
+    objects: usize,
+    /// Diffs, and bytes of one of them.
+    diffs: usize,
+    diff_bytes: usize,
+    graph: bool,
+}
+
+/// From all to little: the first that fits is taken.
+const LEVELS: [Limits; 7] = [
+    Limits { findings: 500, lines: 200, objects: 500, diffs: 200, diff_bytes: 60_000, graph: true },
+    Limits { findings: 100, lines: 30, objects: 100, diffs: 50, diff_bytes: 4_000, graph: true },
+    Limits { findings: 40, lines: 20, objects: 40, diffs: 20, diff_bytes: 2_000, graph: true },
+    Limits { findings: 20, lines: 10, objects: 20, diffs: 10, diff_bytes: 1_000, graph: true },
+    Limits { findings: 10, lines: 5, objects: 10, diffs: 3, diff_bytes: 1_000, graph: true },
+    Limits { findings: 5, lines: 3, objects: 5, diffs: 0, diff_bytes: 0, graph: false },
+    Limits { findings: 1, lines: 1, objects: 1, diffs: 0, diff_bytes: 0, graph: false },
+];
+
+/// The plan in at most `budget` bytes, for budgets of at least [`LEAST_BUDGET`].
+pub fn plan(plan: &PlanFile, probed: &[Probed], budget: usize) -> String {
+    let groups = groups(plan);
+    let phases = phases(plan);
+    for limits in LEVELS {
+        // As it will be printed: what is made safe there may be longer.
+        let text = whole(plan, probed, (&groups, phases.as_deref()), limits);
+        if clean(&text).len() <= budget {
+            return text;
+        }
+    }
+    shortest(plan, probed, budget)
+}
+
+fn whole(plan: &PlanFile, probed: &[Probed], (groups, phases): (&[Group], Option<&str>), limits: Limits) -> String {
+    let mut sections = vec![head(plan)];
+    sections.extend(servers(plan));
+    let (stops, warnings): (Vec<_>, Vec<_>) =
+        findings(plan, probed).into_iter().partition(|(_, finding)| finding.severity == Severity::Error);
+    sections.extend(finding_section("Stops", &stops, limits));
+    sections.extend(finding_section("Warnings", &warnings, limits));
+    sections.extend(groups.iter().map(|group| group_section(group, plan, limits)));
+    sections.extend(pending(plan));
+    sections.extend(probed.iter().map(|one| format!("{}\n", line(&probe::words(one)))));
+    sections.extend(rewritten(plan, limits));
+    sections.extend(gates(plan));
+    sections.extend(phases.filter(|_| limits.graph).map(str::to_owned));
+    sections.push(rest());
+    sections.join("\n")
+}
+
+fn phases(plan: &PlanFile) -> Option<String> {
+    let some = !plan.body.graph.nodes.is_empty();
+    some.then(|| folded("Phases", &fenced("mermaid", &mermaid::flowchart(plan))))
+}
+
+/// The sum alone, cut where even that is too long.
+fn shortest(plan: &PlanFile, probed: &[Probed], budget: usize) -> String {
+    let mut by_code: BTreeMap<(Severity, Code), u64> = BTreeMap::new();
+    for (_, finding) in findings(plan, probed) {
+        *by_code.entry((finding.severity, finding.code)).or_default() += 1;
+    }
+    let mut text = head(plan);
+    for ((severity, code), number) in by_code {
+        let what = if severity == Severity::Error { "stop" } else { "warning" };
+        text.push_str(&format!("- {code}: {}\n", count(number, what, &format!("{what}s"))));
+    }
+    let rest = format!("\n{}", rest());
+    let room = budget.saturating_sub(rest.len());
+    while clean(&text).len() > room {
+        let shorter = text.trim_end().rfind('\n').unwrap_or(0);
+        text.truncate(shorter);
+        text.push('\n');
+        if shorter == 0 {
+            break;
+        }
+    }
+    text + &rest
+}
+
+fn rest() -> String {
+    "All of it: `mig show PLANFILE` or, as JSON, `mig show -json PLANFILE`.\n".to_owned()
+}
+
+fn head(plan: &PlanFile) -> String {
+    let what = match plan.body.mode {
+        Mode::Apply => "mig plan",
+        Mode::Destroy => "mig destroy plan",
+    };
+    let mut out =
+        format!("{MARK}\n### {what}{}\n\n{}\n", if plan.body.blocked { ": blocked" } else { "" }, summary(plan));
+    if plan.body.blocked {
+        out.push_str(&format!("\n**Blocked:** {}\n", line(&text::blocked_words(plan))));
+    }
+    if let Some(words) = confirmation_words(plan) {
+        out.push_str(&format!("\n**Needs a confirmation:** {words}\n"));
+    }
+    if let Some(words) = quantities_words(plan) {
+        out.push_str(&format!("\n{words}\n"));
+    }
+    out
+}
+
+fn servers(plan: &PlanFile) -> Option<String> {
+    let servers = &plan.body.observed.servers;
+    if servers.is_empty() {
+        return None;
+    }
+    let mut out = String::from("| server | place | identity |\n| --- | --- | --- |\n");
+    for (address, identity) in servers {
+        let place = place_of(plan, address).map_or(String::new(), |place| code(&place));
+        let who = if address.starts_with("provider.") { identity.clone() } else { short_identity(identity) };
+        out.push_str(&row(&[&code(address), &place, &code(&who)]));
+    }
+    Some(out)
+}
+
+/// All findings with the gate that has them, each once; those of a probe, too.
+fn findings<'a>(plan: &'a PlanFile, probed: &'a [Probed]) -> Vec<(Option<&'a str>, &'a Diagnostic)> {
+    let own = own_diagnostics(plan).into_iter().map(|finding| (None, finding));
+    let of_gates = plan.body.observed.verdicts.iter();
+    let of_gates =
+        of_gates.flat_map(|(addr, verdict)| verdict.findings.iter().map(|finding| (Some(gate_name(addr)), finding)));
+    let of_probes = probed.iter().flat_map(|one| &one.refused).map(|finding| (None, finding));
+    own.chain(of_gates).chain(of_probes).collect()
+}
+
+fn finding_section(title: &str, findings: &[(Option<&str>, &Diagnostic)], limits: Limits) -> Option<String> {
+    if findings.is_empty() {
+        return None;
+    }
+    let mut by_code: BTreeMap<Code, Vec<(Option<&str>, &Diagnostic)>> = BTreeMap::new();
+    for finding in findings {
+        by_code.entry(finding.1.code).or_default().push(*finding);
+    }
+    let mut out = format!("#### {title} ({})\n\n", thousands(findings.len() as u64));
+    for (number, of_code) in by_code {
+        for (gate, finding) in of_code.iter().take(limits.findings) {
+            out.push_str(&finding_item(number, *gate, finding, limits));
+        }
+        if of_code.len() > limits.findings {
+            let rest = thousands((of_code.len() - limits.findings) as u64);
+            out.push_str(&format!("- `{number}` … and {rest} more\n"));
+        }
+    }
+    Some(out)
+}
+
+fn finding_item(number: Code, gate: Option<&str>, finding: &Diagnostic, limits: Limits) -> String {
+    let subject = finding.subject.as_ref().filter(|subject| !finding.summary.contains(subject.as_str()));
+    let subject = subject.map_or(String::new(), |subject| format!("{}: ", code(subject)));
+    let gate = gate.map_or(String::new(), |gate| format!(" (gate `{gate}`)"));
+    let place = finding.place.as_ref().map_or(String::new(), |place| {
+        format!(" at {}", code(&format!("{}:{}:{}", place.file, place.line, place.column)))
+    });
+    let mut out = format!("- `{number}` {subject}{}{place}{gate}\n", line(&finding.summary));
+    let detail: Vec<&str> = finding.detail.lines().filter(|line| !line.trim().is_empty()).collect();
+    for one in detail.iter().take(limits.lines) {
+        out.push_str(&format!("  - {}\n", line(one)));
+    }
+    if detail.len() > limits.lines {
+        out.push_str(&format!("  - … and {} more\n", thousands((detail.len() - limits.lines) as u64)));
+    }
+    if !finding.help.is_empty() {
+        out.push_str(&format!("  - Help: {}\n", line(&finding.help)));
+    }
+    out
+}
+
+fn group_section(group: &Group, plan: &PlanFile, limits: Limits) -> String {
+    let mut table = String::from("| | object | rows | size | steps | why |\n| --- | --- | ---: | ---: | --- | --- |\n");
+    for sort in &group.sorts {
+        let shown = sort.len().min(limits.objects);
+        for entry in &sort[..shown] {
+            table.push_str(&object_row(entry, plan));
+        }
+        let rest = &sort[shown..];
+        if !rest.is_empty() {
+            let sums = sum(rest, plan);
+            let sign = symbol(rest[0].action).0;
+            let one_reason = rest.iter().all(|entry| entry.reason() == rest[0].reason());
+            let alike = if one_reason { "all for the same reason" } else { "for several reasons" };
+            let (rows, size) = quantity(sums.rows, sums.bytes);
+            let number = thousands(rest.len() as u64);
+            let more = format!("… and {number} more");
+            table.push_str(&row(&[&code(sign), &more, &rows, &size, &steps(&rest[0]), alike]));
+        }
+    }
+    folded(&format!("<code>{}</code>: {}", html(&group.name), actions(group)), &table)
+}
+
+/// `12 create, 3 replace`: objects, not steps.
+fn actions(group: &Group) -> String {
+    let mut counts: Vec<(Action, u64)> = Vec::new();
+    for entry in group.sorts.iter().flatten() {
+        match counts.iter_mut().find(|(action, _)| *action == entry.action) {
+            Some((_, number)) => *number += 1,
+            None => counts.push((entry.action, 1)),
+        }
+    }
+    let words = counts
+        .iter()
+        .map(|(action, number)| format!("{} to {}", count(*number, "object", "objects"), symbol(*action).1));
+    words.collect::<Vec<_>>().join(", ")
+}
+
+fn object_row(entry: &Entry, plan: &PlanFile) -> String {
+    let (rows, size) = entry.estimates(plan).map_or_else(Default::default, |of| quantity(of.rows, of.bytes));
+    let mut why: Vec<String> = entry.what().map(line).into_iter().collect();
+    let reason = entry.reason();
+    if !reason.is_empty() {
+        why.push(line(&reason));
+    }
+    if entry.needs_confirm() {
+        why.push("**needs -confirm**".into());
+    }
+    let sign = symbol(entry.action).0;
+    row(&[&code(sign), &code(&entry.name()), &rows, &size, &steps(entry), &why.join("; ")])
+}
+
+fn quantity(rows: u64, size: u64) -> (String, String) {
+    (thousands(rows), bytes(size))
+}
+
+fn steps(entry: &Entry) -> String {
+    entry.kinds().iter().map(|kind| kind.word()).collect::<Vec<_>>().join(", ")
+}
+
+fn pending(plan: &PlanFile) -> Option<String> {
+    if plan.body.pending.is_empty() {
+        return None;
+    }
+    let items = plan.body.pending.iter().map(|one| {
+        let rules: Vec<String> = one.tables.iter().map(|rule| code(rule)).collect();
+        format!(
+            "- {}: known after {}; tables: {}\n",
+            code(&one.addr.to_string()),
+            code(&one.after.to_string()),
+            rules.join(", ")
+        )
+    });
+    Some(format!("#### Shown by a later plan\n\n{}", items.collect::<String>()))
+}
+
+fn rewritten(plan: &PlanFile, limits: Limits) -> Option<String> {
+    let all: Vec<(&Change, &Rewrite)> =
+        plan.body.changes.iter().filter_map(|change| Some((change, change.rewrite.as_ref()?))).collect();
+    if all.is_empty() {
+        return None;
+    }
+    let mut out = format!("#### Arrives changed ({})\n\n", thousands(all.len() as u64));
+    for (change, rewrite) in all.iter().take(limits.diffs) {
+        out.push_str(&one_rewrite(change, rewrite, limits));
+    }
+    let mut by_code: BTreeMap<Code, u64> = BTreeMap::new();
+    for (_, rewrite) in all.iter().skip(limits.diffs) {
+        for diagnostic in &rewrite.changes {
+            *by_code.entry(diagnostic.code).or_default() += 1;
+        }
+    }
+    if !by_code.is_empty() {
+        let counts = by_code.iter().map(|(code, number)| format!("`{code}` {}", thousands(*number)));
+        let rest = thousands((all.len() - limits.diffs.min(all.len())) as u64);
+        out.push_str(&format!("… and {rest} more, by code: {}\n", counts.collect::<Vec<_>>().join(", ")));
+    }
+    Some(out)
+}
+
+fn one_rewrite(change: &Change, rewrite: &Rewrite, limits: Limits) -> String {
+    let mut body = String::new();
+    for diagnostic in &rewrite.changes {
+        body.push_str(&format!("- `{}` {}\n", diagnostic.code, line(&diagnostic.summary)));
+    }
+    let diff = rewrites::unified(rewrite);
+    if !diff.is_empty() && diff.len() <= limits.diff_bytes {
+        body.push_str(&format!("\n{}", fenced("diff", &diff)));
+    } else if !diff.is_empty() {
+        body.push_str(&format!(
+            "\nThe difference has {}; `mig show` has it.\n",
+            count(diff.lines().count() as u64, "line", "lines")
+        ));
+    }
+    let name = change.addr.key().map_or_else(|| change.addr.to_string(), str::to_owned);
+    folded(&format!("<code>{}</code>", html(&name)), &body)
+}
+
+fn gates(plan: &PlanFile) -> Option<String> {
+    let verdicts = &plan.body.observed.verdicts;
+    if verdicts.is_empty() {
+        return None;
+    }
+    let mut table = String::from("| | gate | migration | saw |\n| --- | --- | --- | --- |\n");
+    for (addr, verdict) in verdicts {
+        let (sign, word, _) = text::outcome_words(verdict.outcome);
+        let migration = code(addr.migration().unwrap_or_default());
+        let outcome = format!("{sign} {word}");
+        table.push_str(&row(&[&outcome, &code(gate_name(addr)), &migration, &line(&verdict.saw)]));
+    }
+    let refusing = verdicts.values().filter(|verdict| verdict.outcome.refuses()).count();
+    Some(folded(&format!("Gates: {} of {} refuse", refusing, verdicts.len()), &table))
+}
+
+fn folded(summary: &str, body: &str) -> String {
+    format!("<details><summary>{summary}</summary>\n\n{}\n\n</details>\n", body.trim_end())
+}
+
+/// A block whose fence no line of it ends. Tildes, as a line of backticks could end a fence around the whole comment.
+fn fenced(language: &str, body: &str) -> String {
+    let longest =
+        body.lines().map(|line| line.trim_start().chars().take_while(|c| *c == '~').count()).max().unwrap_or(0);
+    let fence = "~".repeat(longest.max(2) + 1);
+    format!("{fence}{language}\n{}\n{fence}\n", body.trim_end_matches('\n'))
+}
+
+/// A name as code: more quotes than any run of them in it, no line's end.
+fn code(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut longest = 0;
+    let mut run = 0;
+    for c in text.chars() {
+        run = if c == '`' { run + 1 } else { 0 };
+        longest = longest.max(run);
+    }
+    let quotes = "`".repeat(longest + 1);
+    let gap = if longest > 0 || text.starts_with(' ') || text.is_empty() { " " } else { "" };
+    format!("{quotes}{gap}{text}{gap}{quotes}")
+}
+
+/// A sentence on one line, without anything that Markdown or HTML reads as markup, a mention or a reference. What stands in
+/// backquotes is a name.
+fn line(text: &str) -> String {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut out = String::new();
+    let parts: Vec<&str> = text.split('`').collect();
+    for (place, part) in parts.iter().enumerate() {
+        let closed = place + 1 < parts.len();
+        if place % 2 == 1 && closed {
+            out.push_str(&code(part));
+        } else {
+            if place % 2 == 1 {
+                out.push_str("\\`");
+            }
+            out.push_str(&escaped(part));
+        }
+    }
+    out
+}
+
+/// Markup is escaped. A word that would mention a person or refer to an issue becomes code: there, and only there, forges link
+/// nothing (an entity is decoded before they look, and a zero-width character would be copied with a name).
+fn escaped(text: &str) -> String {
+    let mut out = String::new();
+    for word in text.split_inclusive(' ') {
+        let bare = word.trim_end_matches(' ');
+        if refers(bare) {
+            out.push_str(&code(bare));
+            out.push_str(&word[bare.len()..]);
+            continue;
+        }
+        let mut before = ' ';
+        for c in word.chars() {
+            // Inside of a word an underscore is no emphasis.
+            if matches!(c, '\\' | '*' | '[' | ']' | '<' | '>' | '~' | '&') || (c == '_' && !before.is_alphanumeric()) {
+                out.push('\\');
+            }
+            out.push(c);
+            before = c;
+        }
+    }
+    out
+}
+
+/// `@name` and `#12`, but not `root@host`.
+fn refers(word: &str) -> bool {
+    let mut before = ' ';
+    let mut sign = false;
+    for c in word.chars() {
+        if sign && c.is_alphanumeric() {
+            return true;
+        }
+        sign = matches!(c, '@' | '#') && !before.is_alphanumeric();
+        before = c;
+    }
+    false
+}
+
+/// A row of a table. A bar in a cell, also inside of code, is escaped: it would end the cell.
+fn row(cells: &[&str]) -> String {
+    let cells: Vec<String> = cells.iter().map(|cell| cell.replace('|', "\\|")).collect();
+    format!("| {} |\n", cells.join(" | "))
+}
+
+fn html(text: &str) -> String {
+    let mut out = String::new();
+    for c in text.chars() {
+        match c {
+            '&' | '<' | '>' | '"' | '@' | '#' | '`' | '*' | '_' | '|' | '~' | '[' | ']' | '\\' => {
+                out.push_str(&format!("&#{};", u32::from(c)));
+            }
+            c if c.is_control() => out.push(' '),
+            c => out.push(c),
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+#[path = "markdown_tests.rs"]
+mod tests;
