@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::approve;
 use super::args::{Apply, Global, Locking};
 use super::remote::{self, Handover};
 use super::saved::{blocked, check_file, check_world, same_provider};
@@ -20,7 +21,7 @@ use crate::drive::run::{EventSink, Run, RunEnd, run as drive};
 use crate::formats::certificate::Certificate;
 use crate::formats::cloud::CloudPlace;
 use crate::formats::facts::World;
-use crate::formats::plan::{Action, Mode, Node, PlanFile};
+use crate::formats::plan::{Action, Mode, Node, Pending, PlanFile};
 use crate::formats::state::{OpenRun, State};
 use crate::hosts::file;
 use crate::screen;
@@ -34,6 +35,7 @@ use crate::steps::context::{Context, Parts};
 use crate::steps::proof::report::certificate_path;
 use crate::steps::remote::Everywhere;
 use crate::steps::servers::not_in_spec;
+use crate::think::approval::Approvals;
 use crate::think::ready::Limits;
 use crate::think::run::{Interrupt, StepEnd};
 use crate::words::addr::{StepAddr, StepKind};
@@ -41,10 +43,11 @@ use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &Apply, style: Style) -> Outcome<ExitKind> {
+    let file = args.plan.as_deref().map(read_plan).transpose()?;
+    let approved = approve::of_plan_file(args, file.as_ref())?;
     if args.destroy {
         return super::destroy::run(global, &args.as_destroy(), style).await;
     }
-    let file = args.plan.as_deref().map(read_plan).transpose()?;
     if args.r#continue && (args.plan.is_some() || !args.auto_approve) {
         return Err(Failure::new(
             codes::COMMAND_LINE,
@@ -56,11 +59,17 @@ pub async fn run(global: &Global, args: &Apply, style: Style) -> Outcome<ExitKin
     let mut session = Session::open(global, &args.variables)?;
     session.look_up().await;
     session.accept_host_keys(args.hosts.accept_host_key);
-    go(session, args, file, style).await
+    go(session, args, file, approved, style).await
 }
 
 /// Applies a plan, or makes one and applies that.
-pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: Style) -> Outcome<ExitKind> {
+pub async fn go(
+    session: Session,
+    args: &Apply,
+    file: Option<PlanFile>,
+    signed: Option<Approvals>,
+    style: Style,
+) -> Outcome<ExitKind> {
     if file.is_none() {
         may_ask(args.auto_approve, args.input)?;
     } else if !(args.target.is_empty() && args.replace.is_empty()) {
@@ -114,7 +123,7 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
         remote::nobody_at_work(&session, state).await?;
     }
     let pending = plan.body.pending.clone();
-    let order = Order::of(plan, state, world, servers, provider, args);
+    let order = Order { signed, ..Order::of(plan, state, world, servers, provider, args) };
     let again = args.r#continue.then(|| session.with_spec(session.spec.clone()));
     let exit = execute(session, order, style).await?;
     if pending.is_empty() || exit != ExitKind::Success {
@@ -125,16 +134,21 @@ pub async fn go(session: Session, args: &Apply, file: Option<PlanFile>, style: S
         Some(session) => Box::pin(second(session, args, style)).await,
         None => {
             if !args.json {
-                let list: Vec<String> = pending.iter().map(|p| p.addr.to_string()).collect();
-                say(&format!(
-                    "\nStopped for review ({}): {} can be seen now. Run `mig plan` (and review it), then `mig apply`.\n",
-                    codes::REVIEW_POINT,
-                    list.join(", ")
-                ));
+                review_first(&pending);
             }
             Ok(ExitKind::Changes)
         }
     }
+}
+
+/// What the next plan shows, and that this one ends here.
+fn review_first(pending: &[Pending]) {
+    let list: Vec<String> = pending.iter().map(|p| p.addr.to_string()).collect();
+    say(&format!(
+        "\nStopped for review ({}): {} can be seen now. Run `mig plan` (and review it), then `mig apply`.\n",
+        codes::REVIEW_POINT,
+        list.join(", ")
+    ));
 }
 
 /// A certificate that a worker wrote while nobody listened.
@@ -350,6 +364,8 @@ pub struct Order {
     pub show_keys: bool,
     /// A stop of the run stops workers on runners, too.
     pub stop_worker: bool,
+    /// Who has approved the plan, where that was asked for.
+    pub signed: Option<Approvals>,
 }
 
 impl Order {
@@ -362,13 +378,13 @@ impl Order {
         args: &Apply,
     ) -> Self {
         let Apply { parallelism, json, show_keys, stop_worker, .. } = *args;
-        Self { plan, state, world, provider, servers, parallelism, json, show_keys, stop_worker }
+        Self { plan, state, world, provider, servers, parallelism, json, show_keys, stop_worker, signed: None }
     }
 }
 
 /// Runs the plan's graph and shows how it goes.
 pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<ExitKind> {
-    let Order { plan, state, world, provider, servers, parallelism, json, show_keys, stop_worker } = order;
+    let Order { plan, state, world, provider, servers, parallelism, json, show_keys, stop_worker, signed } = order;
     let state = state.unwrap_or_else(|| State::new(format!("{:032x}", rand::random::<u128>())));
     let mut open_run = OpenRun::new(plan.digest.clone(), plan.body.state_digest.clone());
     open_run.provider = provider;
@@ -407,7 +423,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
     let context = Arc::new(Context::new(parts, &graph));
     let (tell, told) = mpsc::unbounded_channel();
     let mut reporter = Reporter::choose(json, Style::of_stderr(!style.color), now_of(clock.clone()));
-    reporter.plan(&plan);
+    reporter.plan(&plan, signed.as_ref());
     let signals = signals::listen();
     let told_to_stop = signals.clone();
     let shown = tokio::spawn(show(reporter, told, signals.clone()));

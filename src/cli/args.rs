@@ -39,6 +39,8 @@ pub enum Command {
     Validate(Validate),
     /// Observe the servers, compare them with the state, and show what apply would do. Changes nothing.
     Plan(Plan),
+    /// Sign a saved plan with an SSH key: an approval that `mig apply -require-approval` asks for.
+    Approve(Approve),
     /// Do what the plan says. If it is interrupted, run it again: it continues.
     Apply(Apply),
     /// Compare source and target as they are now, row by row. Changes nothing.
@@ -151,6 +153,27 @@ pub struct Plan {
 }
 
 #[derive(Args, Debug)]
+pub struct Approve {
+    /// A plan saved by `mig plan -out`. The signature is written beside it.
+    #[arg(value_name = "PLANFILE")]
+    pub plan: PathBuf,
+    /// An OpenSSH key: a private one, or the public half of one that the SSH agent has.
+    #[arg(long, value_name = "FILE", env = "MIG_KEY")]
+    pub key: PathBuf,
+}
+
+#[derive(Args, Debug, Clone, Default)]
+pub struct Approval {
+    /// Apply only a plan that so many different persons have signed by `mig approve`.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", require_equals = true,
+          value_parser = clap::value_parser!(u32).range(1..), env = "MIG_REQUIRE_APPROVAL")]
+    pub require_approval: Option<u32>,
+    /// Whose signatures count: OpenSSH's file of allowed signers.
+    #[arg(long, value_name = "FILE", env = "MIG_ALLOWED_SIGNERS")]
+    pub allowed_signers: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
 pub struct Apply {
     /// A plan saved by `mig plan -out`. It is applied as it is, without a question.
     #[arg(value_name = "PLANFILE")]
@@ -197,6 +220,8 @@ pub struct Apply {
     pub stop_worker: bool,
     #[command(flatten)]
     pub hosts: Hosts,
+    #[command(flatten)]
+    pub approval: Approval,
 }
 
 impl Apply {

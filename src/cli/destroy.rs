@@ -54,6 +54,7 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
         json: args.json,
         show_keys: false,
         stop_worker: false,
+        signed: None,
     };
     execute(session, order, style).await
 }

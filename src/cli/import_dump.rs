@@ -35,8 +35,9 @@ pub async fn run(global: &Global, args: &ImportDump, style: Style) -> Outcome<Ex
         r#continue: false,
         stop_worker: false,
         hosts: Default::default(),
+        approval: Default::default(),
     };
-    apply::go(session, &apply, None, style).await
+    apply::go(session, &apply, None, None, style).await
 }
 
 /// What the flags say of CSV.

@@ -2,6 +2,7 @@
 //! with the contract's exit codes. Decides nothing about migrations itself.
 
 mod apply;
+mod approve;
 mod args;
 mod cloud;
 mod destroy;
@@ -109,6 +110,7 @@ async fn command(cli: &Cli, style: Style) -> Outcome<ExitKind> {
         Command::Validate(a) => validate::run(&cli.global, a, style),
         Command::Plan(a) => plan::run(&cli.global, a, style).await,
         Command::Apply(a) => apply::run(&cli.global, a, style).await,
+        Command::Approve(a) => approve::run(&cli.global, a),
         Command::Verify(a) => verify::run(&cli.global, a, style).await,
         Command::ImportDump(a) => import_dump::run(&cli.global, a, style).await,
         Command::Destroy(a) => destroy::run(&cli.global, a, style).await,
@@ -167,7 +169,8 @@ fn asks_for_json(command: &Command) -> Json {
             StateCommand::Pull { .. } => (true, Json::Value),
             StateCommand::List { .. } | StateCommand::Push(_) | StateCommand::Rm(_) => (false, Json::No),
         },
-        Command::Explain(_)
+        Command::Approve(_)
+        | Command::Explain(_)
         | Command::Graph(_)
         | Command::Logs(_)
         | Command::Ssh(_)

@@ -1,6 +1,7 @@
 //! Formats, all pure: the spec, the filter, state, journal, plan file, dump files, structure of tables. Bytes in,
 //! values out, and back. No I/O but through what the caller hands in; no clock.
 
+pub mod approval;
 pub mod cause;
 pub mod certificate;
 pub mod chunk;

@@ -11,6 +11,7 @@ pub mod file;
 pub mod memory;
 pub mod mysql;
 pub mod ssh;
+pub mod ssh_agent;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

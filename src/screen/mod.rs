@@ -1,6 +1,7 @@
 //! Views of the values of the other floors: plan, progress, certificate, state, failures, as text, JSON, Markdown and
 //! DOT. The only floor that formats for people; it decides nothing. Knows no server, no clock and no file.
 
+pub mod approval;
 pub mod board;
 pub(crate) mod cause;
 pub mod certificate;

@@ -7,12 +7,14 @@ use std::io::{IsTerminal, Write};
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
+use super::approval;
 use super::board::Board;
 use super::clean::clean;
 use super::stream;
 use super::style::{Ink, Style, bytes, count, duration, stderr_size};
 use crate::formats::event::{Counts, Ended, Event};
 use crate::formats::plan::PlanFile;
+use crate::think::approval::Approvals;
 use crate::words::addr::StepAddr;
 use crate::words::diag::Diagnostic;
 use crate::words::error::{ExitKind, Failure};
@@ -84,11 +86,23 @@ impl Reporter {
         }
     }
 
-    /// The plan as `planned_change` and `change_summary`: in the JSON stream only, people read its text.
-    pub fn plan(&mut self, plan: &PlanFile) {
+    /// The plan as `planned_change` and `change_summary`: in the JSON stream only, people read its text. Then who has
+    /// approved it, where that was asked for.
+    pub fn plan(&mut self, plan: &PlanFile, signed: Option<&Approvals>) {
         if let Self::Json(to) = self {
             let at = (to.now)().at;
             to.write(stream::plan(plan, &at));
+        }
+        signed.iter().for_each(|signed| self.approved(signed));
+    }
+
+    fn approved(&mut self, by: &Approvals) {
+        match self {
+            Self::Json(to) => {
+                let at = (to.now)().at;
+                to.write([stream::approved(by, &at)]);
+            }
+            Self::Terminal(_) | Self::Plain(_) => self.say(&approval::by(by)),
         }
     }
 

@@ -176,7 +176,7 @@ fn a_plan_in_the_stream_is_its_changes_and_a_summary() {
     let mut plan = empty();
     let change = Change::new(load(), Action::Replace, Cause::Requested);
     plan.body.changes = vec![Change { needs_confirm: true, ..change }];
-    reporter.plan(&plan);
+    reporter.plan(&plan, None);
     reporter.diagnostics(&[Diagnostic::warning(codes::EVENT, "trigger t1 is not moved").about("shop.orders")]);
     let lines: Vec<Value> = page.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines[1]["change"]["action"], "replace");

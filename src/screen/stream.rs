@@ -3,11 +3,13 @@
 
 use serde_json::{Map, Value, json};
 
+use super::approval;
 use super::board::{Board, short_name};
 use super::plan::{Counts, summary};
 use super::safe_json;
 use crate::formats::event::{Ended, Event};
 use crate::formats::plan::PlanFile;
+use crate::think::approval::Approvals;
 use crate::words::diag::{Diagnostic, Severity};
 use crate::words::error::{ExitKind, Failure};
 
@@ -44,6 +46,11 @@ pub fn plan(plan: &PlanFile, at: &str) -> Vec<Value> {
     });
     out.push(message(at, "info", "change_summary", &summary(plan), json!({"changes": changes})));
     out
+}
+
+/// Who has signed the plan, where apply asked for it.
+pub fn approved(by: &Approvals, at: &str) -> Value {
+    message(at, "info", "approved", &approval::by(by), json!({"approved_by": by.by}))
 }
 
 pub fn diagnostic(diagnostic: &Diagnostic, at: &str) -> Value {

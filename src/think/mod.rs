@@ -2,6 +2,7 @@
 //! as values and events, and decisions go out as values.
 
 pub mod abilities;
+pub mod approval;
 pub mod cloud;
 pub mod compare;
 pub mod gates;

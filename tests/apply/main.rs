@@ -2,6 +2,7 @@
 //! refused. Each test has a schema, a ledger and a folder of its own.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod approval;
 mod faults;
 #[path = "../support/mod.rs"]
 mod support;

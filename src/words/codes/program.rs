@@ -156,6 +156,20 @@ codes! {
         "the plan has a graph that cannot be run",
         "An edge names a step that does not exist, a step appears twice, or steps wait for each other in a circle. mig \
          does not write such a plan. No step was started. Plan again.";
+    PLAN_NOT_APPROVED = 4113, Stale,
+        "the plan is not approved",
+        "-require-approval asks for signatures by different persons whose keys are in the file of allowed signers. Too few \
+         are beside the plan, or those that are there do not count: another plan's, a key that is not listed, or one that is \
+         not valid at this time. The message names each of them. No step was started. `mig approve PLANFILE -key KEY` signs.";
+    ALLOWED_SIGNERS_UNREADABLE = 4114, Error,
+        "the file of allowed signers cannot be used",
+        "It cannot be read, or a line of it is not understood. Such a line could allow or forbid somebody, so none is passed \
+         over. Each line has a person, options and a key, as in ssh-keygen's manual under ALLOWED SIGNERS. A pattern for a \
+         person, and a certificate authority, are not supported: mig says who approved. No step was started.";
+    APPROVAL_NOT_SIGNED = 4115, Error,
+        "the plan could not be signed",
+        "The key cannot be read, or its agent does not sign with it. Name a private key without a passphrase, or a key that \
+         the SSH agent has: its public half, or its encrypted file. Nothing was written.";
     OTHER_SERVER_ANSWERED = 4130, Stale,
         "another server answered",
         "Every session asks the server for its identity. One session reached another server than those before it. \
