@@ -3,8 +3,10 @@
 
 use std::collections::VecDeque;
 
+use super::overall::{Figures, Overall};
 use super::style::{bytes, columns, count, cut, duration, pad, thousands};
 use crate::formats::event::{Counts, Ended, Event};
+use crate::formats::plan::PlanFile;
 use crate::words::addr::{StepAddr, StepKind};
 
 /// The rate is that of the last seconds: it follows what the servers do now.
@@ -75,32 +77,52 @@ impl Running {
 
     /// Everything but the name: `12.0 MiB of 24.1 MiB, 60,000 rows, 3.1 MiB/s, ETA 4 s`.
     pub fn words(&self, now: u64) -> String {
+        self.words_within(now, usize::MAX)
+    }
+
+    /// The same in at most so many columns: the least important part goes first, the ETA last.
+    pub fn words_within(&self, now: u64, width: usize) -> String {
         if let Some(waits) = self.wait_words(now) {
             return waits;
         }
         let mut parts = Vec::new();
-        if self.bytes > 0 || self.total_bytes.is_some() {
+        // Some steps count rows only.
+        if self.bytes > 0 || self.total_bytes.is_some_and(|total| total > 0) {
             parts.push(match self.total_bytes.filter(|total| *total >= self.bytes) {
-                Some(total) => format!("{} of {}", bytes(self.bytes), bytes(total)),
-                None => bytes(self.bytes),
+                Some(total) => (3, format!("{} of {}", bytes(self.bytes), bytes(total))),
+                None => (3, bytes(self.bytes)),
             });
         }
         if self.rows > 0 || self.total_rows.is_some() {
-            parts.push(count(self.rows, "row", "rows"));
+            let total = self.total_rows.filter(|total| self.bytes == 0 && *total >= self.rows && *total > 0);
+            let of = total.map(|total| format!("{} of ", thousands(self.rows)) + &count(total, "row", "rows"));
+            parts.push((1, of.unwrap_or_else(|| count(self.rows, "row", "rows"))));
         }
         if let Some((rows, bytes_rate)) = self.rate(now) {
             if self.bytes > 0 {
-                parts.push(format!("{}/s", bytes(bytes_rate as u64)));
+                parts.push((2, format!("{}/s", bytes(bytes_rate as u64))));
             } else if self.rows > 0 {
-                parts.push(format!("{} rows/s", thousands(rows as u64)));
+                parts.push((2, format!("{} rows/s", thousands(rows as u64))));
             }
         }
         match self.eta(now) {
-            Some(seconds) => parts.push(format!("ETA {}", duration(seconds.ceil().max(1.0)))),
-            None if parts.is_empty() => parts.push(duration(self.seconds(now).floor())),
+            Some(seconds) => parts.push((4, format!("ETA {}", duration(seconds.ceil().max(1.0))))),
+            None if parts.is_empty() => parts.push((4, duration(self.seconds(now).floor()))),
             None => {}
         }
-        parts.join(", ")
+        fitted(parts, width)
+    }
+}
+
+/// Parts joined, in their order; while they are too wide, the one of the least importance is left out. One is always left.
+fn fitted(mut parts: Vec<(u8, String)>, width: usize) -> String {
+    loop {
+        let text = parts.iter().map(|(_, part)| part.as_str()).collect::<Vec<_>>().join(", ");
+        if columns(&text) <= width || parts.len() <= 1 {
+            return text;
+        }
+        let least = parts.iter().map(|(importance, _)| *importance).min();
+        parts.retain(|(importance, _)| Some(*importance) != least);
     }
 }
 
@@ -113,13 +135,31 @@ pub struct Board {
     rows_loaded: u64,
     bytes_dumped: u64,
     running: Vec<Running>,
+    over: bool,
+    /// Of a run whose plan is known.
+    overall: Option<Overall>,
 }
 
 impl Board {
+    /// What the run is going to move: from then on it is known how far it is.
+    pub fn expect(&mut self, plan: &PlanFile) {
+        self.overall = Some(Overall::of(plan));
+    }
+
+    /// How far the whole run is. `None`: its plan is not known, or it moves no rows.
+    pub fn figures(&self, now: u64) -> Option<Figures> {
+        self.overall.as_ref().and_then(|overall| overall.figures(now))
+    }
+
     /// Takes one event at a millisecond of a steady clock.
     pub fn on(&mut self, event: &Event, now: u64) {
+        if let Some(overall) = &mut self.overall {
+            overall.on(event, now);
+        }
         match event {
-            Event::RunStarted { steps, .. } => *self = Self { started: now, steps: *steps, ..Self::default() },
+            Event::RunStarted { steps, .. } => {
+                *self = Self { started: now, steps: *steps, overall: self.overall.take(), ..Self::default() };
+            }
             Event::StepStarted { addr, kind, parts_done, .. } => {
                 self.running.retain(|step| step.addr != *addr);
                 self.running.push(Running {
@@ -173,8 +213,16 @@ impl Board {
                 self.running.retain(|step| step.addr != *addr);
                 self.ended.add(*end);
             }
-            Event::RunEnded { .. } => self.running.clear(),
+            Event::RunEnded { .. } => {
+                self.running.clear();
+                self.over = true;
+            }
         }
+    }
+
+    /// Whether a run is under way.
+    pub fn runs(&self) -> bool {
+        self.steps > 0 && !self.over
     }
 
     /// In the order they started.
@@ -202,41 +250,59 @@ impl Board {
         let mut lines: Vec<String> = self.running[..shown]
             .iter()
             .zip(&names)
-            .map(|(step, name)| cut(&format!("  {}  {}", pad(&cut(name, widest), widest), step.words(now)), width))
+            .map(|(step, name)| {
+                let lead = format!("  {}  ", pad(&cut(name, widest), widest));
+                cut(&format!("{lead}{}", step.words_within(now, width.saturating_sub(columns(&lead)))), width)
+            })
             .collect();
         let hidden = self.running.len() - shown;
         if hidden > 0 && room > 0 {
             lines.push(cut(&format!("  … and {} more running", thousands(hidden as u64)), width));
         }
         if most > 0 {
-            lines.push(cut(&self.summary(now), width));
+            lines.push(cut(&self.summary_within(now, width), width));
         }
         lines
     }
 
-    /// `12 of 57 steps, 6 running, 120,000 rows loaded, 1 min 5 s`.
+    /// What all running steps wait for, where all of them wait: that of the one that has waited longest.
+    pub fn waits(&self, now: u64) -> Option<String> {
+        let all = !self.running.is_empty() && self.running.iter().all(|step| !step.waits.is_empty());
+        let longest = self.running.iter().filter(|_| all).min_by_key(|step| step.waits_since)?;
+        longest.wait_words(now)
+    }
+
+    /// `34 %, ETA 3 to 5 min, 42.0 MiB/s, 12 of 57 steps, 6 running, 120,000 rows loaded, 1 min 5 s`.
     pub fn summary(&self, now: u64) -> String {
+        self.summary_within(now, usize::MAX)
+    }
+
+    /// The same in at most so many columns: the least important part goes first, percent and ETA last.
+    pub fn summary_within(&self, now: u64, width: usize) -> String {
         let counts = &self.ended;
         let of_running = |kind: StepKind| self.running.iter().filter(move |step| step.kind == kind);
-        let mut parts = vec![format!(
-            "{} of {}",
-            thousands((counts.complete + counts.unchanged) as u64),
-            count(self.steps as u64, "step", "steps")
-        )];
-        parts.push(format!("{} running", thousands(self.running.len() as u64)));
+        let mut parts = Vec::new();
+        let figures = self.figures(now);
+        parts.extend(figures.map(|figures| (10, format!("{} %", figures.percent))));
+        parts.extend(figures.and_then(|figures| figures.eta_words()).map(|words| (9, words)));
+        parts.extend(self.waits(now).map(|words| (7, words)));
+        parts.extend(figures.and_then(|figures| figures.rate_words()).map(|words| (6, words)));
+        let steps = count(self.steps as u64, "step", "steps");
+        parts.push((5, format!("{} of {steps}", thousands((counts.complete + counts.unchanged) as u64))));
+        parts.push((2, format!("{} running", thousands(self.running.len() as u64))));
         if counts.failed > 0 {
-            parts.push(format!("{} failed", thousands(counts.failed as u64)));
+            parts.push((8, format!("{} failed", thousands(counts.failed as u64))));
         }
         let dumped = self.bytes_dumped + of_running(StepKind::Dump).map(|step| step.bytes).sum::<u64>();
         if dumped > 0 {
-            parts.push(format!("{} dumped", bytes(dumped)));
+            parts.push((1, format!("{} dumped", bytes(dumped))));
         }
         let loaded = self.rows_loaded + of_running(StepKind::Load).map(|step| step.rows).sum::<u64>();
         if loaded > 0 {
-            parts.push(format!("{} loaded", count(loaded, "row", "rows")));
+            parts.push((3, format!("{} loaded", count(loaded, "row", "rows"))));
         }
-        parts.push(duration((now.saturating_sub(self.started) as f64 / 1_000.0).floor()));
-        parts.join(", ")
+        parts.push((4, duration((now.saturating_sub(self.started) as f64 / 1_000.0).floor())));
+        fitted(parts, width)
     }
 }
 
@@ -253,6 +319,7 @@ pub fn short_name(addr: &StepAddr) -> String {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
+    use crate::formats::plan::Action;
     use crate::words::addr::TableName;
 
     fn dump(table: &str) -> StepAddr {
@@ -289,7 +356,7 @@ mod tests {
             assert_eq!(words, expected, "{samples:?}");
         };
         check(&[], 2_500, "2.0 s");
-        check(&[(0, 0, Some(0))], 5_000, "0 B of 0 B");
+        check(&[(0, 0, Some(0))], 5_000, "5.0 s");
         check(&[(0, 0, Some(10 * MIB))], 5_000, "0 B of 10.0 MiB");
         check(&[(0, 0, Some(10 * MIB)), (500, MIB, Some(10 * MIB))], 500, "1.0 MiB of 10.0 MiB");
         check(
@@ -332,6 +399,36 @@ mod tests {
             let now = if text.starts_with("an") { now + 12_000 } else { now };
             assert_eq!(board.running()[0].words(now), expected);
         }
+    }
+
+    #[test]
+    fn the_least_important_part_goes_first_and_the_eta_never() {
+        let addr = dump("orders");
+        let mut board = board(57);
+        board.on(&started(&addr), 0);
+        for second in 0..=10 {
+            board.on(&progress(&addr, second * 1_000, second * MIB, Some(30 * MIB)), second * 1_000);
+        }
+        let step = &board.running()[0];
+        let check = |width: usize, expected: &str| assert_eq!(step.words_within(10_000, width), expected);
+        check(70, "10.0 MiB of 30.0 MiB, 10,000 rows, 1.0 MiB/s, ETA 20 s");
+        check(53, "10.0 MiB of 30.0 MiB, 1.0 MiB/s, ETA 20 s");
+        check(40, "10.0 MiB of 30.0 MiB, ETA 20 s");
+        check(29, "ETA 20 s");
+        check(3, "ETA 20 s");
+        let mut plan = crate::screen::plan::tests::empty();
+        let new = crate::formats::cause::Cause::NotRecorded;
+        plan.body.changes = vec![crate::formats::plan::Change::new(addr.clone(), Action::Create, new)];
+        board.expect(&plan);
+        for second in 0..=10 {
+            board.on(&progress(&addr, second * 1_000, second * MIB, Some(40 * MIB)), second * 1_000);
+        }
+        let check = |width: usize, expected: &str| assert_eq!(board.summary_within(10_000, width), expected);
+        check(99, "25 %, ETA 30 to 38 s, 1.0 MiB/s, 0 of 57 steps, 1 running, 10.0 MiB dumped, 10 s");
+        check(79, "25 %, ETA 30 to 38 s, 1.0 MiB/s, 0 of 57 steps, 1 running, 10 s");
+        check(50, "25 %, ETA 30 to 38 s, 1.0 MiB/s, 0 of 57 steps");
+        check(30, "25 %, ETA 30 to 38 s");
+        check(5, "25 %");
     }
 
     #[test]

@@ -14,6 +14,7 @@ mod groups;
 pub mod markdown;
 pub mod mermaid;
 pub mod out;
+mod overall;
 mod phases;
 pub mod plan;
 pub mod probe;

@@ -57,7 +57,7 @@ pub fn text(plan: &PlanFile, style: Style) -> String {
     sections.extend(rewrites::section(plan, style));
     sections.extend(gates(plan, style));
     sections.extend(diagnostics_section(plan, style));
-    sections.extend(quantities(plan));
+    sections.extend(quantities(plan, style));
     sections.push(wrap("", &summary_inked(plan, style), style.width));
     sections.extend(confirmation(plan, style));
     sections.extend(blocked(plan, style));
@@ -322,8 +322,8 @@ fn what_it_says(diagnostic: &Diagnostic) -> (Code, &str, Option<&str>) {
     (diagnostic.code, &diagnostic.summary, diagnostic.subject.as_deref())
 }
 
-fn quantities(plan: &PlanFile) -> Option<String> {
-    quantities_words(plan).map(|words| words + "\n")
+fn quantities(plan: &PlanFile, style: Style) -> Option<String> {
+    quantities_words(plan).map(|words| wrap("", &words, style.width))
 }
 
 /// How much is moved; nothing where nothing is.

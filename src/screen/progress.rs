@@ -8,7 +8,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde_json::Value;
 
 use super::approval;
-use super::board::Board;
+use super::board::{Board, Running};
 use super::clean::clean;
 use super::stream;
 use super::style::{Ink, Style, bytes, count, duration, stderr_size};
@@ -19,9 +19,13 @@ use crate::words::addr::StepAddr;
 use crate::words::diag::Diagnostic;
 use crate::words::error::{ExitKind, Failure};
 
-/// A running step has a plain line at most this often.
-const PLAIN_MILLIS: u64 = 10_000;
-/// And a JSON line.
+/// The whole run has a line this often at first …
+const BEAT_MILLIS: u64 = 10_000;
+/// … and this often at last.
+const SLOWEST_BEAT_MILLIS: u64 = 60_000;
+/// Running steps that have a plain line each time.
+const STEPS_SHOWN: usize = 10;
+/// A running step has a JSON line at most this often.
 const JSON_MILLIS: u64 = 1_000;
 /// The terminal is drawn again at most this often.
 const DRAW_MILLIS: u64 = 100;
@@ -82,13 +86,19 @@ impl Reporter {
         match self {
             Self::Terminal(to) => to.tick(),
             Self::Plain(to) => to.tick(),
-            Self::Json(_) => {}
+            Self::Json(to) => to.tick(),
         }
     }
 
-    /// The plan as `planned_change` and `change_summary`: in the JSON stream only, people read its text. Then who has
+    /// What the run is going to do: from then on it is said how far it is. In the JSON stream, the plan is written as
+    /// `planned_change` and `change_summary`; people read its text. Then who has
     /// approved it, where that was asked for.
     pub fn plan(&mut self, plan: &PlanFile, signed: Option<&Approvals>) {
+        match self {
+            Self::Terminal(to) => to.board.expect(plan),
+            Self::Plain(to) => to.board.expect(plan),
+            Self::Json(to) => to.board.expect(plan),
+        }
         if let Self::Json(to) = self {
             let at = (to.now)().at;
             to.write(stream::plan(plan, &at));
@@ -129,12 +139,13 @@ pub struct Json {
     now: Now,
     board: Board,
     last: BTreeMap<StepAddr, u64>,
+    beat: Heartbeat,
 }
 
 impl Json {
     /// Writes the version line at once.
     pub fn new(out: Box<dyn Write + Send>, now: Now) -> Self {
-        let mut json = Self { out, now, board: Board::default(), last: BTreeMap::new() };
+        let mut json = Self { out, now, board: Board::default(), last: BTreeMap::new(), beat: Heartbeat::default() };
         let at = (json.now)().at;
         json.write([stream::version(&at)]);
         json
@@ -152,6 +163,14 @@ impl Json {
         }
         let lines = stream::event(event, &self.board, millis, &at);
         self.write(lines);
+    }
+
+    fn tick(&mut self) {
+        let Moment { millis, at } = (self.now)();
+        if self.board.runs() && self.beat.due(millis) {
+            let line = stream::overall(&self.board, millis, &at);
+            self.write([line]);
+        }
     }
 
     fn write(&mut self, lines: impl IntoIterator<Item = Value>) {
@@ -174,17 +193,40 @@ fn due(last: &mut BTreeMap<StepAddr, u64>, addr: &StepAddr, now: u64, every: u64
     }
 }
 
+/// When the whole run is to be spoken of: every 10 s at first, and the longer it lasts the less often, up to once a minute.
+#[derive(Default)]
+struct Heartbeat {
+    first: Option<u64>,
+    last: u64,
+}
+
+impl Heartbeat {
+    fn due(&mut self, now: u64) -> bool {
+        let Some(first) = self.first else {
+            (self.first, self.last) = (Some(now), now);
+            return false;
+        };
+        let every = (now.saturating_sub(first) / 30).clamp(BEAT_MILLIS, SLOWEST_BEAT_MILLIS);
+        let due = now.saturating_sub(self.last) >= every;
+        if due {
+            self.last = now;
+        }
+        due
+    }
+}
+
 /// Lines that stay: for files and CI.
 pub struct Plain {
     out: Box<dyn Write + Send>,
     now: Now,
     board: Board,
     last: BTreeMap<StepAddr, u64>,
+    beat: Heartbeat,
 }
 
 impl Plain {
     pub fn new(out: Box<dyn Write + Send>, now: Now) -> Self {
-        Self { out, now, board: Board::default(), last: BTreeMap::new() }
+        Self { out, now, board: Board::default(), last: BTreeMap::new(), beat: Heartbeat::default() }
     }
 
     fn on(&mut self, event: &Event) {
@@ -225,16 +267,19 @@ impl Plain {
 
     fn tick(&mut self) {
         let now = (self.now)().millis;
-        let lines: Vec<String> = self
-            .board
-            .running()
-            .iter()
-            .filter(|step| due(&mut self.last, &step.addr, now, PLAIN_MILLIS))
-            .map(|step| {
-                let word = if step.waits.is_empty() { "running   " } else { "waiting   " };
-                format!("{word}{}: {}", step.addr, step.words(now))
-            })
-            .collect();
+        if !self.board.runs() || !self.beat.due(now) {
+            return;
+        }
+        let mut lines = vec![format!("progress  {}", self.board.summary(now))];
+        let long = |step: &&Running| step.seconds(now) * 1_000.0 >= BEAT_MILLIS as f64;
+        let running: Vec<&Running> = self.board.running().iter().filter(long).collect();
+        lines.extend(running.iter().take(STEPS_SHOWN).map(|step| {
+            let word = if step.waits.is_empty() { "running   " } else { "waiting   " };
+            format!("{word}{}: {}", step.addr, step.words(now))
+        }));
+        if running.len() > STEPS_SHOWN {
+            lines.push(format!("running   … and {} more", running.len() - STEPS_SHOWN));
+        }
         for line in lines {
             self.line(&line);
         }

@@ -119,7 +119,9 @@ fn plain_lines_tell_start_end_and_each_ten_seconds() {
         "\
 Going on with 3 steps.
 started   {addr} (goes on after 7 durable parts)
+progress  0 of 3 steps, 1 running, 10,000 rows loaded, 10 s
 running   {addr}: 10.0 MiB of 30.0 MiB, 10,000 rows, 1.0 MiB/s, ETA 20 s
+progress  0 of 3 steps, 1 running, 20,000 rows loaded, 20 s
 running   {addr}: 20.0 MiB of 30.0 MiB, 20,000 rows, 1.0 MiB/s, ETA 10 s
 waiting   {addr}: waits for an earlier connection
 failed    {addr} after 25 s: failed to load a part: connection lost
@@ -137,7 +139,11 @@ fn each_json_line_is_an_object_with_a_known_type_and_no_nan() {
     let lines: Vec<Value> = page.text().lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let types: Vec<&str> = lines.iter().map(|line| line["type"].as_str().unwrap()).collect();
     let mut expected = vec!["version", "apply_start"];
-    expected.extend(["apply_progress"; 23]);
+    expected.extend(["apply_progress"; 11]);
+    expected.push("run_progress");
+    expected.extend(["apply_progress"; 10]);
+    expected.push("run_progress");
+    expected.extend(["apply_progress"; 2]);
     expected.extend(["apply_errored", "diagnostic", "change_summary"]);
     assert_eq!(types, expected);
     let tenth = &lines[2 + 10]["hook"];
@@ -145,14 +151,37 @@ fn each_json_line_is_an_object_with_a_known_type_and_no_nan() {
     assert_eq!((&tenth["rows"], &tenth["bytes"]), (&10_000.into(), &(10u64 << 20).into()));
     assert_eq!((&tenth["bytes_per_second"], &tenth["eta_seconds"]), (&(1u64 << 20).into(), &20.into()));
     assert_eq!(lines[2]["hook"].get("eta_seconds"), None);
-    assert_eq!(lines[2 + 21]["hook"]["waits_for"], "an earlier connection");
-    assert_eq!(lines[2 + 22]["hook"].get("waits_for"), None);
+    let overall = &lines[2 + 11]["overall"];
+    assert_eq!((&overall["running"], overall.get("percent")), (&1.into(), None), "the plan is not known");
+    assert_eq!(lines[4 + 21]["hook"]["waits_for"], "an earlier connection");
+    assert_eq!(lines[4 + 22]["hook"].get("waits_for"), None);
     let end = &lines[lines.len() - 1]["changes"];
     assert_eq!((&end["failed"], &end["exit_code"], &end["operation"]), (&1.into(), &1.into(), &"apply".into()));
     for line in &lines {
         assert_eq!(line["@timestamp"], "2026-01-05T10:00:00Z");
         assert!(!line.to_string().contains("null"), "{line}");
     }
+}
+
+#[test]
+fn the_whole_run_is_spoken_of_less_and_less_often() {
+    let (hand, now) = clock();
+    let page = Page::default();
+    let mut reporter = Reporter::Plain(Plain::new(Box::new(page.clone()), now));
+    for (_, event) in run().into_iter().take(2) {
+        reporter.on(&event);
+    }
+    let mut beats = |from: u64, to: u64| {
+        let before = page.text().matches("progress  ").count();
+        for second in from..to {
+            hand.store(second * 1_000, Ordering::SeqCst);
+            reporter.tick();
+        }
+        page.text().matches("progress  ").count() - before
+    };
+    assert_eq!(beats(1, 301), 30);
+    assert!((10..=20).contains(&beats(301, 601)));
+    assert_eq!(beats(36_000, 39_600), 60, "once a minute after hours");
 }
 
 #[test]

@@ -139,6 +139,25 @@ pub fn event(event: &Event, board: &Board, now: u64, at: &str) -> Vec<Value> {
     }
 }
 
+/// How far the whole run is.
+pub fn overall(board: &Board, now: u64, at: &str) -> Value {
+    let mut overall = Map::new();
+    if let Some(figures) = board.figures(now) {
+        overall.insert("percent".into(), figures.percent.into());
+        if let Some(rate) = figures.rate {
+            overall.insert("bytes_per_second".into(), rate.into());
+        }
+        if let Some((low, high)) = figures.left {
+            overall.insert("eta_seconds".into(), json!({"low": low, "high": high}));
+        }
+    }
+    if let Some(waits) = board.waits(now) {
+        overall.insert("waits_for".into(), waits.into());
+    }
+    overall.insert("running".into(), board.running().len().into());
+    message(at, "info", "run_progress", &board.summary(now), json!({ "overall": overall }))
+}
+
 fn progress(addr: &crate::words::addr::StepAddr, board: &Board, now: u64, at: &str) -> Option<Value> {
     let step = board.step(addr)?;
     let mut hook = Map::new();
