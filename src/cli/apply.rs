@@ -29,7 +29,7 @@ use crate::screen::progress::{Moment, Reporter};
 use crate::screen::style::Style;
 use crate::seams::clock::Clock;
 use crate::seams::sql::Server;
-use crate::seams::store::Holder;
+use crate::seams::store::{Holder, Store};
 use crate::steps::Steps;
 use crate::steps::context::{Context, Parts};
 use crate::steps::proof::report::certificate_path;
@@ -382,6 +382,9 @@ impl Order {
     }
 }
 
+/// How often a run says to others how far it is.
+const REPORT_SECONDS: u64 = 3;
+
 /// Runs the plan's graph and shows how it goes.
 pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<ExitKind> {
     let Order { plan, state, world, provider, servers, parallelism, json, show_keys, stop_worker, signed } = order;
@@ -426,7 +429,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
     reporter.plan(&plan, signed.as_ref());
     let signals = signals::listen();
     let told_to_stop = signals.clone();
-    let shown = tokio::spawn(show(reporter, told, signals.clone()));
+    let shown = tokio::spawn(show(reporter, Some(Arc::clone(&store)), told, signals.clone()));
     let run = Run {
         graph: graph.clone(),
         state,
@@ -471,16 +474,22 @@ pub fn now_of(clock: Arc<dyn Clock>) -> screen::progress::Now {
 /// Shows events until the run drops its end of the line.
 pub async fn show(
     mut reporter: Reporter,
+    beside: Option<Arc<dyn Store>>,
     mut events: mpsc::UnboundedReceiver<crate::formats::event::Event>,
     mut signals: watch::Receiver<Option<Interrupt>>,
 ) {
     let mut listening = true;
+    let mut seconds = 0_u64;
     let mut tick = tokio::time::interval(Duration::from_secs(1));
     loop {
         tokio::select! {
             event = events.recv() => match event {
                 Some(event) => reporter.on(&event),
-                None => return,
+                None => {
+                    // Whether it can be removed is of no weight: a reader takes it for what it is, of a run that has ended.
+                    let _ = beside.map(|store| store.put_progress(None));
+                    return;
+                }
             },
             changed = signals.changed(), if listening => {
                 listening = changed.is_ok();
@@ -492,7 +501,14 @@ pub async fn show(
                     None => {}
                 }
             }
-            _ = tick.tick() => reporter.tick(),
+            _ = tick.tick() => {
+                reporter.tick();
+                seconds += 1;
+                let due = seconds % REPORT_SECONDS == 1;
+                if let (true, Some(store), Some(report)) = (due, &beside, reporter.report()) {
+                    let _ = store.put_progress(serde_json::to_vec(&report).ok().as_deref());
+                }
+            }
         }
     }
 }

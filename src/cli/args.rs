@@ -51,7 +51,9 @@ pub enum Command {
     Destroy(Destroy),
     /// Show the state, or a plan file.
     Show(Show),
-    /// Print the graph of steps as DOT.
+    /// Show how far a run is that another terminal or process has started.
+    Status(Status),
+    /// Print the graph of steps, or the phases, of a plan.
     Graph(Graph),
     /// Show or edit the state.
     State(State),
@@ -434,6 +436,15 @@ pub struct Show {
     pub variables: Variables,
     #[command(flatten)]
     pub views: Views,
+}
+
+#[derive(Args, Debug)]
+pub struct Status {
+    #[command(flatten)]
+    pub variables: Variables,
+    /// Print JSON.
+    #[arg(long, env = "MIG_JSON")]
+    pub json: bool,
 }
 
 #[derive(Args, Debug)]

@@ -20,6 +20,7 @@ mod show;
 mod signals;
 mod ssh;
 mod state;
+mod status;
 mod validate;
 mod verify;
 mod worker;
@@ -116,6 +117,7 @@ async fn command(cli: &Cli, style: Style) -> Outcome<ExitKind> {
         Command::Destroy(a) => destroy::run(&cli.global, a, style).await,
         Command::Show(a) => show::run(&cli.global, a, style),
         Command::Graph(a) => show::graph(&cli.global, a).await,
+        Command::Status(a) => status::run(&cli.global, a, style),
         Command::State(a) => state::run(&cli.global, a, style).await,
         Command::Report(a) => report::run(&cli.global, a, style),
         Command::Logs(a) => logs::run(&cli.global, a).await,
@@ -162,6 +164,7 @@ fn asks_for_json(command: &Command) -> Json {
         Command::Verify(a) => (a.json, Json::Document),
         Command::Show(a) => (a.views.json, Json::Document),
         Command::Report(a) => (a.json, Json::Document),
+        Command::Status(a) => (a.json, Json::Document),
         Command::Version(a) => (a.json, Json::Value),
         Command::State(a) => match &a.command {
             StateCommand::Show { json, .. } => (*json, Json::Value),

@@ -185,7 +185,7 @@ async fn look(
     let (tell, told) = mpsc::unbounded_channel();
     let reporter = Reporter::choose(false, Style::of_stderr(!style.color), now_of(clock.clone()));
     let signals = signals::listen();
-    let shown = tokio::spawn(show(reporter, told, signals.clone()));
+    let shown = tokio::spawn(show(reporter, None, told, signals.clone()));
     let end = drive(Run {
         graph,
         state: State::new(String::new()),

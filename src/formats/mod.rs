@@ -22,6 +22,7 @@ pub mod outputs;
 pub mod plan;
 pub mod plan_seal;
 pub mod probe;
+pub mod progress;
 pub mod row_facts;
 pub mod rowhash;
 pub mod spec;

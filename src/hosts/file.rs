@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::FlockOperation;
 
-use crate::seams::store::{Guard, Holder, Locking, Store};
+use crate::seams::store::{Guard, Holder, Holding, Locking, Store};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
@@ -291,6 +291,46 @@ impl Store for FileStore {
             *appending = Appending::NotYet;
         }
         Ok(())
+    }
+
+    fn put_progress(&self, bytes: Option<&[u8]>) -> Outcome<()> {
+        let (path, temporary) = (self.beside(".progress"), self.beside(".progress.tmp"));
+        let written = match bytes {
+            None => std::fs::remove_file(&path),
+            Some(bytes) => {
+                // Not synced, see the seam. The name could be a link to a file that is not to be written over.
+                let _ = std::fs::remove_file(&temporary);
+                let opened = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary);
+                opened.and_then(|mut file| file.write_all(bytes)).and_then(|()| std::fs::rename(&temporary, &path))
+            }
+        };
+        match written {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(self.unwritten(".progress", &error)),
+            _ => Ok(()),
+        }
+    }
+
+    fn read_progress(&self) -> Outcome<Option<Vec<u8>>> {
+        self.read(&self.beside(".progress"), ".progress")
+    }
+
+    fn holding(&self) -> Outcome<Holding> {
+        let path = self.beside(".lock");
+        let failed = |error: io::Error| {
+            let hint = "Look at the path and its permissions: the file must be readable for this user.";
+            Failure::new(codes::LOCK_UNAVAILABLE, format!("look at {}.lock", self.place), error.to_string(), hint)
+        };
+        let mut file = match File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Holding::Nobody),
+            Err(error) => return Err(failed(error)),
+        };
+        // A shared lock is refused while somebody has the lock, and otherwise gone with this handle.
+        match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => Ok(read_holder(&mut file).map_or(Holding::Nobody, Holding::Dead)),
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(Holding::Living(read_holder(&mut file))),
+            Err(error) => Err(failed(error.into())),
+        }
     }
 
     fn try_lock(&self, holder: &Holder) -> Outcome<Locking> {

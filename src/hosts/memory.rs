@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::seams::store::{Guard, Holder, Locking, Store};
+use crate::seams::store::{Guard, Holder, Holding, Locking, Store};
 use crate::words::codes::{self, Code};
 use crate::words::error::{Failure, Outcome};
 
@@ -31,6 +31,7 @@ struct Disk {
     syncs: u64,
     crashed: bool,
     locked_by: Option<Holder>,
+    progress: Option<Vec<u8>>,
 }
 
 /// A clone is the same handle; [`MemoryStore::handle`] gives another one.
@@ -192,6 +193,25 @@ impl Store for MemoryStore {
             *appending = Appending::NotYet;
         }
         Ok(())
+    }
+
+    fn put_progress(&self, bytes: Option<&[u8]>) -> Outcome<()> {
+        let mut disk = self.disk();
+        alive(&disk)?;
+        disk.progress = bytes.map(<[u8]>::to_vec);
+        Ok(())
+    }
+
+    fn read_progress(&self) -> Outcome<Option<Vec<u8>>> {
+        let disk = self.disk();
+        alive(&disk)?;
+        Ok(disk.progress.clone())
+    }
+
+    fn holding(&self) -> Outcome<Holding> {
+        let disk = self.disk();
+        alive(&disk)?;
+        Ok(disk.locked_by.clone().map_or(Holding::Nobody, |holder| Holding::Living(Some(holder))))
     }
 
     fn try_lock(&self, holder: &Holder) -> Outcome<Locking> {

@@ -3,7 +3,7 @@
 
 use super::file::{self, FileStore};
 use super::memory::{Faults, MemoryStore};
-use crate::seams::store::{Guard, Holder, Locking, Store};
+use crate::seams::store::{Guard, Holder, Holding, Locking, Store};
 
 /// A place for one state, with ways to harm it.
 trait Backend {
@@ -134,6 +134,29 @@ fn one_holds_the_lock_and_the_next_one_is_told_who(backend: &dyn Backend) {
     got(one.try_lock(&holder(1)).unwrap());
 }
 
+fn who_looks_is_told_of_the_holder_and_takes_nothing(backend: &dyn Backend) {
+    let (one, two) = (backend.open(), backend.open());
+    assert_eq!(two.holding().unwrap(), Holding::Nobody);
+    let guard = got(one.try_lock(&holder(1)).unwrap());
+    assert_eq!(two.holding().unwrap(), Holding::Living(Some(holder(1))));
+    assert_eq!(two.holding().unwrap(), Holding::Living(Some(holder(1))));
+    drop(guard);
+    assert_eq!(two.holding().unwrap(), Holding::Nobody);
+    got(two.try_lock(&holder(2)).unwrap());
+}
+
+fn what_a_run_says_of_itself_is_replaced_and_removed(backend: &dyn Backend) {
+    let (one, two) = (backend.open(), backend.open());
+    assert_eq!(two.read_progress().unwrap(), None);
+    one.put_progress(None).unwrap();
+    for bytes in [&b"34 %, long"[..], b"35 %"] {
+        one.put_progress(Some(bytes)).unwrap();
+        assert_eq!(two.read_progress().unwrap().unwrap(), bytes);
+    }
+    one.put_progress(None).unwrap();
+    assert_eq!((two.read_progress().unwrap(), two.read_journal().unwrap()), (None, None));
+}
+
 /// A behaviour, by its name.
 type Row = (&'static str, fn(&dyn Backend));
 
@@ -143,7 +166,7 @@ macro_rules! rows {
 
 #[test]
 fn every_backend_does_what_a_store_promises() {
-    let rows: [Row; 8] = rows![
+    let rows: [Row; 10] = rows![
         nothing_is_there_at_first,
         frames_stand_one_behind_the_other_and_every_handle_sees_them,
         a_journal_that_another_began_is_never_gone_on_with,
@@ -152,6 +175,8 @@ fn every_backend_does_what_a_store_promises() {
         a_replace_that_fails_leaves_the_state_that_was_there,
         an_append_that_failed_is_the_last_one,
         one_holds_the_lock_and_the_next_one_is_told_who,
+        who_looks_is_told_of_the_holder_and_takes_nothing,
+        what_a_run_says_of_itself_is_replaced_and_removed,
     ];
     let backends: [(&str, fn() -> Box<dyn Backend>); 2] = [
         ("files", || Box::new(Files(tempfile::tempdir().unwrap()))),

@@ -7,12 +7,15 @@ use super::overall::{Figures, Overall};
 use super::style::{bytes, columns, count, cut, duration, pad, thousands};
 use crate::formats::event::{Counts, Ended, Event};
 use crate::formats::plan::PlanFile;
+use crate::formats::progress::{RunProgress, RunningStep};
 use crate::words::addr::{StepAddr, StepKind};
 
 /// The rate is that of the last seconds: it follows what the servers do now.
 const WINDOW_MILLIS: u64 = 20_000;
 /// A rate measured over less is noise.
 const LEAST_MILLIS: u64 = 1_000;
+/// Running steps that others are told of.
+const REPORTED: usize = 20;
 /// Beyond this an ETA says no more than that it takes long.
 const LONGEST_ETA: f64 = 30.0 * 86_400.0;
 
@@ -236,6 +239,21 @@ impl Board {
 
     fn find(&mut self, addr: &StepAddr) -> Option<&mut Running> {
         self.running.iter_mut().find(|step| step.addr == *addr)
+    }
+
+    /// What others are told who look at the run from outside.
+    pub fn report(&self, now: u64, at: &str) -> RunProgress {
+        let figures = self.figures(now);
+        let steps = self.running.iter().take(REPORTED);
+        RunProgress {
+            at: at.to_owned(),
+            percent: figures.map(|figures| figures.percent),
+            eta_seconds: figures.and_then(|figures| figures.left),
+            bytes_per_second: figures.and_then(|figures| figures.rate),
+            waits_for: self.waits(now),
+            summary: self.summary(now),
+            steps: steps.map(|step| RunningStep { addr: step.addr.clone(), text: step.words(now) }).collect(),
+        }
     }
 
     /// One line a running step, then the summary: at most `most` lines, none wider than `width`.

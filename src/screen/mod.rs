@@ -22,6 +22,7 @@ pub mod progress;
 mod rewrites;
 pub mod safe_json;
 pub mod state;
+pub mod status;
 pub mod stream;
 pub mod style;
 pub mod verification;

@@ -93,6 +93,12 @@ impl Overall {
                 }
                 let Some(work) = self.work.get(addr) else { return };
                 let all = total_rows.filter(|total| *total > 0).unwrap_or(work.rows);
+                // More than was expected: by its rows it is known how much there will be.
+                if *bytes > work.expected && *rows > 0 && all > *rows {
+                    let whole = u128::from(*bytes) * u128::from(all) / u128::from(*rows);
+                    self.expect(addr, u64::try_from(whole).unwrap_or(*bytes));
+                }
+                let Some(work) = self.work.get(addr) else { return };
                 let done = match (*bytes, all) {
                     (0, 0) => 0,
                     (0, all) => (u128::from(work.expected) * u128::from(*rows) / u128::from(all)) as u64,
@@ -225,8 +231,10 @@ mod tests {
         check(&[], 0);
         check(&[progress(Dump, 1, 30)], 10);
         // More than was expected is not more than all.
-        check(&[progress(Dump, 1, 900)], 33);
-        check(&[progress(Dump, 1, 900), progress(Load, 1, 900), progress(Verify, 5_000, 0)], 99);
+        check(&[progress(Dump, 1_000, 900)], 33);
+        check(&[progress(Dump, 1_000, 900), progress(Load, 1_000, 900), progress(Verify, 5_000, 0)], 99);
+        // Its rows are longer than was expected: by rows it is half done.
+        check(&[progress(Dump, 500, 400)], 40);
         // The dump had half: all is half.
         check(&[complete(Dump, 50)], 33);
         check(&[complete(Dump, 50), progress(Load, 1, 25)], 50);

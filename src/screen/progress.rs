@@ -14,6 +14,7 @@ use super::stream;
 use super::style::{Ink, Style, bytes, count, duration, stderr_size};
 use crate::formats::event::{Counts, Ended, Event};
 use crate::formats::plan::PlanFile;
+use crate::formats::progress::RunProgress;
 use crate::think::approval::Approvals;
 use crate::words::addr::StepAddr;
 use crate::words::diag::Diagnostic;
@@ -79,6 +80,17 @@ impl Reporter {
             }
             Self::Plain(_) | Self::Json(_) => super::out::say(&format!("{text}\n")),
         }
+    }
+
+    /// What others are told who look at the run from outside. `None`: no run is under way.
+    pub fn report(&self) -> Option<RunProgress> {
+        let (board, now) = match self {
+            Self::Terminal(of) => (&of.board, &of.now),
+            Self::Plain(of) => (&of.board, &of.now),
+            Self::Json(of) => (&of.board, &of.now),
+        };
+        let Moment { millis, at } = now();
+        board.runs().then(|| board.report(millis, &at))
     }
 
     /// To be called about once a second: what takes long is seen to take long, though nothing happens.

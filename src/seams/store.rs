@@ -44,6 +44,25 @@ pub trait Store: Send + Sync {
     /// MIG4006.
     fn remove_journal(&self) -> Outcome<()>;
 
+    /// Puts what a run says of itself beside the state, or removes it. Not synced: it is for people who look, and a crash may
+    /// lose it.
+    ///
+    /// # Errors
+    /// MIG4006 or MIG4007.
+    fn put_progress(&self, bytes: Option<&[u8]>) -> Outcome<()>;
+
+    /// What a run last put there. `None`: there is nothing.
+    ///
+    /// # Errors
+    /// MIG4005.
+    fn read_progress(&self) -> Outcome<Option<Vec<u8>>>;
+
+    /// Who has the lock, without taking it.
+    ///
+    /// # Errors
+    /// MIG4011.
+    fn holding(&self) -> Outcome<Holding>;
+
     /// Takes the lock or tells who has it; never waits.
     ///
     /// # Errors
@@ -68,6 +87,16 @@ impl std::fmt::Display for Holder {
         let Self { holder, host, pid, since, command } = self;
         write!(f, "{holder} on {host}, process {pid}, since {since}: {command}")
     }
+}
+
+/// What [`Store::holding`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Holding {
+    Nobody,
+    /// `None`: it has not written its name yet.
+    Living(Option<Holder>),
+    /// It died with the lock in its hands.
+    Dead(Holder),
 }
 
 /// What [`Store::try_lock`] came to.

@@ -4,6 +4,7 @@
 
 mod approval;
 mod faults;
+mod status;
 #[path = "../support/mod.rs"]
 mod support;
 
