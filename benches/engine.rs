@@ -44,7 +44,7 @@ fn layered() -> Graph {
             }
         }
         let kind = StepKind::Table;
-        graph.nodes.push(Node { addr, kind, action: Action::Create, inputs: Value::Null, inputs_digest });
+        graph.nodes.push(Node { addr, kind, action: Action::Create, inputs: Value::Null.into(), inputs_digest });
     }
     graph
 }

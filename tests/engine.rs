@@ -13,7 +13,7 @@ use mig::drive::recovery::look;
 use mig::drive::run::{EventSink, Run, RunEnd, run};
 use mig::formats::event::{Ended, Event};
 use mig::formats::journal::Leftover;
-use mig::formats::plan::{Action, Edge, EdgeKind, Graph, Node};
+use mig::formats::plan::{Action, Edge, EdgeKind, Graph, Node, StepInputs};
 use mig::formats::state::{OpenRun, State, Status};
 use mig::hosts::clock::SystemClock;
 use mig::hosts::file::FileStore;
@@ -36,7 +36,13 @@ fn tables(count: usize) -> Graph {
     let mut add = |kind, table: &TableName, from: &[(StepAddr, EdgeKind)]| {
         let addr = StepAddr::of_table("m", kind, table);
         let inputs_digest = Digest::of_bytes(addr.to_string().as_bytes());
-        graph.nodes.push(Node { addr: addr.clone(), kind, action: Action::Create, inputs: Value::Null, inputs_digest });
+        graph.nodes.push(Node {
+            addr: addr.clone(),
+            kind,
+            action: Action::Create,
+            inputs: StepInputs::none(),
+            inputs_digest,
+        });
         let edges = from.iter().map(|(from, kind)| Edge { to: addr.clone(), from: from.clone(), kind: *kind });
         graph.edges.extend(edges);
         addr

@@ -49,7 +49,7 @@ fn recorded(body: &Body, unfinished: Option<&StepAddr>) -> State {
             kind: node.kind,
             inputs_digest: node.inputs_digest.clone(),
             status: Status::Complete,
-            outputs: if node.kind == StepKind::Dump { dumped(&node.inputs) } else { Value::Null },
+            outputs: if node.kind == StepKind::Dump { dumped(&node.inputs.value()) } else { Value::Null },
             depends_on: vec![],
             started: "t".into(),
             finished: Some("t".into()),

@@ -6,6 +6,7 @@ use super::args::{Global, Plan};
 use super::session::{Session, addresses, print, say};
 use super::{probe, remote};
 use crate::formats::plan::{Mode, PlanFile};
+use crate::formats::plan_seal;
 use crate::hosts::file;
 use crate::screen::style::Style;
 use crate::screen::view::PlanView;
@@ -97,7 +98,7 @@ fn may_write(session: &Session, path: &Path) -> Outcome<()> {
 fn save(session: &Session, plan: &PlanFile, path: &Path) -> Outcome<()> {
     // The folders may be others by now: a plan takes its time.
     may_write(session, path)?;
-    let bytes = serde_json::to_vec_pretty(plan)
+    let bytes = plan_seal::write(plan)
         .map_err(|error| Failure::new(codes::INTERNAL, "write the plan", error.to_string(), "Please report it."))?;
     file::publish(path, &bytes).map_err(|error| {
         Failure::new(

@@ -138,7 +138,7 @@ impl Removal {
     /// # Errors
     /// MIG5102: the node is not one of a destroy, or of another version's.
     pub fn of(node: &Node) -> Outcome<Self> {
-        Self::deserialize(&node.inputs).map_err(|error| {
+        node.inputs.read().map_err(|error| {
             let hint = "Make the plan again with this version of mig.";
             Failure::new(codes::PLAN_DOES_NOT_FIT_SPEC, "read what is to be removed", error.to_string(), hint)
                 .at(&node.addr)

@@ -1,16 +1,62 @@
 //! Sealing a plan and opening it again: the digest is checked before anything of the file is believed.
 
-use serde_json::{Value, json};
+use std::borrow::Cow;
+use std::io::{ErrorKind, Read, Write};
+
+use serde::Serialize;
+use serde_json::Value;
 
 use super::plan::{Body, Estimates, FORMAT_VERSION, Header, PlanFile};
-use crate::words::codes;
+use crate::words::codes::{self, Code};
 use crate::words::digest::{Digest, strict_json};
 use crate::words::error::{Failure, Outcome};
 
+/// What the digest covers, without a copy of it.
+#[derive(Serialize)]
+struct Sealed<'a, H, B, E> {
+    header: &'a H,
+    body: &'a B,
+    estimates: &'a E,
+}
+
 /// A plan with its digest: SHA-256 over the canonical JSON (RFC 8785) of header, body and estimates.
 pub fn seal(header: Header, body: Body, estimates: Estimates) -> PlanFile {
-    let digest = Digest::of(&json!({ "header": header, "body": body, "estimates": estimates }));
+    let digest = Digest::of(&Sealed { header: &header, body: &body, estimates: &estimates });
     PlanFile { header, body, estimates, digest }
+}
+
+/// A plan as the bytes of its file: JSON that people can read, unless it is of thousands of tables; then JSON that is
+/// compressed by zstd, which [`open`] reads, too.
+///
+/// # Errors
+/// None that these types can bring about, but what the encoder says is handed on.
+pub fn write(plan: &PlanFile) -> std::io::Result<Vec<u8>> {
+    if plan.body.graph.nodes.len() <= READABLE_STEPS {
+        return Ok(serde_json::to_vec_pretty(plan)?);
+    }
+    let mut encoder = zstd::Encoder::new(Vec::new(), ZSTD_LEVEL)?;
+    // A flipped bit is found before anything is read.
+    encoder.include_checksum(true)?;
+    let mut buffered = std::io::BufWriter::new(encoder);
+    serde_json::to_writer(&mut buffered, plan)?;
+    buffered.into_inner().map_err(std::io::IntoInnerError::into_error)?.finish()
+}
+
+/// Steps of a plan of some hundred tables: some megabytes of JSON.
+const READABLE_STEPS: usize = 4_000;
+const ZSTD_LEVEL: i32 = 3;
+/// How every zstd frame begins (RFC 8878, 3.1.1).
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// More than any plan has: a small file must not fill the memory.
+const MOST_BYTES: u64 = 4 << 30;
+
+fn unpacked(bytes: &[u8]) -> std::io::Result<Cow<'_, [u8]>> {
+    if !bytes.starts_with(&ZSTD_MAGIC) {
+        return Ok(Cow::Borrowed(bytes));
+    }
+    let mut text = Vec::new();
+    zstd::Decoder::new(bytes)?.take(MOST_BYTES).read_to_end(&mut text)?;
+    Ok(Cow::Owned(text))
 }
 
 /// A header for a plan made at `created` (RFC 3339).
@@ -44,17 +90,66 @@ pub fn expired(header: &Header, now: &str) -> bool {
 /// # Errors
 /// All exit 3: `MIG4101` no plan, `MIG4102` a torn one, `MIG4103` altered, `MIG4104` another version's.
 pub fn open(bytes: &[u8], place: &str) -> Outcome<PlanFile> {
-    const AGAIN: &str = "Make the plan again: `mig plan -out=FILE`. Nothing was touched.";
     let refuse = |code, cause: String| Failure::new(code, format!("open the plan {place}"), cause, AGAIN);
+    let bytes = unpacked(bytes)
+        .map_err(|error| refuse(codes::PLAN_TRUNCATED, format!("it is not a plan, or torn: {error}")))?;
+    // Most plans are as this version writes them: they are read without a tree of values. Whatever else there is to say of a
+    // file, `judged` says it.
+    if let Ok(mut plan) = serde_json::from_slice::<PlanFile>(&bytes)
+        && is_of_this_version(&plan.header)
+        && is_written_as(&plan, &bytes)
+    {
+        let PlanFile { header, body, estimates, digest } = &plan;
+        if Digest::of(&Sealed { header, body, estimates }) == *digest {
+            plan.body.graph.share_addresses();
+            return Ok(plan);
+        }
+    }
+    judged(&bytes, refuse)
+}
+
+const AGAIN: &str = "Make the plan again: `mig plan -out=FILE`. Nothing was touched.";
+
+fn is_of_this_version(header: &Header) -> bool {
+    header.format_version == FORMAT_VERSION && header.mig_version == env!("CARGO_PKG_VERSION")
+}
+
+/// Whether the bytes are those that this version writes for the plan: then nothing in them was passed over, or read as a
+/// default.
+fn is_written_as(plan: &PlanFile, bytes: &[u8]) -> bool {
+    let mut compact = Expected(bytes);
+    if serde_json::to_writer(&mut compact, plan).is_ok() && compact.0.is_empty() {
+        return true;
+    }
+    let mut pretty = Expected(bytes);
+    serde_json::to_writer_pretty(&mut pretty, plan).is_ok() && pretty.0.is_empty()
+}
+
+/// What is still to be written; another byte than that is an error.
+struct Expected<'a>(&'a [u8]);
+
+impl Write for Expected<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0 = self.0.strip_prefix(bytes).ok_or(ErrorKind::InvalidData)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// The same by the file's own values: what is wrong with it, or a plan that an earlier build wrote in other words.
+fn judged(bytes: &[u8], refuse: impl Fn(Code, String) -> Failure) -> Outcome<PlanFile> {
     let value = strict_json(bytes)
         .map_err(|error| refuse(codes::PLAN_TRUNCATED, format!("it is not a plan, or torn: {error}")))?;
-    let part = |name: &str| value.get(name).cloned();
+    let part = |name: &str| value.get(name);
     let (Some(header), Some(body), Some(estimates), Some(digest)) =
         (part("header"), part("body"), part("estimates"), part("digest"))
     else {
         return Err(refuse(codes::NOT_A_PLAN, "it is not a plan: header, body, estimates or digest is missing".into()));
     };
-    let found = Digest::of(&json!({ "header": header, "body": body, "estimates": estimates }));
+    let found = Digest::of(&Sealed { header, body, estimates });
     if digest.as_str() != Some(found.as_str()) {
         return Err(refuse(
             codes::PLAN_ALTERED,
@@ -72,4 +167,71 @@ pub fn open(bytes: &[u8], place: &str) -> Outcome<PlanFile> {
         return Err(refuse(codes::PLAN_OF_OTHER_VERSION, text));
     }
     serde_json::from_value(value).map_err(|error| refuse(codes::PLAN_OF_OTHER_VERSION, error.to_string()))
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn plan(steps: usize) -> PlanFile {
+        let digest = Digest::of_bytes(b"");
+        let addr = |number: usize| format!("migration.m.table[\"s.t{number}\"]");
+        let node = |number: usize| {
+            let inputs = json!({"ddl": format!("CREATE TABLE t{number}"), "rows": u64::MAX, "none": null});
+            json!({"addr": addr(number), "kind": "table", "action": "create", "inputs": inputs, "inputs_digest": digest})
+        };
+        let nodes: Vec<Value> = (0..steps).map(node).collect();
+        let edges: Vec<Value> =
+            (1..steps).map(|to| json!({"to": addr(to), "from": addr(to - 1), "kind": "after"})).collect();
+        let body = json!({
+            "mode": "apply", "lineage": null, "serial": 0, "spec_digest": digest, "state_digest": digest,
+            "observed": {"servers": {}, "tables": {}, "verdicts": {}}, "graph": {"nodes": nodes, "edges": edges},
+            "changes": [], "diagnostics": [], "blocked": false,
+        });
+        let header = header("2026-01-05T10:00:00Z", 60);
+        seal(header, serde_json::from_value(body).unwrap(), Estimates::default())
+    }
+
+    #[test]
+    fn a_plan_comes_back_as_it_was_sealed_and_a_large_one_has_a_small_file() {
+        for (steps, readable) in [(0, true), (3, true), (READABLE_STEPS, true), (READABLE_STEPS + 1, false)] {
+            let plan = plan(steps);
+            let bytes = write(&plan).unwrap();
+            assert_eq!(open(&bytes, "p").unwrap(), plan);
+            assert_eq!(serde_json::from_slice::<Value>(&bytes).is_ok(), readable, "{steps}");
+            let plain = serde_json::to_vec(&plan).unwrap();
+            assert_eq!(open(&plain, "p").unwrap(), plan, "however it is written");
+            assert!(readable || bytes.len() * 5 < plain.len());
+            // The same digest as over a tree of values.
+            let value = serde_json::to_value(&plan).unwrap();
+            let parts = json!({"header": value["header"], "body": value["body"], "estimates": value["estimates"]});
+            assert_eq!(Digest::of(&parts), plan.digest);
+        }
+    }
+
+    #[test]
+    fn a_flipped_bit_of_a_large_plan_is_found() {
+        let plan = plan(READABLE_STEPS + 1);
+        let bytes = write(&plan).unwrap();
+        let mut refused = 0;
+        for place in (0..bytes.len()).step_by(bytes.len() / 60) {
+            let mut flipped = bytes.clone();
+            flipped[place] ^= 1 << (place % 8);
+            match open(&flipped, "p") {
+                Ok(found) => assert_eq!(found, plan, "byte {place}"),
+                Err(failure) => {
+                    assert!(
+                        ["MIG4101", "MIG4102", "MIG4103"].contains(&failure.code.to_string().as_str()),
+                        "{failure:?}"
+                    );
+                    refused += 1;
+                }
+            }
+        }
+        assert!(refused > 50, "{refused}");
+        assert_eq!(open(&bytes[..bytes.len() - 1], "p").unwrap_err().code, "MIG4102");
+    }
 }

@@ -172,7 +172,8 @@ pub(super) fn short_identity(identity: &str) -> String {
 /// Host and port, or the cluster that is looked up, where the step's inputs name them.
 pub(super) fn place_of(plan: &PlanFile, address: &str) -> Option<String> {
     let node = plan.body.graph.nodes.iter().find(|node| node.addr.to_string() == address)?;
-    let text = |name: &str| node.inputs.get(name).and_then(Value::as_str);
+    let inputs = node.inputs.value();
+    let text = |name: &str| inputs.get(name).and_then(Value::as_str);
     text("place").map(str::to_owned).or_else(|| text("cluster").map(|cluster| format!("cluster {cluster}")))
 }
 

@@ -241,7 +241,7 @@ fn a_destroy_names_each_table_that_it_drops_with_its_rows() {
         addr: StepAddr::parse("target.tidb.cloud").unwrap(),
         kind: StepKind::Target,
         action: Action::Evaluate,
-        inputs: serde_json::json!({"place": "db.example.com:4000", "user": "mig"}),
+        inputs: serde_json::json!({"place": "db.example.com:4000", "user": "mig"}).into(),
         inputs_digest: Digest::of_bytes(b""),
     });
     let expected = "\

@@ -303,7 +303,7 @@ pub fn dump_folder(workdir: &Path, migration: &str) -> PathBuf {
 /// # Errors
 /// `MIG5102`: the plan was made by another version, or by hand.
 pub fn read_inputs<T: serde::de::DeserializeOwned>(node: &Node) -> Outcome<T> {
-    serde_json::from_value(node.inputs.clone()).map_err(|error| {
+    node.inputs.read().map_err(|error| {
         Failure::new(
             codes::PLAN_DOES_NOT_FIT_SPEC,
             "read what the step needs from the plan",

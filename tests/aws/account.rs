@@ -123,7 +123,7 @@ async fn an_account_is_observed_and_the_article_is_planned_over_it() {
     assert_eq!(codes(&body), Vec::<String>::new(), "{:?}", body.diagnostics);
     let inputs = |addr: &str| {
         let found = body.graph.nodes.iter().find(|n| n.addr.to_string() == addr);
-        found.unwrap_or_else(|| panic!("no {addr}")).inputs.clone()
+        found.unwrap_or_else(|| panic!("no {addr}")).inputs.value()
     };
     assert_eq!(inputs("runner.ec2.mover.instance")["image_id"], "ami-0a1b2c3d4e5f60802");
     assert_eq!(inputs("runner.ec2.mover.instance")["subnet_id"], case.site.subnet.as_str(), "in the writer's zone");

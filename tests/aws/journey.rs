@@ -343,7 +343,7 @@ fn graph(nodes: &[(String, Value)], actions: &[(&str, Action)]) -> Graph {
             kind: addr.kind().unwrap(),
             inputs_digest: Digest::of(inputs),
             action,
-            inputs: inputs.clone(),
+            inputs: inputs.clone().into(),
             addr,
         });
     }

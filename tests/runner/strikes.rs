@@ -120,7 +120,11 @@ impl Life {
                 child.kill().unwrap();
                 child.wait().unwrap();
                 self.kill_worker();
-                std::fs::remove_dir_all(self.journey.there()).unwrap();
+                // It may strike before the first file is there.
+                match std::fs::remove_dir_all(self.journey.there()) {
+                    Err(error) if error.kind() != std::io::ErrorKind::NotFound => panic!("seed {}: {error}", self.seed),
+                    _ => {}
+                }
             }
         }
     }

@@ -59,7 +59,7 @@ pub fn graph(migrations: &[(&Migration, Vec<TableName>)]) -> Graph {
                 kind: StepKind::Verify,
                 action: Action::Evaluate,
                 inputs_digest: Digest::of(&inputs),
-                inputs,
+                inputs: inputs.into(),
             });
         }
     }

@@ -256,7 +256,7 @@ fn applied(body: &Body, cloud: &CloudFacts) -> (State, CloudFacts) {
         fingerprint: "fp".into(),
         ..Default::default()
     });
-    let opened = node(body, "runner.ec2.mover.security_group").inputs["ssh_from"].as_array().cloned();
+    let opened = node(body, "runner.ec2.mover.security_group").inputs.value()["ssh_from"].as_array().cloned();
     let ssh = opened.into_iter().flatten().map(|c| rule(22, Peer::Cidr(c.as_str().unwrap().into()))).collect();
     made.group = Seen::There(SecurityGroup { id: "sg-run".into(), rules: ssh, ..Default::default() });
     made.instance = Seen::There(Instance {
@@ -309,13 +309,13 @@ fn the_article_is_planned_with_what_was_chosen_and_in_its_order() {
             "Create route[\"rtb-main\"]: not in the state yet",
         ]
     );
-    let inputs = |part: &str| &node(&body, &format!("runner.ec2.mover.{part}")).inputs;
+    let inputs = |part: &str| node(&body, &format!("runner.ec2.mover.{part}")).inputs.value();
     assert_eq!(inputs("instance")["image_id"], "ami-2");
     assert_eq!(inputs("instance")["subnet_id"], "subnet-b");
     assert_eq!(inputs("volume")["size_gib"], 16);
     assert_eq!(inputs("volume")["zone"], "us-west-2b");
     assert_eq!(inputs("security_group")["source_group"], "sg-db");
-    assert_eq!(node(&body, "peering.tidb_cloud.connection").inputs["connection_id"], "pcx-1");
+    assert_eq!(node(&body, "peering.tidb_cloud.connection").inputs.value()["connection_id"], "pcx-1");
     let what = |addr: &str| body.changes.iter().find(|c| c.addr.to_string() == addr).unwrap().what.clone().unwrap();
     assert!(what("runner.ec2.mover.volume").contains("12.0 GiB of storage used x 1.3 = 15.6 GiB, rounded up"));
     assert!(what("runner.ec2.mover.instance").contains("us-west-2b, the writer's zone"));
@@ -447,7 +447,7 @@ fn a_second_plan_keeps_what_was_chosen_and_has_nothing_to_do() {
     cloud.clusters.get_mut("shop").unwrap().volume_bytes = Some(100 << 30);
     let second = planned(&spec, &cloud, Some(&state));
     assert_eq!(told(&second), Vec::<String>::new());
-    assert_eq!(node(&second, "runner.ec2.mover.instance").inputs["image_id"], "ami-2");
+    assert_eq!(node(&second, "runner.ec2.mover.instance").inputs.value()["image_id"], "ami-2");
     // -replace chooses again, and what hangs on it follows; the volume stays where it is.
     network(&mut cloud).subnets[1].free_addresses = 1;
     let third = planned_with(&spec, &cloud, Some(&state), &["runner.ec2.mover.instance"]);
@@ -459,8 +459,8 @@ fn a_second_plan_keeps_what_was_chosen_and_has_nothing_to_do() {
             "Rerun ready: its instance is replaced",
         ]
     );
-    assert_eq!(node(&third, "runner.ec2.mover.instance").inputs["image_id"], "ami-1");
-    assert_eq!(node(&third, "runner.ec2.mover.instance").inputs["subnet_id"], "subnet-b");
+    assert_eq!(node(&third, "runner.ec2.mover.instance").inputs.value()["image_id"], "ami-1");
+    assert_eq!(node(&third, "runner.ec2.mover.instance").inputs.value()["subnet_id"], "subnet-b");
 }
 
 #[test]
@@ -589,7 +589,7 @@ fn a_step_that_was_broken_off_keeps_the_values_it_began_with() {
     runner(&mut cloud).images[0].created = "2027-01-01T00:00:00.000Z".into();
     runner(&mut cloud).instance = Seen::Unasked;
     let body = planned(&spec, &cloud, Some(&state));
-    assert_eq!(node(&body, &addr.to_string()).inputs["image_id"], "ami-2");
+    assert_eq!(node(&body, &addr.to_string()).inputs.value()["image_id"], "ami-2");
     assert!(
         told(&body).contains(&"Rerun instance: unfinished: the last run was interrupted in it".to_owned()),
         "{:?}",

@@ -299,7 +299,7 @@ fn report_drift(ask: &DecisionContext<'_>) -> Outcome<Option<Drift>> {
 
 /// The inputs of a node that this very plan has made.
 fn inputs_of<T: DeserializeOwned>(node: &Node) -> Outcome<T> {
-    T::deserialize(&node.inputs).map_err(|error| {
+    node.inputs.read().map_err(|error| {
         Failure::new(codes::INTERNAL, "read the inputs of a step", error.to_string(), "Please report this.")
             .at(&node.addr)
     })

@@ -201,7 +201,7 @@ fn after_addrs(spec: &Spec, wanted: &Desired, text: &str) -> Vec<StepAddr> {
 impl Desired {
     /// `inputs` is what the step works with; its digest is over `decisive` alone.
     pub(super) fn node(&mut self, addr: StepAddr, kind: StepKind, inputs: &impl Serialize, decisive: &impl Serialize) {
-        let inputs = serde_json::to_value(inputs).unwrap_or_default();
+        let inputs = serde_json::to_value(inputs).unwrap_or_default().into();
         self.nodes.push(Node { addr, kind, action: Action::Create, inputs, inputs_digest: Digest::of(decisive) });
     }
 

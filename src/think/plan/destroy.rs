@@ -76,7 +76,7 @@ impl Undone {
     }
 
     pub fn node(self, addr: &StepAddr, record: &StepRecord, inputs_digest: Digest) -> Node {
-        Node { addr: addr.clone(), kind: record.kind, action: self.action, inputs: self.inputs, inputs_digest }
+        Node { addr: addr.clone(), kind: record.kind, action: self.action, inputs: self.inputs.into(), inputs_digest }
     }
 
     /// Over what the step is given, for a node of a plan of the whole spec.

@@ -13,7 +13,7 @@ use crate::formats::cause::{Cause, Drift, Left, Upstream};
 use crate::formats::facts::{MigrationFacts, World};
 use crate::formats::filter::Filter;
 use crate::formats::outputs::{DumpOutputs, LoadOutputs, ServerOutputs, prevents_destroy};
-use crate::formats::plan::{Action, Change, EdgeKind, Graph, Node};
+use crate::formats::plan::{Action, Change, EdgeKind, Graph, Node, StepInputs};
 use crate::formats::state::{State, Status, StepRecord};
 use crate::think::graph;
 use crate::words::addr::{StepAddr, StepKind, TableName};
@@ -216,7 +216,7 @@ fn forget(
             addr: addr.clone(),
             kind: record.kind,
             action: Action::Forget,
-            inputs: Value::Null,
+            inputs: StepInputs::none(),
             inputs_digest: Digest::of(&Value::Null),
         });
     }

@@ -67,7 +67,7 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::formats::plan::{Action, Edge, EdgeKind, Node};
+    use crate::formats::plan::{Action, Edge, EdgeKind, Node, StepInputs};
     use crate::words::digest::Digest;
 
     fn check(targets: &[&str], expected: Result<&[&str], &str>) {
@@ -83,7 +83,13 @@ mod tests {
         let node = |text: &&str| {
             let addr = addr(text);
             let kind = addr.kind().unwrap();
-            Node { addr, kind, action: Action::Create, inputs: Value::Null, inputs_digest: Digest::of(&Value::Null) }
+            Node {
+                addr,
+                kind,
+                action: Action::Create,
+                inputs: StepInputs::none(),
+                inputs_digest: Digest::of(&Value::Null),
+            }
         };
         let edge = |(from, to): &(&str, &str)| Edge { to: addr(to), from: addr(from), kind: EdgeKind::After };
         let mut wanted = Desired {

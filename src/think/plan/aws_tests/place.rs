@@ -74,7 +74,7 @@ fn ssh_from_everywhere_is_named_and_the_clusters_own_port_is_opened() {
     }
     let user = "  username           = \"admin\"\n";
     let tunnel = spec_of(&[(user, &format!("{user}  host = \"127.0.0.1\"\n  port = 24692\n"))]);
-    assert_eq!(node(&planned(&tunnel, &account(), None), GROUP).inputs["source_port"], json!(3306));
+    assert_eq!(node(&planned(&tunnel, &account(), None), GROUP).inputs.value()["source_port"], json!(3306));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn ssh_that_only_the_vpc_may_open_is_warned_of() {
     let spec = spec_of(&[("  connection {\n    allow_from = [\"203.0.113.7/32\"]\n  }\n", "")]);
     let body = planned(&spec, &account(), None);
     assert_eq!(codes(&body), ["MIG3262"]);
-    assert_eq!(node(&body, "runner.ec2.mover.security_group").inputs["ssh_from"], json!(["172.31.0.0/16"]));
+    assert_eq!(node(&body, "runner.ec2.mover.security_group").inputs.value()["ssh_from"], json!(["172.31.0.0/16"]));
     let (state, cloud) = applied(&body, &account());
     assert_eq!(codes(&planned(&spec, &cloud, Some(&state))), Vec::<&str>::new(), "told where it is to be made");
 }

@@ -105,7 +105,7 @@ fn what_was_made_is_removed_in_reverse_and_what_was_found_stays() {
     assert_eq!(kept, ["dns", "connection"]);
     let from = |part: &str| {
         let node = graph.nodes.iter().find(|n| n.addr.words().last().unwrap() == part).unwrap();
-        node.inputs["from"].clone()
+        node.inputs.value()["from"].clone()
     };
     assert_eq!(from("instance")["instance_id"], "i-1");
     // A spec without the runner removes the same.
