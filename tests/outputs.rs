@@ -231,6 +231,31 @@ async fn the_commands_of_the_page_for_the_night_work() {
     journey.end().await;
 }
 
+/// `mig check`: the same findings as the plan's, in three forms, without a state and without an effect.
+#[tokio::test]
+async fn a_check_tells_what_the_gates_say_and_creates_nothing() {
+    let good = "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20) COLLATE utf8mb4_bin)";
+    let schema = Bed::mysql().schema("check", &[good]).await;
+    let journey = Journey::new(Bed::mysql(), vec![schema.clone()], "check", "", "").await;
+    let ready = journey.json(&["check", "-json"], 0);
+    assert_eq!((&ready["verdict"], &ready["refused_by"]), (&"ready".into(), &serde_json::json!([])), "{ready:#}");
+    assert!(journey.run(&["check"], 0).contains("Ready: no gate refuses."));
+    assert!(journey.run(&["check", "-markdown"], 0).starts_with("<!-- mig check -->\n### mig check\n\nReady: "));
+    // What the target cannot take: each form names it, and the exit code is a gate's.
+    journey.source.run(&[&format!("CREATE TABLE {schema}.shapes (id INT PRIMARY KEY, g GEOMETRY NOT NULL)")]).await;
+    let refused = journey.json(&["check", "-json"], 5);
+    let gate = "migration.m.gate[\"compatibility\"]";
+    assert_eq!((&refused["verdict"], &refused["refused_by"]), (&"refused".into(), &serde_json::json!([gate])));
+    assert_eq!(refused["gates"][gate]["findings"][0]["code"], "MIG2101", "{refused:#}");
+    for form in [&["check"][..], &["check", "-markdown"]] {
+        let told = journey.run(form, 5);
+        assert!(told.contains("MIG2101") && told.contains("shapes.g") && told.contains("Refused: "), "{told}");
+        assert!(!told.contains(" to create"), "what would be done is the plan's matter: {told}");
+    }
+    assert!(!journey.path("mig.migstate").exists() && !journey.path("mig.migstate.lock").exists());
+    journey.end().await;
+}
+
 /// Names that would colour, hide, overwrite or fake lines of a terminal, a CI log or a review.
 #[tokio::test]
 async fn names_of_a_server_are_text_wherever_they_are_printed() {
@@ -271,6 +296,9 @@ async fn names_of_a_server_are_text_wherever_they_are_printed() {
         &["show", "-json", "saved"],
         &["graph"],
         &["graph", "-format=mermaid"],
+        &["check"],
+        &["check", "-json"],
+        &["check", "-markdown"],
         &["apply", "-auto-approve"],
         &["plan"],
         &["show"],

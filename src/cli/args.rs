@@ -39,6 +39,8 @@ pub enum Command {
     Validate(Validate),
     /// Observe the servers, compare them with the state, and show what apply would do. Changes nothing.
     Plan(Plan),
+    /// Evaluate all gates, without a state: what stands in the way, and what would arrive changed. Changes nothing.
+    Check(Check),
     /// Sign a saved plan with an SSH key: an approval that `mig apply -require-approval` asks for.
     Approve(Approve),
     /// Do what the plan says. If it is interrupted, run it again: it continues.
@@ -152,6 +154,14 @@ pub struct Plan {
     /// Whether mig may ask. A plan never asks.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", env = "MIG_INPUT")]
     pub input: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Check {
+    #[command(flatten)]
+    pub variables: Variables,
+    #[command(flatten)]
+    pub views: Views,
 }
 
 #[derive(Args, Debug)]

@@ -4,6 +4,7 @@
 mod apply;
 mod approve;
 mod args;
+mod check;
 mod cloud;
 mod destroy;
 mod explain;
@@ -111,6 +112,7 @@ async fn command(cli: &Cli, style: Style) -> Outcome<ExitKind> {
         Command::Validate(a) => validate::run(&cli.global, a, style),
         Command::Plan(a) => plan::run(&cli.global, a, style).await,
         Command::Apply(a) => apply::run(&cli.global, a, style).await,
+        Command::Check(a) => check::run(&cli.global, a, style).await,
         Command::Approve(a) => approve::run(&cli.global, a),
         Command::Verify(a) => verify::run(&cli.global, a, style).await,
         Command::ImportDump(a) => import_dump::run(&cli.global, a, style).await,
@@ -162,6 +164,7 @@ fn asks_for_json(command: &Command) -> Json {
         Command::Validate(a) => (a.json, Json::Document),
         Command::Plan(a) => (a.views.json, Json::Document),
         Command::Verify(a) => (a.json, Json::Document),
+        Command::Check(a) => (a.views.json, Json::Document),
         Command::Show(a) => (a.views.json, Json::Document),
         Command::Report(a) => (a.json, Json::Document),
         Command::Status(a) => (a.json, Json::Document),

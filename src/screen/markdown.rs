@@ -12,7 +12,7 @@ use super::plan::{
     confirmation_words, gate_name, own_diagnostics, place_of, quantities_words, short_identity, summary,
 };
 use super::style::{bytes, count, thousands};
-use super::{mermaid, plan as text, probe, rewrites};
+use super::{check, mermaid, plan as text, probe, rewrites};
 use crate::formats::plan::{Action, Change, Mode, PlanFile, Rewrite};
 use crate::formats::probe::Probed;
 use crate::words::codes::Code;
@@ -54,20 +54,43 @@ const LEVELS: [Limits; 7] = [
 
 /// The plan in at most `budget` bytes, for budgets of at least [`LEAST_BUDGET`].
 pub fn plan(plan: &PlanFile, probed: &[Probed], budget: usize) -> String {
-    let groups = groups(plan);
-    let phases = phases(plan);
+    fitted(plan, probed, Subject::Plan, budget)
+}
+
+/// What the gates alone say of it, within the same budget.
+pub fn check(plan: &PlanFile, budget: usize) -> String {
+    fitted(plan, &[], Subject::Check, budget)
+}
+
+/// What is shown of a plan: all of it, or what its gates say.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Subject {
+    Plan,
+    Check,
+}
+
+fn fitted(plan: &PlanFile, probed: &[Probed], subject: Subject, budget: usize) -> String {
+    let whole_plan = subject == Subject::Plan;
+    let groups = if whole_plan { groups(plan) } else { Vec::new() };
+    let phases = if whole_plan { phases(plan) } else { None };
     for limits in LEVELS {
         // As it will be printed: what is made safe there may be longer.
-        let text = whole(plan, probed, (&groups, phases.as_deref()), limits);
+        let text = whole(plan, probed, subject, (&groups, phases.as_deref()), limits);
         if clean(&text).len() <= budget {
             return text;
         }
     }
-    shortest(plan, probed, budget)
+    shortest(plan, probed, subject, budget)
 }
 
-fn whole(plan: &PlanFile, probed: &[Probed], (groups, phases): (&[Group], Option<&str>), limits: Limits) -> String {
-    let mut sections = vec![head(plan)];
+fn whole(
+    plan: &PlanFile,
+    probed: &[Probed],
+    subject: Subject,
+    (groups, phases): (&[Group], Option<&str>),
+    limits: Limits,
+) -> String {
+    let mut sections = vec![head(plan, subject)];
     sections.extend(servers(plan));
     let (stops, warnings): (Vec<_>, Vec<_>) =
         findings(plan, probed).into_iter().partition(|(_, finding)| finding.severity == Severity::Error);
@@ -79,7 +102,7 @@ fn whole(plan: &PlanFile, probed: &[Probed], (groups, phases): (&[Group], Option
     sections.extend(rewritten(plan, limits));
     sections.extend(gates(plan));
     sections.extend(phases.filter(|_| limits.graph).map(str::to_owned));
-    sections.push(rest());
+    sections.push(rest(subject));
     sections.join("\n")
 }
 
@@ -89,17 +112,17 @@ fn phases(plan: &PlanFile) -> Option<String> {
 }
 
 /// The sum alone, cut where even that is too long.
-fn shortest(plan: &PlanFile, probed: &[Probed], budget: usize) -> String {
+fn shortest(plan: &PlanFile, probed: &[Probed], subject: Subject, budget: usize) -> String {
     let mut by_code: BTreeMap<(Severity, Code), u64> = BTreeMap::new();
     for (_, finding) in findings(plan, probed) {
         *by_code.entry((finding.severity, finding.code)).or_default() += 1;
     }
-    let mut text = head(plan);
+    let mut text = head(plan, subject);
     for ((severity, code), number) in by_code {
         let what = if severity == Severity::Error { "stop" } else { "warning" };
         text.push_str(&format!("- {code}: {}\n", count(number, what, &format!("{what}s"))));
     }
-    let rest = format!("\n{}", rest());
+    let rest = format!("\n{}", rest(subject));
     let room = budget.saturating_sub(rest.len());
     while clean(&text).len() > room {
         let shorter = text.trim_end().rfind('\n').unwrap_or(0);
@@ -112,11 +135,20 @@ fn shortest(plan: &PlanFile, probed: &[Probed], budget: usize) -> String {
     text + &rest
 }
 
-fn rest() -> String {
-    "All of it: `mig show PLANFILE` or, as JSON, `mig show -json PLANFILE`.\n".to_owned()
+fn rest(subject: Subject) -> String {
+    let how = match subject {
+        Subject::Plan => "`mig show PLANFILE` or, as JSON, `mig show -json PLANFILE`",
+        Subject::Check => "`mig check` or, as JSON, `mig check -json`",
+    };
+    format!("All of it: {how}.\n")
 }
 
-fn head(plan: &PlanFile) -> String {
+fn head(plan: &PlanFile, subject: Subject) -> String {
+    if subject == Subject::Check {
+        let mut out = format!("<!-- mig check -->\n### mig check\n\n{}\n", line(&check::verdict(plan)));
+        out.extend(quantities_words(plan).map(|words| format!("\n{words}\n")));
+        return out;
+    }
     let what = match plan.body.mode {
         Mode::Apply => "mig plan",
         Mode::Destroy => "mig destroy plan",

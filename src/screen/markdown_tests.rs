@@ -95,7 +95,7 @@ fn the_budget_is_always_met_and_what_is_opened_is_closed() {
         let printed = clean(&shown);
         assert!(printed.len() <= budget, "{budget}: {}", printed.len());
         assert_eq!(shown, super::plan(&plan, &[], budget));
-        assert!(shown.starts_with(MARK) && shown.ends_with(&rest()), "{budget}: {shown}");
+        assert!(shown.starts_with(MARK) && shown.ends_with(&rest(Subject::Plan)), "{budget}: {shown}");
         assert_eq!(shown.matches("<details>").count(), shown.matches("</details>").count());
         let fences = shown.lines().filter(|line| line.starts_with("~~~")).count();
         assert_eq!(fences % 2, 0, "{budget}");

@@ -6,6 +6,7 @@ pub mod board;
 pub(crate) mod cause;
 pub mod certificate;
 mod changes;
+pub mod check;
 mod clean;
 pub mod diagnostics;
 pub mod failure;

@@ -134,13 +134,19 @@ fn header(plan: &PlanFile, style: Style) -> String {
         Mode::Apply => "Plan",
         Mode::Destroy => "Destroy plan",
     };
-    let mut out = format!(
-        "{} of {}, mig {}, good until {}\n",
+    format!(
+        "{} of {}, mig {}, good until {}\n{}",
         style.ink(Ink::Bold, what),
         moment(&head.created),
         head.mig_version,
-        moment(&head.expires)
-    );
+        moment(&head.expires),
+        server_lines(plan, style)
+    )
+}
+
+/// One line a server: its address, its place, who is logged in.
+pub(super) fn server_lines(plan: &PlanFile, style: Style) -> String {
+    let mut out = String::new();
     let servers = &plan.body.observed.servers;
     let widest = servers.keys().map(|addr| columns(addr)).max().unwrap_or(0);
     for (address, identity) in servers {
@@ -188,7 +194,7 @@ pub(super) fn outcome_words(outcome: GateOutcome) -> (&'static str, &'static str
     }
 }
 
-fn refusing(plan: &PlanFile) -> impl Iterator<Item = (&StepAddr, &Verdict)> {
+pub(super) fn refusing(plan: &PlanFile) -> impl Iterator<Item = (&StepAddr, &Verdict)> {
     plan.body.observed.verdicts.iter().filter(|(_, verdict)| verdict.outcome.refuses())
 }
 
@@ -196,7 +202,7 @@ pub(super) fn gate_name(addr: &StepAddr) -> &str {
     addr.key().unwrap_or("gate")
 }
 
-fn gates(plan: &PlanFile, style: Style) -> Vec<String> {
+pub(super) fn gates(plan: &PlanFile, style: Style) -> Vec<String> {
     let mut by_migration: BTreeMap<&str, Vec<(&StepAddr, &Verdict)>> = BTreeMap::new();
     for (addr, verdict) in &plan.body.observed.verdicts {
         by_migration.entry(addr.migration().unwrap_or("")).or_default().push((addr, verdict));
@@ -304,7 +310,7 @@ pub(super) fn own_diagnostics(plan: &PlanFile) -> Vec<&Diagnostic> {
     plan.body.diagnostics.iter().filter(|own| !of_gates.contains(&what_it_says(own))).collect()
 }
 
-fn diagnostics_section(plan: &PlanFile, style: Style) -> Option<String> {
+pub(super) fn diagnostics_section(plan: &PlanFile, style: Style) -> Option<String> {
     let own: Vec<Diagnostic> = own_diagnostics(plan).into_iter().cloned().collect();
     if own.is_empty() {
         return None;
@@ -323,7 +329,7 @@ fn what_it_says(diagnostic: &Diagnostic) -> (Code, &str, Option<&str>) {
     (diagnostic.code, &diagnostic.summary, diagnostic.subject.as_deref())
 }
 
-fn quantities(plan: &PlanFile, style: Style) -> Option<String> {
+pub(super) fn quantities(plan: &PlanFile, style: Style) -> Option<String> {
     quantities_words(plan).map(|words| wrap("", &words, style.width))
 }
 

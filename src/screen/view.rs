@@ -2,7 +2,7 @@
 //! its flag in the arguments.
 
 use super::style::Style;
-use super::{markdown, plan, probe};
+use super::{check, markdown, plan, probe};
 use crate::formats::plan::PlanFile;
 use crate::formats::probe::Probed;
 
@@ -33,6 +33,15 @@ impl PlanView {
                 format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default())
             }
             Self::Markdown { budget } => markdown::plan(of, probed.unwrap_or_default(), budget),
+        }
+    }
+
+    /// What the gates alone say.
+    pub fn show_check(self, of: &PlanFile, style: Style) -> String {
+        match self {
+            Self::Text => check::text(of, style),
+            Self::Json => format!("{}\n", serde_json::to_string_pretty(&check::json(of)).unwrap_or_default()),
+            Self::Markdown { budget } => markdown::check(of, budget),
         }
     }
 }

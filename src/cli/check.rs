@@ -1,0 +1,21 @@
+//! `mig check`: all gates alone, without a state: an assessment that can be handed round. Changes nothing.
+
+use std::collections::BTreeSet;
+
+use super::args::{self, Global};
+use super::remote;
+use super::session::{Session, print};
+use crate::formats::plan::Mode;
+use crate::screen::style::Style;
+use crate::words::error::{ExitKind, Outcome};
+
+pub async fn run(global: &Global, args: &args::Check, style: Style) -> Outcome<ExitKind> {
+    let mut session = Session::open(global, &args.variables)?;
+    session.look_up().await;
+    let servers = session.servers()?;
+    let none = BTreeSet::new();
+    let seen = remote::observe(&session, &servers, None, &none, false).await?;
+    let plan = session.plan(None, &seen.world, Mode::Apply, &none, false, &[])?;
+    print(&args.views.view().show_check(&plan, style));
+    Ok(if plan.body.blocked { ExitKind::Gate } else { ExitKind::Success })
+}
