@@ -55,7 +55,7 @@ fn placed(renderer: &Renderer, diagnostic: &Diagnostic, place: &Place, width: us
     let (line, span) = marked(place);
     // The gutter before a note: the digits of the line, ` = help: `.
     let room = width.saturating_sub(place.line.to_string().len() + 9);
-    let mut group = title(diagnostic).element(
+    let mut group = title(diagnostic, width).element(
         Snippet::source(line)
             .path(place.file.as_str())
             .line_start(place.line)
@@ -71,7 +71,7 @@ fn placed(renderer: &Renderer, diagnostic: &Diagnostic, place: &Place, width: us
 }
 
 fn unplaced(renderer: &Renderer, diagnostic: &Diagnostic, width: usize) -> String {
-    let mut text = renderer.render(&[Group::with_title(title(diagnostic))]);
+    let mut text = renderer.render(&[Group::with_title(title(diagnostic, width))]);
     let room = width.saturating_sub(8);
     for (word, content) in [("note: ", &diagnostic.detail), ("help: ", &diagnostic.help)] {
         for (n, line) in wrapped(content, room).iter().enumerate() {
@@ -82,7 +82,7 @@ fn unplaced(renderer: &Renderer, diagnostic: &Diagnostic, width: usize) -> Strin
     text
 }
 
-fn title(diagnostic: &Diagnostic) -> annotate_snippets::Title<'_> {
+fn title(diagnostic: &Diagnostic, width: usize) -> annotate_snippets::Title<'_> {
     let level = match diagnostic.severity {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
@@ -93,7 +93,9 @@ fn title(diagnostic: &Diagnostic) -> annotate_snippets::Title<'_> {
         }
         _ => diagnostic.summary.clone(),
     };
-    level.primary_title(text).id(diagnostic.code.to_string())
+    // `warning[MIG1234]: ` stands before the first line, and the crate moves the others below its end.
+    let room = width.saturating_sub(18);
+    level.primary_title(wrapped(&text, room).join("\n")).id(diagnostic.code.to_string())
 }
 
 /// The source line and the bytes of it that the caret stands under. A line that was blanked may be shorter than the
@@ -142,6 +144,22 @@ mod tests {
     fn place(line: usize, column: usize, length: usize, source_line: &str) -> Place {
         let file = "shop.mig.hcl".to_owned();
         Place { file, start: 100, end: 100 + length, line, column, source_line: source_line.into() }
+    }
+
+    #[test]
+    fn no_line_is_wider_than_the_screen() {
+        let long =
+            "table with another engine than InnoDB (1): the target has one engine, and that is the one it will have";
+        for diagnostic in [Diagnostic::warning(codes::OUT_OF_RANGE, long), Diagnostic::error(codes::OUT_OF_RANGE, long)]
+        {
+            let placed = diagnostic.clone().at(place(1, 3, 4, "  port = 1"));
+            for one in [diagnostic.about("shop.orders").detail(long).help(long), placed.detail(long)] {
+                for width in [60, 80, 120] {
+                    let told = render(std::slice::from_ref(&one), false, width);
+                    assert!(told.lines().all(|line| line.chars().count() <= width), "{width}:\n{told}");
+                }
+            }
+        }
     }
 
     #[test]
