@@ -6,23 +6,65 @@ use std::io::{ErrorKind, Read, Write};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::plan::{Body, Estimates, FORMAT_VERSION, Header, PlanFile};
+use super::plan::{Body, Estimates, FORMAT_VERSION, Graph, Header, Observed, PlanFile};
 use crate::words::codes::{self, Code};
-use crate::words::digest::{Digest, strict_json};
+use crate::words::digest::{CanonicalText, Digest, strict_json};
 use crate::words::error::{Failure, Outcome};
-
-/// What the digest covers, without a copy of it.
-#[derive(Serialize)]
-struct Sealed<'a, H, B, E> {
-    header: &'a H,
-    body: &'a B,
-    estimates: &'a E,
-}
 
 /// A plan with its digest: SHA-256 over the canonical JSON (RFC 8785) of header, body and estimates.
 pub fn seal(header: Header, body: Body, estimates: Estimates) -> PlanFile {
-    let digest = Digest::of(&Sealed { header: &header, body: &body, estimates: &estimates });
+    let digest = digest_of(&header, &body, &estimates);
     PlanFile { header, body, estimates, digest }
+}
+
+/// The digest, piece by piece: the canonical text of a plan of thousands of tables would be held several times over. The keys
+/// of an object stand in their order, which is why they stand in it here.
+fn digest_of(header: &Header, body: &Body, estimates: &Estimates) -> Digest {
+    let mut text = CanonicalText::default();
+    text.object(&mut |text| {
+        text.key("body");
+        text.object(&mut |text| body_fields(text, body));
+        text.field("estimates", estimates);
+        text.field("header", header);
+    });
+    text.digest()
+}
+
+fn body_fields(text: &mut CanonicalText, body: &Body) {
+    // All of them by name: a new field does not build before it is covered.
+    let Body { mode, lineage, serial, spec_digest, state_digest, observed, graph, .. } = body;
+    let Body { changes, diagnostics, blocked, replace, targets, pending, .. } = body;
+    let Observed { servers, tables, verdicts } = observed;
+    let Graph { nodes, edges } = graph;
+    text.field("blocked", blocked);
+    text.list("changes", changes);
+    text.list("diagnostics", diagnostics);
+    text.key("graph");
+    text.object(&mut |text| {
+        text.list("edges", edges);
+        text.list("nodes", nodes);
+    });
+    text.field("lineage", lineage);
+    text.field("mode", mode);
+    text.key("observed");
+    text.object(&mut |text| {
+        text.field("servers", servers);
+        text.field("tables", tables);
+        text.field("verdicts", verdicts);
+    });
+    // As they are written: left out where there is nothing in them.
+    if !pending.is_empty() {
+        text.list("pending", pending);
+    }
+    if !replace.is_empty() {
+        text.field("replace", replace);
+    }
+    text.field("serial", serial);
+    text.field("spec_digest", spec_digest);
+    text.field("state_digest", state_digest);
+    if !targets.is_empty() {
+        text.list("targets", targets);
+    }
 }
 
 /// A plan as the bytes of its file: JSON that people can read, unless it is of thousands of tables; then JSON that is
@@ -99,15 +141,18 @@ pub fn open(bytes: &[u8], place: &str) -> Outcome<PlanFile> {
         && is_of_this_version(&plan.header)
         && is_written_as(&plan, &bytes)
     {
-        let PlanFile { header, body, estimates, digest } = &plan;
-        if Digest::of(&Sealed { header, body, estimates }) == *digest {
-            plan.body.graph.share_addresses();
-            return Ok(plan);
+        // Nothing of the text is needed any more.
+        drop(bytes);
+        if digest_of(&plan.header, &plan.body, &plan.estimates) != plan.digest {
+            return Err(refuse(codes::PLAN_ALTERED, ALTERED.into()));
         }
+        plan.body.graph.share_addresses();
+        return Ok(plan);
     }
     judged(&bytes, refuse)
 }
 
+const ALTERED: &str = "it was altered after it was made: its digest is not that of its content";
 const AGAIN: &str = "Make the plan again: `mig plan -out=FILE`. Nothing was touched.";
 
 fn is_of_this_version(header: &Header) -> bool {
@@ -139,6 +184,14 @@ impl Write for Expected<'_> {
     }
 }
 
+/// What the digest covers, as values.
+#[derive(Serialize)]
+struct Sealed<'a> {
+    header: &'a Value,
+    body: &'a Value,
+    estimates: &'a Value,
+}
+
 /// The same by the file's own values: what is wrong with it, or a plan that an earlier build wrote in other words.
 fn judged(bytes: &[u8], refuse: impl Fn(Code, String) -> Failure) -> Outcome<PlanFile> {
     let value = strict_json(bytes)
@@ -151,10 +204,7 @@ fn judged(bytes: &[u8], refuse: impl Fn(Code, String) -> Failure) -> Outcome<Pla
     };
     let found = Digest::of(&Sealed { header, body, estimates });
     if digest.as_str() != Some(found.as_str()) {
-        return Err(refuse(
-            codes::PLAN_ALTERED,
-            "it was altered after it was made: its digest is not that of its content".into(),
-        ));
+        return Err(refuse(codes::PLAN_ALTERED, ALTERED.into()));
     }
     let version = header.get("format_version").and_then(Value::as_u64);
     let made_by = header.get("mig_version").and_then(Value::as_str).unwrap_or_default();
@@ -175,6 +225,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::formats::cause::Cause;
+    use crate::formats::plan::{Action, Change, Pending};
 
     fn plan(steps: usize) -> PlanFile {
         let digest = Digest::of_bytes(b"");
@@ -195,6 +247,28 @@ mod tests {
         seal(header, serde_json::from_value(body).unwrap(), Estimates::default())
     }
 
+    /// The digest by its definition: over a tree of values.
+    fn defined(plan: &PlanFile) -> Digest {
+        let value = serde_json::to_value(plan).unwrap();
+        Digest::of(&json!({"header": value["header"], "body": value["body"], "estimates": value["estimates"]}))
+    }
+
+    #[test]
+    fn the_digest_covers_every_field_of_the_body() {
+        let mut plan = plan(2);
+        let addr = plan.body.graph.nodes[0].addr.clone();
+        plan.body.replace = [addr.clone()].into();
+        plan.body.targets = vec!["migration.m".into()];
+        plan.body.pending = vec![Pending { addr: addr.clone(), after: addr.clone(), tables: vec!["s.*".into()] }];
+        plan.body.changes = vec![Change::new(addr.clone(), Action::Create, Cause::NotRecorded)];
+        plan.body.lineage = Some("é\u{1f600}".into());
+        plan.body.observed.servers = [("b".into(), "x".into()), ("a".into(), "\"".into())].into();
+        plan.body.observed.tables = [(addr, Digest::of_bytes(b"1"))].into();
+        let plan = seal(plan.header, plan.body, plan.estimates);
+        assert_eq!(plan.digest, defined(&plan));
+        assert_eq!(open(&write(&plan).unwrap(), "p").unwrap(), plan);
+    }
+
     #[test]
     fn a_plan_comes_back_as_it_was_sealed_and_a_large_one_has_a_small_file() {
         for (steps, readable) in [(0, true), (3, true), (READABLE_STEPS, true), (READABLE_STEPS + 1, false)] {
@@ -205,10 +279,7 @@ mod tests {
             let plain = serde_json::to_vec(&plan).unwrap();
             assert_eq!(open(&plain, "p").unwrap(), plan, "however it is written");
             assert!(readable || bytes.len() * 5 < plain.len());
-            // The same digest as over a tree of values.
-            let value = serde_json::to_value(&plan).unwrap();
-            let parts = json!({"header": value["header"], "body": value["body"], "estimates": value["estimates"]});
-            assert_eq!(Digest::of(&parts), plan.digest);
+            assert_eq!(plan.digest, defined(&plan));
         }
     }
 

@@ -56,6 +56,76 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
+/// The digest of a large object's canonical JSON, written piece by piece. Whoever writes gives the keys of each object in their
+/// order (RFC 8785: by UTF-16 code units; for keys in ASCII, by bytes).
+#[derive(Default)]
+pub struct CanonicalText {
+    hash: Sha256,
+    piece: Vec<u8>,
+    /// Whether a key or an item stands before, in the object or list that is open.
+    follows: bool,
+    fault: Option<String>,
+}
+
+impl CanonicalText {
+    /// An object, whose fields are written by `fields`.
+    pub fn object(&mut self, fields: &mut dyn FnMut(&mut Self)) {
+        self.hash.update(b"{");
+        self.follows = false;
+        fields(self);
+        self.hash.update(b"}");
+        self.follows = true;
+    }
+
+    /// A key; its value is written next.
+    pub fn key(&mut self, name: &str) {
+        self.comma();
+        self.value(&name);
+        self.hash.update(b":");
+    }
+
+    pub fn field<T: Serialize>(&mut self, name: &str, value: &T) {
+        self.key(name);
+        self.value(value);
+    }
+
+    /// A field that is a list, of which one item at a time is held as text.
+    pub fn list<T: Serialize>(&mut self, name: &str, items: &[T]) {
+        self.key(name);
+        self.hash.update(b"[");
+        self.follows = false;
+        for item in items {
+            self.comma();
+            self.value(item);
+        }
+        self.hash.update(b"]");
+        self.follows = true;
+    }
+
+    /// The digest of what was written; as for [`Digest::of`], that of an error equals nothing real.
+    pub fn digest(self) -> Digest {
+        match self.fault {
+            None => Digest(format!("sha256:{}", hex::encode(self.hash.finalize()))),
+            Some(error) => Digest(format!("unwritable:{error}")),
+        }
+    }
+
+    fn comma(&mut self) {
+        if self.follows {
+            self.hash.update(b",");
+        }
+        self.follows = true;
+    }
+
+    fn value<T: Serialize>(&mut self, value: &T) {
+        self.piece.clear();
+        match serde_json_canonicalizer::to_writer(value, &mut self.piece) {
+            Ok(()) => self.hash.update(&self.piece),
+            Err(error) => self.fault = Some(error.to_string()),
+        }
+    }
+}
+
 /// The checksum of a file's bytes as they pass: it finds a flipped bit and a lost end, and answers to nobody who forges
 /// files (what the rows are is proven by the row hash). XXH3 of 128 bits, since SHA-256 took a quarter of a dump's time.
 pub struct FileSum(XxHash3_128);
