@@ -34,9 +34,14 @@ pub fn run(_global: &Global, args: &args::Approve) -> Outcome<ExitKind> {
         return Err(refuse(codes::PLAN_EXPIRED, format!("it has expired at {}", plan.header.expires)));
     }
     let (key, text) = signature(&args.key, &plan)?;
+    if !approval::is_long_enough(key.key_data()) {
+        let cause = format!("{} is too short: RSA keys count from 2,048 bits on", args.key.display());
+        return Err(refuse(codes::APPROVAL_NOT_SIGNED, cause));
+    }
     let name = args.plan.file_name().unwrap_or_default().to_string_lossy();
     let path = args.plan.with_file_name(approval::file_name(&name, key.key_data()));
-    file::publish(&path, text.as_bytes()).map_err(|error| {
+    // A link of that name is replaced, not followed: whoever made the plan's folder could have put it there.
+    file::replace(&path, text.as_bytes()).map_err(|error| {
         Failure::new(
             codes::FILE_UNWRITABLE,
             format!("write the signature {}", path.display()),
@@ -69,8 +74,12 @@ fn signature(path: &Path, plan: &PlanFile) -> Outcome<(PublicKey, String)> {
         }
         // An encrypted file has its public half in the clear.
         Ok(key) => key.public_key().clone(),
+        // A private key that cannot be read has a public half beside it, by which the agent is asked.
         Err(private) => PublicKey::from_openssh(text.trim())
-            .map_err(|public| fail(format!("it is neither a private key ({private}) nor a public one ({public})")))?,
+            .or_else(|public| public_half(path).ok_or(public))
+            .map_err(|public| {
+                fail(format!("it is neither a private key that can be read ({private}) nor a public one ({public})"))
+            })?,
     };
     let data = approval::to_be_signed(&plan.digest).map_err(|error| fail(error.to_string()))?;
     let signature = ssh_agent::sign(&public, &data).map_err(fail)?;
@@ -83,14 +92,34 @@ fn signature(path: &Path, plan: &PlanFile) -> Outcome<(PublicKey, String)> {
 pub fn of_plan_file(args: &args::Apply, file: Option<&PlanFile>) -> Outcome<Option<Approvals>> {
     let Some(needed) = args.approval.require_approval else { return Ok(None) };
     let (Some(path), Some(plan)) = (args.plan.as_deref(), file) else {
-        return Err(Failure::new(
+        unplanned(&args.approval)?;
+        return Ok(None);
+    };
+    required(path, plan, needed, args.approval.allowed_signers.as_deref()).map(Some)
+}
+
+/// What a command without a plan file does not do where approvals are required: a plan that is only now made cannot have
+/// been approved.
+///
+/// # Errors
+/// Exit 1: they are required.
+pub fn unplanned(approval: &args::Approval) -> Outcome<()> {
+    match approval.require_approval {
+        None => Ok(()),
+        Some(_) => Err(Failure::new(
             codes::COMMAND_LINE,
             "read the arguments",
             "-require-approval goes with a plan file: a plan that is only now made cannot have been approved",
-            "Save it by `mig plan -out=FILE`, have it signed by `mig approve FILE -key KEY`, and apply FILE.",
-        ));
-    };
-    required(path, plan, needed, args.approval.allowed_signers.as_deref()).map(Some)
+            "Save it by `mig plan -out=FILE` (to destroy: with -destroy), have it signed by `mig approve FILE -key KEY`, and \
+             run `mig apply FILE`.",
+        )),
+    }
+}
+
+/// `KEY.pub`.
+fn public_half(path: &Path) -> Option<PublicKey> {
+    let text = std::fs::read_to_string(file::beside(path, ".pub")).ok()?;
+    PublicKey::from_openssh(text.trim()).ok()
 }
 
 /// Whether enough persons have signed; who has, for the screen.
@@ -164,6 +193,10 @@ fn beside(path: &Path) -> Outcome<Vec<Signed>> {
 fn read(file: &Path) -> Result<ssh_key::SshSig, String> {
     use std::io::Read;
     let mut bytes = Vec::new();
+    // Opening a pipe would wait for somebody to write to it.
+    if !std::fs::metadata(file).map_err(|error| error.to_string())?.is_file() {
+        return Err("it is not a file".into());
+    }
     let opened = std::fs::File::open(file).map_err(|error| error.to_string())?;
     opened.take(MOST_BYTES).read_to_end(&mut bytes).map_err(|error| error.to_string())?;
     approval::read_signature(&bytes).map_err(|error| error.to_string())

@@ -248,6 +248,7 @@ impl Apply {
             json: self.json,
             parallelism: self.parallelism,
             input: self.input,
+            approval: self.approval.clone(),
         }
     }
 }
@@ -409,6 +410,8 @@ pub struct ImportDump {
     /// Show the keys of rows that differ. Keys are data.
     #[arg(long, env = "MIG_SHOW_KEYS")]
     pub show_keys: bool,
+    #[command(flatten)]
+    pub approval: Approval,
 }
 
 #[derive(Args, Debug)]
@@ -435,6 +438,8 @@ pub struct Destroy {
     /// Whether mig may ask.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", env = "MIG_INPUT")]
     pub input: bool,
+    #[command(flatten)]
+    pub approval: Approval,
 }
 
 #[derive(Args, Debug)]

@@ -21,6 +21,7 @@ use crate::words::diag::Diagnostic;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitKind> {
+    super::approve::unplanned(&args.approval)?;
     let mut session = Session::open(global, &args.variables)?;
     session.look_up().await;
     may_ask(args.auto_approve, args.input)?;

@@ -11,6 +11,7 @@ use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub async fn run(global: &Global, args: &ImportDump, style: Style) -> Outcome<ExitKind> {
+    super::approve::unplanned(&args.approval)?;
     let mut session = Session::open(global, &args.variables)?;
     session.look_up().await;
     let migration = migration(&session, args.migration.as_deref())?;
@@ -35,7 +36,7 @@ pub async fn run(global: &Global, args: &ImportDump, style: Style) -> Outcome<Ex
         r#continue: false,
         stop_worker: false,
         hosts: Default::default(),
-        approval: Default::default(),
+        approval: args.approval.clone(),
     };
     apply::go(session, &apply, None, None, style).await
 }

@@ -5,6 +5,7 @@ use super::session::{Session, print};
 use crate::formats::progress::RunProgress;
 use crate::screen;
 use crate::screen::style::Style;
+use crate::seams::store::Holding;
 use crate::words::error::{ExitKind, Outcome};
 
 pub fn run(global: &Global, args: &args::Status, style: Style) -> Outcome<ExitKind> {
@@ -20,7 +21,11 @@ pub fn run(global: &Global, args: &args::Status, style: Style) -> Outcome<ExitKi
         let age = seconds_between(&progress.at, &now);
         (progress, age)
     });
-    let status = screen::status::Status { place: session.store.place(), open, holding, progress };
+    let held_seconds = match &holding {
+        Holding::Living(Some(holder)) => seconds_between(&holder.since, &now),
+        Holding::Living(None) | Holding::Dead(_) | Holding::Nobody => None,
+    };
+    let status = screen::status::Status { place: session.store.place(), open, holding, held_seconds, progress };
     if args.json {
         let value = screen::status::json(&status);
         print(&format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default()));
@@ -30,9 +35,14 @@ pub fn run(global: &Global, args: &args::Status, style: Style) -> Outcome<ExitKi
     Ok(ExitKind::Success)
 }
 
+/// By how much two clocks of one machine may differ for the program.
+const CLOCKS_DIFFER: f64 = 1.0;
+
 fn seconds_between(from: &str, to: &str) -> Option<f64> {
     use time::OffsetDateTime;
     use time::format_description::well_known::Rfc3339;
     let read = |text: &str| OffsetDateTime::parse(text, &Rfc3339).ok();
-    Some((read(to)? - read(from)?).as_seconds_f64().max(0.0))
+    let seconds = (read(to)? - read(from)?).as_seconds_f64();
+    // A time that is yet to come is of another clock, and says nothing.
+    (seconds >= -CLOCKS_DIFFER).then_some(seconds.max(0.0))
 }

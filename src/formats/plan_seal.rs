@@ -89,15 +89,18 @@ const READABLE_STEPS: usize = 4_000;
 const ZSTD_LEVEL: i32 = 3;
 /// How every zstd frame begins (RFC 8878, 3.1.1).
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-/// More than any plan has: a small file must not fill the memory.
-const MOST_BYTES: u64 = 4 << 30;
+/// More than a plan of 50,000 tables has: a small file must not fill the memory.
+const MOST_BYTES: u64 = 512 << 20;
 
 fn unpacked(bytes: &[u8]) -> std::io::Result<Cow<'_, [u8]>> {
     if !bytes.starts_with(&ZSTD_MAGIC) {
         return Ok(Cow::Borrowed(bytes));
     }
     let mut text = Vec::new();
-    zstd::Decoder::new(bytes)?.take(MOST_BYTES).read_to_end(&mut text)?;
+    zstd::Decoder::new(bytes)?.take(MOST_BYTES + 1).read_to_end(&mut text)?;
+    if text.len() as u64 > MOST_BYTES {
+        return Err(std::io::Error::other(format!("unpacked it has more than {MOST_BYTES} bytes")));
+    }
     Ok(Cow::Owned(text))
 }
 

@@ -311,6 +311,10 @@ impl Store for FileStore {
     }
 
     fn read_progress(&self) -> Outcome<Option<Vec<u8>>> {
+        // Opening a pipe would wait for somebody to write to it.
+        if std::fs::metadata(self.beside(".progress")).is_ok_and(|there| !there.is_file()) {
+            return Ok(None);
+        }
         self.read(&self.beside(".progress"), ".progress")
     }
 

@@ -10,10 +10,17 @@ use crate::think::approval::{Approvals, Doubt};
 pub fn signed(plan: &PlanFile, fingerprint: &str, file: &str) -> String {
     format!(
         "Signed: {}\nPlan {}\nKey  {fingerprint}\nFile {file}\nTo check it without mig: mig show -json PLANFILE | jq -j .digest | \
-         ssh-keygen -Y verify -f ALLOWED_SIGNERS -I PRINCIPAL -n {NAMESPACE} -s {file}\n",
+         ssh-keygen -Y verify -f ALLOWED_SIGNERS -I PRINCIPAL -n {NAMESPACE} -s {}\n",
         summary(plan),
         plan.digest.as_str(),
+        for_shell(file),
     )
+}
+
+/// A path as a shell reads it as one word.
+fn for_shell(path: &str) -> String {
+    let plain = path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-".contains(&b));
+    if plain { path.to_owned() } else { format!("'{}'", path.replace('\'', "'\\''")) }
 }
 
 /// `Approved by alice and bob.`
@@ -45,6 +52,7 @@ fn words(doubt: &Doubt) -> String {
         Doubt::OtherPlan { key } => {
             format!("it does not sign this plan: another one, another purpose, or it was altered (key {key})")
         }
+        Doubt::ShortKey { key } => format!("its key {key} is too short: RSA keys count from 2,048 bits on"),
         Doubt::Unlisted { key } => format!("its key {key} is not in the file of allowed signers"),
         Doubt::OtherPurpose { principal } => {
             format!("the key of {principal} is limited to other namespaces than {NAMESPACE}")

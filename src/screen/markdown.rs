@@ -111,29 +111,47 @@ fn phases(plan: &PlanFile) -> Option<String> {
     some.then(|| folded("Phases", &fenced("mermaid", &mermaid::flowchart(plan))))
 }
 
-/// The sum alone, cut where even that is too long.
+/// The sum, then as much as has room of: who refuses, the codes of what stops, what is to be confirmed, the codes of warnings.
 fn shortest(plan: &PlanFile, probed: &[Probed], subject: Subject, budget: usize) -> String {
     let mut by_code: BTreeMap<(Severity, Code), u64> = BTreeMap::new();
     for (_, finding) in findings(plan, probed) {
         *by_code.entry((finding.severity, finding.code)).or_default() += 1;
     }
-    let mut text = head(plan, subject);
-    for ((severity, code), number) in by_code {
-        let what = if severity == Severity::Error { "stop" } else { "warning" };
-        text.push_str(&format!("- {code}: {}\n", count(number, what, &format!("{what}s"))));
-    }
+    let codes = |wanted: Severity, title: &str| {
+        let of: Vec<String> = by_code
+            .iter()
+            .filter(|((severity, _), _)| *severity == wanted)
+            .map(|((_, code), number)| format!("{code} ({})", thousands(*number)))
+            .collect();
+        (!of.is_empty()).then(|| format!("\n**{title}:** {}\n", of.join(", ")))
+    };
+    let who = text::blocked_words(plan);
+    let who = who.split(". ").next().unwrap_or_default().trim_end_matches('.');
+    let lines = [
+        codes(Severity::Error, "Stops"),
+        plan.body.blocked.then(|| format!("\n**Blocked:** {}.\n", line(who))),
+        confirmation_words(plan).map(|words| format!("\n**Needs a confirmation:** {words}\n")),
+        codes(Severity::Warning, "Warns"),
+    ];
     let rest = format!("\n{}", rest(subject));
     let room = budget.saturating_sub(rest.len());
-    while clean(&text).len() > room {
-        let shorter = text.trim_end().rfind('\n').unwrap_or(0);
-        text.truncate(shorter);
-        text.push('\n');
-        if shorter == 0 {
-            break;
+    let mut text = title(plan, subject);
+    let mut left_out = 0;
+    for line in lines.into_iter().flatten() {
+        if clean(&text).len() + clean(&line).len() + SPARE <= room {
+            text.push_str(&line);
+        } else {
+            left_out += 1;
         }
+    }
+    if left_out > 0 {
+        text.push_str("\nNot all has room here.\n");
     }
     text + &rest
 }
+
+/// For the line that says that something is left out.
+const SPARE: usize = 30;
 
 fn rest(subject: Subject) -> String {
     let how = match subject {
@@ -143,22 +161,25 @@ fn rest(subject: Subject) -> String {
     format!("All of it: {how}.\n")
 }
 
-fn head(plan: &PlanFile, subject: Subject) -> String {
+/// What it is, and its sum.
+fn title(plan: &PlanFile, subject: Subject) -> String {
     if subject == Subject::Check {
-        let mut out = format!("<!-- mig check -->\n### mig check\n\n{}\n", line(&check::verdict(plan)));
-        out.extend(quantities_words(plan).map(|words| format!("\n{words}\n")));
-        return out;
+        return format!("<!-- mig check -->\n### mig check\n\n{}\n", line(&check::verdict(plan)));
     }
     let what = match plan.body.mode {
         Mode::Apply => "mig plan",
         Mode::Destroy => "mig destroy plan",
     };
-    let mut out =
-        format!("{MARK}\n### {what}{}\n\n{}\n", if plan.body.blocked { ": blocked" } else { "" }, summary(plan));
-    if plan.body.blocked {
+    let blocked = if plan.body.blocked { ": blocked" } else { "" };
+    format!("{MARK}\n### {what}{blocked}\n\n{}\n", summary(plan))
+}
+
+fn head(plan: &PlanFile, subject: Subject) -> String {
+    let mut out = title(plan, subject);
+    if subject == Subject::Plan && plan.body.blocked {
         out.push_str(&format!("\n**Blocked:** {}\n", line(&text::blocked_words(plan))));
     }
-    if let Some(words) = confirmation_words(plan) {
+    if let Some(words) = confirmation_words(plan).filter(|_| subject == Subject::Plan) {
         out.push_str(&format!("\n**Needs a confirmation:** {words}\n"));
     }
     if let Some(words) = quantities_words(plan) {
@@ -436,18 +457,20 @@ fn escaped(text: &str) -> String {
     out
 }
 
-/// `@name` and `#12`, but not `root@host`.
+/// What a forge makes a link or a mention of: `@name`, `#12`, `owner/name#12`, `GH-12`, addresses of the web and of mail, and
+/// what could be the hash of a commit.
 fn refers(word: &str) -> bool {
-    let mut before = ' ';
-    let mut sign = false;
-    for c in word.chars() {
-        if sign && c.is_alphanumeric() {
-            return true;
-        }
-        sign = matches!(c, '@' | '#') && !before.is_alphanumeric();
-        before = c;
-    }
-    false
+    let lower = word.to_ascii_lowercase();
+    let signs = word.char_indices().any(|(at, c)| {
+        matches!(c, '@' | '#') && word[at + c.len_utf8()..].starts_with(|next: char| next.is_alphanumeric())
+    });
+    let issue = lower.match_indices("gh-").any(|(at, _)| lower[at + 3..].starts_with(|c: char| c.is_ascii_digit()));
+    let hash = lower.split(|c: char| !c.is_ascii_alphanumeric()).any(|part| {
+        (7..=64).contains(&part.len())
+            && part.bytes().all(|b| b.is_ascii_hexdigit())
+            && part.bytes().any(|b| b.is_ascii_digit())
+    });
+    signs || issue || hash || lower.contains("://") || lower.contains("www.")
 }
 
 /// A row of a table. A bar in a cell, also inside of code, is escaped: it would end the cell.

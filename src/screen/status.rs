@@ -16,6 +16,8 @@ pub struct Status {
     /// The plan of a run that has begun and not ended.
     pub open: Option<Digest>,
     pub holding: Holding,
+    /// Since when the living holder has the lock, where that is known.
+    pub held_seconds: Option<f64>,
     /// What the run last said, and how many seconds ago; `None` there: its time cannot be read.
     pub progress: Option<(RunProgress, Option<f64>)>,
 }
@@ -71,7 +73,15 @@ pub fn text(status: &Status, style: Style) -> String {
         let gone = if matches!(status.holding, Holding::Dead(_)) { " (that process is gone)" } else { "" };
         out.push_str(&wrap("  by        ", &format!("{holder}{gone}"), style.width));
     }
-    let Some((progress, age)) = status.progress.as_ref().filter(|_| status.open.is_some()) else { return out };
+    let Some((progress, age)) = status.progress.as_ref().filter(|_| status.open.is_some()) else {
+        let long = status.held_seconds.is_none_or(|seconds| seconds > SILENT_SECONDS);
+        if status.now() == Now::UnderWay && long {
+            let text =
+                "What it last said of itself is not there, or cannot be read: whether it makes progress is not known.";
+            out.push_str(&wrap("  silent    ", text, style.width));
+        }
+        return out;
+    };
     let ago = age.map_or("at an unknown time".to_owned(), |seconds| format!("{} ago", duration(seconds)));
     out.push_str(&wrap("  progress  ", &format!("{} ({ago})", progress.summary), style.width));
     for step in &progress.steps {
@@ -133,7 +143,8 @@ mod tests {
         let plan = Some(Digest::of_bytes(b"p"));
         let check = |open: &Option<Digest>, holding: Holding, age: Option<f64>, word: &str, expected: &str| {
             let progress = age.and_then(progress);
-            let status = Status { place: "mig.migstate".into(), open: open.clone(), holding, progress };
+            let status =
+                Status { place: "mig.migstate".into(), open: open.clone(), holding, held_seconds: Some(5.0), progress };
             assert_eq!(text(&status, Style::plain()), expected);
             assert_eq!(json(&status)["run"], word);
         };
@@ -153,6 +164,13 @@ mod tests {
             "under_way",
             &format!("{going}\n{by}\n{said} (1 min 30 s ago)\n{step}\n{silent}\n"),
         );
+        let progress = Some((RunProgress { summary: "34 %".into(), ..RunProgress::default() }, None));
+        let ahead =
+            Status { place: String::new(), open: plan.clone(), holding: living(), held_seconds: Some(5.0), progress };
+        let shown = text(&ahead, Style::plain());
+        assert!(shown.contains("34 % (at an unknown time)") && shown.contains("  silent    "), "{shown}");
+        let unsaid = Status { progress: None, held_seconds: Some(60.0), ..ahead };
+        assert!(text(&unsaid, Style::plain()).contains("  silent    What it last said"));
         let was = "A run of plan 148de9c5a7a4 was interrupted: nobody holds its lock. mig apply\ngoes on with it.";
         let gone = format!("{was}\n{by} (that\n            process is gone)\n{said} (2.0 s ago)\n{step}\n");
         check(&plan, Holding::Dead(holder()), Some(2.0), "interrupted", &gone);

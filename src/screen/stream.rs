@@ -171,8 +171,9 @@ fn progress(addr: &crate::words::addr::StepAddr, board: &Board, now: u64, at: &s
             hook.insert(name.into(), json!(value));
         }
     };
-    known("total_rows", step.total_rows);
-    known("total_bytes", step.total_bytes);
+    // A total is an estimate: what is passed is none any more.
+    known("total_rows", step.total_rows.filter(|total| *total >= step.rows));
+    known("total_bytes", step.total_bytes.filter(|total| *total >= step.bytes));
     known("rows_per_second", step.rate(now).map(|(rows, _)| rows as u64));
     known("bytes_per_second", step.rate(now).map(|(_, bytes)| bytes as u64));
     known("eta_seconds", step.eta(now).map(|seconds| seconds.ceil() as u64));

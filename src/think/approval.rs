@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ssh_key::SshSig;
 use time::OffsetDateTime;
 
-use crate::formats::approval::{AllowedSigner, NAMESPACE, fingerprint, fits};
+use crate::formats::approval::{AllowedSigner, NAMESPACE, fingerprint, fits, is_long_enough};
 use crate::words::digest::Digest;
 
 /// A file beside the plan.
@@ -23,6 +23,10 @@ pub enum Doubt {
     },
     /// Made for another plan, or altered, or for another purpose.
     OtherPlan {
+        key: String,
+    },
+    /// RSA of too few bits.
+    ShortKey {
         key: String,
     },
     /// No line has its key.
@@ -74,6 +78,9 @@ fn judge(plan: &Digest, one: &Signed, allowed: &[AllowedSigner], now: OffsetDate
         Err(error) => return Err(Doubt::Unreadable { error: error.clone() }),
     };
     let key = || fingerprint(signature.public_key());
+    if !is_long_enough(signature.public_key()) {
+        return Err(Doubt::ShortKey { key: key() });
+    }
     if !fits(signature, plan) {
         return Err(Doubt::OtherPlan { key: key() });
     }

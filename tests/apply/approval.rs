@@ -97,6 +97,26 @@ async fn a_plan_is_applied_when_enough_different_persons_have_signed_it() {
     apply("2", 3, &["the key of bob is not valid since 2025-01-01"]);
     allow(&format!("ann@example.org {a}\nbob valid-after=\"29990101Z\" {b}\n"));
     apply("2", 3, &["the key of bob is not valid before 2999-01-01"]);
+    // One person under two spellings; a pipe among the signatures; without a plan file nothing can have been approved.
+    allow(&format!("Ann@example.org {a}\n\"ann@example.org\" {b}\n"));
+    let piped_one = Command::new("mkfifo").arg(dir.join("p.pipe.sig")).status().unwrap();
+    assert!(piped_one.success());
+    apply("2", 3, &["only Ann@example.org has", "p.pipe.sig: it is not a signature (it is not a file)"]);
+    std::fs::remove_file(dir.join("p.pipe.sig")).unwrap();
+    for arguments in [&["destroy", "-auto-approve"][..], &["apply", "-destroy", "-auto-approve"]] {
+        let output = program::command(dir, arguments).env("MIG_REQUIRE_APPROVAL", "1").output().unwrap();
+        program::judge(&output, arguments, 1, &["MIG1002", "plan file"]);
+    }
+    // A link under the signature's name is replaced, not followed.
+    std::fs::write(dir.join("precious"), "keep me").unwrap();
+    for mine in signatures(dir, "p.") {
+        std::fs::remove_file(dir.join(&mine)).unwrap();
+        std::os::unix::fs::symlink("precious", dir.join(&mine)).unwrap();
+    }
+    for name in ["a", "b", "e"] {
+        says(&["approve", "p", "-key", name], 0, &["Signed"]);
+    }
+    assert_eq!(std::fs::read_to_string(dir.join("precious")).unwrap(), "keep me");
     // A line that is not understood, no file, no plan file.
     allow(&format!("ann@example.org {a}\n*@example.org {b}\n"));
     apply("1", 1, &["MIG4114", "line 2", "pattern"]);
