@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use ssh_key::{PrivateKey, PublicKey};
 use time::OffsetDateTime;
 
-use super::args::{self, Global};
+use super::args;
 use super::session::{print, read_plan};
 use crate::formats::approval;
 use crate::formats::plan::PlanFile;
@@ -22,7 +22,7 @@ use crate::words::error::{ExitKind, Failure, Outcome};
 /// More than any signature has.
 const MOST_BYTES: u64 = 64 * 1024;
 
-pub fn run(_global: &Global, args: &args::Approve) -> Outcome<ExitKind> {
+pub fn run(args: &args::Approve) -> Outcome<ExitKind> {
     let plan = read_plan(&args.plan)?;
     let refuse = |code, cause: String| {
         Failure::new(code, format!("approve the plan {}", args.plan.display()), cause, "Plan again, and approve that.")
@@ -40,7 +40,7 @@ pub fn run(_global: &Global, args: &args::Approve) -> Outcome<ExitKind> {
     }
     let name = args.plan.file_name().unwrap_or_default().to_string_lossy();
     let path = args.plan.with_file_name(approval::file_name(&name, key.key_data()));
-    // A link of that name is replaced, not followed: whoever made the plan's folder could have put it there.
+    // If there is a link with this name, it is replaced and not followed: another user of the folder can have put it there.
     file::replace(&path, text.as_bytes()).map_err(|error| {
         Failure::new(
             codes::FILE_UNWRITABLE,

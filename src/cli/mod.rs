@@ -113,7 +113,7 @@ async fn command(cli: &Cli, style: Style) -> Outcome<ExitKind> {
         Command::Plan(a) => plan::run(&cli.global, a, style).await,
         Command::Apply(a) => apply::run(&cli.global, a, style).await,
         Command::Check(a) => check::run(&cli.global, a, style).await,
-        Command::Approve(a) => approve::run(&cli.global, a),
+        Command::Approve(a) => approve::run(a),
         Command::Verify(a) => verify::run(&cli.global, a, style).await,
         Command::ImportDump(a) => import_dump::run(&cli.global, a, style).await,
         Command::Destroy(a) => destroy::run(&cli.global, a, style).await,

@@ -17,8 +17,8 @@ pub fn seal(header: Header, body: Body, estimates: Estimates) -> PlanFile {
     PlanFile { header, body, estimates, digest }
 }
 
-/// The digest, piece by piece: the canonical text of a plan of thousands of tables would be held several times over. The keys
-/// of an object stand in their order, which is why they stand in it here.
+/// The digest, piece by piece: otherwise the canonical text of a plan of thousands of tables is in memory several times. The
+/// canonical order of keys is alphabetical, so the fields are in this order here.
 fn digest_of(header: &Header, body: &Body, estimates: &Estimates) -> Digest {
     let mut text = CanonicalText::default();
     text.object(&mut |text| {
@@ -31,9 +31,22 @@ fn digest_of(header: &Header, body: &Body, estimates: &Estimates) -> Digest {
 }
 
 fn body_fields(text: &mut CanonicalText, body: &Body) {
-    // All of them by name: a new field does not build before it is covered.
-    let Body { mode, lineage, serial, spec_digest, state_digest, observed, graph, .. } = body;
-    let Body { changes, diagnostics, blocked, replace, targets, pending, .. } = body;
+    // All of them by name, here and below: a new field does not build before it is covered.
+    let Body {
+        mode,
+        lineage,
+        serial,
+        spec_digest,
+        state_digest,
+        observed,
+        graph,
+        changes,
+        diagnostics,
+        blocked,
+        replace,
+        targets,
+        pending,
+    } = body;
     let Observed { servers, tables, verdicts } = observed;
     let Graph { nodes, edges } = graph;
     text.field("blocked", blocked);

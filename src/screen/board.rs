@@ -145,7 +145,7 @@ pub struct Board {
 
 impl Board {
     /// What the run is going to move: from then on it is known how far it is.
-    pub fn expect(&mut self, plan: &PlanFile) {
+    pub fn set_plan(&mut self, plan: &PlanFile) {
         self.overall = Some(Overall::of(plan));
     }
 
@@ -437,7 +437,7 @@ mod tests {
         let mut plan = crate::screen::plan::tests::empty();
         let new = crate::formats::cause::Cause::NotRecorded;
         plan.body.changes = vec![crate::formats::plan::Change::new(addr.clone(), Action::Create, new)];
-        board.expect(&plan);
+        board.set_plan(&plan);
         for second in 0..=10 {
             board.on(&progress(&addr, second * 1_000, second * MIB, Some(40 * MIB)), second * 1_000);
         }

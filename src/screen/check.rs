@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use super::plan::{blocked_words, diagnostics_section, gates, moment, quantities, refusing, server_lines};
+use super::plan::{diagnostics_section, gates, moment, quantities, refusing, server_lines, who_refuses};
 use super::rewrites;
 use super::safe_json;
 use super::style::{Ink, Style, count, wrap};
@@ -31,8 +31,7 @@ pub fn text(of: &PlanFile, style: Style) -> String {
 /// The sum in one sentence; what was not looked at is never called ready.
 pub(super) fn verdict(of: &PlanFile) -> String {
     if of.body.blocked {
-        let words = blocked_words(of);
-        return format!("Refused: {}", words.split(". ").next().unwrap_or_default().trim_end_matches('.')) + ".";
+        return format!("Refused: {}.", who_refuses(of));
     }
     let pending = count(of.body.pending.len() as u64, "migration", "migrations");
     if !of.body.pending.is_empty() {
@@ -57,7 +56,6 @@ pub fn json(of: &PlanFile) -> Value {
         (false, false) => "not_all_seen",
         (false, true) => "ready",
     };
-    let changed = body.changes.iter().filter_map(|change| Some((change, change.rewrite.as_ref()?)));
     safe_json::numbers(json!({
         "verdict": verdict_word,
         "text": verdict(of),
@@ -67,7 +65,7 @@ pub fn json(of: &PlanFile) -> Value {
         "gates": body.observed.verdicts,
         "refused_by": refusing(of).map(|(addr, _)| addr.to_string()).collect::<Vec<_>>(),
         "diagnostics": body.diagnostics,
-        "arrives_changed": changed.map(|(change, rewrite)| json!({
+        "arrives_changed": rewrites::all(of).map(|(change, rewrite)| json!({
             "object": change.addr.key(),
             "changes": rewrite.changes,
             "source": rewrite.source,

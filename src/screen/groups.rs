@@ -48,6 +48,14 @@ fn sorted(entries: Vec<Entry<'_>>) -> Vec<Vec<Entry<'_>>> {
     sorts
 }
 
+/// One more of an action. The order is that in which the actions come.
+pub(super) fn count_action(counts: &mut Vec<(Action, u64)>, action: Action) {
+    match counts.iter_mut().find(|(counted, _)| *counted == action) {
+        Some((_, number)) => *number += 1,
+        None => counts.push((action, 1)),
+    }
+}
+
 /// What entries have in quantity together.
 pub(super) fn sum(entries: &[Entry], plan: &PlanFile) -> TableEstimates {
     entries.iter().filter_map(|entry| entry.estimates(plan)).fold(TableEstimates::default(), |sum, table| {

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::changes::symbol;
 use super::clean::clean;
-use super::groups::{Entry, Group, groups, sum};
+use super::groups::{Entry, Group, count_action, groups, sum};
 use super::plan::{
     confirmation_words, gate_name, own_diagnostics, place_of, quantities_words, short_identity, summary,
 };
@@ -125,11 +125,9 @@ fn shortest(plan: &PlanFile, probed: &[Probed], subject: Subject, budget: usize)
             .collect();
         (!of.is_empty()).then(|| format!("\n**{title}:** {}\n", of.join(", ")))
     };
-    let who = text::blocked_words(plan);
-    let who = who.split(". ").next().unwrap_or_default().trim_end_matches('.');
     let lines = [
         codes(Severity::Error, "Stops"),
-        plan.body.blocked.then(|| format!("\n**Blocked:** {}.\n", line(who))),
+        plan.body.blocked.then(|| format!("\n**Blocked:** {}.\n", line(&text::who_refuses(plan)))),
         confirmation_words(plan).map(|words| format!("\n**Needs a confirmation:** {words}\n")),
         codes(Severity::Warning, "Warns"),
     ];
@@ -276,14 +274,11 @@ fn group_section(group: &Group, plan: &PlanFile, limits: Limits) -> String {
     folded(&format!("<code>{}</code>: {}", html(&group.name), actions(group)), &table)
 }
 
-/// `12 create, 3 replace`: objects, not steps.
+/// `12 objects to create, 3 objects to replace`: objects, not steps.
 fn actions(group: &Group) -> String {
     let mut counts: Vec<(Action, u64)> = Vec::new();
     for entry in group.sorts.iter().flatten() {
-        match counts.iter_mut().find(|(action, _)| *action == entry.action) {
-            Some((_, number)) => *number += 1,
-            None => counts.push((entry.action, 1)),
-        }
+        count_action(&mut counts, entry.action);
     }
     let words = counts
         .iter()
@@ -330,8 +325,7 @@ fn pending(plan: &PlanFile) -> Option<String> {
 }
 
 fn rewritten(plan: &PlanFile, limits: Limits) -> Option<String> {
-    let all: Vec<(&Change, &Rewrite)> =
-        plan.body.changes.iter().filter_map(|change| Some((change, change.rewrite.as_ref()?))).collect();
+    let all: Vec<(&Change, &Rewrite)> = rewrites::all(plan).collect();
     if all.is_empty() {
         return None;
     }
@@ -367,8 +361,7 @@ fn one_rewrite(change: &Change, rewrite: &Rewrite, limits: Limits) -> String {
             count(diff.lines().count() as u64, "line", "lines")
         ));
     }
-    let name = change.addr.key().map_or_else(|| change.addr.to_string(), str::to_owned);
-    folded(&format!("<code>{}</code>", html(&name)), &body)
+    folded(&format!("<code>{}</code>", html(&rewrites::name(change))), &body)
 }
 
 fn gates(plan: &PlanFile) -> Option<String> {
@@ -446,7 +439,7 @@ fn escaped(text: &str) -> String {
         }
         let mut before = ' ';
         for c in word.chars() {
-            // Inside of a word an underscore is no emphasis.
+            // An underscore inside a word does not mean emphasis.
             if matches!(c, '\\' | '*' | '[' | ']' | '<' | '>' | '~' | '&') || (c == '_' && !before.is_alphanumeric()) {
                 out.push('\\');
             }

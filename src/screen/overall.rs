@@ -89,14 +89,14 @@ impl Overall {
         match event {
             Event::StepProgress { addr, rows, bytes, total_bytes, total_rows } => {
                 if let Some(total) = total_bytes.filter(|total| *total > 0) {
-                    self.expect(addr, total);
+                    self.set_expected(addr, total);
                 }
                 let Some(work) = self.work.get(addr) else { return };
                 let all = total_rows.filter(|total| *total > 0).unwrap_or(work.rows);
                 // More than was expected: by its rows it is known how much there will be.
                 if *bytes > work.expected && *rows > 0 && all > *rows {
                     let whole = u128::from(*bytes) * u128::from(all) / u128::from(*rows);
-                    self.expect(addr, u64::try_from(whole).unwrap_or(*bytes));
+                    self.set_expected(addr, u64::try_from(whole).unwrap_or(*bytes));
                 }
                 let Some(work) = self.work.get(addr) else { return };
                 let done = match (*bytes, all) {
@@ -111,7 +111,7 @@ impl Overall {
             Event::StepEnded { addr, end: Ended::Complete, bytes, .. } => {
                 let Some(work) = self.work.get(addr) else { return };
                 let actual = if *bytes > 0 { (*bytes).max(LEAST_BYTES) } else { work.expected };
-                self.expect(addr, actual);
+                self.set_expected(addr, actual);
                 self.reach(addr, actual, now);
                 if addr.kind() == Some(StepKind::Dump) {
                     self.others_of(addr, actual);
@@ -127,12 +127,12 @@ impl Overall {
         for kind in [StepKind::Load, StepKind::Verify] {
             let addr = StepAddr::of_table(migration, kind, &table);
             if self.work.get(&addr).is_some_and(|work| work.done <= actual && work.done < work.expected) {
-                self.expect(&addr, actual);
+                self.set_expected(&addr, actual);
             }
         }
     }
 
-    fn expect(&mut self, addr: &StepAddr, bytes: u64) {
+    fn set_expected(&mut self, addr: &StepAddr, bytes: u64) {
         if let Some(work) = self.work.get_mut(addr) {
             let bytes = bytes.max(work.done);
             self.expected = self.expected - work.expected + bytes;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::groups::group_of;
+use super::groups::{count_action, group_of};
 use crate::formats::plan::{Action, Node, PlanFile};
 use crate::words::addr::{GateName, StepAddr};
 
@@ -49,10 +49,7 @@ impl Phases {
             let phase = &mut nodes[place];
             phase.steps += 1;
             if node.action.is_change() {
-                match phase.actions.iter_mut().find(|(action, _)| *action == node.action) {
-                    Some((_, number)) => *number += 1,
-                    None => phase.actions.push((node.action, 1)),
-                }
+                count_action(&mut phase.actions, node.action);
             }
         }
         let ends = graph.edges.iter().filter_map(|edge| Some((*place_of.get(&edge.from)?, *place_of.get(&edge.to)?)));

@@ -177,7 +177,8 @@ pub(super) fn short_identity(identity: &str) -> String {
 
 /// Host and port, or the cluster that is looked up, where the step's inputs name them.
 pub(super) fn place_of(plan: &PlanFile, address: &str) -> Option<String> {
-    let node = plan.body.graph.nodes.iter().find(|node| node.addr.to_string() == address)?;
+    let addr = StepAddr::parse(address)?;
+    let node = plan.body.graph.nodes.iter().find(|node| node.addr == addr)?;
     let inputs = node.inputs.value();
     let text = |name: &str| inputs.get(name).and_then(Value::as_str);
     text("place").map(str::to_owned).or_else(|| text("cluster").map(|cluster| format!("cluster {cluster}")))
@@ -399,16 +400,21 @@ fn blocked(plan: &PlanFile, style: Style) -> Option<String> {
     Some(lines.replacen("Blocked:", &style.ink(Ink::Red, "Blocked:"), 1))
 }
 
-/// Who refuses a blocked plan, and what to do.
-pub(super) fn blocked_words(plan: &PlanFile) -> String {
+/// Who refuses a blocked plan, without a full stop.
+pub(super) fn who_refuses(plan: &PlanFile) -> String {
     let names: Vec<String> = refusing(plan)
         .map(|(addr, verdict)| format!("{} ({})", gate_name(addr), outcome_words(verdict.outcome).1))
         .collect();
-    let who = match names.as_slice() {
+    match names.as_slice() {
         [] => "the plan has errors".to_owned(),
         [one] => format!("a gate refuses: {one}"),
         many => format!("{} gates refuse: {}", many.len(), many.join(", ")),
-    };
+    }
+}
+
+/// Who refuses a blocked plan, and what to do.
+pub(super) fn blocked_words(plan: &PlanFile) -> String {
+    let who = who_refuses(plan);
     let mut findings = plan.body.observed.verdicts.values().flat_map(|verdict| &verdict.findings);
     if findings.any(|found| found.code == codes::NOT_INSTALLED) {
         format!(

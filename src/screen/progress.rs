@@ -103,17 +103,16 @@ impl Reporter {
     }
 
     /// What the run is going to do: from then on it is said how far it is. In the JSON stream, the plan is written as
-    /// `planned_change` and `change_summary`; people read its text. Then who has
-    /// approved it, where that was asked for.
+    /// `planned_change` and `change_summary`; people read its text. Then who has approved it, where that was asked for.
     pub fn plan(&mut self, plan: &PlanFile, signed: Option<&Approvals>) {
         match self {
-            Self::Terminal(to) => to.board.expect(plan),
-            Self::Plain(to) => to.board.expect(plan),
-            Self::Json(to) => to.board.expect(plan),
-        }
-        if let Self::Json(to) = self {
-            let at = (to.now)().at;
-            to.write(stream::plan(plan, &at));
+            Self::Terminal(to) => to.board.set_plan(plan),
+            Self::Plain(to) => to.board.set_plan(plan),
+            Self::Json(to) => {
+                to.board.set_plan(plan);
+                let at = (to.now)().at;
+                to.write(stream::plan(plan, &at));
+            }
         }
         signed.iter().for_each(|signed| self.approved(signed));
     }

@@ -15,9 +15,13 @@ const SHOWN: usize = 20;
 /// Lines around a change: enough to see which column it is.
 const CONTEXT: usize = 2;
 
+/// Every change whose object arrives changed.
+pub(super) fn all(plan: &PlanFile) -> impl Iterator<Item = (&Change, &Rewrite)> {
+    plan.body.changes.iter().filter_map(|change| Some((change, change.rewrite.as_ref()?)))
+}
+
 pub(super) fn section(plan: &PlanFile, style: Style) -> Option<String> {
-    let rewritten: Vec<(&Change, &Rewrite)> =
-        plan.body.changes.iter().filter_map(|change| Some((change, change.rewrite.as_ref()?))).collect();
+    let rewritten: Vec<(&Change, &Rewrite)> = all(plan).collect();
     if rewritten.is_empty() {
         return None;
     }
@@ -75,7 +79,8 @@ fn definers(views: &[(&Change, &Rewrite)], style: Style) -> String {
     }
 }
 
-fn name(change: &Change) -> String {
+/// The object: its key, or the address of a step without one.
+pub(super) fn name(change: &Change) -> String {
     change.addr.key().map_or_else(|| change.addr.to_string(), str::to_owned)
 }
 

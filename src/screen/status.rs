@@ -63,12 +63,9 @@ pub fn text(status: &Status, style: Style) -> String {
         }
         Now::Nothing => format!("No run is under way at {}. mig show tells what is recorded.", status.place),
     };
-    let mut out = wrap("", &head, style.width);
-    out = out.replacen(
-        head.split('.').next().unwrap_or_default(),
-        &style.ink(Ink::Bold, head.split('.').next().unwrap_or_default()),
-        1,
-    );
+    let head = wrap("", &head, style.width);
+    let (first, rest) = head.split_once('\n').unwrap_or((&head, ""));
+    let mut out = format!("{}\n{rest}", style.ink(Ink::Bold, first));
     if let Some(holder) = status.holder() {
         let gone = if matches!(status.holding, Holding::Dead(_)) { " (that process is gone)" } else { "" };
         out.push_str(&wrap("  by        ", &format!("{holder}{gone}"), style.width));

@@ -56,8 +56,8 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// The digest of a large object's canonical JSON, written piece by piece. Whoever writes gives the keys of each object in their
-/// order (RFC 8785: by UTF-16 code units; for keys in ASCII, by bytes).
+/// The digest of a large object's canonical JSON, written piece by piece. The caller gives the keys of each object in canonical
+/// order (RFC 8785: by UTF-16 code units; for keys in ASCII, by bytes). This type does not check the order.
 #[derive(Default)]
 pub struct CanonicalText {
     hash: Sha256,

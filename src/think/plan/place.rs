@@ -374,7 +374,7 @@ fn lost_ledgers(spec: &Spec, state: &State, world: &World) -> Outcome<Vec<Diagno
         let Some(target) = spec.targets.get(&migration.target) else { continue };
         let addr = target_addr(target);
         let facts = world.migrations.get(&migration.name);
-        // What is gone together with its ledger (a target that was restored to a time before the first run) is made anew.
+        // The target was restored to a time before the first run: the ledger and all objects are gone. They are created again.
         let is_there = |addr: &StepAddr| {
             let name = addr.table();
             name.zip(facts).is_some_and(|(name, facts)| facts.target.has(&name))

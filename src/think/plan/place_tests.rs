@@ -142,7 +142,7 @@ fn a_server_is_known_by_its_own_id_whatever_its_block_is_called() {
         // At one address it is said of the server, once.
         check(&[], &[s, ("target.tidb.b", "X"), c], true, "target.tidb.b recorded T, found X");
         check(&[], &[s, b, c], false, "target.tidb.b recorded T, found none");
-        // Restored to a time before the first run: the tables are gone as well, and are made anew.
+        // Restored to a time before the first run: the tables are gone as well. They are created again.
         assert_eq!(told(&planned(&spec_of(&[]), &state_of(build), &[s, b, c], false, false)), "");
         let moved = match build {
             Build::Now => "target.tidb.b recorded mig_ledger, in the spec other",
