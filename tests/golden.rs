@@ -9,6 +9,8 @@ use mig::formats::cause::Cause;
 use mig::formats::facts::{Binlog, Position, World};
 use mig::formats::journal::recover;
 use mig::formats::plan::{Mode, PlanFile};
+use mig::formats::plan_diff::PlanDiff;
+use mig::formats::rehearsal::Rehearsal;
 use mig::formats::spec::model::Spec;
 use mig::formats::spec::{self, Inputs, SourceFile};
 use mig::formats::{certificate, outputs, plan_seal, state, verification};
@@ -41,6 +43,8 @@ fn pretty(value: &impl serde::Serialize) -> String {
 fn golden_schemas_are_those_of_the_types() {
     check("schemas/state.schema.json", &pretty(&schemars::schema_for!(state::State)));
     check("schemas/plan.schema.json", &pretty(&schemars::schema_for!(PlanFile)));
+    check("schemas/plan-diff.schema.json", &pretty(&schemars::schema_for!(PlanDiff)));
+    check("schemas/rehearsal.schema.json", &pretty(&schemars::schema_for!(Rehearsal)));
     check("schemas/certificate.schema.json", &pretty(&schemars::schema_for!(certificate::Certificate)));
     check("schemas/verification.schema.json", &pretty(&schemars::schema_for!(verification::Verification)));
 }

@@ -53,6 +53,8 @@ pub enum Command {
     Destroy(Destroy),
     /// Show the state, or a plan file.
     Show(Show),
+    /// Show what differs between two saved plans.
+    Diff(Diff),
     /// Show how far a run is that another terminal or process has started.
     Status(Status),
     /// Print the graph of steps, or the phases, of a plan.
@@ -133,6 +135,9 @@ pub struct Plan {
     /// Also try on the target what would be created, in schemas of its own (`mig_probe_…`), and remove them.
     #[arg(long, conflicts_with = "destroy")]
     pub probe: bool,
+    /// Also simulate the run, with chance from this seed: how long it may take, how much disk, what a failure would leave.
+    #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "1", require_equals = true)]
+    pub rehearse: Option<u64>,
     /// Plan the removal of the scaffolding.
     #[arg(long)]
     pub destroy: bool,
@@ -148,7 +153,7 @@ pub struct Plan {
     /// Only this step, or all steps under this address, and what they need.
     #[arg(long, value_name = "ADDR")]
     pub target: Vec<String>,
-    /// Steps that run at the same time, as for apply. A plan accepts and ignores it.
+    /// Steps that run at the same time, as for apply. It counts for -rehearse only.
     #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
     pub parallelism: usize,
     /// Whether mig may ask. A plan never asks.
@@ -449,6 +454,21 @@ pub struct Show {
     pub file: Option<PathBuf>,
     #[command(flatten)]
     pub variables: Variables,
+    #[command(flatten)]
+    pub views: Views,
+}
+
+#[derive(Args, Debug)]
+pub struct Diff {
+    /// The earlier plan.
+    #[arg(value_name = "PLANFILE")]
+    pub before: PathBuf,
+    /// The later plan.
+    #[arg(value_name = "PLANFILE")]
+    pub after: PathBuf,
+    /// Exit with 2 if the plans would not do the same.
+    #[arg(long, env = "MIG_DETAILED_EXITCODE")]
+    pub detailed_exitcode: bool,
     #[command(flatten)]
     pub views: Views,
 }

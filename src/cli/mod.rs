@@ -7,6 +7,7 @@ mod args;
 mod check;
 mod cloud;
 mod destroy;
+mod diff;
 mod explain;
 mod habits;
 mod import_dump;
@@ -119,6 +120,7 @@ async fn command(cli: &Cli, style: Style) -> Outcome<ExitKind> {
         Command::Destroy(a) => destroy::run(&cli.global, a, style).await,
         Command::Show(a) => show::run(&cli.global, a, style),
         Command::Graph(a) => show::graph(&cli.global, a).await,
+        Command::Diff(a) => diff::run(a, style),
         Command::Status(a) => status::run(&cli.global, a, style),
         Command::State(a) => state::run(&cli.global, a, style).await,
         Command::Report(a) => report::run(&cli.global, a, style),
@@ -167,6 +169,7 @@ fn asks_for_json(command: &Command) -> Json {
         Command::Check(a) => (a.views.json, Json::Document),
         Command::Show(a) => (a.views.json, Json::Document),
         Command::Report(a) => (a.json, Json::Document),
+        Command::Diff(a) => (a.views.json, Json::Document),
         Command::Status(a) => (a.json, Json::Document),
         Command::Version(a) => (a.json, Json::Value),
         Command::State(a) => match &a.command {

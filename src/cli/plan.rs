@@ -7,9 +7,11 @@ use super::session::{Session, addresses, print, say};
 use super::{probe, remote};
 use crate::formats::plan::{Mode, PlanFile};
 use crate::formats::plan_seal;
+use crate::formats::rehearsal::Rehearsal;
 use crate::hosts::file;
 use crate::screen::style::Style;
-use crate::screen::view::PlanView;
+use crate::screen::view::{PlanView, Tried};
+use crate::think::rehearsal::rehearse;
 use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
@@ -32,10 +34,17 @@ pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind
     let refused = plan.body.blocked;
     let probed = if args.probe && !refused { Some(probe::run(&session, &plan).await) } else { None };
     let view = args.views.view();
-    let shown = probed.as_ref().and_then(|probed| probed.as_deref().ok());
-    print(&view.show(&plan, shown, style));
-    if args.probe && refused {
-        say("\nNot probed: the plan is refused.\n");
+    let rehearsed = args
+        .rehearse
+        .filter(|_| !refused)
+        .map(|seed| rehearsed(&session, &plan, args.parallelism, seed))
+        .transpose()?;
+    let probed_of = probed.as_ref().and_then(|probed| probed.as_deref().ok());
+    print(&view.show(&plan, Tried { probed: probed_of, rehearsed: rehearsed.as_ref() }, style));
+    for (asked, what) in [(args.probe, "probed"), (args.rehearse.is_some(), "rehearsed")] {
+        if asked && refused {
+            say(&format!("\nNot {what}: the plan is refused.\n"));
+        }
     }
     let probed = probed.transpose()?;
     let tried = probe::exit(probed.as_deref().unwrap_or_default());
@@ -52,6 +61,11 @@ pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind
         }
     }
     Ok(exit(&plan, args.detailed_exitcode))
+}
+
+/// Runs the plan in a simulation.
+fn rehearsed(session: &Session, plan: &PlanFile, parallelism: usize, seed: u64) -> Outcome<Rehearsal> {
+    rehearse(plan, &session.spec, session.state()?.as_ref(), parallelism, seed)
 }
 
 /// Observes the world and plans.
@@ -98,8 +112,14 @@ fn may_write(session: &Session, path: &Path) -> Outcome<()> {
 fn save(session: &Session, plan: &PlanFile, path: &Path) -> Outcome<()> {
     // The folders may be others by now: a plan takes its time.
     may_write(session, path)?;
-    let bytes = plan_seal::write(plan)
-        .map_err(|error| Failure::new(codes::INTERNAL, "write the plan", error.to_string(), "Please report it."))?;
+    let doing = format!("write the plan {}", path.display());
+    let bytes = plan_seal::write(plan).map_err(|error| match error.kind() {
+        std::io::ErrorKind::FileTooLarge => {
+            let hint = "Plan a part of it: -target=migration.NAME, or a migration of fewer tables.";
+            Failure::new(codes::FILE_UNWRITABLE, doing, "it is larger than a plan may be that is opened again", hint)
+        }
+        _ => Failure::new(codes::INTERNAL, doing, error.to_string(), "Please report it."),
+    })?;
     file::publish(path, &bytes).map_err(|error| {
         Failure::new(
             codes::FILE_UNWRITABLE,

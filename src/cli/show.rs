@@ -7,7 +7,7 @@ use super::session::{Session, print, read_plan};
 use crate::formats::state::State;
 use crate::screen;
 use crate::screen::style::Style;
-use crate::screen::view::PlanView;
+use crate::screen::view::{PlanView, Tried};
 use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
@@ -17,7 +17,7 @@ pub fn run(global: &Global, args: &Show, style: Style) -> Outcome<ExitKind> {
             show(Some(&state), args.views.view(), style)?;
             return Ok(ExitKind::Success);
         }
-        print(&args.views.view().show(&read_plan(path)?, None, style));
+        print(&args.views.view().show(&read_plan(path)?, Tried::default(), style));
         return Ok(ExitKind::Success);
     }
     let session = Session::open_to_look(global, &args.variables)?;

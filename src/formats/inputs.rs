@@ -14,7 +14,7 @@ use super::plan::Node;
 use super::state::StepRecord;
 use super::structure::{Schema, Table, View};
 use super::worker::Endpoint;
-use crate::words::addr::{GateName, StepAddr, TableName};
+use crate::words::addr::{GateName, StepAddr, StepKind, TableName};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
@@ -199,6 +199,28 @@ impl ImportInputs {
 pub struct ImportFile {
     pub name: String,
     pub bytes: u64,
+}
+
+/// The statements with which a step creates its object on the target, in their order; empty for a step that creates none there,
+/// or whose inputs another version wrote.
+pub fn statements(node: &Node) -> Vec<String> {
+    /// What the inputs of all such steps have in common.
+    #[derive(Deserialize)]
+    struct Statements {
+        ddl: OneOrMany,
+    }
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum OneOrMany {
+        One(String),
+        Many(Vec<String>),
+    }
+    let creates = [StepKind::Database, StepKind::Table, StepKind::ForeignKeys, StepKind::View].contains(&node.kind);
+    match creates.then(|| node.inputs.read::<Statements>()) {
+        Some(Ok(Statements { ddl: OneOrMany::One(statement) })) => vec![statement],
+        Some(Ok(Statements { ddl: OneOrMany::Many(statements) })) => statements,
+        _ => Vec::new(),
+    }
 }
 
 /// `load` and `verify` read the table's structure at its `table` step.

@@ -84,17 +84,40 @@ fn body_fields(text: &mut CanonicalText, body: &Body) {
 /// compressed by zstd, which [`open`] reads, too.
 ///
 /// # Errors
-/// None that these types can bring about, but what the encoder says is handed on.
+/// [`ErrorKind::FileTooLarge`]: it has more bytes than [`open`] reads. Otherwise none that these types can bring about, but what
+/// the encoder says is handed on.
 pub fn write(plan: &PlanFile) -> std::io::Result<Vec<u8>> {
     if plan.body.graph.nodes.len() <= READABLE_STEPS {
         return Ok(serde_json::to_vec_pretty(plan)?);
     }
+    compressed(plan, MOST_BYTES)
+}
+
+fn compressed(plan: &PlanFile, most: u64) -> std::io::Result<Vec<u8>> {
     let mut encoder = zstd::Encoder::new(Vec::new(), ZSTD_LEVEL)?;
     // A flipped bit is found before anything is read.
     encoder.include_checksum(true)?;
-    let mut buffered = std::io::BufWriter::new(encoder);
-    serde_json::to_writer(&mut buffered, plan)?;
-    buffered.into_inner().map_err(std::io::IntoInnerError::into_error)?.finish()
+    let mut bounded = Bounded { inner: std::io::BufWriter::new(encoder), left: most };
+    serde_json::to_writer(&mut bounded, plan)?;
+    bounded.inner.into_inner().map_err(std::io::IntoInnerError::into_error)?.finish()
+}
+
+/// Takes so many bytes, and no more.
+struct Bounded<W> {
+    inner: W,
+    left: u64,
+}
+
+impl<W: Write> Write for Bounded<W> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.left = self.left.checked_sub(bytes.len() as u64).ok_or(ErrorKind::FileTooLarge)?;
+        self.inner.write_all(bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.inner.flush()
+    }
 }
 
 /// Steps of a plan of some hundred tables: some megabytes of JSON.
@@ -297,6 +320,14 @@ mod tests {
             assert!(readable || bytes.len() * 5 < plain.len());
             assert_eq!(plan.digest, defined(&plan));
         }
+    }
+
+    #[test]
+    fn a_plan_that_could_not_be_opened_again_is_not_written() {
+        let plan = plan(3);
+        let bytes = serde_json::to_vec(&plan).unwrap().len() as u64;
+        assert_eq!(open(&compressed(&plan, bytes).unwrap(), "p").unwrap(), plan);
+        assert_eq!(compressed(&plan, bytes - 1).unwrap_err().kind(), ErrorKind::FileTooLarge);
     }
 
     #[test]

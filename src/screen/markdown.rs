@@ -12,7 +12,8 @@ use super::plan::{
     confirmation_words, gate_name, own_diagnostics, place_of, quantities_words, short_identity, summary,
 };
 use super::style::{bytes, count, thousands};
-use super::{check, mermaid, plan as text, probe, rewrites};
+use super::view::Tried;
+use super::{check, mermaid, plan as text, probe, rehearsal, rewrites};
 use crate::formats::plan::{Action, Change, Mode, PlanFile, Rewrite};
 use crate::formats::probe::Probed;
 use crate::words::codes::Code;
@@ -25,6 +26,9 @@ pub const LEAST_BUDGET: usize = 500;
 
 /// The first line: a job finds its own comment by it.
 pub const MARK: &str = "<!-- mig plan -->";
+
+/// The same of a comparison of two plans.
+const DIFF_MARK: &str = "<!-- mig diff -->";
 
 /// How much of each sort is shown. What is not shown is counted.
 #[derive(Clone, Copy)]
@@ -53,13 +57,30 @@ const LEVELS: [Limits; 7] = [
 ];
 
 /// The plan in at most `budget` bytes, for budgets of at least [`LEAST_BUDGET`].
-pub fn plan(plan: &PlanFile, probed: &[Probed], budget: usize) -> String {
-    fitted(plan, probed, Subject::Plan, budget)
+pub fn plan(plan: &PlanFile, tried: Tried, budget: usize) -> String {
+    fitted(plan, tried, Subject::Plan, budget)
 }
 
 /// What the gates alone say of it, within the same budget.
 pub fn check(plan: &PlanFile, budget: usize) -> String {
-    fitted(plan, &[], Subject::Check, budget)
+    fitted(plan, Tried::default(), Subject::Check, budget)
+}
+
+/// What differs between two plans: the sum, and the text of it as far as it has room.
+pub fn diff_of_plans(sum: &str, text: &str, budget: usize) -> String {
+    let head = format!("{DIFF_MARK}\n**{}**\n", line(sum));
+    let lines: Vec<&str> = text.lines().collect();
+    let shown = |number: usize| {
+        let rest = match lines.len() - number {
+            0 => String::new(),
+            rest => format!("… and {} more; `mig diff` shows all.\n", count(rest as u64, "line", "lines")),
+        };
+        format!("{head}\n{}{rest}", folded("What differs", &fenced("text", &lines[..number].join("\n"))))
+    };
+    // The most lines that have room, by halving: each line more makes it longer.
+    let fits = |number: &usize| clean(&shown(*number)).len() <= budget;
+    let most = (0..=lines.len()).collect::<Vec<_>>().partition_point(fits);
+    if most > 0 { shown(most - 1) } else { head }
 }
 
 /// What is shown of a plan: all of it, or what its gates say.
@@ -69,27 +90,28 @@ enum Subject {
     Check,
 }
 
-fn fitted(plan: &PlanFile, probed: &[Probed], subject: Subject, budget: usize) -> String {
+fn fitted(plan: &PlanFile, tried: Tried, subject: Subject, budget: usize) -> String {
     let whole_plan = subject == Subject::Plan;
     let groups = if whole_plan { groups(plan) } else { Vec::new() };
     let phases = if whole_plan { phases(plan) } else { None };
     for limits in LEVELS {
         // As it will be printed: what is made safe there may be longer.
-        let text = whole(plan, probed, subject, (&groups, phases.as_deref()), limits);
+        let text = whole(plan, tried, subject, (&groups, phases.as_deref()), limits);
         if clean(&text).len() <= budget {
             return text;
         }
     }
-    shortest(plan, probed, subject, budget)
+    shortest(plan, tried.probed.unwrap_or_default(), subject, budget)
 }
 
 fn whole(
     plan: &PlanFile,
-    probed: &[Probed],
+    tried: Tried,
     subject: Subject,
     (groups, phases): (&[Group], Option<&str>),
     limits: Limits,
 ) -> String {
+    let probed = tried.probed.unwrap_or_default();
     let mut sections = vec![head(plan, subject)];
     sections.extend(servers(plan));
     let (stops, warnings): (Vec<_>, Vec<_>) =
@@ -99,6 +121,7 @@ fn whole(
     sections.extend(groups.iter().map(|group| group_section(group, plan, limits)));
     sections.extend(pending(plan));
     sections.extend(probed.iter().map(|one| format!("{}\n", line(&probe::words(one)))));
+    sections.extend(tried.rehearsed.map(|of| format!("Rehearsed: {}.\n", line(&rehearsal::duration_words(of)))));
     sections.extend(rewritten(plan, limits));
     sections.extend(gates(plan));
     sections.extend(phases.filter(|_| limits.graph).map(str::to_owned));

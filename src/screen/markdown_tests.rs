@@ -44,7 +44,7 @@ fn what_stops_is_first_then_the_changes_then_the_rest() {
         .about("shop.a")
         .detail("column `x|y`\ncolumn z")
         .help("ask @somebody about #12");
-    let shown = super::plan(&refused(of_tables(&["a", "b|c"]), vec![finding]), &[], BUDGET);
+    let shown = super::plan(&refused(of_tables(&["a", "b|c"]), vec![finding]), Tried::default(), BUDGET);
     let expected = "\
 <!-- mig plan -->
 ### mig plan: blocked
@@ -91,10 +91,10 @@ fn the_budget_is_always_met_and_what_is_opened_is_closed() {
     };
     let plan = refused(of_tables(&names), (0..2_000).map(finding).collect());
     for budget in [LEAST_BUDGET, 777, 3_000, 10_000, BUDGET, 1_000_000] {
-        let shown = super::plan(&plan, &[], budget);
+        let shown = super::plan(&plan, Tried::default(), budget);
         let printed = clean(&shown);
         assert!(printed.len() <= budget, "{budget}: {}", printed.len());
-        assert_eq!(shown, super::plan(&plan, &[], budget));
+        assert_eq!(shown, super::plan(&plan, Tried::default(), budget));
         assert!(shown.starts_with(MARK) && shown.ends_with(&rest(Subject::Plan)), "{budget}: {shown}");
         assert_eq!(shown.matches("<details>").count(), shown.matches("</details>").count());
         let fences = shown.lines().filter(|line| line.starts_with("~~~")).count();
@@ -102,7 +102,7 @@ fn the_budget_is_always_met_and_what_is_opened_is_closed() {
         // What stops is never what has no room.
         assert!(shown.contains("blocked") && shown.contains("MIG2112"), "{shown}");
     }
-    assert!(super::plan(&plan, &[], BUDGET).len() > BUDGET / 10);
+    assert!(super::plan(&plan, Tried::default(), BUDGET).len() > BUDGET / 10);
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn two_plans_of_one_world_give_the_same_bytes() {
     let (one, mut other) = (of_tables(&["a"]), of_tables(&["a"]));
     other.header.created = "2027-01-01T00:00:00Z".into();
     other.digest = Digest::of_bytes(b"another");
-    assert_eq!(super::plan(&one, &[], BUDGET), super::plan(&other, &[], BUDGET));
+    assert_eq!(super::plan(&one, Tried::default(), BUDGET), super::plan(&other, Tried::default(), BUDGET));
 }
 
 #[test]

@@ -86,19 +86,28 @@ pub(super) fn name(change: &Change) -> String {
 
 /// Source and target of one structure as a unified diff; empty where only what stands beside the text changes.
 pub(super) fn unified(rewrite: &Rewrite) -> String {
-    let diff = TextDiff::from_lines(&rewrite.source, &rewrite.target);
-    diff.unified_diff().context_radius(CONTEXT).header("source", "target").missing_newline_hint(false).to_string()
+    unified_texts(&rewrite.source, &rewrite.target, ("source", "target"))
+}
+
+/// Two texts, and what they are called, as a unified diff; empty where they are the same.
+pub(super) fn unified_texts(before: &str, after: &str, (from, to): (&str, &str)) -> String {
+    let diff = TextDiff::from_lines(before, after);
+    diff.unified_diff().context_radius(CONTEXT).header(from, to).missing_newline_hint(false).to_string()
 }
 
 fn diff(rewrite: &Rewrite, style: Style) -> String {
-    let text = unified(rewrite);
+    indented(&unified(rewrite), style)
+}
+
+/// A unified diff below what it is of.
+pub(super) fn indented(diff: &str, style: Style) -> String {
     let inked = |line: &str| match line.as_bytes().first() {
         Some(b'+') => style.ink(Ink::Green, line),
         Some(b'-') => style.ink(Ink::Red, line),
         Some(b'@') => style.ink(Ink::Cyan, line),
         _ => line.to_owned(),
     };
-    text.lines().map(|line| format!("    {}\n", inked(line.trim_end()))).collect()
+    diff.lines().map(|line| format!("    {}\n", inked(line.trim_end()))).collect()
 }
 
 /// Nothing that arrives changed is left out: the rest stands there by name.

@@ -2,9 +2,19 @@
 //! its flag in the arguments.
 
 use super::style::Style;
-use super::{check, markdown, plan, probe};
+use super::{check, markdown, plan, probe, rehearsal};
 use crate::formats::plan::PlanFile;
 use crate::formats::probe::Probed;
+use crate::formats::rehearsal::Rehearsal;
+
+/// What was tried of a plan, where it was asked for.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tried<'a> {
+    /// On the target, in schemas of its own.
+    pub probed: Option<&'a [Probed]>,
+    /// By simulation.
+    pub rehearsed: Option<&'a Rehearsal>,
+}
 
 /// A form of a whole plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,21 +28,26 @@ pub enum PlanView {
 }
 
 impl PlanView {
-    /// The plan, and what a probe of it came to where there was one.
-    pub fn show(self, of: &PlanFile, probed: Option<&[Probed]>, style: Style) -> String {
+    /// The plan, and what was tried of it.
+    pub fn show(self, of: &PlanFile, tried: Tried, style: Style) -> String {
         match self {
             Self::Text => {
-                let probed = probed.map(|probed| format!("\n{}", probe::text(probed, style)));
-                plan::text(of, style) + &probed.unwrap_or_default()
+                let probed = tried.probed.map(|probed| format!("\n{}", probe::text(probed, style)));
+                let rehearsed = tried.rehearsed.map(|rehearsed| format!("\n{}", rehearsal::text(rehearsed, style)));
+                plan::text(of, style) + &probed.unwrap_or_default() + &rehearsed.unwrap_or_default()
             }
             Self::Json => {
                 let mut value = plan::json(of);
-                if let (Some(probed), Some(object)) = (probed, value.as_object_mut()) {
-                    object.insert("probe".into(), serde_json::to_value(probed).unwrap_or_default());
-                }
+                let mut add = |name: &str, tried: Option<serde_json::Value>| {
+                    if let (Some(tried), Some(object)) = (tried, value.as_object_mut()) {
+                        object.insert(name.into(), tried);
+                    }
+                };
+                add("probe", tried.probed.and_then(|probed| serde_json::to_value(probed).ok()));
+                add("rehearsal", tried.rehearsed.and_then(|rehearsed| serde_json::to_value(rehearsed).ok()));
                 format!("{}\n", serde_json::to_string_pretty(&value).unwrap_or_default())
             }
-            Self::Markdown { budget } => markdown::plan(of, probed.unwrap_or_default(), budget),
+            Self::Markdown { budget } => markdown::plan(of, tried, budget),
         }
     }
 

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod approval;
+mod diff;
 mod faults;
 mod status;
 #[path = "../support/mod.rs"]

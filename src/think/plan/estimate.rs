@@ -11,6 +11,13 @@ use crate::words::addr::StepKind;
 /// that a table of some gigabytes has parts for every connection.
 pub const AUTO_CHUNK_BYTES: u64 = 16 << 20;
 
+/// Rows/s of a load, at least and at most, as measured on small servers. The band is wide because the target decides.
+pub const ROWS_A_SECOND: (u64, u64) = (25_000, 120_000);
+/// MiB/s of a load, at least and at most.
+pub const BYTES_A_SECOND: (u64, u64) = (8, 40);
+/// Tables/s, at least and at most: each costs 20 to 120 ms for its DDL and its connections.
+pub const CREATED_A_SECOND: (u64, u64) = (8, 50);
+
 /// Quantities of every selected table.
 pub fn estimate(spec: &Spec, world: &World, wanted: &Desired) -> Estimates {
     let mut estimates = Estimates::default();
@@ -40,12 +47,12 @@ pub fn of_pending(mut estimates: Estimates, graph: &Graph) -> Estimates {
     estimates.bytes = estimates.by_table.values().map(|t| t.bytes).sum();
     estimates.files = estimates.by_table.values().map(|t| t.files).sum();
     if estimates.tables > 0 {
-        // Measured on small servers: a load goes at 25,000 to 120,000 rows/s and 8 to 40 MiB/s, and each table costs
-        // 20 to 120 ms for its DDL and its connections. The band is wide because the target decides.
         let by_rows = |rate: u64| estimates.rows / rate;
         let by_bytes = |rate: u64| estimates.bytes / (rate << 20);
-        estimates.seconds_low = by_rows(120_000).max(by_bytes(40)) + estimates.tables / 50 + 1;
-        estimates.seconds_high = by_rows(25_000).max(by_bytes(8)) + estimates.tables / 8 + 5;
+        let seconds =
+            |rows: u64, bytes: u64, created: u64| by_rows(rows).max(by_bytes(bytes)) + estimates.tables / created;
+        estimates.seconds_low = seconds(ROWS_A_SECOND.1, BYTES_A_SECOND.1, CREATED_A_SECOND.1) + 1;
+        estimates.seconds_high = seconds(ROWS_A_SECOND.0, BYTES_A_SECOND.0, CREATED_A_SECOND.0) + 5;
     }
     estimates
 }

@@ -1,0 +1,85 @@
+//! The critical path of a simulated run: from the step that ended last back to the beginning, by what each step waited for last.
+//! Knows spans of time only.
+
+use std::collections::BTreeMap;
+
+use super::before;
+use super::simulation::Span;
+use crate::formats::plan::{EdgeKind, PlanFile};
+use crate::formats::rehearsal::Stretch;
+use crate::think::run::StepNo;
+
+/// Times that are closer together are the same moment.
+const MOMENT: f64 = 1e-6;
+
+/// The path, in the order of time.
+pub(super) fn critical(plan: &PlanFile, spans: &BTreeMap<StepNo, Span>) -> Vec<Stretch> {
+    let before = before(plan);
+    let none = Vec::new();
+    let last = spans.iter().max_by(|a, b| a.1.ended.total_cmp(&b.1.ended)).map(|(no, _)| *no);
+    let mut out = Vec::new();
+    let mut at = last;
+    // Up to which moment the path is told.
+    let mut until = last.and_then(|no| spans.get(&no)).map_or(0.0, |span| span.ended);
+    while let Some(no) = at {
+        let Some(span) = spans.get(&no) else { break };
+        let above = before.get(&no).unwrap_or(&none);
+        // It had done its own work, and waited for what gives it parts.
+        let giver = above.iter().filter(|(_, kind)| *kind == EdgeKind::Stream).map(|(from, _)| *from);
+        let giver = giver.filter(|from| {
+            spans.get(from).is_some_and(|of| of.ended > span.worked + MOMENT && of.ended <= until + MOMENT)
+        });
+        if let Some(from) = giver.max_by(|a, b| ended(spans, *a).total_cmp(&ended(spans, *b))) {
+            at = Some(from);
+            continue;
+        }
+        // What it could not begin before: the end of a step, or the beginning of one that gives it parts.
+        let free = |(from, kind): &(StepNo, EdgeKind)| {
+            let of = spans.get(from)?;
+            Some((*from, if *kind == EdgeKind::Stream { of.began } else { of.ended }, *kind))
+        };
+        let latest = above.iter().filter_map(free).max_by(|a, b| a.1.total_cmp(&b.1));
+        let freed = latest.map_or(0.0, |(_, moment, _)| moment);
+        let waited = (span.began - freed).max(0.0);
+        let seconds = (until - span.began).max(0.0);
+        out.push(Stretch {
+            addr: plan.body.graph.nodes[no].addr.clone(),
+            seconds,
+            waited: if waited > 0.05 { waited } else { 0.0 },
+        });
+        until = freed;
+        at = latest.and_then(|(from, _, kind)| match kind {
+            EdgeKind::After => Some(from),
+            // It began when that one began: the path goes on with what that one waited for.
+            EdgeKind::Stream => begun_after(from, spans, &before),
+        });
+    }
+    out.reverse();
+    out.retain(|stretch| stretch.seconds + stretch.waited > 0.0005);
+    out
+}
+
+fn ended(spans: &BTreeMap<StepNo, Span>, no: StepNo) -> f64 {
+    spans.get(&no).map_or(0.0, |span| span.ended)
+}
+
+/// The step whose end let this one begin, through all that give it parts.
+fn begun_after(
+    no: StepNo,
+    spans: &BTreeMap<StepNo, Span>,
+    before: &BTreeMap<StepNo, Vec<(StepNo, EdgeKind)>>,
+) -> Option<StepNo> {
+    let mut at = no;
+    loop {
+        let above = before.get(&at)?;
+        let moment = |(from, kind): &(StepNo, EdgeKind)| {
+            let span = spans.get(from)?;
+            Some((*from, if *kind == EdgeKind::Stream { span.began } else { span.ended }, *kind))
+        };
+        let (from, _, kind) = above.iter().filter_map(moment).max_by(|a, b| a.1.total_cmp(&b.1))?;
+        match kind {
+            EdgeKind::After => return Some(from),
+            EdgeKind::Stream => at = from,
+        }
+    }
+}

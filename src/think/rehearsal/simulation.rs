@@ -1,0 +1,281 @@
+//! One simulated run of a plan: the real run machine, over steps that only take their time. What works on the same server shares
+//! its rate. Knows no clock and no server; chance comes in as a generator.
+
+use std::collections::BTreeMap;
+
+use rand::Rng;
+use rand::rngs::StdRng;
+use serde_json::Value;
+
+use super::Scene;
+use crate::formats::plan::Node;
+use crate::formats::rehearsal::Rate;
+use crate::formats::state::OpenRun;
+use crate::think::ready::Limits;
+use crate::think::run::{Effect, Event, Machine, Opening, StepNo, Summary};
+use crate::words::addr::{GateName, StepType};
+use crate::words::codes;
+use crate::words::error::{ExitKind, Failure, Outcome};
+
+/// When a step was at work; seconds of the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Span {
+    pub(super) began: f64,
+    /// Its own work was done.
+    pub(super) worked: f64,
+    /// It ended; later than its work where a step that gives it parts was not done.
+    pub(super) ended: f64,
+}
+
+/// What a simulated run came to.
+pub(super) struct Simulated {
+    pub(super) seconds: f64,
+    pub(super) spans: BTreeMap<StepNo, Span>,
+    pub(super) summary: Summary,
+    /// Most bytes of dump files at one time.
+    pub(super) disk: f64,
+    /// Bytes of dump files at the end.
+    pub(super) disk_left: f64,
+    /// Steps that were at work when the run ended badly, and how far they were (0 to 1).
+    pub(super) partly: BTreeMap<StepNo, f64>,
+}
+
+/// What a step takes: first a time of its own, then work at a rate that it shares.
+struct Job {
+    own: f64,
+    work: f64,
+    whole: f64,
+    rate: Option<Rate>,
+    fails: bool,
+}
+
+/// Runs the plan once. `fails`: this step fails half-way.
+///
+/// # Errors
+/// MIG4112 when the graph cannot be run at all.
+pub(super) fn run(scene: &Scene, rng: &mut StdRng, fails: Option<StepNo>) -> Outcome<Simulated> {
+    let opening = Opening {
+        base_serial: scene.state.serial,
+        open_run: OpenRun::new(scene.plan.digest.clone(), scene.plan.body.state_digest.clone()),
+    };
+    let limits = Limits::of_run(scene.parallelism);
+    let machine = Machine::new(&scene.plan.body.graph, &scene.state, opening, limits)?;
+    let rates = scene.rates.values().map(|used| (used.rate, between(rng, used.low, used.high))).collect();
+    let run = Run {
+        scene,
+        rates,
+        machine,
+        now: 0.0,
+        jobs: BTreeMap::new(),
+        done: BTreeMap::new(),
+        lies: BTreeMap::new(),
+        lies_in_all: 0.0,
+        out: Simulated {
+            seconds: 0.0,
+            spans: BTreeMap::new(),
+            summary: Summary { ends: Vec::new(), failures: Vec::new(), exit: ExitKind::Success },
+            disk: 0.0,
+            disk_left: 0.0,
+            partly: BTreeMap::new(),
+        },
+    };
+    run.go(rng, fails)
+}
+
+struct Run<'a> {
+    scene: &'a Scene<'a>,
+    rates: BTreeMap<Rate, f64>,
+    machine: Machine,
+    now: f64,
+    jobs: BTreeMap<StepNo, Job>,
+    /// How far steps are: 0 to 1.
+    done: BTreeMap<StepNo, f64>,
+    /// Bytes that lie of each dump, and of all.
+    lies: BTreeMap<usize, f64>,
+    lies_in_all: f64,
+    out: Simulated,
+}
+
+impl Run<'_> {
+    fn go(mut self, rng: &mut StdRng, fails: Option<StepNo>) -> Outcome<Simulated> {
+        loop {
+            let effects = self.machine.settle("");
+            if effects.is_empty() && self.jobs.is_empty() {
+                let cause = "the run machine waits for nothing";
+                return Err(Failure::new(codes::INTERNAL, "rehearse the plan", cause, "Please report this."));
+            }
+            for effect in effects {
+                match effect {
+                    // A record is durable within some milliseconds: below what can be told apart here.
+                    Effect::Persist { batch, .. } => self.machine.on(Event::Persisted(batch), ""),
+                    Effect::Start { step, .. } => self.start(step, fails == Some(step), rng),
+                    Effect::Cancel { step } => self.end(step, Err(given_up())),
+                    Effect::Close { to, outputs: None, .. } => self.end(to, Err(given_up())),
+                    Effect::Ended { step, .. } => self.ended(step),
+                    Effect::Finish(summary) => {
+                        self.out.summary = summary;
+                        self.out.seconds = self.now;
+                        self.out.disk_left = self.lies_in_all;
+                        return Ok(self.out);
+                    }
+                    Effect::Ack { .. }
+                    | Effect::Refuse { .. }
+                    | Effect::Offer { .. }
+                    | Effect::Withdraw { .. }
+                    | Effect::Close { .. }
+                    | Effect::Stop => {}
+                }
+            }
+            self.advance();
+        }
+    }
+
+    fn start(&mut self, no: StepNo, fails: bool, rng: &mut StdRng) {
+        let node = &self.scene.plan.body.graph.nodes[no];
+        let (low, high) = own_seconds(node);
+        let own = between(rng, low, high);
+        let (rate, work) = self.work(no, node);
+        // Half-way through what it has more of.
+        let half = if fails { 0.5 } else { 1.0 };
+        self.jobs.insert(no, Job { own: own * half, work: work * half, whole: work, rate, fails });
+        self.out.spans.insert(no, Span { began: self.now, ..Span::default() });
+    }
+
+    /// Seconds of work when nothing else wants the same.
+    fn work(&self, no: StepNo, node: &Node) -> (Option<Rate>, f64) {
+        let size = self.scene.sizes.get(&no).copied().unwrap_or_default();
+        let by = |rate: Rate, amount: u64| amount as f64 / self.rates.get(&rate).copied().unwrap_or(f64::INFINITY);
+        match node.addr.step_type() {
+            Some(StepType::Dump) => {
+                let limited = size.rate_limit.map_or(0.0, |limit| size.bytes as f64 / limit.max(1) as f64);
+                (Some(Rate::DumpBytes), by(Rate::DumpBytes, size.bytes).max(limited))
+            }
+            Some(StepType::Load) => {
+                (Some(Rate::LoadRows), by(Rate::LoadRows, size.rows).max(by(Rate::LoadBytes, size.bytes)))
+            }
+            Some(StepType::Verify) => (Some(Rate::VerifyRows), by(Rate::VerifyRows, size.rows)),
+            Some(StepType::Table | StepType::View | StepType::ForeignKeys) => {
+                (Some(Rate::Created), by(Rate::Created, 1))
+            }
+            // Their time does not depend on a size.
+            Some(
+                StepType::Source
+                | StepType::AuroraSource
+                | StepType::Target
+                | StepType::Runner
+                | StepType::KeyPair
+                | StepType::SecurityGroup
+                | StepType::Instance
+                | StepType::Volume
+                | StepType::Ready
+                | StepType::Connection
+                | StepType::Route
+                | StepType::Dns
+                | StepType::Gate
+                | StepType::Database
+                | StepType::Report,
+            )
+            | None => (None, 0.0),
+        }
+    }
+
+    /// To the next end of a step's own time or work.
+    fn advance(&mut self) {
+        let mut sharing: BTreeMap<Rate, usize> = BTreeMap::new();
+        for rate in self.jobs.values().filter(|job| job.own <= 0.0).filter_map(|job| job.rate) {
+            *sharing.entry(rate).or_default() += 1;
+        }
+        let share = |job: &Job| job.rate.and_then(|rate| sharing.get(&rate)).copied().unwrap_or(1).max(1) as f64;
+        let wait = self.jobs.values().map(|job| if job.own > 0.0 { job.own } else { job.work * share(job) });
+        let Some(step) = wait.min_by(f64::total_cmp) else { return };
+        self.now += step;
+        let mut over = Vec::new();
+        for (no, job) in &mut self.jobs {
+            if job.own > 0.0 {
+                job.own = if job.own <= step { 0.0 } else { job.own - step };
+            } else {
+                let share = job.rate.and_then(|rate| sharing.get(&rate)).copied().unwrap_or(1).max(1) as f64;
+                let part = step / share;
+                job.work = if job.work <= part + 1e-9 { 0.0 } else { job.work - part };
+            }
+            if job.own <= 0.0 && job.work <= 0.0 {
+                over.push(*no);
+            }
+            let progress = if job.own > 0.0 || job.whole <= 0.0 { 0.0 } else { 1.0 - job.work / job.whole };
+            // Of one that fails, the work is cut to its half.
+            let progress = if job.fails { progress.max(0.5) - 0.5 } else { progress };
+            self.done.insert(*no, progress);
+        }
+        let at_work: Vec<StepNo> = self.jobs.keys().copied().collect();
+        for no in over {
+            let fails = self.jobs.get(&no).is_some_and(|job| job.fails);
+            self.done.insert(no, if fails { 0.5 } else { 1.0 });
+            self.end(no, if fails { Err(simulated()) } else { Ok(Value::Null) });
+        }
+        self.look_at_disk(&at_work);
+    }
+
+    fn end(&mut self, no: StepNo, result: Outcome<Value>) {
+        if self.jobs.remove(&no).is_none() {
+            return;
+        }
+        if result.is_err() {
+            self.out.partly.insert(no, self.done.get(&no).copied().unwrap_or_default());
+        }
+        if let Some(span) = self.out.spans.get_mut(&no) {
+            span.worked = self.now;
+        }
+        self.machine.on(Event::StepEnded { step: no, result }, "");
+    }
+
+    fn ended(&mut self, no: StepNo) {
+        if let Some(span) = self.out.spans.get_mut(&no) {
+            span.ended = self.now;
+        }
+    }
+
+    /// What lies on the disk, now that these steps went on.
+    fn look_at_disk(&mut self, steps: &[StepNo]) {
+        for dump in steps.iter().filter_map(|no| self.scene.dump_of.get(no)) {
+            let lies = self.scene.dumps[*dump].lies(&self.done);
+            self.lies_in_all += lies - self.lies.insert(*dump, lies).unwrap_or_default();
+        }
+        self.out.disk = self.out.disk.max(self.lies_in_all);
+    }
+}
+
+/// Seconds that a step takes whatever its size is: connections, calls, looks. Assumed.
+fn own_seconds(node: &Node) -> (f64, f64) {
+    match node.addr.step_type() {
+        Some(StepType::Source | StepType::AuroraSource | StepType::Target) => (0.01, 0.5),
+        Some(StepType::Gate) if node.addr.gate_name() == Some(GateName::Structure) => (0.05, 1.0),
+        Some(StepType::Gate) => (0.01, 0.5),
+        Some(StepType::Database) => (0.02, 0.6),
+        Some(StepType::Table | StepType::View | StepType::ForeignKeys) => (0.02, 0.5),
+        Some(StepType::Dump) => (0.02, 0.3),
+        Some(StepType::Load | StepType::Verify) => (0.05, 0.6),
+        Some(StepType::Report) => (0.02, 0.6),
+        Some(StepType::Runner) => (0.001, 0.1),
+        Some(StepType::KeyPair | StepType::SecurityGroup | StepType::Route | StepType::Dns) => (0.5, 4.0),
+        Some(StepType::Instance) => (20.0, 120.0),
+        Some(StepType::Volume) => (5.0, 40.0),
+        Some(StepType::Ready) => (20.0, 180.0),
+        Some(StepType::Connection) => (2.0, 20.0),
+        None => (0.0, 0.0),
+    }
+}
+
+/// A number between two, each magnitude as likely as the other.
+fn between(rng: &mut StdRng, low: f64, high: f64) -> f64 {
+    let (low, high) = (low.max(1e-9), high.max(1e-9));
+    if low >= high { high } else { (rng.random_range(low.ln()..high.ln())).exp() }
+}
+
+fn simulated() -> Failure {
+    Failure::new(codes::INTERNAL, "rehearse the step", "it fails in this rehearsal", "")
+}
+
+/// Of a step whose giver failed.
+fn given_up() -> Failure {
+    Failure::new(codes::EARLIER_STEP_FAILED, "rehearse the step", "a step before it failed in this rehearsal", "")
+}
