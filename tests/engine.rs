@@ -13,7 +13,8 @@ use mig::drive::recovery::look;
 use mig::drive::run::{EventSink, Run, RunEnd, run};
 use mig::formats::event::{Ended, Event};
 use mig::formats::journal::Leftover;
-use mig::formats::plan::{Action, Edge, EdgeKind, Graph, Node, StepInputs};
+use mig::formats::json_text::JsonText;
+use mig::formats::plan::{Action, Edge, EdgeKind, Graph, Node};
 use mig::formats::state::{OpenRun, State, Status};
 use mig::hosts::clock::SystemClock;
 use mig::hosts::file::FileStore;
@@ -40,7 +41,7 @@ fn tables(count: usize) -> Graph {
             addr: addr.clone(),
             kind,
             action: Action::Create,
-            inputs: StepInputs::none(),
+            inputs: JsonText::none(),
             inputs_digest,
         });
         let edges = from.iter().map(|(from, kind)| Edge { to: addr.clone(), from: from.clone(), kind: *kind });

@@ -216,7 +216,7 @@ fn files_that_an_earlier_build_wrote_are_read() {
         for (addr, record) in &state.steps {
             outputs::check(addr, record).unwrap();
         }
-        state.steps.values().filter(|record| !record.outputs.is_null()).count()
+        state.steps.values().filter(|record| !record.outputs.is_none()).count()
     };
     // A migration that ended, and a runner with its peering.
     for (name, expected) in [("complete.migstate", 27), ("aws.migstate", 8)] {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use mig::formats::cause::Cause;
 use mig::formats::facts::World;
+use mig::formats::json_text::JsonText;
 use mig::formats::plan::{Action, Body, Mode};
 use mig::formats::spec::model::Spec;
 use mig::formats::spec::{self, Inputs, SourceFile};
@@ -49,7 +50,7 @@ fn recorded(body: &Body, unfinished: Option<&StepAddr>) -> State {
             kind: node.kind,
             inputs_digest: node.inputs_digest.clone(),
             status: Status::Complete,
-            outputs: if node.kind == StepKind::Dump { dumped(&node.inputs.value()) } else { Value::Null },
+            outputs: if node.kind == StepKind::Dump { dumped(&node.inputs.value()).into() } else { JsonText::none() },
             depends_on: vec![],
             started: "t".into(),
             finished: Some("t".into()),

@@ -21,7 +21,7 @@ use crate::drive::run::{EventSink, Run, RunEnd, run as drive};
 use crate::formats::certificate::Certificate;
 use crate::formats::cloud::CloudPlace;
 use crate::formats::facts::World;
-use crate::formats::plan::{Action, Mode, Node, Pending, PlanFile};
+use crate::formats::plan::{Action, Graph, Mode, Node, Pending, PlanFile};
 use crate::formats::state::{OpenRun, State};
 use crate::hosts::file;
 use crate::screen;
@@ -387,11 +387,11 @@ const REPORT_SECONDS: u64 = 3;
 
 /// Runs the plan's graph and shows how it goes.
 pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<ExitKind> {
-    let Order { plan, state, world, provider, servers, parallelism, json, show_keys, stop_worker, signed } = order;
+    let Order { mut plan, state, world, provider, servers, parallelism, json, show_keys, stop_worker, signed } = order;
     let state = state.unwrap_or_else(|| State::new(format!("{:032x}", rand::random::<u128>())));
     let mut open_run = OpenRun::new(plan.digest.clone(), plan.body.state_digest.clone());
     open_run.provider = provider;
-    let graph = Arc::new(plan.body.graph.clone());
+    let graph = Arc::new(std::mem::take(&mut plan.body.graph));
     let Session { dir, spec, texts, state_path, store, clock, shells, account, .. } = session;
     let remotes = remote::remotes(&Handover {
         spec: &spec,
@@ -409,7 +409,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         stop_worker,
     })?;
     let away = !remotes.is_empty();
-    let before = certificates(&plan, &state_path);
+    let before = certificates(&graph, &state_path);
     let parts = Parts {
         spec,
         dir,
@@ -423,7 +423,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         shells,
         cloud: account.map(|account| account.cloud),
     };
-    let context = Arc::new(Context::new(parts, &graph));
+    let context = Arc::new(Context::new(parts, Arc::clone(&graph)));
     let (tell, told) = mpsc::unbounded_channel();
     let mut reporter = Reporter::choose(json, Style::of_stderr(!style.color), now_of(clock.clone()));
     reporter.plan(&plan, signed.as_ref());
@@ -451,7 +451,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
     let _ = shown.await;
     tell_end(&end, &plan, json, style);
     if !json {
-        tell_certificates(&end, &before, &certificates(&plan, &state_path), style);
+        tell_certificates(&end, &before, &certificates(&graph, &state_path), style);
     }
     if away && end.exit == ExitKind::Interrupted && !stop_worker && !json {
         say("The worker on the runner goes on. `mig apply` reattaches; with -stop-worker, Ctrl-C stops it, too.\n");
@@ -543,8 +543,8 @@ fn tell_end(end: &RunEnd, plan: &PlanFile, json: bool, style: Style) {
 }
 
 /// The certificates beside the state, by the step that writes each. A migration that is only forgotten proves nothing.
-fn certificates(plan: &PlanFile, state_path: &Path) -> BTreeMap<StepAddr, Vec<u8>> {
-    let reports = plan.body.graph.nodes.iter().filter(|node| node.kind == StepKind::Report);
+fn certificates(graph: &Graph, state_path: &Path) -> BTreeMap<StepAddr, Vec<u8>> {
+    let reports = graph.nodes.iter().filter(|node| node.kind == StepKind::Report);
     let reports = reports.filter(|node| !matches!(node.action, Action::Forget | Action::Destroy));
     let read = |node: &Node| {
         let bytes = std::fs::read(certificate_path(state_path, node.addr.migration()?)).ok()?;

@@ -51,7 +51,7 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
     let step = StepAddr::in_migration(&name, StepKind::Report, None);
     let state = session.state()?;
     let recorded = state.as_ref().and_then(|state| state.outputs(&step));
-    let recorded = recorded.map_or(Ok(None), |found| outputs::read::<ReportOutputs>(&step, found))?;
+    let recorded = recorded.map_or(Ok(None), |found| outputs::recorded::<ReportOutputs>(&step, found))?;
     if recorded.as_ref().is_some_and(|report| report.certificate != certificate.digest) {
         say("This is the certificate of another run than the last one.\n");
     } else if recorded.is_none() {

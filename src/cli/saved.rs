@@ -9,6 +9,7 @@ use crate::formats::facts::World;
 use crate::formats::plan::{Action, Body, Mode, Observed, PlanFile};
 use crate::formats::plan_seal;
 use crate::formats::state::State;
+use crate::think::plan::Question;
 use crate::think::plan::diff::recorded_server;
 use crate::words::addr::StepAddr;
 use crate::words::codes::{self, Code};
@@ -146,7 +147,10 @@ pub(super) fn check_world(
     replace: &BTreeSet<StepAddr>,
 ) -> Outcome<()> {
     let resumes = state.and_then(|s| s.open_run.as_ref()).is_some_and(|open| open.plan_digest == plan.digest);
-    let now = session.plan(state, world, Mode::Apply, replace, false, &plan.body.targets)?.body;
+    let targets = plan.body.targets.as_slice();
+    let (spec, mode, drop_target_data) = (&session.spec, Mode::Apply, false);
+    let question = Question { spec, state, world, mode, replace, drop_target_data, targets };
+    let (now, _) = session.body(&question)?;
     let (then, here) = (&plan.body.observed, &now.observed);
     same_servers(then, here, state, world, resumes)?;
     let mut moved = Vec::new();

@@ -10,7 +10,7 @@ use crate::formats::facts::World;
 use crate::formats::inputs::ImportInputs;
 use crate::formats::manifest::TableManifest;
 use crate::formats::outputs::{self, DumpOutputs, GateOutputs};
-use crate::formats::plan::{Mode, PlanFile};
+use crate::formats::plan::{Body, Estimates, Mode, PlanFile};
 use crate::formats::plan_seal;
 use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec};
 use crate::formats::spec::{self, Inputs, Secrets, SourceFile};
@@ -374,11 +374,17 @@ impl Session {
         drop_target_data: bool,
         targets: &[String],
     ) -> Outcome<PlanFile> {
-        let (mut body, estimates) =
-            plan(&Question { spec: &self.spec, state, world, mode, replace, drop_target_data, targets })?;
-        body.diagnostics.extend(self.warnings.iter().cloned());
+        let question = Question { spec: &self.spec, state, world, mode, replace, drop_target_data, targets };
+        let (body, estimates) = self.body(&question)?;
         let header = plan_seal::header(&self.clock.now(), self.spec.plan_lifetime_seconds);
         Ok(plan_seal::seal(header, body, estimates))
+    }
+
+    /// What a plan says, without its seal: to compare it with.
+    pub fn body(&self, question: &Question) -> Outcome<(Body, Estimates)> {
+        let (mut body, estimates) = plan(question)?;
+        body.diagnostics.extend(self.warnings.iter().cloned());
+        Ok((body, estimates))
     }
 }
 

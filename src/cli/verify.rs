@@ -179,7 +179,7 @@ async fn look(
             shells: session.shells,
             cloud: session.account.map(|account| account.cloud),
         },
-        &graph,
+        Arc::clone(&graph),
     ));
     let steps = Arc::new(Verifying::new(context, state)?);
     let (tell, told) = mpsc::unbounded_channel();

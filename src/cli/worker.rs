@@ -494,7 +494,7 @@ impl Place for Here {
             open_run: OpenRun::new(work.plan_digest, work.base_state_digest),
             store: session.store,
             clock: session.clock,
-            steps: Arc::new(Steps(Arc::new(Context::new(parts, &graph)))),
+            steps: Arc::new(Steps(Arc::new(Context::new(parts, Arc::clone(&graph))))),
             limits: Limits::of_run(work.parallelism),
             events: EventSink::new(tell),
             signals: listened,

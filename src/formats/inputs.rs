@@ -112,8 +112,8 @@ impl Removal {
     /// Of a record, with the record of the load where it is a table's.
     pub fn new(record: &StepRecord, loaded: Option<&StepRecord>) -> Self {
         Self {
-            from: record.outputs.clone(),
-            loaded: loaded.map(|record| record.outputs.clone()).unwrap_or_default(),
+            from: record.outputs.value(),
+            loaded: loaded.map(|record| record.outputs.value()).unwrap_or_default(),
             notes: BTreeMap::new(),
             folders: Vec::new(),
             known: BTreeSet::new(),

@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
+use super::json_text::JsonText;
 use super::state::{OpenRun, Part, Progress, State, Status, StepRecord};
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::codes;
@@ -252,7 +253,7 @@ pub fn fold_one(state: &mut State, record: &Record) -> Result<(), String> {
             let (outputs, started, progress) = match before {
                 Some(before) if resumes => (before.outputs, before.started, before.progress),
                 Some(before) => (before.outputs, at.clone(), Progress::default()),
-                None => (Value::Null, at.clone(), Progress::default()),
+                None => (JsonText::none(), at.clone(), Progress::default()),
             };
             state.steps.insert(
                 addr.clone(),
@@ -283,7 +284,7 @@ pub fn fold_one(state: &mut State, record: &Record) -> Result<(), String> {
         Record::Done { addr, outputs, at } => {
             let record = running(state, addr)?;
             record.status = Status::Complete;
-            record.outputs = outputs.clone();
+            record.outputs = outputs.clone().into();
             record.finished = Some(at.clone());
             record.progress = Progress::default();
         }
@@ -489,7 +490,7 @@ mod tests {
             kind: StepKind::Table,
             inputs_digest: Digest::of_bytes(b"x"),
             status: Status::Complete,
-            outputs: Value::Null,
+            outputs: JsonText::none(),
             depends_on: vec![],
             started: "t".into(),
             finished: None,

@@ -16,6 +16,7 @@ pub mod facts;
 pub mod filter;
 pub mod inputs;
 pub mod journal;
+pub mod json_text;
 pub mod ledger;
 pub mod manifest;
 pub mod outputs;

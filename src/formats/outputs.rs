@@ -18,6 +18,7 @@ use super::cloud_inputs::{
 };
 use super::facts::{Flavor, LedgerFacts, Position, Verdict};
 use super::inputs::DumpInputs;
+use super::json_text::JsonText;
 use super::rowhash::PartHash;
 use super::state::{State, StepRecord};
 use super::worker::Endpoint;
@@ -305,6 +306,17 @@ pub fn read<T: DeserializeOwned>(addr: &StepAddr, outputs: &Value) -> Outcome<Op
     T::deserialize(outputs).map(Some).map_err(|error| unreadable(addr, &error.to_string()))
 }
 
+/// The same of outputs as a record keeps them.
+///
+/// # Errors
+/// As [`read`].
+pub fn recorded<T: DeserializeOwned>(addr: &StepAddr, outputs: &JsonText) -> Outcome<Option<T>> {
+    if outputs.is_none() {
+        return Ok(None);
+    }
+    outputs.read().map(Some).map_err(|error| unreadable(addr, &error.to_string()))
+}
+
 /// The same of a step that has ended, so that there must be some.
 ///
 /// # Errors
@@ -325,7 +337,7 @@ impl StepRecord {
     /// # Errors
     /// As [`read`].
     pub fn outputs_as<T: DeserializeOwned>(&self, addr: &StepAddr) -> Outcome<Option<T>> {
-        read(addr, &self.outputs)
+        recorded(addr, &self.outputs)
     }
 }
 
@@ -441,7 +453,7 @@ mod tests {
             kind: addr.kind().unwrap_or(crate::words::addr::StepKind::Source),
             inputs_digest: Digest::of_bytes(b""),
             status: Status::Complete,
-            outputs,
+            outputs: outputs.into(),
             depends_on: Vec::new(),
             started: String::new(),
             finished: None,

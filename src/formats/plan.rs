@@ -1,16 +1,14 @@
 //! The plan: what a plan file holds (contract, "What is written"). Types, sealing and strict opening; nothing of how
 //! a plan is made.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
-use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::DeserializeOwned;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-use serde_json::Value;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
 use super::facts::Verdict;
+use super::json_text::JsonText;
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
@@ -128,64 +126,9 @@ pub struct Node {
     pub kind: StepKind,
     pub action: Action,
     /// What the step needs to do its work, in its kind's own shape ([`super::inputs`]); no secret.
-    pub inputs: StepInputs,
+    pub inputs: JsonText,
     /// Over those inputs alone that make the step run again when they change.
     pub inputs_digest: Digest,
-}
-
-/// What a step needs, as JSON. It is kept as its text: a plan of thousands of tables holds all of them at once, and a tree of
-/// values takes ten times as much.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct StepInputs(Box<str>);
-
-impl StepInputs {
-    /// Of a step that needs nothing.
-    pub fn none() -> Self {
-        Value::Null.into()
-    }
-
-    /// # Errors
-    /// The text is not of this shape: another version wrote it.
-    pub fn read<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
-        serde_json::from_str(&self.0)
-    }
-
-    pub fn value(&self) -> Value {
-        // The text was written from a value.
-        serde_json::from_str(&self.0).unwrap_or_default()
-    }
-}
-
-impl From<Value> for StepInputs {
-    fn from(value: Value) -> Self {
-        Self(value.to_string().into())
-    }
-}
-
-impl Serialize for StepInputs {
-    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        self.value().serialize(s)
-    }
-}
-
-impl<'de> Deserialize<'de> for StepInputs {
-    fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        Value::deserialize(d).map(Into::into)
-    }
-}
-
-impl JsonSchema for StepInputs {
-    fn schema_name() -> Cow<'static, str> {
-        Value::schema_name()
-    }
-
-    fn inline_schema() -> bool {
-        Value::inline_schema()
-    }
-
-    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
-        Value::json_schema(generator)
-    }
 }
 
 /// `from` comes before `to`.

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::cloud::CloudPlace;
+use super::json_text::JsonText;
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::codes;
 use crate::words::digest::{Digest, strict_json};
@@ -86,7 +87,7 @@ pub struct StepRecord {
     pub inputs_digest: Digest,
     pub status: Status,
     /// What the step ended with; its shape is the kind's own. While it is done again: what it ended with before.
-    pub outputs: Value,
+    pub outputs: JsonText,
     /// Direct dependencies only.
     pub depends_on: Vec<StepAddr>,
     pub started: String,
@@ -230,7 +231,7 @@ impl State {
     }
 
     /// What a step ended with, if it is complete.
-    pub fn outputs(&self, addr: &StepAddr) -> Option<&Value> {
+    pub fn outputs(&self, addr: &StepAddr) -> Option<&JsonText> {
         self.steps.get(addr).filter(|record| record.status == Status::Complete).map(|record| &record.outputs)
     }
 }

@@ -43,7 +43,8 @@ fn quoted(text: &str) -> String {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
-    use crate::formats::plan::{Edge, Node, StepInputs};
+    use crate::formats::json_text::JsonText;
+    use crate::formats::plan::{Edge, Node};
     use crate::screen::plan::tests::empty;
     use crate::words::addr::{GateName, StepAddr, StepKind};
     use crate::words::digest::Digest;
@@ -57,7 +58,7 @@ mod tests {
             addr: addr.clone(),
             kind,
             action,
-            inputs: StepInputs::none(),
+            inputs: JsonText::none(),
             inputs_digest: Digest::of_bytes(b""),
         };
         let edge = |from: &StepAddr, to: &StepAddr, kind: EdgeKind| Edge { from: from.clone(), to: to.clone(), kind };

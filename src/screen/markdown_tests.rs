@@ -3,7 +3,8 @@
 use super::*;
 use crate::formats::cause::Cause;
 use crate::formats::facts::{GateOutcome, Verdict};
-use crate::formats::plan::{Node, StepInputs, TableEstimates};
+use crate::formats::json_text::JsonText;
+use crate::formats::plan::{Node, TableEstimates};
 use crate::screen::plan::tests::empty;
 use crate::words::addr::{GateName, StepAddr, StepKind, TableName};
 use crate::words::codes;
@@ -21,7 +22,7 @@ fn of_tables(names: &[&str]) -> PlanFile {
                 addr,
                 kind,
                 action: Action::Create,
-                inputs: StepInputs::none(),
+                inputs: JsonText::none(),
                 inputs_digest: Digest::of_bytes(b""),
             });
         }

@@ -5,7 +5,8 @@ use serde_json::json;
 use super::*;
 use crate::formats::cause::{Cause, Upstream};
 use crate::formats::facts::{GateOutcome, Verdict};
-use crate::formats::plan::{Change, Node, PlanFile, StepInputs};
+use crate::formats::json_text::JsonText;
+use crate::formats::plan::{Change, Node, PlanFile};
 use crate::screen::plan::tests::empty;
 use crate::think::plan_diff::diff;
 use crate::words::addr::{GateName, StepAddr, TableName};
@@ -13,7 +14,7 @@ use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
 
-fn step(plan: &mut PlanFile, kind: StepKind, table: &str, action: Action, cause: Option<Cause>, inputs: StepInputs) {
+fn step(plan: &mut PlanFile, kind: StepKind, table: &str, action: Action, cause: Option<Cause>, inputs: JsonText) {
     let addr = StepAddr::of_table("shop", kind, &TableName::new("shop", table));
     let digest = Digest::of(&inputs);
     plan.body.graph.nodes.push(Node { addr: addr.clone(), kind, action, inputs, inputs_digest: digest });
@@ -23,7 +24,7 @@ fn step(plan: &mut PlanFile, kind: StepKind, table: &str, action: Action, cause:
 fn table(plan: &mut PlanFile, name: &str, columns: &str, action: Action, cause: Option<Cause>) {
     let ddl = format!("CREATE TABLE `{name}` (\n  `id` int,\n{columns}  PRIMARY KEY (`id`)\n)");
     step(plan, StepKind::Table, name, action, cause.clone(), json!({ "ddl": ddl }).into());
-    step(plan, StepKind::Load, name, action, cause, StepInputs::none());
+    step(plan, StepKind::Load, name, action, cause, JsonText::none());
 }
 
 fn verdict(outcome: GateOutcome, saw: &str, findings: Vec<Diagnostic>) -> Verdict {

@@ -43,9 +43,9 @@ pub fn step(state: &State, addr: &StepAddr, style: Style) -> Option<String> {
     for name in record.progress.notes.keys() {
         line("note", &format!("{name} is recorded"));
     }
-    if !record.outputs.is_null() {
+    if !record.outputs.is_none() {
         out.push_str("  outputs\n");
-        value(&record.outputs, 4, 0, style, &mut out);
+        value(&record.outputs.value(), 4, 0, style, &mut out);
     }
     if !record.depends_on.is_empty() {
         out.push_str("  depends on\n");
@@ -230,7 +230,7 @@ mod tests {
             kind,
             inputs_digest: Digest::of_bytes(b""),
             status,
-            outputs: Value::Null,
+            outputs: crate::formats::json_text::JsonText::none(),
             depends_on: Vec::new(),
             started: "2026-01-05T10:00:00Z".into(),
             finished: (status == Status::Complete).then(|| "2026-01-05T10:01:00Z".into()),
@@ -253,7 +253,8 @@ mod tests {
         .into();
         dump.progress.notes = [("position".to_owned(), json!("SECRET-NOTE"))].into();
         dump.outputs = json!({"rows": 120_000, "borders": ["SECRET-KEY-3"], "parts": [{"from": "SECRET-KEY-4"}],
-            "inner": {"to": "SECRET-KEY-5", "hash": "123"}});
+            "inner": {"to": "SECRET-KEY-5", "hash": "123"}})
+        .into();
         dump.depends_on = vec![StepAddr::gate("shop", GateName::Disk)];
         state.steps = [
             (addr("source.mysql.shop"), record(StepKind::Source, Status::Complete)),

@@ -52,7 +52,9 @@ pub struct Context {
     /// When this run began: what was read before is not what it has looked at.
     pub began: String,
     pub world: World,
-    nodes: BTreeMap<StepAddr, Node>,
+    graph: Arc<Graph>,
+    /// Where in the graph each step is.
+    places: BTreeMap<StepAddr, usize>,
     migrations: BTreeMap<String, Arc<Lines>>,
     /// Plain look-and-create connections to targets and looks at sources, by address.
     servers: BTreeMap<StepAddr, Arc<dyn Server>>,
@@ -145,13 +147,13 @@ impl Pace {
 }
 
 impl Context {
-    pub fn new(parts: Parts, graph: &Graph) -> Self {
+    pub fn new(parts: Parts, graph: Arc<Graph>) -> Self {
         for (addr, server) in &parts.servers {
             if let Some(id) = parts.world.servers.get(&addr.to_string()).and_then(own_name) {
                 server.bind_to(id);
             }
         }
-        let nodes = graph.nodes.iter().map(|node| (node.addr.clone(), node.clone())).collect();
+        let places = graph.nodes.iter().enumerate().map(|(place, node)| (node.addr.clone(), place)).collect();
         let mut migrations = BTreeMap::new();
         for migration in parts.spec.migrations.values() {
             let (Some(source), Some(target)) =
@@ -197,7 +199,8 @@ impl Context {
             began: parts.clock.now(),
             clock: parts.clock,
             world: parts.world,
-            nodes,
+            graph,
+            places,
             migrations,
             servers: parts.servers,
             show_keys: parts.show_keys,
@@ -208,11 +211,11 @@ impl Context {
     }
 
     pub fn node(&self, addr: &StepAddr) -> Outcome<&Node> {
-        self.nodes.get(addr).ok_or_else(|| missing(addr))
+        self.places.get(addr).and_then(|place| self.graph.nodes.get(*place)).ok_or_else(|| missing(addr))
     }
 
     pub fn nodes(&self) -> impl Iterator<Item = &Node> {
-        self.nodes.values()
+        self.places.values().filter_map(|place| self.graph.nodes.get(*place))
     }
 
     pub fn migration(&self, addr: &StepAddr) -> Outcome<&Migration> {

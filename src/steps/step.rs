@@ -194,7 +194,7 @@ impl StepCtx {
     /// MIG4002: the record cannot be read.
     pub fn upstream<T: DeserializeOwned>(&self, addr: &StepAddr) -> Outcome<Option<T>> {
         let state = self.line.state.read().unwrap_or_else(PoisonError::into_inner);
-        state.outputs(addr).map_or(Ok(None), |found| outputs::read(addr, found))
+        state.outputs(addr).map_or(Ok(None), |found| outputs::recorded(addr, found))
     }
 
     /// What is recorded of a step, for anyone who reports on it.

@@ -100,14 +100,15 @@ fn broken(cause: String) -> Failure {
 #[allow(clippy::unwrap_used)]
 mod tests {
     use super::*;
-    use crate::formats::plan::{Action, StepInputs};
+    use crate::formats::json_text::JsonText;
+    use crate::formats::plan::Action;
     use crate::words::digest::Digest;
 
     fn node(name: &str) -> Node {
         let addr = StepAddr::parse(&format!("migration.m.load[\"s.{name}\"]")).unwrap();
         let kind = addr.kind().unwrap();
         let inputs_digest = Digest::of_bytes(name.as_bytes());
-        Node { addr, kind, action: Action::Create, inputs: StepInputs::none(), inputs_digest }
+        Node { addr, kind, action: Action::Create, inputs: JsonText::none(), inputs_digest }
     }
 
     fn edge(text: &str) -> Edge {

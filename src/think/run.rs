@@ -21,6 +21,7 @@ use self::graph::{Phase, Step, Task, again, link, order, ticket};
 use super::ready::{Limits, Slots};
 use crate::formats::event::Ended;
 use crate::formats::journal::{Record, resumable};
+use crate::formats::json_text::JsonText;
 use crate::formats::plan::{Action, EdgeKind, Graph};
 use crate::formats::state::{OpenRun, Part, Progress, State, Status};
 use crate::words::addr::StepAddr;
@@ -408,7 +409,7 @@ impl Machine {
                 }
             } else if let Phase::Ended(end) = &feeder.phase {
                 // It did not fail: this step would be doomed.
-                let outputs = feeder.outputs.clone().filter(|_| end.done()).unwrap_or_default();
+                let outputs = feeder.outputs.as_ref().filter(|_| end.done()).map(JsonText::value).unwrap_or_default();
                 self.effects.push(Effect::Close { to: no, from, outputs: Some(outputs) });
             }
         }

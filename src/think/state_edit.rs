@@ -54,7 +54,6 @@ pub fn without(state: &State, addrs: &[StepAddr]) -> Outcome<(State, Vec<StepAdd
 #[cfg(test)]
 #[allow(clippy::unwrap_used)]
 mod tests {
-    use serde_json::Value;
 
     use super::*;
     use crate::formats::state::{Progress, Status, StepRecord};
@@ -70,7 +69,7 @@ mod tests {
                 kind: StepKind::Table,
                 inputs_digest: Digest::of_bytes(b""),
                 status: Status::Complete,
-                outputs: Value::Null,
+                outputs: crate::formats::json_text::JsonText::none(),
                 depends_on: vec![],
                 started: String::new(),
                 finished: None,

@@ -13,6 +13,7 @@ use mig::formats::cloud_inputs::{
     SecurityGroupInputs, VolumeInputs,
 };
 use mig::formats::facts::World;
+use mig::formats::json_text::JsonText;
 use mig::formats::plan::{Action, Edge, EdgeKind, Graph, Node};
 use mig::formats::spec::model::Spec;
 use mig::formats::state::{OpenRun, State};
@@ -110,7 +111,7 @@ impl Journey {
     }
 
     pub fn outputs(&self, step: &str) -> Value {
-        self.state().outputs(&addr(step)).cloned().unwrap_or_else(|| panic!("{step} is not complete"))
+        self.state().outputs(&addr(step)).map(JsonText::value).unwrap_or_else(|| panic!("{step} is not complete"))
     }
 
     /// Another plan from now on, not the one that was interrupted.
@@ -178,11 +179,12 @@ impl Journey {
             shells: Arc::new(self.guest.clone()),
             cloud: Some(Ok(self.cloud.clone())),
         };
-        let context = Context::new(parts, &graph);
+        let graph = Arc::new(graph);
+        let context = Context::new(parts, Arc::clone(&graph));
         let (_keep, signals) = watch::channel(None);
         let state = self.state();
         let all = run(Run {
-            graph: Arc::new(graph),
+            graph,
             open_run: OpenRun::new(plan_digest, State::new(LINEAGE.into()).digest()),
             state,
             store: Arc::new(self.store.clone()),

@@ -524,7 +524,7 @@ fn content(world: &World) -> BTreeMap<StepAddr, (Status, Value, usize)> {
     let recovered = recover(world.state.as_deref(), world.journal.as_deref(), "sim").unwrap();
     let state = recovered.state.unwrap();
     assert_eq!(state.open_run, None, "the run is closed at its end");
-    let row = |r: StepRecord| (r.status, r.outputs, r.progress.parts.len() + r.progress.notes.len());
+    let row = |r: StepRecord| (r.status, r.outputs.value(), r.progress.parts.len() + r.progress.notes.len());
     state.steps.into_iter().map(|(addr, record)| (addr, row(record))).collect()
 }
 

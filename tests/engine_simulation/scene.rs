@@ -1,6 +1,7 @@
 //! What a simulated run is made of: graphs at random, and one that was found hard.
 
-use mig::formats::plan::{Action, Edge, EdgeKind, Graph, Node, StepInputs};
+use mig::formats::json_text::JsonText;
+use mig::formats::plan::{Action, Edge, EdgeKind, Graph, Node};
 use mig::formats::state::{Part, Progress, State, Status, StepRecord};
 use mig::think::ready::Limits;
 use mig::think::run::StepNo;
@@ -102,7 +103,7 @@ pub fn scene(seed: u64, calm: bool) -> Scene {
                 kind,
                 inputs_digest: inputs_digest.clone(),
                 status,
-                outputs: json!({ "parts": parts }),
+                outputs: json!({ "parts": parts }).into(),
                 depends_on: vec![],
                 started: "before".into(),
                 finished: None,
@@ -110,7 +111,7 @@ pub fn scene(seed: u64, calm: bool) -> Scene {
             };
             scene.base.steps.insert(addr.clone(), record);
         }
-        scene.graph.nodes.push(Node { addr, kind, action, inputs: StepInputs::none(), inputs_digest });
+        scene.graph.nodes.push(Node { addr, kind, action, inputs: JsonText::none(), inputs_digest });
         scene.parts.push(parts);
         scene.feeders.push(feeders);
         scene.failures.push(if rng.random_bool(0.1) { rng.random_range(1..3) } else { 0 });
@@ -151,7 +152,7 @@ pub fn resetting_chain() -> Scene {
             let from = Node::clone(above).addr;
             scene.graph.edges.push(Edge { to: addr.clone(), from, kind: EdgeKind::Stream });
         }
-        scene.graph.nodes.push(Node { addr, kind, action: Action::Create, inputs: StepInputs::none(), inputs_digest });
+        scene.graph.nodes.push(Node { addr, kind, action: Action::Create, inputs: JsonText::none(), inputs_digest });
     }
     // Looked at again in every sitting: the load starts after it, when the dump has begun already.
     let gate = StepAddr::gate("m", GateName::Disk);
@@ -159,6 +160,6 @@ pub fn resetting_chain() -> Scene {
     scene.graph.edges.push(Edge { to, from: gate.clone(), kind: EdgeKind::After });
     let inputs_digest = Digest::of_bytes(b"gate");
     let (kind, action) = (StepKind::Gate, Action::Evaluate);
-    scene.graph.nodes.push(Node { addr: gate, kind, action, inputs: StepInputs::none(), inputs_digest });
+    scene.graph.nodes.push(Node { addr: gate, kind, action, inputs: JsonText::none(), inputs_digest });
     scene
 }

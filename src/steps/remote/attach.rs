@@ -220,7 +220,7 @@ fn hand_on(remote: &Arc<Remote>, message: FromWorker) -> Outcome<Option<u64>> {
 fn snapshot(remote: &Arc<Remote>, seq: u64, steps: BTreeMap<StepAddr, StepRecord>, ends: Vec<End>) {
     for (addr, record) in steps {
         let news = match record.status {
-            Status::Complete => News::Done(record.outputs),
+            Status::Complete => News::Done(record.outputs.value()),
             _ => News::Progress(record.progress),
         };
         remote.tell(&addr, None, news);

@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, watch};
 
 use self::mirror::{News, Numbered};
 use crate::formats::cloud_inputs::ReadyOutputs;
+use crate::formats::json_text::JsonText;
 use crate::formats::outputs;
 use crate::formats::plan::{Action, Graph, Node};
 use crate::formats::spec::model::RunnerKind;
@@ -39,11 +40,13 @@ const STOP_TIME: Duration = Duration::from_secs(20);
 ///
 /// # Errors
 /// MIG4002: the record of that step cannot be read.
-pub fn endpoint(kind: &RunnerKind, addr: &StepAddr, ready: Option<&Value>) -> Outcome<Option<Endpoint>> {
+pub fn endpoint(kind: &RunnerKind, addr: &StepAddr, ready: Option<&JsonText>) -> Outcome<Option<Endpoint>> {
     Ok(match (kind, ready) {
         (RunnerKind::Local, _) | (_, None) => None,
         (RunnerKind::Ssh(endpoint), Some(_)) => Some(endpoint.clone()),
-        (RunnerKind::Ec2(_), Some(found)) => outputs::read::<ReadyOutputs>(addr, found)?.map(|ready| ready.endpoint),
+        (RunnerKind::Ec2(_), Some(found)) => {
+            outputs::recorded::<ReadyOutputs>(addr, found)?.map(|ready| ready.endpoint)
+        }
     })
 }
 

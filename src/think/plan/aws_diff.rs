@@ -55,7 +55,7 @@ impl Standing {
         above: &BTreeMap<StepAddr, Option<Decision>>,
     ) -> Option<Decision> {
         let Some(record) = record else { return Some((Action::Create, Cause::NotRecorded)) };
-        let made = !record.outputs.is_null();
+        let made = !record.outputs.is_none();
         if requested {
             return Some((self.asked.unwrap_or(Action::Rerun), Cause::Requested));
         }

@@ -242,7 +242,7 @@ fn applied(body: &Body, cloud: &CloudFacts) -> (State, CloudFacts) {
             kind: node.kind,
             inputs_digest: node.inputs_digest.clone(),
             status: Status::Complete,
-            outputs,
+            outputs: outputs.into(),
             depends_on,
             started: String::new(),
             finished: None,
@@ -583,8 +583,8 @@ fn a_step_that_was_broken_off_keeps_the_values_it_began_with() {
     let addr = StepAddr::of_ec2("mover", StepType::Instance);
     let record = state.steps.get_mut(&addr).unwrap();
     record.status = Status::Running;
-    let begun = record.outputs["inputs"].clone();
-    record.outputs = Value::Null;
+    let begun = record.outputs.value()["inputs"].clone();
+    record.outputs = Value::Null.into();
     record.progress.notes.insert("inputs".into(), begun);
     runner(&mut cloud).images[0].created = "2027-01-01T00:00:00.000Z".into();
     runner(&mut cloud).instance = Seen::Unasked;

@@ -91,7 +91,7 @@ impl Undone {
 /// # Errors
 /// MIG4002: what it made cannot be read, so that nothing may be said of it.
 pub(super) fn undo(state: &State, addr: &StepAddr, record: &StepRecord, drop_target_data: bool) -> Outcome<Undone> {
-    let whole = !record.outputs.is_null();
+    let whole = !record.outputs.is_none();
     match outputs::known_step(addr)? {
         StepType::Target => {
             let objects = state.steps.iter().filter(|(_, r)| matches!(r.kind, StepKind::Table | StepKind::View));
@@ -221,7 +221,7 @@ pub(super) fn gone_along(graph: &Graph, state: &State) -> Outcome<Vec<Diagnostic
         }
         // One that never finished starts again with its step.
         let in_plan = graph.nodes.iter().any(|node| {
-            let unfinished = there.outputs.is_null() && matches!(node.action, Action::Create | Action::Rerun);
+            let unfinished = there.outputs.is_none() && matches!(node.action, Action::Create | Action::Rerun);
             node.addr == instance && (node.action == Action::Replace || unfinished)
         });
         if in_plan {

@@ -12,8 +12,9 @@ use super::{destroy, place};
 use crate::formats::cause::{Cause, Drift, Left, Upstream};
 use crate::formats::facts::{MigrationFacts, World};
 use crate::formats::filter::Filter;
+use crate::formats::json_text::JsonText;
 use crate::formats::outputs::{DumpOutputs, LoadOutputs, ServerOutputs, prevents_destroy};
-use crate::formats::plan::{Action, Change, EdgeKind, Graph, Node, StepInputs};
+use crate::formats::plan::{Action, Change, EdgeKind, Graph, Node};
 use crate::formats::state::{State, Status, StepRecord};
 use crate::think::graph;
 use crate::words::addr::{StepAddr, StepKind, TableName};
@@ -216,7 +217,7 @@ fn forget(
             addr: addr.clone(),
             kind: record.kind,
             action: Action::Forget,
-            inputs: StepInputs::none(),
+            inputs: JsonText::none(),
             inputs_digest: Digest::of(&Value::Null),
         });
     }

@@ -86,7 +86,7 @@ pub(super) fn not_recorded(state: Option<&State>, world: &World, mode: Mode) -> 
         let record = addr.as_ref().and_then(|addr| state.steps.get(addr).map(|record| (addr, record)));
         let known = match record {
             // What it made is for the step itself to look for.
-            Some((_, record)) if record.outputs.is_null() => true,
+            Some((_, record)) if record.outputs.is_none() => true,
             Some((addr, record)) => {
                 let is = |part| addr.step_type() == Some(part);
                 let made = if is(StepType::Instance) {
@@ -381,7 +381,7 @@ fn lost_ledgers(spec: &Spec, state: &State, world: &World) -> Outcome<Vec<Diagno
         };
         let made = |(addr, record): (&StepAddr, &crate::formats::state::StepRecord)| {
             let object = matches!(record.kind, StepKind::Table | StepKind::View) && is_there(addr);
-            object && !record.outputs.is_null() && addr.migration() == Some(migration.name.as_str())
+            object && !record.outputs.is_none() && addr.migration() == Some(migration.name.as_str())
         };
         let lost = facts.is_some_and(|facts| !facts.ledger.present);
         let seen = world.servers.get(&addr.to_string()).filter(|facts| facts.fault.is_none());

@@ -57,7 +57,7 @@ fn state_of(build: Build) -> State {
             kind: addr.kind().unwrap(),
             inputs_digest: Digest::of_bytes(b""),
             status: Status::Complete,
-            outputs,
+            outputs: outputs.into(),
             depends_on: depends_on.iter().map(|addr| StepAddr::parse(addr).unwrap()).collect(),
             started: String::new(),
             finished: None,
@@ -160,7 +160,9 @@ fn a_dump_is_not_a_server_that_a_migration_is_bound_to() {
         let source = StepAddr::parse("source.mysql.a").unwrap();
         let mut record = state.steps.remove(&source).unwrap();
         let dump = StepAddr::parse("source.dump.shop").unwrap();
-        record.outputs["server_id"] = "dump".into();
+        let mut outputs = record.outputs.value();
+        outputs["server_id"] = "dump".into();
+        record.outputs = outputs.into();
         state.steps.insert(dump.clone(), record);
         for record in state.steps.values_mut() {
             record.depends_on.iter_mut().filter(|addr| **addr == source).for_each(|addr| *addr = dump.clone());

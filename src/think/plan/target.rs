@@ -67,7 +67,8 @@ mod tests {
     use serde_json::Value;
 
     use super::*;
-    use crate::formats::plan::{Action, Edge, EdgeKind, Node, StepInputs};
+    use crate::formats::json_text::JsonText;
+    use crate::formats::plan::{Action, Edge, EdgeKind, Node};
     use crate::words::digest::Digest;
 
     fn check(targets: &[&str], expected: Result<&[&str], &str>) {
@@ -87,7 +88,7 @@ mod tests {
                 addr,
                 kind,
                 action: Action::Create,
-                inputs: StepInputs::none(),
+                inputs: JsonText::none(),
                 inputs_digest: Digest::of(&Value::Null),
             }
         };

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::super::ready::Ticket;
 use super::{StepEnd, StepNo};
+use crate::formats::json_text::JsonText;
 use crate::formats::plan::{Action, EdgeKind, Graph};
 use crate::formats::state::{Progress, State, Status};
 use crate::words::addr::{StepAddr, StepKind};
@@ -55,7 +56,7 @@ pub(super) struct Step {
     /// What is durable of it.
     pub(super) progress: Progress,
     /// Outputs that stand in the state, for those it feeds.
-    pub(super) outputs: Option<Value>,
+    pub(super) outputs: Option<JsonText>,
     /// The step whose failure makes this one impossible; `None` inside: an interrupt.
     pub(super) doomed: Option<Option<StepAddr>>,
 }

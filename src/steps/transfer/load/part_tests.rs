@@ -62,7 +62,7 @@ fn context(server: &Scripted) -> Context {
         shells: Arc::new(NoShells),
         cloud: None,
     };
-    Context::new(parts, &Graph { nodes: Vec::new(), edges: Vec::new() })
+    Context::new(parts, Arc::new(Graph { nodes: Vec::new(), edges: Vec::new() }))
 }
 
 /// The load of one part of ten rows, in batches of 3, 4 and 3.

@@ -50,7 +50,7 @@ fn another_cluster_of_the_same_name_is_told_by_its_resource_id() {
     for (recorded, expected) in [("cluster-ABC", 0), ("cluster-OLD", 1)] {
         let record = StepRecord {
             kind: StepKind::Source,
-            outputs: json!({"server_id": recorded, "version": "8.0"}),
+            outputs: json!({"server_id": recorded, "version": "8.0"}).into(),
             ..some.clone()
         };
         state.steps.insert(StepAddr::parse("source.aurora.shop").unwrap(), record);

@@ -44,7 +44,7 @@ fn an_instance_does_not_end_with_its_group_behind_the_plans_back() {
             // One whose step never came to its end is begun again with it: nothing stands in the way.
             let mut state = state.clone();
             let record = state.steps.get_mut(&StepAddr::parse(instance).unwrap()).unwrap();
-            (record.status, record.outputs) = (Status::Running, Value::Null);
+            (record.status, record.outputs) = (Status::Running, Value::Null.into());
             let body = planned_at(&spec, &cloud, Some(&state), &[group], &[]);
             assert_eq!(codes(&body), expected, "{:?}", body.diagnostics);
             assert_eq!(node(&body, instance).action, Action::Rerun);
@@ -59,7 +59,7 @@ fn servers_behind_a_runner_that_is_stopped_are_not_forgotten() {
     let some = state.steps.values().next().cloned().unwrap();
     let servers = ["source.aurora.shop", "target.tidb.cloud"];
     for (server, kind) in servers.iter().zip([StepKind::Source, StepKind::Target]) {
-        let record = StepRecord { kind, outputs: json!({"server_id": "x", "version": "8.0"}), ..some.clone() };
+        let record = StepRecord { kind, outputs: json!({"server_id": "x", "version": "8.0"}).into(), ..some.clone() };
         state.steps.insert(StepAddr::parse(server).unwrap(), record);
     }
     let ready = StepAddr::parse("runner.ec2.mover.ready").unwrap();
@@ -130,8 +130,10 @@ fn objects_that_others_made_are_left_when_the_runner_goes() {
     let (mut state, _) = applied(&planned(&spec_of(&named), &account(), None), &account());
     for part in [StepType::KeyPair, StepType::SecurityGroup] {
         let record = state.steps.get_mut(&StepAddr::of_ec2("mover", part)).unwrap();
-        record.outputs["owned"] = Value::Bool(false);
-        record.outputs["owns_source_rule"] = Value::Bool(false);
+        let mut outputs = record.outputs.value();
+        outputs["owned"] = Value::Bool(false);
+        outputs["owns_source_rule"] = Value::Bool(false);
+        record.outputs = outputs.into();
     }
     let (graph, _) = destroy::destroy(&state, false).unwrap();
     assert_eq!(removed(&graph.nodes), ["route", "ready", "instance", "volume"]);
@@ -164,7 +166,7 @@ fn what_the_account_has_and_the_state_does_not_know_is_seen() {
     let tagged = |id: &str, address: &str| Tagged { id: id.into(), address: address.into() };
     let mut interrupted = state.clone();
     let record = interrupted.steps.get_mut(&StepAddr::parse(instance).unwrap()).unwrap();
-    (record.status, record.outputs) = (Status::Running, Value::Null);
+    (record.status, record.outputs) = (Status::Running, Value::Null.into());
     let mut older = state.clone();
     older.steps.remove(&StepAddr::parse(instance).unwrap());
     for (state, tagged, unknown) in [
