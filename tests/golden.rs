@@ -13,7 +13,7 @@ use mig::formats::plan_diff::PlanDiff;
 use mig::formats::rehearsal::Rehearsal;
 use mig::formats::spec::model::Spec;
 use mig::formats::spec::{self, Inputs, SourceFile};
-use mig::formats::{certificate, outputs, plan_seal, state, verification};
+use mig::formats::{certificate, outputs, plan_seal, resolved, state, verification};
 use mig::screen;
 use mig::screen::style::Style;
 use mig::think::plan::{Question, plan};
@@ -47,6 +47,7 @@ fn golden_schemas_are_those_of_the_types() {
     check("schemas/rehearsal.schema.json", &pretty(&schemars::schema_for!(Rehearsal)));
     check("schemas/certificate.schema.json", &pretty(&schemars::schema_for!(certificate::Certificate)));
     check("schemas/verification.schema.json", &pretty(&schemars::schema_for!(verification::Verification)));
+    check("schemas/output.schema.json", &pretty(&schemars::schema_for!(resolved::Resolved)));
 }
 
 #[test]
@@ -77,6 +78,8 @@ fn quickstart(rules: &str) -> Spec {
     let inputs = Inputs {
         files: vec![SourceFile { name: "shop.mig.hcl".into(), text }],
         vars: Vec::new(),
+        auto_files: Vec::new(),
+        outputs: Vec::new(),
         var_files: Vec::new(),
         env: &env,
         read_file: &|_| Err("there is none".into()),
@@ -120,6 +123,8 @@ fn aurora() -> (Spec, World) {
     let inputs = Inputs {
         files: vec![SourceFile { name: "shop.mig.hcl".into(), text }],
         vars: Vec::new(),
+        auto_files: Vec::new(),
+        outputs: Vec::new(),
         var_files: Vec::new(),
         env: &env,
         read_file: &|_| Err("there is none".into()),

@@ -344,3 +344,51 @@ fn a_shell_gets_a_script_that_completes_every_command() {
         }
     }
 }
+
+#[tokio::test]
+async fn what_a_migration_came_to_know_is_printed_by_names_that_stay() {
+    let journey = journey("known").await;
+    let value = |name: &str| journey.run(&["output", name], 0).trim_end().to_owned();
+    let names = |told: &str| -> Vec<String> {
+        told.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+    };
+    // Before the first run: all names, and no value that nobody has observed.
+    let before = journey.run(&["output"], 0);
+    assert_eq!(value("m.source.port"), journey.source.config().port.to_string());
+    let told = program::flat(&journey.run(&["output", "m.certificate.digest"], 1));
+    assert!(told.contains("MIG1023") && told.contains("is not known"), "{told}");
+    assert_eq!(journey.json(&["output", "-json"], 0)["lineage"], serde_json::Value::Null);
+    let certificate = journey.apply();
+    let after = journey.run(&["output"], 0);
+    assert_eq!(names(&before), names(&after), "{after}");
+    assert_eq!(value("m.certificate.digest"), certificate["digest"].as_str().unwrap());
+    assert_eq!(value("m.certificate.verdict"), certificate["verdict"].as_str().unwrap());
+    assert_eq!(value("m.certificate.file"), "mig.migstate.m.certificate.json");
+    assert_eq!(value("m.target.address"), "target.tidb.to");
+    assert_eq!(value("m.ledger.schema"), journey.ledger());
+    assert_eq!((value("m.loaded.tables"), value("m.loaded.rows")), ("1".into(), "2".into()));
+    assert!(certificate["source"]["identity"].as_str().unwrap().contains(&value("m.source.server_id")));
+    let file = value("m.position.file");
+    assert!(value("m.position.offset").parse::<u64>().unwrap() > 0 && file.contains('.'), "{file}");
+    let logs = journey.source.rows("SHOW BINARY LOGS").await;
+    assert!(logs.iter().any(|row| row[0] == file), "{file}: {logs:?}");
+    let json = journey.json(&["output", "-json"], 0);
+    assert_eq!(json["migrations"]["m"]["position"]["file"], file.as_str(), "{json:#}");
+    assert_eq!((&json["format_version"], &json["run_open"]), (&1.into(), &false.into()));
+    assert_eq!(journey.run(&["output", "-json", "m.position.file"], 0), format!("\"{file}\"\n"));
+    // A name that is none, and one that is the beginning of several.
+    let told = program::flat(&journey.run(&["output", "m.position.line"], 1));
+    assert!(told.contains("MIG1022") && told.contains("m.position.file") && told.contains("m.source.host"), "{told}");
+    let told = program::flat(&journey.run(&["output", "m.position"], 1));
+    assert!(told.contains("MIG1022") && told.contains("m.position.file") && !told.contains("m.source"), "{told}");
+    // A certificate that was edited is none.
+    let path = journey.path("mig.migstate.m.certificate.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, text.replace("\"rows\": 2", "\"rows\": 3")).unwrap();
+    assert!(journey.run(&["output", "m.source.host"], 1).contains("MIG1016"));
+    // Another begins with the next run: the one before is not this one's.
+    std::fs::write(&path, &text).unwrap();
+    journey.run(&["state", "rm", "migration.m.report"], 0);
+    assert!(journey.run(&["output", "m.certificate.file"], 1).contains("MIG1023"));
+    journey.end().await;
+}

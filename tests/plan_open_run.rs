@@ -22,6 +22,8 @@ fn quickstart() -> (Spec, World) {
     let inputs = Inputs {
         files: vec![SourceFile { name: "shop.mig.hcl".into(), text: read("shop.mig.hcl") }],
         vars: Vec::new(),
+        auto_files: Vec::new(),
+        outputs: Vec::new(),
         var_files: Vec::new(),
         env: &|name| name.starts_with("SHOP_").then(|| "demo".to_owned()),
         read_file: &|_| Err("there is none".into()),

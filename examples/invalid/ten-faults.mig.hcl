@@ -13,8 +13,8 @@ variable "region" {
 sorce "mysql" "y" {
 }
 source "mysql" "z" {
-  hots = "db"
-  port = "3306"
+  hots     = "db"
+  port     = "3306"
   username = "u"
 }
 migration "m" {

@@ -1,12 +1,16 @@
 //! The arguments. `-flag` and `--flag` are the same; flags have environment twins `MIG_…`, but for those that change
 //! what is done.
 
+mod authoring;
+
 use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use self::authoring::*;
+use super::examples;
 use crate::screen::markdown;
 use crate::screen::view::PlanView;
 
@@ -35,8 +39,12 @@ pub struct Global {
 
 #[derive(Subcommand, Debug)]
 pub enum Command {
+    /// Write a first spec, from flags or from answers on a terminal.
+    Init(Init),
     /// Check the spec, and report all its faults at once, with their places.
     Validate(Validate),
+    /// Rewrite the spec's files in the canonical layout. Changes blanks and empty lines only.
+    Fmt(Fmt),
     /// Observe the servers, compare them with the state, and show what apply would do. Changes nothing.
     Plan(Plan),
     /// Evaluate all gates, without a state: what stands in the way, and what would arrive changed. Changes nothing.
@@ -55,6 +63,8 @@ pub enum Command {
     Show(Show),
     /// Show what differs between two saved plans.
     Diff(Diff),
+    /// Print what a migration came to know, for scripts: hosts, the position of the source, the certificate.
+    Output(Output),
     /// Show how far a run is that another terminal or process has started.
     Status(Status),
     /// Print the graph of steps, or the phases, of a plan.
@@ -70,10 +80,15 @@ pub enum Command {
     /// Runs on a runner; mig starts it (internal).
     #[command(hide = true)]
     Worker(Worker),
+    /// Evaluate expressions of the spec's language: variables, locals, functions.
+    Console(Console),
     /// Explain a code, for example MIG1203.
     Explain(Explain),
     /// Print a script that completes commands and flags in a shell.
     Completion(Completion),
+    /// Write the manual pages; for packagers.
+    #[command(hide = true)]
+    Man(Man),
     /// Print the version.
     Version(Version),
 }
@@ -99,6 +114,10 @@ pub struct Variables {
     /// Read variables from a file with lines `name = value`.
     #[arg(long = "var-file", value_name = "FILE", env = "MIG_VAR_FILE")]
     pub var_files: Vec<PathBuf>,
+    /// Set variables to outputs of the same name: of the folder in which Terraform has built something, or of a file with what
+    /// `terraform output -json` or `pulumi stack output --json` prints.
+    #[arg(long = "var-from-terraform", value_name = "DIR|FILE", env = "MIG_VAR_FROM_TERRAFORM")]
+    pub var_from_terraform: Vec<PathBuf>,
 }
 
 #[derive(Args, Debug, Clone)]
@@ -132,6 +151,8 @@ pub struct Plan {
     pub detailed_exitcode: bool,
     #[command(flatten)]
     pub views: Views,
+    #[command(flatten)]
+    pub warnings: Warnings,
     /// Also try on the target what would be created, in schemas of its own (`mig_probe_…`), and remove them.
     #[arg(long, conflicts_with = "destroy")]
     pub probe: bool,
@@ -167,6 +188,8 @@ pub struct Check {
     pub variables: Variables,
     #[command(flatten)]
     pub views: Views,
+    #[command(flatten)]
+    pub warnings: Warnings,
 }
 
 #[derive(Args, Debug)]
@@ -238,6 +261,8 @@ pub struct Apply {
     #[command(flatten)]
     pub hosts: Hosts,
     #[command(flatten)]
+    pub warnings: Warnings,
+    #[command(flatten)]
     pub approval: Approval,
 }
 
@@ -256,6 +281,14 @@ impl Apply {
             approval: self.approval.clone(),
         }
     }
+}
+
+/// How warnings are printed in a text.
+#[derive(Args, Debug, Clone, Default)]
+pub struct Warnings {
+    /// Print a line for each kind of warning, with their number, instead of each warning.
+    #[arg(long, env = "MIG_COMPACT_WARNINGS")]
+    pub compact_warnings: bool,
 }
 
 /// The form in which a plan is printed: text, unless a flag says otherwise.
@@ -456,6 +489,8 @@ pub struct Show {
     pub variables: Variables,
     #[command(flatten)]
     pub views: Views,
+    #[command(flatten)]
+    pub warnings: Warnings,
 }
 
 #[derive(Args, Debug)]
@@ -587,9 +622,14 @@ pub struct Explain {
 /// # Errors
 /// What clap says about them. Help and version, which the user asked for, are also returned this way.
 pub fn parse(arguments: Vec<OsString>) -> Result<Cli, clap::Error> {
-    let command = lenient(Cli::command());
+    let command = command();
     let matches = command.clone().try_get_matches_from(rewritten(arguments, &command))?;
     Cli::from_arg_matches(&matches)
+}
+
+/// The definition of the command line, with the examples of each command.
+pub fn command() -> clap::Command {
+    examples::attached(lenient(Cli::command()))
 }
 
 /// Flags accept 1 and 0, yes and no from their environment variables.
@@ -670,7 +710,7 @@ mod tests {
 
     #[test]
     fn the_definition_of_the_arguments_is_sound() {
-        lenient(Cli::command()).debug_assert();
+        command().debug_assert();
     }
 }
 

@@ -3,14 +3,7 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 const COMMANDS: &[(&str, &str)] = &[
-    ("init", "Nothing is to be prepared: write the spec, then `mig validate` and `mig plan`."),
-    ("fmt", "mig has no formatter; any formatter for HCL will do."),
-    (
-        "check",
-        "`mig verify` compares source and target; `mig plan -detailed-exitcode` tells whether anything is to be done.",
-    ),
     ("import", "`mig import-dump DIR` takes in a finished dump. Name what is in AWS already in the spec."),
-    ("console", "`mig validate` tells every fault of an expression, with its place."),
     (
         "force-unlock",
         "The lock ends with the process that holds it; what a dead one left is taken over. Nothing is to be unlocked.",
@@ -18,10 +11,8 @@ const COMMANDS: &[(&str, &str)] = &[
     ("taint", "`mig apply -replace=ADDR` does a step again."),
     ("untaint", "Nothing is marked: -replace counts for the one command that it is given to."),
     ("refresh", "Every plan looks at the servers and the account; nothing is to be refreshed."),
-    ("output", "`mig state show ADDR` shows what a step ended with, `mig report` the certificate."),
     ("workspace", "Give each its own folder, or another `path` in `backend \"local\"`."),
     ("test", "`mig plan -probe` tries the structure on the target; `mig verify` compares the rows."),
-    ("status", "`mig show` shows the state, `mig plan` what is left to do."),
     ("resume", "`mig apply` goes on where an interrupted run ended."),
     ("unlock", "The lock ends with the process that holds it. Nothing is to be unlocked."),
     ("providers", "mig is one program: nothing is to be installed."),
@@ -35,7 +26,6 @@ const FLAGS: &[(&str, &str)] = &[
     ("--refresh", "Every plan looks at the servers and the account."),
     ("--refresh-only", "`mig plan` alone shows what is different; it changes nothing."),
     ("--state", "The state's path is in the spec: `path` in `backend \"local\"`."),
-    ("--compact-warnings", "Warnings are one line each already; `mig explain CODE` tells more."),
     ("--upgrade", "mig is one program: nothing is to be upgraded."),
 ];
 
@@ -59,7 +49,7 @@ mod tests {
     #[test]
     fn habits_of_other_tools_get_an_answer_and_none_that_destroys() {
         for (typed, answer) in [
-            ("mig init", Some("mig validate")),
+            ("mig login", Some("variables of the spec")),
             ("mig taint x", Some("-replace=ADDR")),
             ("mig destroy -target=x.y", Some("out of the spec")),
             ("mig destroy -force", Some("-auto-approve")),

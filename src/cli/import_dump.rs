@@ -32,6 +32,7 @@ pub async fn run(global: &Global, args: &ImportDump, style: Style) -> Outcome<Ex
         target: Vec::new(),
         parallelism: args.parallelism,
         input: args.input,
+        warnings: Default::default(),
         show_keys: args.show_keys,
         r#continue: false,
         stop_worker: false,

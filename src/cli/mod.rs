@@ -6,12 +6,18 @@ mod approve;
 mod args;
 mod check;
 mod cloud;
+mod console;
 mod destroy;
 mod diff;
+mod examples;
 mod explain;
+mod fmt;
 mod habits;
 mod import_dump;
+mod init;
 mod logs;
+mod man;
+mod output;
 mod plan;
 mod probe;
 mod remote;
@@ -108,9 +114,23 @@ fn enter(global: &mut Global) -> Outcome<()> {
     })
 }
 
+/// `-compact-warnings`, of the commands that show a plan.
+fn compacts(command: &Command) -> bool {
+    match command {
+        Command::Plan(a) => a.warnings.compact_warnings,
+        Command::Apply(a) => a.warnings.compact_warnings,
+        Command::Check(a) => a.warnings.compact_warnings,
+        Command::Show(a) => a.warnings.compact_warnings,
+        _ => false,
+    }
+}
+
 async fn command(cli: &Cli, style: Style) -> Outcome<ExitKind> {
+    let style = style.compact(compacts(&cli.command));
     match &cli.command {
+        Command::Init(a) => init::run(&cli.global, a),
         Command::Validate(a) => validate::run(&cli.global, a, style),
+        Command::Fmt(a) => fmt::run(a, style),
         Command::Plan(a) => plan::run(&cli.global, a, style).await,
         Command::Apply(a) => apply::run(&cli.global, a, style).await,
         Command::Check(a) => check::run(&cli.global, a, style).await,
@@ -119,6 +139,7 @@ async fn command(cli: &Cli, style: Style) -> Outcome<ExitKind> {
         Command::ImportDump(a) => import_dump::run(&cli.global, a, style).await,
         Command::Destroy(a) => destroy::run(&cli.global, a, style).await,
         Command::Show(a) => show::run(&cli.global, a, style),
+        Command::Output(a) => output::run(&cli.global, a, style),
         Command::Graph(a) => show::graph(&cli.global, a).await,
         Command::Diff(a) => diff::run(a, style),
         Command::Status(a) => status::run(&cli.global, a, style),
@@ -127,10 +148,12 @@ async fn command(cli: &Cli, style: Style) -> Outcome<ExitKind> {
         Command::Logs(a) => logs::run(&cli.global, a).await,
         Command::Ssh(a) => ssh::run(&cli.global, a).await,
         Command::Worker(a) => worker::run(a).await,
+        Command::Console(a) => console::run(&cli.global, a),
+        Command::Man(a) => man::run(a),
         Command::Explain(a) => explain::run(&cli.global, a),
         Command::Completion(a) => {
             let mut script = Vec::new();
-            clap_complete::generate(a.shell, &mut <Cli as clap::CommandFactory>::command(), "mig", &mut script);
+            clap_complete::generate(a.shell, &mut args::command(), "mig", &mut script);
             print(&String::from_utf8_lossy(&script));
             Ok(ExitKind::Success)
         }
@@ -171,6 +194,7 @@ fn asks_for_json(command: &Command) -> Json {
         Command::Report(a) => (a.json, Json::Document),
         Command::Diff(a) => (a.views.json, Json::Document),
         Command::Status(a) => (a.json, Json::Document),
+        Command::Output(a) => (a.json, Json::Document),
         Command::Version(a) => (a.json, Json::Value),
         Command::State(a) => match &a.command {
             StateCommand::Show { json, .. } => (*json, Json::Value),
@@ -180,6 +204,10 @@ fn asks_for_json(command: &Command) -> Json {
         },
         Command::Approve(_)
         | Command::Explain(_)
+        | Command::Fmt(_)
+        | Command::Init(_)
+        | Command::Console(_)
+        | Command::Man(_)
         | Command::Graph(_)
         | Command::Logs(_)
         | Command::Ssh(_)

@@ -1,5 +1,7 @@
 //! `mig report`: the certificate, as Markdown or JSON.
 
+use std::path::Path;
+
 use super::args::{Global, Report};
 use super::session::{Session, print, say};
 use crate::formats::certificate::Certificate;
@@ -28,26 +30,7 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
         }
     };
     let path = certificate_path(&session.state_path, &name);
-    let bytes = std::fs::read(&path).map_err(|error| {
-        Failure::new(
-            codes::NO_SOUND_CERTIFICATE,
-            format!("read the certificate of {name} ({})", path.display()),
-            error.to_string(),
-            "A certificate is written at the end of `mig apply`: run it, or let it go on.",
-        )
-    })?;
-    let broken = |cause: String| {
-        Failure::new(
-            codes::NO_SOUND_CERTIFICATE,
-            format!("read the certificate of {name} ({})", path.display()),
-            cause,
-            "Make it again: `mig apply -replace=` with the address of the migration's report step.",
-        )
-    };
-    let certificate: Certificate = serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?;
-    if !certificate.is_sealed() {
-        return Err(broken("it was altered: its digest is not that of its content".into()));
-    }
+    let (certificate, bytes) = read(&path, &name)?;
     let step = StepAddr::in_migration(&name, StepKind::Report, None);
     let state = session.state()?;
     let recorded = state.as_ref().and_then(|state| state.outputs(&step));
@@ -67,4 +50,32 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
         print(&screen::certificate::markdown(&certificate));
     }
     Ok(ExitKind::Success)
+}
+
+/// The certificate of a migration in a file, and the file's bytes.
+///
+/// # Errors
+/// MIG1016: it cannot be read, or was altered.
+pub fn read(path: &Path, name: &str) -> Outcome<(Certificate, Vec<u8>)> {
+    let bytes = std::fs::read(path).map_err(|error| {
+        Failure::new(
+            codes::NO_SOUND_CERTIFICATE,
+            format!("read the certificate of {name} ({})", path.display()),
+            error.to_string(),
+            "A certificate is written at the end of `mig apply`: run it, or let it go on.",
+        )
+    })?;
+    let broken = |cause: String| {
+        Failure::new(
+            codes::NO_SOUND_CERTIFICATE,
+            format!("read the certificate of {name} ({})", path.display()),
+            cause,
+            "Make it again: `mig apply -replace=` with the address of the migration's report step.",
+        )
+    };
+    let certificate: Certificate = serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?;
+    if !certificate.is_sealed() {
+        return Err(broken("it was altered: its digest is not that of its content".into()));
+    }
+    Ok((certificate, bytes))
 }

@@ -21,6 +21,7 @@ use crate::hosts::dump::NoServer;
 use crate::hosts::file::{self, FileStore};
 use crate::hosts::mysql;
 use crate::hosts::ssh::Ssh;
+use crate::hosts::terraform;
 pub use crate::screen::out::{print, say};
 use crate::seams::clock::Clock;
 use crate::seams::cloud::Cloud;
@@ -47,6 +48,11 @@ use crate::words::error::{Failure, Outcome};
 use super::args::{Global, Variables};
 use super::cloud::Account;
 
+/// How the names of a spec's files end.
+pub const SPEC_FILE: &str = ".mig.hcl";
+/// How the names of those of them end that hold values of variables.
+pub const AUTO_VALUES: &str = ".auto.mig.hcl";
+
 /// A spec that is sound, with the state beside it.
 #[derive(Clone)]
 pub struct Session {
@@ -72,15 +78,25 @@ pub struct Session {
 /// # Errors
 /// A folder or file that cannot be read; no spec in it.
 pub fn read_spec(global: &Global, variables: &Variables) -> Outcome<(Option<Spec>, Vec<Diagnostic>)> {
-    read_texts(global, variables, Secrets::StoodInFor).map(|(spec, found, _)| (spec, found))
+    read_texts(global, variables, Secrets::StoodInFor, spec::load).map(|(read, _)| read)
 }
 
-/// The same, with everything that was read for it.
-fn read_texts(
+/// The value of an expression of the spec's language, or the faults of it.
+///
+/// # Errors
+/// As for [`read_spec`].
+pub fn evaluate(global: &Global, variables: &Variables, expression: &str) -> Outcome<Result<String, Vec<Diagnostic>>> {
+    read_texts(global, variables, Secrets::StoodInFor, |inputs| spec::evaluate(inputs, expression))
+        .map(|(value, _)| value)
+}
+
+/// Reads all that a spec is made of, does something with it, and gives what was read beside what came of it.
+fn read_texts<T>(
     global: &Global,
     variables: &Variables,
     secrets: Secrets,
-) -> Outcome<(Option<Spec>, Vec<Diagnostic>, SpecTexts)> {
+    work: impl FnOnce(&Inputs) -> T,
+) -> Outcome<(T, SpecTexts)> {
     let dir = &global.chdir;
     let unreadable = |path: &Path, error: &std::io::Error| {
         Failure::new(
@@ -95,17 +111,18 @@ fn read_texts(
     for entry in std::fs::read_dir(dir).map_err(|error| unreadable(dir, &error))? {
         let entry = entry.map_err(|error| unreadable(dir, &error))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".mig.hcl") {
+        if name.ends_with(SPEC_FILE) {
             files.push(SourceFile { text: read(&entry.path())?, name });
         }
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
+    let (auto_files, files): (Vec<_>, Vec<_>) = files.into_iter().partition(|file| file.name.ends_with(AUTO_VALUES));
     if files.is_empty() {
         return Err(Failure::new(
             codes::FILE_UNREADABLE,
             format!("read the spec in {}", dir.display()),
             "no file there ends in .mig.hcl",
-            "Name the spec's folder with -chdir=DIR, or write a spec: examples/quickstart has one.",
+            "Name the spec's folder with -chdir=DIR, or write a first spec with `mig init`.",
         ));
     }
     let mut vars = Vec::new();
@@ -129,9 +146,12 @@ fn read_texts(
         })?;
         var_files.push(SourceFile { name: path.display().to_string(), text });
     }
+    let outputs = variables.var_from_terraform.iter().map(|path| outputs(path, &files)).collect::<Outcome<Vec<_>>>()?;
     let texts = RefCell::new(SpecTexts {
         files: files.clone(),
         vars: vars.clone(),
+        auto_files: auto_files.clone(),
+        outputs: outputs.clone(),
         var_files: var_files.clone(),
         ..SpecTexts::default()
     });
@@ -145,8 +165,26 @@ fn read_texts(
         texts.borrow_mut().env.insert(name.to_owned(), value.clone());
         Some(value)
     };
-    let (spec, found) = spec::load(&Inputs { files, vars, var_files, env: &env, read_file: &read_file, secrets });
-    Ok((spec, found, texts.into_inner()))
+    let read_file: &dyn Fn(&str) -> _ = &read_file;
+    let inputs = Inputs { files, vars, auto_files, outputs, var_files, env: &env, read_file, secrets };
+    let done = work(&inputs);
+    drop(inputs);
+    Ok((done, texts.into_inner()))
+}
+
+/// The outputs that `-var-from-terraform` names: those of a folder, or a file of them.
+fn outputs(path: &Path, files: &[SourceFile]) -> Outcome<SourceFile> {
+    let name = path.display().to_string();
+    if path.is_dir() {
+        // What the spec's secrets are called by is nothing that another program needs.
+        let text = terraform::outputs(path, &spec::secret_environment(files))?;
+        return Ok(SourceFile { name, text });
+    }
+    let text = std::fs::read_to_string(path).map_err(|error| {
+        let hint = "Name a folder of Terraform, or a file with what `terraform output -json` prints.";
+        Failure::new(codes::FILE_UNREADABLE, format!("read -var-from-terraform {name}"), error.to_string(), hint)
+    })?;
+    Ok(SourceFile { name, text })
 }
 
 /// Reads a spec again from what was read for it.
@@ -159,6 +197,8 @@ pub fn spec_of(texts: &SpecTexts) -> Option<Spec> {
     let inputs = Inputs {
         files: texts.files.clone(),
         vars: texts.vars.clone(),
+        auto_files: texts.auto_files.clone(),
+        outputs: texts.outputs.clone(),
         var_files: texts.var_files.clone(),
         env: &env,
         read_file: &read_file,
@@ -183,7 +223,7 @@ impl Session {
     }
 
     fn opened(global: &Global, variables: &Variables, secrets: Secrets) -> Outcome<Self> {
-        let (spec, found, texts) = read_texts(global, variables, secrets)?;
+        let ((spec, found), texts) = read_texts(global, variables, secrets, spec::load)?;
         let Some(mut spec) = spec else {
             let faults = found.iter().filter(|d| d.severity == Severity::Error).count();
             return Err(Failure::new(
@@ -265,7 +305,13 @@ impl Session {
         if of_state {
             return Some("the state, or a file that mig keeps beside it under its name".to_owned());
         }
-        let read = self.texts.files.iter().chain(&self.texts.var_files).map(|file| file.name.clone());
+        let read = self
+            .texts
+            .files
+            .iter()
+            .chain(&self.texts.outputs)
+            .chain(&self.texts.var_files)
+            .map(|file| file.name.clone());
         let read = read.chain(self.texts.read.keys().cloned()).chain(self.spec.files.keys().cloned());
         // Those of a `ca_file` that cannot be read now, and keys.
         let servers = self.spec.sources.values().chain(self.spec.targets.values());

@@ -181,6 +181,11 @@ impl Position {
         Some(told(&self.gtid, digest) == told(&other.gtid, digest))
     }
 
+    /// Whether a recorded set is one, and not what stands for a long one.
+    pub fn is_set(gtid: &str) -> bool {
+        !gtid.is_empty() && !gtid.starts_with(DIGEST)
+    }
+
     /// The order of places in one log.
     pub fn place(&self) -> (u64, u64) {
         let number = self.file.rsplit('.').next().and_then(|number| number.parse().ok()).unwrap_or(0);

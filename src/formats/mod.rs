@@ -26,6 +26,7 @@ pub mod plan_seal;
 pub mod probe;
 pub mod progress;
 pub mod rehearsal;
+pub mod resolved;
 pub mod row_facts;
 pub mod rowhash;
 pub mod spec;

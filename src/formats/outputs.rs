@@ -359,6 +359,9 @@ impl State {
     }
 }
 
+/// The note of a dump: where the source's log was before the first row was read.
+pub const NOTE_POSITION: &str = "position";
+
 /// Reads what a step noted on its way; `None` where it did not.
 ///
 /// # Errors

@@ -54,6 +54,11 @@ pub fn identity_path(dir: &Path, file: &str, home: Option<OsString>) -> PathBuf 
 pub struct SpecTexts {
     pub files: Vec<SourceFile>,
     pub vars: Vec<(String, String)>,
+    #[serde(default)]
+    pub auto_files: Vec<SourceFile>,
+    /// Of `-var-from-terraform`.
+    #[serde(default)]
+    pub outputs: Vec<SourceFile>,
     pub var_files: Vec<SourceFile>,
     /// Variables of the environment that were asked for and are set.
     pub env: BTreeMap<String, String>,

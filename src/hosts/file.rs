@@ -3,7 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -19,22 +19,66 @@ use crate::words::error::{Failure, Outcome};
 /// # Errors
 /// The system's.
 pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    replace_as(path, bytes, 0o600)
+}
+
+/// Replaces a file that is there, as [`replace`] does; a link is followed, and the new file lets read and write those that
+/// the old one let.
+///
+/// # Errors
+/// The system's.
+pub fn rewrite(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let path = followed(path)?;
+    let mode = std::fs::metadata(&path)?.permissions().mode();
+    replace_as(&path, bytes, mode & 0o7777)
+}
+
+/// Makes a file that is not there yet, whole or not at all. Its owner alone may read it.
+///
+/// # Errors
+/// The system's; that of a file that exists, which stays as it is.
+pub fn create(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let temporary = written_beside(path, bytes, 0o600)?;
+    // Unlike a rename, a link takes no name that is taken.
+    let linked = std::fs::hard_link(&temporary, path);
+    let _ = std::fs::remove_file(&temporary);
+    linked?;
+    File::open(folder_of(path))?.sync_all()
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+fn replace_as(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let temporary = written_beside(path, bytes, mode)?;
+    let renamed = std::fs::rename(&temporary, path);
+    if renamed.is_err() {
+        let _ = std::fs::remove_file(&temporary);
+    }
+    renamed?;
+    File::open(folder_of(path))?.sync_all()
+}
+
+/// Writes and syncs a file beside the one that it is to become.
+fn written_beside(path: &Path, bytes: &[u8], mode: u32) -> io::Result<PathBuf> {
     let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
     // Of a name that nobody can foresee, and made here or not at all: in a folder that others may write to, somebody
     // could have put a link there.
     let temporary = path.with_file_name(format!(".{name}.{:016x}.new", rand::random::<u64>()));
-    let written = (|| {
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
-        file.write_all(bytes)?;
-        file.sync_all()?;
-        std::fs::rename(&temporary, path)
-    })();
-    if written.is_err() {
-        let _ = std::fs::remove_file(&temporary);
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&temporary)?;
+    // Not by the mode of its making, which the session's umask narrows.
+    let written = file
+        .set_permissions(std::fs::Permissions::from_mode(mode))
+        .and_then(|()| file.write_all(bytes))
+        .and_then(|()| file.sync_all());
+    match written {
+        Ok(()) => Ok(temporary),
+        Err(error) => {
+            let _ = std::fs::remove_file(&temporary);
+            Err(error)
+        }
     }
-    written?;
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all()
 }
 
 /// A file that belongs to another and lies beside it: `mig.migstate` and `.journal` are `mig.migstate.journal`.
@@ -491,5 +535,24 @@ mod tests {
         let failure = store.append(b"x\n").unwrap_err();
         assert_eq!(failure.code, "MIG4007");
         assert!(failure.doing.contains("a.migstate.journal"), "{}", failure.doing);
+    }
+    #[test]
+    fn a_file_is_made_only_where_none_is_and_rewritten_with_the_mode_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        create(&path, b"one").unwrap();
+        assert_eq!((std::fs::read(&path).unwrap(), mode(&path)), (b"one".to_vec(), 0o600));
+        assert_eq!(create(&path, b"two").unwrap_err().kind(), ErrorKind::AlreadyExists);
+        assert_eq!(std::fs::read(&path).unwrap(), b"one");
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o640)).unwrap();
+        let link = folder.path().join("link");
+        std::os::unix::fs::symlink("a", &link).unwrap();
+        rewrite(&link, b"three").unwrap();
+        assert_eq!((std::fs::read(&path).unwrap(), mode(&path)), (b"three".to_vec(), 0o640));
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
+        rewrite(&folder.path().join("b"), b"x").unwrap_err();
+        // Nothing is left beside them.
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 2);
     }
 }

@@ -12,6 +12,7 @@ pub mod memory;
 pub mod mysql;
 pub mod ssh;
 pub mod ssh_agent;
+pub mod terraform;
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::style::{self, Ink, Style, band, bytes, columns, count, pad, thousands, wrap};
-use super::{changes, diagnostics, rewrites, safe_json};
+use super::{changes, compact, diagnostics, rewrites, safe_json};
 use crate::formats::facts::{GateOutcome, Verdict};
 use crate::formats::plan::{Action, Mode, PlanFile};
 use crate::words::addr::{StepAddr, StepKind};
@@ -235,6 +235,8 @@ fn gates_of(migration: &str, gates: &[(&StepAddr, &Verdict)], style: Style) -> S
             let text = diagnostics::render(shown, style.color, style.width.saturating_sub(4));
             out.push_str(&indent(uncounted(&text)));
             out.push_str(&only_named(&verdict.findings[shown.len()..], style));
+        } else if style.compact {
+            out.push_str(&compact::warnings("    ", &verdict.findings, style));
         } else {
             out.push_str(&briefly(&verdict.findings, style));
         }
@@ -312,18 +314,33 @@ pub(super) fn own_diagnostics(plan: &PlanFile) -> Vec<&Diagnostic> {
 }
 
 pub(super) fn diagnostics_section(plan: &PlanFile, style: Style) -> Option<String> {
-    let own: Vec<Diagnostic> = own_diagnostics(plan).into_iter().cloned().collect();
-    if own.is_empty() {
+    let (folded, own): (Vec<&Diagnostic>, Vec<&Diagnostic>) =
+        own_diagnostics(plan).into_iter().partition(|own| style.compact && own.severity == Severity::Warning);
+    let own: Vec<Diagnostic> = own.into_iter().cloned().collect();
+    let hidden = style.compact && (!folded.is_empty() || plan.body.observed.verdicts.values().any(warns));
+    if own.is_empty() && !hidden {
         return None;
+    }
+    if own.is_empty() && folded.is_empty() {
+        return Some(compact::note(style));
     }
     let errors = own.iter().filter(|d| d.severity == Severity::Error).count();
     let title = if errors > 0 { "Errors and warnings" } else { "Warnings" };
     let mut out = format!("{}\n", style.ink(Ink::Bold, title));
+    out.push_str(&compact::warnings("  ", folded, style));
+    if hidden {
+        out.push_str(&compact::note(style));
+    }
     out.push_str(&diagnostics::render(&own, style.color, style.width));
     if !out.ends_with('\n') {
         out.push('\n');
     }
     Some(out)
+}
+
+/// Whether a gate has findings that only warn.
+fn warns(verdict: &Verdict) -> bool {
+    !verdict.outcome.refuses() && !verdict.findings.is_empty()
 }
 
 fn what_it_says(diagnostic: &Diagnostic) -> (Code, &str, Option<&str>) {

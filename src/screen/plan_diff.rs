@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use super::changes::symbol;
+use super::diff::{indented, of_texts};
 use super::groups::group_of;
 use super::plan::{moment, outcome_words};
-use super::rewrites::{indented, unified_texts};
 use super::style::{Ink, Style, bytes, count, thousands, wrap};
 use super::{cause, markdown};
 use crate::formats::plan::{Action, Mode};
@@ -20,6 +20,8 @@ use crate::words::diag::Severity;
 const SHOWN: usize = 20;
 /// Statements whose difference is shown in full.
 const STATEMENTS: usize = 20;
+/// Lines around a change of a statement.
+const CONTEXT: usize = 2;
 /// Findings of one code that are shown.
 const FINDINGS: usize = 10;
 
@@ -277,7 +279,7 @@ fn statements(diff: &PlanDiff, style: Style) -> Option<String> {
         out.push_str(&format!("  {}\n", step.addr));
         let text = |side: &Option<String>| side.clone().map_or(String::new(), |text| text + "\n");
         let (before, after) = (text(&pair.before), text(&pair.after));
-        out.push_str(&indented(&unified_texts(&before, &after, ("first plan", "second plan")), style));
+        out.push_str(&indented(&of_texts(("first plan", &before), ("second plan", &after), CONTEXT), style));
     }
     if all.len() > STATEMENTS {
         let rest = thousands((all.len() - STATEMENTS) as u64);

@@ -457,8 +457,48 @@ fn colour_adds_nothing_but_escapes() {
     let gate = StepAddr::gate("shop", GateName::Disk);
     plan.body.observed.verdicts.insert(gate, verdict(GateOutcome::No, "too small", vec![]));
     plan.body.blocked = true;
-    let inked = crate::screen::clean::clean(&text(&plan, Style { color: true, width: 80 })).into_owned();
+    let inked = crate::screen::clean::clean(&text(&plan, Style { color: true, ..Style::plain() })).into_owned();
     let stripped = regex::Regex::new("\x1b\\[[0-9;]*m").unwrap().replace_all(&inked, "").into_owned();
     assert_ne!(inked, stripped);
     assert_eq!(stripped, text(&plan, Style::plain()));
+}
+
+#[test]
+fn folded_warnings_are_a_line_for_each_code_and_what_refuses_stays_whole() {
+    let warning = |code, subject: &str| Diagnostic::warning(code, format!("what {subject} is")).about(subject);
+    let mut plan = empty();
+    let mut gate = |name, outcome, findings: &[Diagnostic]| {
+        let verdict = verdict(outcome, "it", findings.to_vec());
+        plan.body.observed.verdicts.insert(StepAddr::gate("m", name), verdict);
+    };
+    let many: Vec<Diagnostic> = (0..30).map(|n| warning(codes::FULLTEXT, &format!("shop.t{n}"))).collect();
+    gate(
+        GateName::Compatibility,
+        GateOutcome::Warned,
+        &[many.as_slice(), &[warning(codes::TRIGGER, "shop.tr")]].concat(),
+    );
+    gate(
+        GateName::Privileges,
+        GateOutcome::No,
+        &[Diagnostic::error(codes::GATE_CANNOT_LOOK, "no right").about("here")],
+    );
+    plan.body.diagnostics.push(warning(codes::PASSWORD_IN_SPEC, "the spec"));
+    plan.body.diagnostics.push(Diagnostic::error(codes::UNKNOWN_BLOCK, "an error"));
+    let folded = text(&plan, Style::plain().compact(true));
+    for line in [
+        "    MIG2107  30 warnings: FULLTEXT indexes\n",
+        "  MIG1216  1 warning: the spec contains a password\n",
+        "an error",
+        "no right",
+        "Without -compact-warnings",
+    ] {
+        assert!(folded.contains(line), "{line}\n{folded}");
+    }
+    assert!(!folded.contains("shop.t") && folded.lines().all(|line| line.chars().count() <= 80), "{folded}");
+    // Of warnings that are a gate's alone there is no second heading.
+    plan.body.diagnostics.clear();
+    let folded = text(&plan, Style::plain().compact(true));
+    assert!(folded.contains("\n\nWithout -compact-warnings") && !folded.contains("Warnings\n"), "{folded}");
+    let whole = text(&plan, Style::plain());
+    assert!(whole.contains("shop.t29") && !whole.contains("-compact"), "{whole}");
 }

@@ -1,10 +1,8 @@
 //! What arrives changed: for each structure the codes of its changes and a unified diff of source and target.
-//! The only file that knows the diff crate.
 
 use std::collections::BTreeMap;
 
-use similar::TextDiff;
-
+use super::diff::{indented, of_texts};
 use super::style::{Ink, Style, thousands, wrap};
 use crate::formats::plan::{Change, PlanFile, Rewrite};
 use crate::think::gates::rules::DEFINER;
@@ -86,28 +84,11 @@ pub(super) fn name(change: &Change) -> String {
 
 /// Source and target of one structure as a unified diff; empty where only what stands beside the text changes.
 pub(super) fn unified(rewrite: &Rewrite) -> String {
-    unified_texts(&rewrite.source, &rewrite.target, ("source", "target"))
-}
-
-/// Two texts, and what they are called, as a unified diff; empty where they are the same.
-pub(super) fn unified_texts(before: &str, after: &str, (from, to): (&str, &str)) -> String {
-    let diff = TextDiff::from_lines(before, after);
-    diff.unified_diff().context_radius(CONTEXT).header(from, to).missing_newline_hint(false).to_string()
+    of_texts(("source", &rewrite.source), ("target", &rewrite.target), CONTEXT)
 }
 
 fn diff(rewrite: &Rewrite, style: Style) -> String {
     indented(&unified(rewrite), style)
-}
-
-/// A unified diff below what it is of.
-pub(super) fn indented(diff: &str, style: Style) -> String {
-    let inked = |line: &str| match line.as_bytes().first() {
-        Some(b'+') => style.ink(Ink::Green, line),
-        Some(b'-') => style.ink(Ink::Red, line),
-        Some(b'@') => style.ink(Ink::Cyan, line),
-        _ => line.to_owned(),
-    };
-    diff.lines().map(|line| format!("    {}\n", inked(line.trim_end()))).collect()
 }
 
 /// Nothing that arrives changed is left out: the rest stands there by name.

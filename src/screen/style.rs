@@ -16,6 +16,8 @@ const DEFAULT_HEIGHT: usize = 24;
 pub struct Style {
     pub color: bool,
     pub width: usize,
+    /// Warnings are folded: a line for each code.
+    pub compact: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,21 +33,26 @@ pub enum Ink {
 impl Style {
     /// 80 columns, no colour: for files, mails, logs and golden texts.
     pub fn plain() -> Self {
-        Self { color: false, width: DEFAULT_WIDTH }
+        Self { color: false, width: DEFAULT_WIDTH, compact: false }
     }
 
     /// The style for stdout: colour on a terminal, unless `no_color` (the flag) or NO_COLOR says otherwise.
     pub fn of_stdout(no_color: bool) -> Self {
         let out = std::io::stdout();
         let (width, _) = terminal_size(&out);
-        Self { color: out.is_terminal() && wants_color(no_color), width }
+        Self { color: out.is_terminal() && wants_color(no_color), width, compact: false }
     }
 
     /// The same for stderr.
     pub fn of_stderr(no_color: bool) -> Self {
         let out = std::io::stderr();
         let (width, _) = terminal_size(&out);
-        Self { color: out.is_terminal() && wants_color(no_color), width }
+        Self { color: out.is_terminal() && wants_color(no_color), width, compact: false }
+    }
+
+    /// The same, with or without folded warnings.
+    pub fn compact(self, compact: bool) -> Self {
+        Self { compact, ..self }
     }
 
     /// `text` in a colour, where there is colour; it becomes one when it is printed, see [`clean::clean`].
@@ -294,6 +301,6 @@ mod tests {
     #[test]
     fn without_colour_no_escape_is_written() {
         assert_eq!(Style::plain().ink(Ink::Red, "no"), "no");
-        assert_eq!(clean::clean(&Style { color: true, width: 80 }.ink(Ink::Red, "no")), "\x1b[31mno\x1b[0m");
+        assert_eq!(clean::clean(&Style { color: true, ..Style::plain() }.ink(Ink::Red, "no")), "\x1b[31mno\x1b[0m");
     }
 }

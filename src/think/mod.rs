@@ -13,6 +13,7 @@ pub mod probe;
 pub mod ready;
 pub mod reconcile;
 pub mod rehearsal;
+pub mod resolved;
 pub mod rewrite;
 pub mod run;
 pub mod state_edit;

@@ -58,6 +58,8 @@ migration "shop" {{
     let inputs = Inputs {
         files,
         vars: vec![],
+        auto_files: Vec::new(),
+        outputs: Vec::new(),
         var_files: vec![],
         env: &|_| None,
         read_file: &|_| Err("none".into()),

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use hcl_edit::Span;
 use hcl_edit::expr::{Expression, ObjectKey, TraversalOperator};
-use hcl_edit::structure::{Body, Structure};
+use hcl_edit::structure::{Block, Body, Structure};
 use hcl_edit::template::Element;
 use hcl_edit::visit::{self, Visit};
 
@@ -51,6 +51,24 @@ pub(super) fn stretches(texts: &[(&str, &Parsed)]) -> Vec<Vec<Range<usize>>> {
     all
 }
 
+/// The environment variables of the sensitive variables in a body.
+pub(super) fn environment(body: &Body) -> Vec<String> {
+    let mut names = Vec::new();
+    for block in body.blocks().filter(|block| block.has_ident("variable") && is_declared_sensitive(block)) {
+        names.extend(block.labels.first().map(|label| format!("MIG_VAR_{}", label.as_str())));
+        let env = block.body.get_attribute("env").and_then(|env| env.value.as_str());
+        names.extend(env.map(str::to_owned));
+    }
+    names
+}
+
+fn is_declared_sensitive(variable: &Block) -> bool {
+    variable.body.attributes().any(|a| {
+        (a.has_key("sensitive") || strsim::osa_distance(a.key.as_str(), "sensitive") <= 2)
+            && a.value.as_bool() != Some(false)
+    })
+}
+
 /// Every value of a file of variables: such a name may be misspelt, so none of its values is shown.
 pub(super) fn all_values(text: &str, parsed: &Parsed) -> Vec<Range<usize>> {
     let attributes = parsed.bodies.iter().flat_map(Body::attributes);
@@ -77,7 +95,7 @@ impl Flows {
 }
 
 impl Visit for Flows {
-    fn visit_block(&mut self, node: &hcl_edit::structure::Block) {
+    fn visit_block(&mut self, node: &Block) {
         if node.has_ident("locals") {
             for attribute in node.body.attributes() {
                 let key = attribute.key.as_str();
@@ -125,11 +143,9 @@ impl Stretches<'_> {
                 Structure::Attribute(a) => self.attribute(a.key.as_str(), a.key.span(), &a.value),
                 Structure::Block(block) if block.has_ident("variable") => {
                     let name = block.labels.first().map_or("", |label| label.as_str());
-                    let declared = block.body.attributes().any(|a| {
-                        (a.has_key("sensitive") || strsim::osa_distance(a.key.as_str(), "sensitive") <= 2)
-                            && a.value.as_bool() != Some(false)
-                    });
-                    let secret = declared || names_a_secret(name) || self.names.contains(&format!("var.{name}"));
+                    let secret = is_declared_sensitive(block)
+                        || names_a_secret(name)
+                        || self.names.contains(&format!("var.{name}"));
                     for attribute in block.body.attributes() {
                         // All but what is known to hold none: the default may stand under a misspelt name.
                         let plain = matches!(attribute.key.as_str(), "type" | "sensitive" | "env" | "description");

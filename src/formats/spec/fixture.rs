@@ -13,6 +13,8 @@ pub fn spec_of(text: &str, changes: &[(&str, &str)]) -> Spec {
     let inputs = Inputs {
         files: vec![SourceFile { name: "a.mig.hcl".into(), text }],
         vars: Vec::new(),
+        auto_files: Vec::new(),
+        outputs: Vec::new(),
         var_files: Vec::new(),
         env: &|_| None,
         read_file: &|_| Err("none".into()),

@@ -12,12 +12,15 @@ mod fields;
 #[cfg(test)]
 #[allow(clippy::panic)]
 pub mod fixture;
+mod formatter;
 mod functions;
 pub(crate) mod migrations;
 pub mod model;
 mod overlap;
 mod servers;
+pub mod starter;
 mod syntax;
+mod terraform;
 #[cfg(test)]
 mod tests;
 mod texts;
@@ -25,17 +28,20 @@ mod units;
 mod value;
 mod variables;
 
+use std::ops::Range;
+
 use hcl_edit::structure::Body;
 use indexmap::IndexMap;
 
 use self::blocks::Blocks;
-use self::expression::Evaluator;
+use self::expression::{Evaluator, Scope};
 use self::faults::{Faults, Read};
 use self::migrations::Servers;
 use self::model::Spec;
 use self::servers::Settings;
 use self::syntax::Parsed;
 use self::texts::{At, Text};
+use self::value::Kind;
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
@@ -50,10 +56,14 @@ pub struct SourceFile {
 
 /// Everything a spec is made of.
 pub struct Inputs<'a> {
-    /// The `*.mig.hcl` files of the folder, sorted by name.
+    /// The `*.mig.hcl` files of the folder but the `*.auto.mig.hcl` ones, sorted by name.
     pub files: Vec<SourceFile>,
     /// `-var name=value`, in order; the last one counts.
     pub vars: Vec<(String, String)>,
+    /// The `*.auto.mig.hcl` files of the folder, sorted by name: `name = value` in HCL; the last one counts.
+    pub auto_files: Vec<SourceFile>,
+    /// What `-var-from-terraform` names: JSON of outputs; the last one counts.
+    pub outputs: Vec<SourceFile>,
     /// Files given by `-var-file`: `name = value` in HCL; the last one counts.
     pub var_files: Vec<SourceFile>,
     /// The environment.
@@ -76,14 +86,134 @@ pub enum Secrets {
 ///
 /// No diagnostic holds a sensitive value, neither in its words nor in its source line.
 pub fn load(inputs: &Inputs) -> (Option<Spec>, Vec<Diagnostic>) {
+    let (spec, faults) = with_evaluator(inputs, None, |evaluator, blocks| model(evaluator, blocks, inputs));
+    let spec = spec.filter(|_| !faults.any_error()).and_then(Result::ok);
+    (spec, faults.into_sorted())
+}
+
+/// What a sensitive value is shown as.
+const SENSITIVE: &str = "(sensitive)";
+/// What messages call an expression that is in no file.
+const EXPRESSION: &str = "expression";
+
+/// The value of an expression as it would be in the spec, as JSON; the address of a block as it is; nothing of a sensitive value.
+///
+/// # Errors
+/// What is wrong with it, or with what it refers to.
+pub fn evaluate(inputs: &Inputs, expression: &str) -> Result<String, Vec<Diagnostic>> {
+    let text = inputs.files.len() + inputs.auto_files.len() + inputs.var_files.len();
+    let (shown, faults) = with_evaluator(inputs, Some(expression), |evaluator, _| {
+        let parsed = hcl_edit::parser::parse_expr(expression).map_err(|error| {
+            let at = At::new(text, error.location().offset()..error.location().offset() + 1);
+            let help = "Write one expression, for example var.NAME or upper(\"x\").";
+            let summary = format!("this cannot be read as an expression: {}", error.message());
+            evaluator.faults.error(codes::NOT_HCL, &at, summary, help)
+        })?;
+        let value = evaluator.value(text, Scope::All, &parsed)?;
+        Ok(match (&value.kind, value.sensitive) {
+            (_, true) => SENSITIVE.to_owned(),
+            (Kind::Block(address), false) => address.clone(),
+            (_, false) => value.as_json().map_or_else(|| value.noun().to_owned(), |json| json.to_string()),
+        })
+    });
+    shown.and_then(Read::ok).ok_or_else(|| faults.into_sorted())
+}
+
+/// Reads all files, and does something with what is in them. `expression`: a text behind those of the files, for places in it.
+/// `None`: there is no file.
+fn with_evaluator<T>(
+    inputs: &Inputs,
+    expression: Option<&str>,
+    work: impl FnOnce(&Evaluator, &Blocks) -> Read<T>,
+) -> (Option<Read<T>>, Faults) {
     let specs = inputs.files.len();
-    let files = || inputs.files.iter().chain(&inputs.var_files);
+    let files = || inputs.files.iter().chain(&inputs.auto_files).chain(&inputs.var_files);
     let mut texts: Vec<Text> = files().map(|file| Text::new(&file.name, &file.text)).collect();
     let mut parsed: Vec<Parsed> = texts.iter().map(|text| syntax::parse(&text.body)).collect();
     blank(&mut texts, &parsed, specs);
+    texts.extend(expression.map(|text| Text::new(EXPRESSION, text)));
 
     let faults = Faults::new(texts);
     let duplicates = parsed.iter_mut().map(|p| std::mem::take(&mut p.duplicates)).collect();
+    report_syntax(&faults, &parsed);
+    if inputs.files.is_empty() {
+        let help = "Write the spec into a file that ends in .mig.hcl, or name its folder by -chdir=DIR.";
+        faults.push(Diagnostic::error(codes::NO_SPEC, "there is no spec here").help(help));
+        return (None, faults);
+    }
+
+    let bodies: Vec<(usize, &Body)> =
+        parsed.iter().enumerate().flat_map(|(text, p)| p.bodies.iter().map(move |body| (text, body))).collect();
+    let done = {
+        let mut evaluator = Evaluator::new(&faults, inputs.read_file);
+        evaluator.duplicates = duplicates;
+        note_unreadable(&mut evaluator, &parsed[..specs.min(parsed.len())]);
+        let blocks = Blocks::sort(&evaluator, bodies.iter().copied().filter(|(text, _)| *text < specs));
+        let named = specs + inputs.auto_files.len();
+        let of_files = |texts: Range<usize>| bodies.iter().copied().filter(|(text, _)| texts.contains(text)).collect();
+        let values = variables::Files { auto: of_files(specs..named), named: of_files(named..parsed.len()) };
+        evaluator.variables = variables::values(&evaluator, &blocks.variables, &values, inputs);
+        evaluator.locals = blocks.locals(&faults, &evaluator.duplicates);
+        evaluator.blocks = blocks.addresses();
+        work(&evaluator, &blocks)
+    };
+    (Some(done), faults)
+}
+
+/// The environment variables that sensitive variables of these files take their value from. Faults of the files are no matter
+/// here: [`load`] reports them.
+pub fn secret_environment(files: &[SourceFile]) -> Vec<String> {
+    let texts: Vec<Text> = files.iter().map(|file| Text::new(&file.name, &file.text)).collect();
+    let parsed: Vec<Parsed> = texts.iter().map(|text| syntax::parse(&text.body)).collect();
+    parsed.iter().flat_map(|parsed| &parsed.bodies).flat_map(credentials::environment).collect()
+}
+
+/// What a file of a spec's folder holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// Blocks.
+    Blocks,
+    /// Values of variables, none of which is ever shown.
+    Values,
+}
+
+/// A file in its canonical layout: what `mig fmt` writes. It says the same as before, and every comment is in it.
+///
+/// # Errors
+/// All that keeps it from being read as HCL, with places. MIG1001: the layout would say something else.
+pub fn format(file: &SourceFile, contents: Contents) -> Result<String, Vec<Diagnostic>> {
+    formatter::formatted(&file.text).map_err(|why| {
+        let (faults, parsed) = read_alone(file, &[], contents);
+        match why {
+            formatter::Unformatted::NotHcl => report_syntax(&faults, &parsed),
+            formatter::Unformatted::WouldChange => {}
+        }
+        if !faults.any_error() {
+            let summary = format!("the layout of {} would change what it says", file.name);
+            let help = "The file is left as it is. Please report it, with the file if it may be shown.";
+            faults.push(Diagnostic::error(codes::INTERNAL, summary).help(help));
+        }
+        faults.into_sorted()
+    })
+}
+
+/// The text of a file without what may be a secret, for a view of it. `others`: the files of its spec, which may say that it is.
+pub fn shown(file: &SourceFile, others: &[SourceFile], contents: Contents) -> String {
+    let (faults, _) = read_alone(file, others, contents);
+    faults.texts.first().map(Text::shown_whole).unwrap_or_default()
+}
+
+fn read_alone(file: &SourceFile, others: &[SourceFile], contents: Contents) -> (Faults, Vec<Parsed>) {
+    let files = || std::iter::once(file).chain(others);
+    let mut texts: Vec<Text> = files().map(|file| Text::new(&file.name, &file.text)).collect();
+    let parsed: Vec<Parsed> = texts.iter().map(|text| syntax::parse(&text.body)).collect();
+    let specs = if contents == Contents::Blocks { texts.len() } else { 0 };
+    blank(&mut texts, &parsed, specs);
+    (Faults::new(texts), parsed)
+}
+
+/// Reports the faults of syntax of all texts, in the order of the texts.
+fn report_syntax(faults: &Faults, parsed: &[Parsed]) {
     for (text, parsed) in parsed.iter().enumerate() {
         for fault in &parsed.faults {
             let diagnostic = Diagnostic::error(fault.code, fault.summary.clone())
@@ -93,27 +223,6 @@ pub fn load(inputs: &Inputs) -> (Option<Spec>, Vec<Diagnostic>) {
             faults.push(diagnostic);
         }
     }
-    if inputs.files.is_empty() {
-        let help = "Write the spec into a file that ends in .mig.hcl, or name its folder by -chdir=DIR.";
-        faults.push(Diagnostic::error(codes::NO_SPEC, "there is no spec here").help(help));
-        return (None, faults.into_sorted());
-    }
-
-    let bodies: Vec<(usize, &Body)> =
-        parsed.iter().enumerate().flat_map(|(text, p)| p.bodies.iter().map(move |body| (text, body))).collect();
-    let spec = {
-        let mut evaluator = Evaluator::new(&faults, inputs.read_file);
-        evaluator.duplicates = duplicates;
-        note_unreadable(&mut evaluator, &parsed[..specs.min(parsed.len())]);
-        let blocks = Blocks::sort(&evaluator, bodies.iter().copied().filter(|(text, _)| *text < specs));
-        let var_files: Vec<(usize, &Body)> = bodies.iter().copied().filter(|(text, _)| *text >= specs).collect();
-        evaluator.variables = variables::values(&evaluator, &blocks.variables, &var_files, inputs);
-        evaluator.locals = blocks.locals(&faults, &evaluator.duplicates);
-        evaluator.blocks = blocks.addresses();
-        model(&evaluator, &blocks, inputs)
-    };
-    let spec = if faults.any_error() { None } else { spec.ok() };
-    (spec, faults.into_sorted())
 }
 
 /// Blanks what may be a secret in all texts; the first `specs` are spec files, the others files of variables.

@@ -46,6 +46,8 @@ fn read(texts: &[&str]) -> (Option<Spec>, Vec<Diagnostic>) {
     load(&Inputs {
         files: files.collect(),
         vars: vec![],
+        auto_files: Vec::new(),
+        outputs: Vec::new(),
         var_files: vec![],
         env: &no_env,
         read_file: &folder,
@@ -60,6 +62,8 @@ fn check(text: &str, expected: &[(&str, &str, &str)]) {
     let inputs = Inputs {
         files,
         vars: vec![],
+        auto_files: Vec::new(),
+        outputs: Vec::new(),
         var_files: vec![],
         env: &no_env,
         read_file: &folder,
@@ -255,7 +259,7 @@ fn ten_faults_are_ten_diagnostics_each_where_it_stands() {
             ("MIG1103", "13:1", "Did you mean `source`?"),
             ("MIG1107", "15:1", "`host` is missing in source \"mysql\" \"z\""),
             ("MIG1104", "16:3", "Did you mean `host`?"),
-            ("MIG1201", "17:10", "Leave the quotes out: port = 3306."),
+            ("MIG1201", "17:14", "Leave the quotes out: port = 3306."),
             ("MIG1208", "22:12", "Did you mean `target.tidb.cloud`?"),
             ("MIG1205", "24:15", "from 1 to 256"),
             ("MIG1202", "27:12", "Did you mean \"full\"? Allowed: \"full\", \"count\", \"none\"."),
@@ -530,6 +534,8 @@ fn no_file_is_no_spec() {
     let inputs = Inputs {
         files: vec![],
         vars: vec![],
+        auto_files: Vec::new(),
+        outputs: Vec::new(),
         var_files: vec![],
         env: &no_env,
         read_file: &folder,
@@ -559,6 +565,8 @@ fn a_mysql_target_has_its_own_port_and_no_place_in_a_cloud() {
     let (spec, found) = load(&Inputs {
         files,
         vars: vec![],
+        auto_files: Vec::new(),
+        outputs: Vec::new(),
         var_files: vec![],
         env: &env,
         read_file: &folder,
@@ -581,6 +589,8 @@ fn ten_faults_are_readable_at_eighty_columns_without_colour() {
     let (_, found) = load(&Inputs {
         files,
         vars: vec![],
+        auto_files: Vec::new(),
+        outputs: Vec::new(),
         var_files: vec![],
         env: &no_env,
         read_file: &folder,

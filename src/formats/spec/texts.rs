@@ -70,6 +70,11 @@ impl Text {
         }
     }
 
+    /// All of it, each blanked stretch replaced.
+    pub fn shown_whole(&self) -> String {
+        self.shown(0..self.body.len())
+    }
+
     /// The text of a line, each blanked stretch replaced.
     fn shown(&self, line: Range<usize>) -> String {
         let mut shown = String::new();

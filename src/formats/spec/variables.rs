@@ -1,5 +1,5 @@
-//! The variables of a spec and where their values come from: `-var`, `-var-file`, `MIG_VAR_x`, the variable's own
-//! `env`, its default. No message here holds a value that came from outside.
+//! The variables of a spec and where their values come from: `-var`, `-var-file`, `-var-from-terraform`, `*.auto.mig.hcl`,
+//! `MIG_VAR_x`, the variable's own `env`, its default. No message here holds a value that came from outside.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,10 @@ use indexmap::IndexMap;
 use super::expression::{Evaluator, Scope};
 use super::faults::{Faulted, Read, suggestion};
 use super::fields::{Fields, Schema};
+use super::terraform::{self, Output};
 use super::texts::At;
 use super::value::{Kind, Value};
-use super::{Inputs, Secrets};
+use super::{Inputs, Secrets, SourceFile};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
 
@@ -40,11 +41,19 @@ struct Variable {
     default: Option<Value>,
 }
 
+/// The files of values that have been read.
+pub(super) struct Files<'b> {
+    /// `*.auto.mig.hcl`.
+    pub auto: Vec<(usize, &'b Body)>,
+    /// `-var-file`.
+    pub named: Vec<(usize, &'b Body)>,
+}
+
 /// Values of all variables; `None` for one whose value is at fault.
 pub(super) fn values(
     evaluator: &Evaluator,
     blocks: &[(usize, &Block)],
-    var_files: &[(usize, &Body)],
+    files: &Files,
     inputs: &Inputs,
 ) -> BTreeMap<String, Option<Value>> {
     let mut values = BTreeMap::new();
@@ -56,7 +65,7 @@ pub(super) fn values(
             declared.insert(name, variable);
         }
     }
-    let given = given(evaluator, &declared, &values, var_files, inputs);
+    let given = Reading { evaluator, declared: &declared, names: &values }.given(files, inputs);
     for (name, variable) in &declared {
         values.insert(name.clone(), settled(evaluator, variable, given.get(name), inputs).ok());
     }
@@ -122,56 +131,99 @@ fn type_name(kind: Type) -> &'static str {
 enum Given {
     Text(String),
     Value(Value),
+    /// From the outputs of this name.
+    Output(Output, String),
     /// Given, and at fault; reported.
     Faulty,
 }
 
-fn given(
-    evaluator: &Evaluator,
-    declared: &IndexMap<String, Variable>,
-    names: &BTreeMap<String, Option<Value>>,
-    var_files: &[(usize, &Body)],
-    inputs: &Inputs,
-) -> BTreeMap<String, Given> {
-    let faults = evaluator.faults;
-    let known: Vec<&str> = names.keys().map(String::as_str).collect();
-    let unreadable = evaluator.unreadable.anything || evaluator.unreadable.kinds.contains("variable");
-    let mut given = BTreeMap::new();
-    for (text, body) in var_files {
+/// What is read of the values that somebody gives.
+struct Reading<'a, 'f> {
+    evaluator: &'a Evaluator<'f>,
+    declared: &'a IndexMap<String, Variable>,
+    /// All that are declared, also those at fault.
+    names: &'a BTreeMap<String, Option<Value>>,
+}
+
+impl Reading<'_, '_> {
+    /// By name, of each the last one.
+    fn given(&self, files: &Files, inputs: &Inputs) -> BTreeMap<String, Given> {
+        let mut given = BTreeMap::new();
+        files.auto.iter().for_each(|(text, body)| self.file(*text, body, &mut given));
+        inputs.outputs.iter().for_each(|outputs| self.outputs(outputs, &mut given));
+        files.named.iter().for_each(|(text, body)| self.file(*text, body, &mut given));
+        inputs.vars.iter().for_each(|(name, text)| self.argument(name, text, &mut given));
+        given
+    }
+
+    fn undeclared(&self, name: &str) -> Option<Diagnostic> {
+        let known: Vec<&str> = self.names.keys().map(String::as_str).collect();
+        let unreadable = self.evaluator.unreadable.anything || self.evaluator.unreadable.kinds.contains("variable");
+        let summary = format!("no variable `{name}` is declared");
+        let help = suggestion(name, "variable", &known);
+        (!unreadable).then(|| Diagnostic::error(codes::VALUE_FOR_UNDECLARED_VARIABLE, summary).help(help))
+    }
+
+    /// A file with `name = value`.
+    fn file(&self, text: usize, body: &Body, given: &mut BTreeMap<String, Given>) {
+        let faults = self.evaluator.faults;
         for structure in body.iter() {
             let attribute = match structure {
                 Structure::Attribute(attribute) => attribute,
                 Structure::Block(block) => {
-                    let at = At::new(*text, block.ident.span().unwrap_or(0..0));
+                    let at = At::new(text, block.ident.span().unwrap_or(0..0));
                     let help = "A file of variables holds `name = value`, a line each.";
                     faults.error(codes::WRONG_SHAPE, &at, "a block is in a file of variables", help);
                     continue;
                 }
             };
             let name = attribute.key.as_str();
-            let at = At::new(*text, attribute.key.span().unwrap_or(0..0));
-            if evaluator.duplicates.get(*text).is_some_and(|d| d.contains(&at.span.start)) {
+            let at = At::new(text, attribute.key.span().unwrap_or(0..0));
+            if self.evaluator.duplicates.get(text).is_some_and(|d| d.contains(&at.span.start)) {
                 continue;
             }
-            if !names.contains_key(name) {
-                if !unreadable {
-                    let help = suggestion(name, "variable", &known);
-                    faults.error(
-                        codes::VALUE_FOR_UNDECLARED_VARIABLE,
-                        &at,
-                        format!("no variable `{name}` is declared"),
-                        help,
-                    );
+            if !self.names.contains_key(name) {
+                if let Some(fault) = self.undeclared(name) {
+                    faults.push(fault.at(faults.place(&at)));
                 }
                 continue;
             }
-            let value = evaluator.value(*text, Scope::Literals, &attribute.value);
+            let value = self.evaluator.value(text, Scope::Literals, &attribute.value);
             given.insert(name.to_owned(), value.map_or(Given::Faulty, Given::Value));
         }
     }
-    for (name, text) in &inputs.vars {
+
+    /// Outputs of another tool: those that are called like a variable; it may have many others.
+    fn outputs(&self, source: &SourceFile, given: &mut BTreeMap<String, Given>) {
+        let faults = self.evaluator.faults;
+        let outputs = match terraform::outputs(&source.text) {
+            Ok(outputs) => outputs,
+            Err(why) => {
+                let summary = format!("the outputs in {} cannot be read", source.name);
+                let help = "Give what `terraform output -json` or `pulumi stack output --json` prints.";
+                faults.push(Diagnostic::error(codes::OUTPUTS_UNREADABLE, summary).detail(format!("{why}.")).help(help));
+                return;
+            }
+        };
+        for (name, output) in outputs {
+            let Some(variable) = self.declared.get(&name) else { continue };
+            if output.is_withheld() {
+                let summary = format!("the variable `{name}` has no value: the outputs in {} withhold it", source.name);
+                let help = "`pulumi stack output --json --show-secrets` writes it. Or set the variable in another way.";
+                let place = faults.place(&variable.at);
+                faults.push(Diagnostic::error(codes::VARIABLE_WITHOUT_VALUE, summary).at(place).help(help));
+                given.insert(name, Given::Faulty);
+                continue;
+            }
+            given.insert(name, Given::Output(output, source.name.clone()));
+        }
+    }
+
+    /// `-var name=text`.
+    fn argument(&self, name: &str, text: &str, given: &mut BTreeMap<String, Given>) {
+        let faults = self.evaluator.faults;
         let subject = format!("-var {name}");
-        match declared.get(name) {
+        match self.declared.get(name) {
             Some(variable) if variable.sensitive => {
                 let help = format!(
                     "Set the environment variable MIG_VAR_{name}, or give it in a file by -var-file; and change the \
@@ -186,20 +238,19 @@ fn given(
                     .detail("The arguments of a program are seen by every user of the machine.")
                     .help(help),
                 );
-                given.insert(name.clone(), Given::Faulty);
+                given.insert(name.to_owned(), Given::Faulty);
             }
             Some(_) => {
-                given.insert(name.clone(), Given::Text(text.clone()));
+                given.insert(name.to_owned(), Given::Text(text.to_owned()));
             }
-            None if names.contains_key(name) || unreadable => {}
+            None if self.names.contains_key(name) => {}
             None => {
-                let help = suggestion(name, "variable", &known);
-                let summary = format!("no variable `{name}` is declared");
-                faults.push(Diagnostic::error(codes::VALUE_FOR_UNDECLARED_VARIABLE, summary).about(subject).help(help));
+                if let Some(fault) = self.undeclared(name) {
+                    faults.push(fault.about(subject));
+                }
             }
         }
     }
-    given
 }
 
 /// The value of one variable, by the order of where it may come from.
@@ -213,6 +264,7 @@ fn settled(evaluator: &Evaluator, variable: &Variable, given: Option<&Given>, in
             value.clone()
         }
         Some(Given::Text(text)) => from_text(evaluator, variable, "-var", text)?,
+        Some(Given::Output(output, origin)) => from_output(evaluator, variable, output, origin)?,
         None => {
             let found = std::iter::once(own.as_str())
                 .chain(variable.env.as_deref())
@@ -252,6 +304,7 @@ fn missing(evaluator: &Evaluator, variable: &Variable, own: &str) -> Faulted {
     let mut ways = vec![format!("the environment variable {own}")];
     ways.extend(variable.env.iter().map(|env| format!("the environment variable {env}")));
     ways.push("a file with -var-file".into());
+    ways.push("a file *.auto.mig.hcl".into());
     if !variable.sensitive {
         ways.push(format!("-var {name}=…"));
     }
@@ -319,6 +372,21 @@ fn from_text(evaluator: &Evaluator, variable: &Variable, origin: &str, text: &st
         );
         Faulted
     })
+}
+
+/// A value out of the outputs of another tool. Texts are not read as numbers, nor numbers as texts: the tool has types, too.
+fn from_output(evaluator: &Evaluator, variable: &Variable, output: &Output, origin: &str) -> Read<Value> {
+    let (name, wanted) = (&variable.name, type_name(variable.kind));
+    let found = match output.value(&variable.at) {
+        Some(value) => match check_type(&value, variable.kind) {
+            Ok(()) => return Ok(value),
+            Err(found) => found,
+        },
+        None => "a number that HCL does not have",
+    };
+    let summary = format!("the variable `{name}` is a {wanted}, the output `{name}` in {origin} is {found}");
+    let help = format!("Give a {wanted}, or change its `type`.");
+    Err(evaluator.faults.error(codes::VARIABLE_OF_OTHER_TYPE, &variable.at, summary, help))
 }
 
 /// An expression of plain literals; `None` for anything else.

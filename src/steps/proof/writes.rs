@@ -21,9 +21,6 @@ use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::error::Outcome;
 use crate::words::list::first_of;
 
-/// The note of a dump: where the source's log was before the first row was read.
-pub const POSITION: &str = "position";
-
 /// What the gate recorded.
 pub fn of_gate(ctx: &StepCtx, migration: &str) -> Outcome<GateOutputs> {
     let gate = ctx.upstream(&StepAddr::gate(migration, GateName::WritesStopped))?;
@@ -32,7 +29,7 @@ pub fn of_gate(ctx: &StepCtx, migration: &str) -> Outcome<GateOutputs> {
 
 /// What an unfinished dump noted.
 pub fn noted(addr: &StepAddr, progress: &Progress) -> Outcome<Option<Position>> {
-    outputs::note(addr, &progress.notes, POSITION)
+    outputs::note(addr, &progress.notes, outputs::NOTE_POSITION)
 }
 
 /// The places of the tables that are kept: not of those that this run is to read again.

@@ -153,7 +153,7 @@ fn place<'a>(
     let note = place.clone().filter(|_| new);
     let noted = async move {
         match note {
-            Some(note) => ctx.note(writes::POSITION, json!(note)).await,
+            Some(note) => ctx.note(outputs::NOTE_POSITION, json!(note)).await,
             None => Ok(()),
         }
     };

@@ -263,6 +263,8 @@ migration "shop" {
         let (spec, found) = load(&Inputs {
             files,
             vars: vec![],
+            auto_files: Vec::new(),
+            outputs: Vec::new(),
             var_files: vec![],
             env: &|_| None,
             read_file: &|_| Err("none".into()),

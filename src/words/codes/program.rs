@@ -44,6 +44,30 @@ codes! {
         "a dump is here, and its migration runs on another machine",
         "`mig import-dump` reads files of this machine, and the migration's runner is another machine. Nothing was \
          done. Give the migration a local runner for this, or run mig where the files are.";
+    NO_SUCH_OUTPUT = 1022, Error,
+        "there is no such output",
+        "`mig output NAME` prints one value. Its name is the path of the value in `mig output -json`, below `migrations`: \
+         `shop.position.file`. `mig output` without a name lists all of them.";
+    OUTPUT_NOT_KNOWN = 1023, Error,
+        "the value of an output is not known",
+        "The name is right, and nothing has recorded a value for it. Most values come with the apply: servers first, then the \
+         position of the source, at the end the certificate. The certificate of an earlier run does not count once \
+         something was started again. Some values exist only for some migrations: a local runner has no host, a source \
+         without GTIDs has no set of them.";
+    OUTPUTS_NOT_GOT = 1024, Error,
+        "the outputs of Terraform cannot be got",
+        "-var-from-terraform=DIR runs `terraform output -json` in that folder. The program is not in the PATH, or it failed. \
+         Run the command there by hand. Where mig runs without Terraform, write the outputs to a file before, and name that \
+         file. Nothing was done.";
+    INIT_NEEDS_MORE = 1025, Error,
+        "a first spec needs more answers",
+        "`mig init` takes what a first spec says from flags, and asks for the rest on a terminal. There is none, or \
+         `-input=false` or MIG_IN_AUTOMATION says that nobody answers. Give -source and -target; the other flags have \
+         defaults. Nothing was written.";
+    SPEC_EXISTS = 1026, Error,
+        "a spec is there already",
+        "`mig init` writes a first spec into a folder that has none. All files of a folder that end in .mig.hcl are one spec, \
+         so it neither replaces one nor adds one. Nothing was written.";
     STATE_NEWER = 4001, Error,
         "the state has a newer format",
         "A newer version of mig wrote the state, and this version does not know everything in it. The state is not \

@@ -92,9 +92,9 @@ codes! {
          value. Write one of them as a value.";
     VARIABLE_WITHOUT_VALUE = 1211, Error,
         "a variable has no value",
-        "The variable has no default and was given no value. mig looks for a value in this order: -var, -var-file, the \
-         environment variable MIG_VAR_name, the variable's own `env`, its default. It never asks for one on the \
-         terminal.";
+        "The variable has no default and was given no value. mig looks for a value in this order: -var, -var-file, \
+         -var-from-terraform, the files *.auto.mig.hcl, the environment variable MIG_VAR_name, the variable's own `env`, its \
+         default. It never asks for one on the terminal.";
     VARIABLE_OF_OTHER_TYPE = 1212, Error,
         "the value of a variable has another type",
         "The value given for the variable does not have its declared type. On the command line and in the environment, \
@@ -163,6 +163,10 @@ codes! {
         "the password ends with a line break",
         "A warning. Most editors end a file with a line break, and file() keeps it. mig does not change a password, so \
          the server will most likely refuse this one. Write the file without a line break at its end.";
+    OUTPUTS_UNREADABLE = 1228, Error,
+        "the outputs of another tool cannot be read",
+        "-var-from-terraform takes what `terraform output -json` prints, or the flat JSON of `pulumi stack output --json`: an \
+         object with a value for each name. The message says what is wrong with the text and shows no value.";
     NO_EFFECT = 1230, Error,
         "a setting without effect",
         "A warning. The setting is valid, but another one makes it mean nothing. Remove it, or change the other one.";

@@ -43,6 +43,8 @@ fn read_article(text: &str) -> (Option<Spec>, Vec<Diagnostic>) {
     load(&Inputs {
         files: vec![file("a.mig.hcl", text)],
         vars: vec![],
+        auto_files: Vec::new(),
+        outputs: Vec::new(),
         var_files: vec![],
         env: &no_env,
         read_file: &folder,

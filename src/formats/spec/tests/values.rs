@@ -16,6 +16,8 @@ fn with_variable(
     let inputs = Inputs {
         files: vec![file("a.mig.hcl", &text), file("b.mig.hcl", SERVERS)],
         vars: vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        auto_files: Vec::new(),
+        outputs: Vec::new(),
         var_files: var_files.iter().map(|text| file("x.vars.hcl", text)).collect(),
         env,
         read_file: &folder,
@@ -112,6 +114,8 @@ fn check_secret(texts: &[&str], vars: &[(&str, &str)], var_files: &[&str], codes
     let inputs = Inputs {
         files: texts.iter().enumerate().map(|(n, text)| file(&format!("{n}.mig.hcl"), text)).collect(),
         vars: vars.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect(),
+        auto_files: Vec::new(),
+        outputs: Vec::new(),
         var_files: var_files.iter().map(|text| file("x.vars.hcl", text)).collect(),
         env: &env,
         read_file: &read,
@@ -270,4 +274,170 @@ fn a_secret_from_outside_is_in_no_message() {
     );
     let ended = text.replace("var.pw", "file(\"pw-line.txt\")");
     check_secret(&[&ended], &[], &[], &["MIG1227"]);
+}
+
+/// What `var.v` is, by its declaration, outputs and files of values; the codes and summaries of faults otherwise.
+fn with_outputs(declaration: &str, auto: &[&str], outputs: &[&str], var_files: &[&str]) -> Result<String, Vec<String>> {
+    let text = format!(
+        "variable \"v\" {{\n{declaration}\n}}\n{}",
+        migration("  dump {\n    where = {\n      \"a.b\" = jsonencode(var.v)\n    }\n  }")
+    );
+    let all = |texts: &[&str], name: &str| texts.iter().map(|text| file(name, text)).collect::<Vec<_>>();
+    let (spec, found) = load(&Inputs {
+        files: vec![file("a.mig.hcl", &text), file("b.mig.hcl", SERVERS)],
+        vars: Vec::new(),
+        auto_files: all(auto, "x.auto.mig.hcl"),
+        outputs: all(outputs, "out.json"),
+        var_files: all(var_files, "x.vars.hcl"),
+        env: &|name| (name == "MIG_VAR_v").then(|| "env".to_owned()),
+        read_file: &folder,
+        secrets: crate::formats::spec::Secrets::Needed,
+    });
+    match spec {
+        Some(spec) => Ok(spec.migrations["shop"].dump.where_["a.b"].clone()),
+        None => Err(found.into_iter().map(|d| format!("{} {} {} {}", d.code, d.summary, d.detail, d.help)).collect()),
+    }
+}
+
+#[test]
+fn outputs_are_stronger_than_files_that_are_read_by_themselves_and_weaker_than_named_ones() {
+    let terraform = "{\"v\": {\"sensitive\": false, \"type\": \"string\", \"value\": \"built\"}, \"other\": {\"sensitive\": true, \"type\": \"number\", \"value\": 1}}";
+    for (auto, outputs, named, expected) in [
+        (&[][..], &[][..], &[][..], "env"),
+        (&["v = \"auto\""], &[], &[], "auto"),
+        (&["v = \"auto\"", "v = \"later\""], &[], &[], "later"),
+        (&["v = \"auto\""], &[terraform], &[], "built"),
+        (&["v = \"auto\""], &[terraform, "{\"v\": \"flat\"}"], &[], "flat"),
+        (&[], &[terraform], &["v = \"named\""], "named"),
+        // Outputs of other names are nothing to the spec.
+        (&[], &["{\"w\": 1}", "{}"], &[], "env"),
+        // A value of Pulumi's that looks like an output of Terraform's among others that do not.
+        (&[], &["{\"v\": \"x\", \"w\": {\"sensitive\": false, \"type\": 1, \"value\": 2}}"], &[], "x"),
+    ] {
+        assert_eq!(
+            with_outputs("", auto, outputs, named),
+            Ok(format!("\"{expected}\"")),
+            "{auto:?} {outputs:?} {named:?}"
+        );
+    }
+}
+
+#[test]
+fn an_output_is_of_the_type_of_its_variable_and_faults_name_no_value() {
+    for (kind, json, expected) in [
+        ("string", "\"x\"", Ok("\"x\"")),
+        ("number", "3306", Ok("3306")),
+        ("number", "-1.5", Ok("-1.5")),
+        ("bool", "true", Ok("true")),
+        ("list(string)", "[\"a\", \"b\"]", Ok("[\"a\",\"b\"]")),
+        ("map(string)", "{\"a\": \"b\"}", Ok("{\"a\":\"b\"}")),
+        ("string", "4711", Err("MIG1212 the variable `v` is a string, the output `v` in out.json is a number")),
+        ("number", "\"4711\"", Err("MIG1212 the variable `v` is a number, the output `v` in out.json is a string")),
+        (
+            "list(string)",
+            "[4711]",
+            Err("MIG1212 the variable `v` is a list(string), the output `v` in out.json is one of other things"),
+        ),
+        ("bool", "{\"4711\": 1}", Err("MIG1212 the variable `v` is a bool, the output `v` in out.json is a map")),
+        ("string", "\"[secret]\"", Err("MIG1211 the variable `v` has no value: the outputs in out.json withhold it")),
+    ] {
+        for text in [
+            format!("{{\"v\": {{\"sensitive\": false, \"type\": \"any\", \"value\": {json}}}}}"),
+            format!("{{\"v\": {json}}}"),
+        ] {
+            let found = with_outputs(&format!("  type = {kind}"), &[], &[&text], &[]);
+            match expected {
+                Ok(expected) => assert_eq!(found, Ok(expected.to_owned()), "{text}"),
+                Err(expected) => {
+                    let faults = found.unwrap_err();
+                    assert!(
+                        faults.len() == 1 && faults[0].starts_with(expected) && !faults[0].contains("4711"),
+                        "{faults:?}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_no_json_of_outputs_is_a_fault_without_its_text() {
+    for (text, why) in [
+        ("", "EOF"),
+        ("hunter2", "expected value"),
+        ("[\"hunter2\"]", "not an object"),
+        ("{\"v\": \"hunter2\", \"v\": 1}", "twice"),
+    ] {
+        let faults = with_outputs("", &[], &[text], &[]).unwrap_err();
+        assert!(faults.len() == 1 && faults[0].starts_with("MIG1228 the outputs in out.json"), "{faults:?}");
+        assert!(faults[0].contains(why) && !faults[0].contains("hunter2"), "{faults:?}");
+    }
+}
+
+#[test]
+fn a_sensitive_output_is_a_secret_whatever_the_variable_says() {
+    let text = "{\"v\": {\"sensitive\": true, \"type\": \"string\", \"value\": \"hunter2\"}}";
+    let faults = with_outputs("", &[], &[text], &[]).unwrap_err();
+    assert!(faults.iter().any(|fault| fault.starts_with("MIG1215")), "{faults:?}");
+    assert!(!faults.concat().contains("hunter2"), "{faults:?}");
+    // As a password it is taken, without the warning about a password that is not sensitive.
+    let spec =
+        "variable \"v\" {\n}\nsource \"mysql\" \"a\" {\n  host = \"h\"\n  username = \"u\"\n  password = var.v\n}\n";
+    let (spec, found) = load(&Inputs {
+        files: vec![file("a.mig.hcl", spec)],
+        vars: Vec::new(),
+        auto_files: Vec::new(),
+        outputs: vec![file("out.json", text)],
+        var_files: Vec::new(),
+        env: &no_env,
+        read_file: &folder,
+        secrets: crate::formats::spec::Secrets::Needed,
+    });
+    assert!(found.is_empty() && spec.is_some_and(|spec| spec.sources["a"].password.is_some()), "{found:?}");
+}
+
+#[test]
+fn a_file_of_values_that_is_read_by_itself_is_no_part_of_the_spec() {
+    let faults = with_outputs("", &["source \"mysql\" \"a\" {\n}\nw = 1\n"], &[], &[]).unwrap_err();
+    let codes: Vec<&str> = faults.iter().filter_map(|fault| fault.get(..7)).collect();
+    assert_eq!(codes, ["MIG1105", "MIG1213"], "{faults:?}");
+}
+
+#[test]
+fn an_expression_is_what_it_would_be_in_the_spec() {
+    let text = "variable \"v\" {\n  default = \"x\"\n}\nvariable \"p\" {\n  sensitive = true\n}\nlocals {\n  l = [var.v, \"y\"]\n}\n";
+    let inputs = Inputs {
+        files: vec![file("a.mig.hcl", text), file("b.mig.hcl", SERVERS)],
+        vars: Vec::new(),
+        auto_files: Vec::new(),
+        outputs: Vec::new(),
+        var_files: Vec::new(),
+        env: &|name| (name == "MIG_VAR_p").then(|| "hunter2".to_owned()),
+        read_file: &folder,
+        secrets: crate::formats::spec::Secrets::Needed,
+    };
+    for (expression, expected) in [
+        ("var.v", Ok("\"x\"")),
+        ("local.l", Ok("[\"x\",\"y\"]")),
+        ("upper(\"a-${var.v}\")", Ok("\"A-X\"")),
+        ("{ a = 1, b = null }", Ok("{\"a\":1,\"b\":null}")),
+        ("source.mysql.shop", Ok("source.mysql.shop")),
+        ("var.p", Ok("(sensitive)")),
+        ("\"x${var.p}\"", Ok("(sensitive)")),
+        ("var.w", Err("MIG1206")),
+        ("1 + 1", Err("MIG1108")),
+        ("nothing(1)", Err("MIG1109")),
+        ("(", Err("MIG1101")),
+        ("", Err("MIG1101")),
+    ] {
+        let found = crate::formats::spec::evaluate(&inputs, expression);
+        match expected {
+            Ok(expected) => assert_eq!(found.ok().as_deref(), Some(expected), "{expression}"),
+            Err(code) => {
+                let faults = found.unwrap_err();
+                assert!(faults.len() == 1 && faults[0].code == code, "{expression}: {faults:?}");
+                assert_eq!(faults[0].place.as_ref().map(|place| place.file.as_str()), Some("expression"));
+            }
+        }
+    }
 }
