@@ -296,6 +296,7 @@ async fn names_of_a_server_are_text_wherever_they_are_printed() {
         &["show", "-json", "saved"],
         &["graph"],
         &["graph", "-format=mermaid"],
+        &["graph", "-format=svg"],
         &["check"],
         &["check", "-json"],
         &["check", "-markdown"],

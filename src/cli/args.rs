@@ -303,6 +303,9 @@ pub struct Views {
     /// The most bytes that -markdown prints; at least 500.
     #[arg(long, value_name = "BYTES", default_value_t = markdown::BUDGET, value_parser = budget, env = "MIG_MARKDOWN_BUDGET")]
     pub markdown_budget: usize,
+    /// Also write a page for a browser: one file that loads nothing. Replaces only a page.
+    #[arg(long, value_name = "FILE", env = "MIG_HTML")]
+    pub html: Option<PathBuf>,
 }
 
 impl Views {
@@ -328,6 +331,7 @@ fn budget(text: &str) -> Result<usize, String> {
 pub enum GraphForm {
     Dot,
     Mermaid,
+    Svg,
 }
 
 /// What mig does about hosts that are not known.
@@ -519,7 +523,7 @@ pub struct Status {
 
 #[derive(Args, Debug)]
 pub struct Graph {
-    /// The form: every step as DOT, or the phases as Mermaid.
+    /// The form: every step as DOT, or the phases as Mermaid or as SVG.
     #[arg(long, value_name = "FORM", default_value = "dot", env = "MIG_FORMAT")]
     pub format: GraphForm,
     /// A plan file. Without it, mig makes a plan and prints its graph.

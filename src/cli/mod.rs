@@ -18,6 +18,7 @@ mod init;
 mod logs;
 mod man;
 mod output;
+mod page;
 mod plan;
 mod probe;
 mod remote;

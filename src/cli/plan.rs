@@ -4,11 +4,12 @@ use std::path::Path;
 
 use super::args::{Global, Plan};
 use super::session::{Session, addresses, print, say};
-use super::{probe, remote};
+use super::{page, probe, remote};
 use crate::formats::plan::{Mode, PlanFile};
 use crate::formats::plan_seal;
 use crate::formats::rehearsal::Rehearsal;
 use crate::hosts::file;
+use crate::screen;
 use crate::screen::style::Style;
 use crate::screen::view::{PlanView, Tried};
 use crate::think::rehearsal::rehearse;
@@ -19,6 +20,10 @@ pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind
     let mut session = Session::open(global, &args.variables)?;
     if let Some(path) = &args.out {
         may_write(&session, path)?;
+    }
+    let html = args.views.html.as_deref();
+    if let Some(path) = html {
+        page::may_write(path, Some(&session), args.out.as_deref())?;
     }
     session.look_up().await;
     let replace = addresses("-replace", &args.replace)?;
@@ -41,6 +46,10 @@ pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind
         .transpose()?;
     let probed_of = probed.as_ref().and_then(|probed| probed.as_deref().ok());
     print(&view.show(&plan, Tried { probed: probed_of, rehearsed: rehearsed.as_ref() }, style));
+    if let Some(path) = html {
+        page::may_write(path, Some(&session), args.out.as_deref())?;
+        page::write(path, screen::html::plan(&plan, probed_of.unwrap_or_default()), view)?;
+    }
     for (asked, what) in [(args.probe, "probed"), (args.rehearse.is_some(), "rehearsed")] {
         if asked && refused {
             say(&format!("\nNot {what}: the plan is refused.\n"));

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::args::{Global, Graph, GraphForm, Show};
+use super::page;
 use super::session::{Session, print, read_plan};
 use crate::formats::state::State;
 use crate::screen;
@@ -12,20 +13,32 @@ use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub fn run(global: &Global, args: &Show, style: Style) -> Outcome<ExitKind> {
-    if let Some(path) = &args.file {
-        if let Some(state) = as_state(path)? {
-            show(Some(&state), args.views.view(), style)?;
-            return Ok(ExitKind::Success);
+    let view = args.views.view();
+    let html = args.views.html.as_deref();
+    let Some(path) = &args.file else {
+        let session = Session::open_to_look(global, &args.variables)?;
+        if let Some(to) = html {
+            page::may_write(to, Some(&session), None)?;
         }
-        print(&args.views.view().show(&read_plan(path)?, Tried::default(), style));
+        show(session.state()?.as_ref(), view, html, style)?;
+        return Ok(ExitKind::Success);
+    };
+    if let Some(to) = html {
+        page::may_write(to, None, Some(path))?;
+    }
+    if let Some(state) = as_state(path)? {
+        show(Some(&state), view, html, style)?;
         return Ok(ExitKind::Success);
     }
-    let session = Session::open_to_look(global, &args.variables)?;
-    show(session.state()?.as_ref(), args.views.view(), style)?;
+    let plan = read_plan(path)?;
+    print(&view.show(&plan, Tried::default(), style));
+    if let Some(to) = html {
+        page::write(to, screen::html::plan(&plan, &[]), view)?;
+    }
     Ok(ExitKind::Success)
 }
 
-fn show(state: Option<&State>, view: PlanView, style: Style) -> Outcome<()> {
+fn show(state: Option<&State>, view: PlanView, html: Option<&Path>, style: Style) -> Outcome<()> {
     match (state, view) {
         (_, PlanView::Markdown { .. }) => {
             return Err(Failure::new(
@@ -41,7 +54,16 @@ fn show(state: Option<&State>, view: PlanView, style: Style) -> Outcome<()> {
         }
         (Some(state), PlanView::Text) => print(&screen::state::overview(state, style)),
     }
-    Ok(())
+    match (html, state) {
+        (None, _) => Ok(()),
+        (Some(to), Some(state)) => page::write(to, screen::html::state(state), view),
+        (Some(to), None) => Err(Failure::new(
+            codes::COMMAND_LINE,
+            format!("write the page {}", to.display()),
+            "the state is empty: there is nothing to show",
+            "Apply a plan first, or name a plan file: `mig show -html=FILE PLANFILE`.",
+        )),
+    }
 }
 
 /// The state that a file holds; `None`: it is something else, or cannot be read.
@@ -63,6 +85,7 @@ pub async fn graph(global: &Global, args: &Graph) -> Outcome<ExitKind> {
     print(&match args.format {
         GraphForm::Dot => screen::graph::dot(&plan),
         GraphForm::Mermaid => screen::mermaid::flowchart(&plan),
+        GraphForm::Svg => screen::svg::document(&plan),
     });
     Ok(ExitKind::Success)
 }

@@ -14,7 +14,7 @@ use super::plan::Node;
 use super::state::StepRecord;
 use super::structure::{Schema, Table, View};
 use super::worker::Endpoint;
-use crate::words::addr::{GateName, StepAddr, StepKind, TableName};
+use crate::words::addr::{GateName, StepAddr, StepType, TableName};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
@@ -201,28 +201,6 @@ pub struct ImportFile {
     pub bytes: u64,
 }
 
-/// The statements with which a step creates its object on the target, in their order; empty for a step that creates none there,
-/// or whose inputs another version wrote.
-pub fn statements(node: &Node) -> Vec<String> {
-    /// What the inputs of all such steps have in common.
-    #[derive(Deserialize)]
-    struct Statements {
-        ddl: OneOrMany,
-    }
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum OneOrMany {
-        One(String),
-        Many(Vec<String>),
-    }
-    let creates = [StepKind::Database, StepKind::Table, StepKind::ForeignKeys, StepKind::View].contains(&node.kind);
-    match creates.then(|| node.inputs.read::<Statements>()) {
-        Some(Ok(Statements { ddl: OneOrMany::One(statement) })) => vec![statement],
-        Some(Ok(Statements { ddl: OneOrMany::Many(statements) })) => statements,
-        _ => Vec::new(),
-    }
-}
-
 /// `load` and `verify` read the table's structure at its `table` step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -258,4 +236,44 @@ pub struct ReportInputs {
     pub migration: String,
     /// Keys of the tables it certifies.
     pub tables: Vec<String>,
+}
+
+/// The SQL that creates the object of a step on the target, statement by statement, as it will be sent; none for a step that
+/// creates nothing there. Of the inputs of a step that creates (`Action::makes`), not of one that removes.
+///
+/// # Errors
+/// The inputs are not of this shape: another version wrote them.
+pub fn statements(node: &Node) -> serde_json::Result<Vec<String>> {
+    #[derive(Deserialize)]
+    struct One {
+        ddl: String,
+    }
+    #[derive(Deserialize)]
+    struct Many {
+        ddl: Vec<String>,
+    }
+    match node.addr.step_type() {
+        Some(StepType::Database | StepType::Table | StepType::View) => node.inputs.read().map(|one: One| vec![one.ddl]),
+        Some(StepType::ForeignKeys) => node.inputs.read().map(|many: Many| many.ddl),
+        Some(
+            StepType::Source
+            | StepType::AuroraSource
+            | StepType::Target
+            | StepType::Runner
+            | StepType::KeyPair
+            | StepType::SecurityGroup
+            | StepType::Instance
+            | StepType::Volume
+            | StepType::Ready
+            | StepType::Connection
+            | StepType::Route
+            | StepType::Dns
+            | StepType::Gate
+            | StepType::Dump
+            | StepType::Load
+            | StepType::Verify
+            | StepType::Report,
+        )
+        | None => Ok(Vec::new()),
+    }
 }

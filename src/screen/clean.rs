@@ -1,6 +1,6 @@
 //! Names, messages and definitions come from servers, and what is printed goes to terminals, to logs that a CI reads
 //! commands from, and into review comments. Here, and only here, a text becomes safe to print: no character of it
-//! moves the cursor, turns the direction of writing, gives a command to a CI or ends the fence of a comment.
+//! moves the cursor, turns the direction of writing, gives a command to a CI, ends the fence of a comment or is markup.
 //!
 //! What is escaped is written as JSON writes it (`\u001b`), so that JSON stays JSON and means the same.
 //!
@@ -101,7 +101,7 @@ fn ink_of(text: &str) -> Option<&str> {
 
 /// Characters that do something else than to be seen: controls, line and paragraph separators, those that turn the
 /// direction of writing or have no width, tags.
-fn moves(c: char) -> bool {
+pub(super) fn moves(c: char) -> bool {
     c.is_control()
         || matches!(
             c,
@@ -117,10 +117,29 @@ fn moves(c: char) -> bool {
         )
 }
 
-fn escape(c: char, out: &mut String) {
+/// A character as [`clean`] shows one that must not be printed.
+pub(super) fn escape(c: char, out: &mut String) {
     for unit in c.encode_utf16(&mut [0; 2]) {
         let _ = write!(out, "\\u{unit:04x}");
     }
+}
+
+/// A text between tags or in a quoted attribute of HTML or XML. What [`clean`] would escape for the eye is escaped here, too.
+pub(super) fn markup(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            '\n' | '\t' => out.push(c),
+            c if moves(c) => escape(c, &mut out),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 #[cfg(test)]

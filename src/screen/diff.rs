@@ -1,6 +1,6 @@
 //! Unified diffs. The only file that knows the diff crate. Knows two texts and their names, not what they are.
 
-use similar::TextDiff;
+use similar::{Algorithm, DiffOp, TextDiff, capture_diff_slices};
 
 use super::style::{Ink, Style};
 
@@ -19,6 +19,30 @@ pub fn unified(name: &str, old: &str, new: &str, style: Style) -> String {
 pub(super) fn of_texts((from, old): (&str, &str), (to, new): (&str, &str), context: usize) -> String {
     let diff = TextDiff::from_lines(old, new);
     diff.unified_diff().context_radius(context).header(from, to).missing_newline_hint(false).to_string()
+}
+
+/// One line of two texts side by side; a side that has nothing there is `None`.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Beside<'a> {
+    Same(&'a str),
+    /// A line of the first, the line of the second in its place.
+    Changed(Option<&'a str>, Option<&'a str>),
+}
+
+/// Two texts, line beside line.
+pub(super) fn beside<'a>(old: &'a str, new: &'a str) -> Vec<Beside<'a>> {
+    let (source, target): (Vec<&str>, Vec<&str>) = (old.lines().collect(), new.lines().collect());
+    let mut out = Vec::new();
+    for op in capture_diff_slices(Algorithm::Myers, &source, &target) {
+        let (old, new) = (&source[op.old_range()], &target[op.new_range()]);
+        if matches!(op, DiffOp::Equal { .. }) {
+            out.extend(old.iter().map(|line| Beside::Same(line)));
+        } else {
+            let lines = old.len().max(new.len());
+            out.extend((0..lines).map(|at| Beside::Changed(old.get(at).copied(), new.get(at).copied())));
+        }
+    }
+    out
 }
 
 /// A diff below what it is of.

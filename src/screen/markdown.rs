@@ -224,7 +224,7 @@ fn servers(plan: &PlanFile) -> Option<String> {
 }
 
 /// All findings with the gate that has them, each once; those of a probe, too.
-fn findings<'a>(plan: &'a PlanFile, probed: &'a [Probed]) -> Vec<(Option<&'a str>, &'a Diagnostic)> {
+pub(super) fn findings<'a>(plan: &'a PlanFile, probed: &'a [Probed]) -> Vec<(Option<&'a str>, &'a Diagnostic)> {
     let own = own_diagnostics(plan).into_iter().map(|finding| (None, finding));
     let of_gates = plan.body.observed.verdicts.iter();
     let of_gates =

@@ -1,5 +1,5 @@
-//! Views of the values of the other floors: plan, progress, certificate, state, failures, as text, JSON, Markdown and
-//! DOT. The only floor that formats for people; it decides nothing. Knows no server, no clock and no file.
+//! Views of the values of the other floors: plan, progress, certificate, state, failures, as text, JSON, Markdown,
+//! HTML, SVG and DOT. The only floor that formats for people; it decides nothing. Knows no server, no clock and no file.
 
 pub mod approval;
 pub mod board;
@@ -14,6 +14,8 @@ pub mod diff;
 pub mod failure;
 pub mod graph;
 mod groups;
+pub mod html;
+mod layout;
 pub mod markdown;
 pub mod mermaid;
 pub mod out;
@@ -31,5 +33,6 @@ pub mod state;
 pub mod status;
 pub mod stream;
 pub mod style;
+pub mod svg;
 pub mod verification;
 pub mod view;

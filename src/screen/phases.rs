@@ -30,6 +30,8 @@ pub(super) struct Phases {
     pub(super) nodes: Vec<Phase>,
     /// From, to: places in `nodes`.
     pub(super) edges: BTreeSet<(usize, usize)>,
+    /// Of each step of the graph, in its order: its place in `nodes`.
+    pub(super) of_steps: Vec<usize>,
 }
 
 impl Phases {
@@ -38,6 +40,7 @@ impl Phases {
         let mut nodes: Vec<Phase> = Vec::new();
         let mut places: BTreeMap<(String, &str), usize> = BTreeMap::new();
         let mut place_of: BTreeMap<&StepAddr, usize> = BTreeMap::new();
+        let mut of_steps = Vec::with_capacity(graph.nodes.len());
         for node in &graph.nodes {
             let block = group_of(&node.addr);
             let kind = if node.addr.to_string() == block { "" } else { word(node) };
@@ -46,6 +49,7 @@ impl Phases {
                 nodes.len() - 1
             });
             place_of.insert(&node.addr, place);
+            of_steps.push(place);
             let phase = &mut nodes[place];
             phase.steps += 1;
             if node.action.is_change() {
@@ -54,7 +58,7 @@ impl Phases {
         }
         let ends = graph.edges.iter().filter_map(|edge| Some((*place_of.get(&edge.from)?, *place_of.get(&edge.to)?)));
         let edges = reduced(nodes.len(), ends.filter(|(from, to)| from != to).collect());
-        Self { nodes, edges }
+        Self { nodes, edges, of_steps }
     }
 }
 
@@ -70,7 +74,7 @@ fn word(node: &Node) -> &'static str {
 
 /// Without the edges that a longer way makes superfluous. Where phases wait for each other (a table's step for another table's),
 /// a longer way could lead through the circle and say nothing: then all edges stay.
-fn reduced(size: usize, edges: BTreeSet<(usize, usize)>) -> BTreeSet<(usize, usize)> {
+pub(super) fn reduced(size: usize, edges: BTreeSet<(usize, usize)>) -> BTreeSet<(usize, usize)> {
     let mut next: Vec<Vec<usize>> = vec![Vec::new(); size];
     for (from, to) in &edges {
         next[*from].push(*to);

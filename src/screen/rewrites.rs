@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::diff::{indented, of_texts};
+use super::diff::{Beside, beside, indented, of_texts};
 use super::style::{Ink, Style, thousands, wrap};
 use crate::formats::plan::{Change, PlanFile, Rewrite};
 use crate::think::gates::rules::DEFINER;
@@ -87,6 +87,11 @@ pub(super) fn unified(rewrite: &Rewrite) -> String {
     of_texts(("source", &rewrite.source), ("target", &rewrite.target), CONTEXT)
 }
 
+/// Source and target of one structure, line beside line.
+pub(super) fn side_by_side(rewrite: &Rewrite) -> Vec<Beside<'_>> {
+    beside(&rewrite.source, &rewrite.target)
+}
+
 fn diff(rewrite: &Rewrite, style: Style) -> String {
     indented(&unified(rewrite), style)
 }
@@ -106,4 +111,26 @@ fn others(rest: &[(&Change, &Rewrite)], style: Style) -> String {
         out.push_str(&wrap(&format!("    {code}  "), &names.join(", "), style.width));
     }
     out
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_is_beside_the_one_that_takes_its_place() {
+        let check = |source: &str, target: &str, expected: &[Beside]| {
+            let rewrite = Rewrite { source: source.into(), target: target.into(), changes: Vec::new() };
+            assert_eq!(side_by_side(&rewrite), expected, "{source:?} {target:?}");
+        };
+        let (same, changed) = (Beside::Same, Beside::Changed);
+        check("", "", &[]);
+        check("a\nb", "a\nb\n", &[same("a"), same("b")]);
+        check("a\nb\nc", "a\nB\nc", &[same("a"), changed(Some("b"), Some("B")), same("c")]);
+        check("a\nc", "a\nb\nc", &[same("a"), changed(None, Some("b")), same("c")]);
+        check("a\nb\nc", "c", &[changed(Some("a"), None), changed(Some("b"), None), same("c")]);
+        check("a\rb\nc", "a\rx\nc", &[changed(Some("a\rb"), Some("a\rx")), same("c")]);
+        check("a\nb", "x", &[changed(Some("a"), Some("x")), changed(Some("b"), None)]);
+    }
 }

@@ -1,5 +1,5 @@
 //! The forms in which a plan is shown: one list for every command that shows one. To add a form: its file, an entry here, and
-//! its flag in the arguments.
+//! its flag in the arguments. A page for a browser is beside them: it is written to a file ([`super::html`]).
 
 use super::style::Style;
 use super::{check, markdown, plan, probe, rehearsal};

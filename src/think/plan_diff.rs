@@ -174,10 +174,14 @@ fn aspects((was, old): (&Node, &Steps), (is, new): (&Node, &Steps)) -> Vec<Aspec
 }
 
 fn ddl(was: Option<&Node>, is: Option<&Node>) -> Option<Pair<String>> {
-    let text =
-        |node: Option<&Node>| node.map(inputs::statements).filter(|ddl| !ddl.is_empty()).map(|ddl| ddl.join(";\n"));
+    let text = |node: Option<&Node>| node.map(statements).filter(|ddl| !ddl.is_empty()).map(|ddl| ddl.join(";\n"));
     let (before, after) = (text(was), text(is));
     (before != after && was.is_some() && is.is_some()).then_some(Pair { before, after })
+}
+
+/// Of a step that removes, or whose inputs another version wrote, there are none.
+fn statements(node: &Node) -> Vec<String> {
+    inputs::statements(node).unwrap_or_default()
 }
 
 fn edges_diff(before: &[Edge], after: &[Edge]) -> EdgesDiff {

@@ -103,7 +103,7 @@ fn a_plan_does_the_same_as_itself_made_later() {
 fn a_step_appears_goes_or_differs() {
     let before = plan();
     let mut after = before.clone();
-    let place = after.body.graph.nodes.iter().position(|node| !inputs::statements(node).is_empty()).unwrap();
+    let place = after.body.graph.nodes.iter().position(|node| !statements(node).is_empty()).unwrap();
     let gone = after.body.graph.nodes.remove(place);
     let found = diff(&before, &after);
     assert_eq!(found.steps.len(), 1);

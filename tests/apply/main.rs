@@ -500,7 +500,9 @@ async fn a_password_is_in_no_file_no_output_and_no_argument() {
     let variable = "variable \"secret\" {\n  type = string\n  sensitive = true\n  env = \"TRIAL_SECRET\"\n}\n";
     std::fs::write(trial.path("trial.mig.hcl"), format!("{variable}{text}")).unwrap();
     trial.run(&["plan", &format!("-var=secret={MARKER}")], 1, "");
-    let mut told = program::said(&trial.command(&["plan", "-out=p"]).env("TRIAL_SECRET", MARKER).output().unwrap());
+    let mut told = program::said(
+        &trial.command(&["plan", "-out=p", "-html=plan.html"]).env("TRIAL_SECRET", MARKER).output().unwrap(),
+    );
     let child = trial
         .command(&["apply", "p"])
         .env("TRIAL_SECRET", MARKER)
@@ -513,6 +515,8 @@ async fn a_password_is_in_no_file_no_output_and_no_argument() {
     told += &program::said(&output);
     assert_eq!(output.status.code(), Some(0), "{told}");
     told += &program::said(&trial.command(&["plan"]).env("TRIAL_SECRET", format!("wrong-{MARKER}")).output().unwrap());
+    told += &program::said(&trial.command(&["show", "-html=state.html"]).env("TRIAL_SECRET", MARKER).output().unwrap());
+    assert!(trial.path("plan.html").exists() && trial.path("state.html").exists(), "{told}");
     assert!(!told.contains(MARKER), "{told}");
     for file in walk(trial.dir.path()) {
         let bytes = std::fs::read(&file).unwrap();

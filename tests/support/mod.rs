@@ -1,6 +1,7 @@
 //! Real servers for tests: where they are, a session as root, a schema for each test.
 #![allow(dead_code)]
 
+pub mod browser;
 pub mod case;
 pub mod cloud_proxy;
 pub mod ends;
