@@ -212,6 +212,11 @@ fn the_outputs_of_a_folder_are_those_that_terraform_prints() {
     let calls = read(dir.path(), "calls");
     let infra = std::fs::canonicalize(dir.path().join("infra")).unwrap();
     assert!(calls.lines().all(|line| line == format!("{} output -json", infra.display())), "{calls}");
+    // Once for a command, however many expressions it is given.
+    std::fs::remove_file(dir.path().join("calls")).unwrap();
+    let (_, out, _) = with(&spec, &["console", "-var-from-terraform=../infra"], &env, "var.host\nvar.secret\n");
+    assert_eq!(out, "\"built.internal\"\n(sensitive)\n");
+    assert_eq!(read(dir.path(), "calls").lines().count(), 1);
     // The spec's secrets are none of its business.
     let environment = read(dir.path(), "environment");
     assert!(environment.contains("PATH=") && !environment.contains("marker-"), "{environment}");

@@ -1,18 +1,25 @@
-//! `mig console`: expressions of the spec's language and what they are. Reads the spec; asks no server.
+//! `mig console`: expressions of the spec's language and what they are. Reads the spec once; asks no server.
 
 use std::io::{BufRead as _, IsTerminal as _};
 
 use super::args::{Console, Global};
-use super::session::{evaluate, print, say};
+use super::session::{print, say, with_inputs};
+use crate::formats::spec::{self, Inputs};
 use crate::screen::diagnostics;
 use crate::screen::style::Style;
 use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub fn run(global: &Global, args: &Console) -> Outcome<ExitKind> {
-    if let Some(expression) = &args.expression {
-        return one(global, args, expression);
-    }
+    let style = Style::of_stderr(global.no_color);
+    with_inputs(global, &args.variables, |inputs| match &args.expression {
+        Some(expression) => Ok(one(inputs, expression, style)),
+        None => lines(inputs, style),
+    })?
+}
+
+/// Each line of standard input, to its end.
+fn lines(inputs: &Inputs, style: Style) -> Outcome<ExitKind> {
     let stdin = std::io::stdin();
     let prompts = stdin.is_terminal();
     if prompts {
@@ -25,30 +32,27 @@ pub fn run(global: &Global, args: &Console) -> Outcome<ExitKind> {
         }
         let mut line = String::new();
         let read = stdin.lock().read_line(&mut line).map_err(|error| {
-            Failure::new(
-                codes::FILE_UNREADABLE,
-                "read standard input",
-                error.to_string(),
-                "Give the expression as an argument.",
-            )
+            let hint = "Give the expression as an argument.";
+            Failure::new(codes::FILE_UNREADABLE, "read standard input", error.to_string(), hint)
         })?;
         match (read, line.trim()) {
             (0, _) => return Ok(exit),
             (_, "") => {}
-            (_, expression) => exit = exit.worst(one(global, args, expression)?),
+            (_, expression) => exit = exit.worst(one(inputs, expression, style)),
         }
     }
 }
 
 /// Prints the value of an expression, or what is wrong with it.
-fn one(global: &Global, args: &Console, expression: &str) -> Outcome<ExitKind> {
-    match evaluate(global, &args.variables, expression)? {
-        Ok(text) => print(&format!("{text}\n")),
+fn one(inputs: &Inputs, expression: &str, style: Style) -> ExitKind {
+    match spec::evaluate(inputs, expression) {
+        Ok(text) => {
+            print(&format!("{text}\n"));
+            ExitKind::Success
+        }
         Err(faults) => {
-            let style = Style::of_stderr(global.no_color);
             say(&diagnostics::render(&faults, style.color, style.width));
-            return Ok(ExitKind::Error);
+            ExitKind::Error
         }
     }
-    Ok(ExitKind::Success)
 }

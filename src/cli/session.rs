@@ -78,19 +78,18 @@ pub struct Session {
 /// # Errors
 /// A folder or file that cannot be read; no spec in it.
 pub fn read_spec(global: &Global, variables: &Variables) -> Outcome<(Option<Spec>, Vec<Diagnostic>)> {
-    read_texts(global, variables, Secrets::StoodInFor, spec::load).map(|(read, _)| read)
+    with_inputs(global, variables, spec::load)
 }
 
-/// The value of an expression of the spec's language, or the faults of it.
+/// Reads all that a spec is made of, and does something with it.
 ///
 /// # Errors
 /// As for [`read_spec`].
-pub fn evaluate(global: &Global, variables: &Variables, expression: &str) -> Outcome<Result<String, Vec<Diagnostic>>> {
-    read_texts(global, variables, Secrets::StoodInFor, |inputs| spec::evaluate(inputs, expression))
-        .map(|(value, _)| value)
+pub fn with_inputs<T>(global: &Global, variables: &Variables, work: impl FnOnce(&Inputs) -> T) -> Outcome<T> {
+    read_texts(global, variables, Secrets::StoodInFor, work).map(|(done, _)| done)
 }
 
-/// Reads all that a spec is made of, does something with it, and gives what was read beside what came of it.
+/// The same, and gives what was read beside what came of it.
 fn read_texts<T>(
     global: &Global,
     variables: &Variables,

@@ -92,10 +92,6 @@ impl<'t> Line<'t> {
         self.tokens.iter().take(count).enumerate().map(wide).sum()
     }
 
-    fn has_lines(&self) -> bool {
-        self.tokens.iter().any(|(_, token)| token.has_lines())
-    }
-
     /// The place of the `=` behind which a whole expression stands in this line; `None`: none, or one over several lines.
     fn assigns(&self) -> Option<usize> {
         let at = self.tokens.iter().position(|(_, token)| token.is("=")).filter(|at| *at > 0)?;
@@ -176,18 +172,13 @@ fn indent(lines: &mut [Line]) {
 
 /// Puts a token of consecutive lines below each other, behind what is longest before it. `which`: its place in a line.
 fn align(lines: &mut [Line], which: impl Fn(&Line) -> Option<usize>) {
+    // Behind what goes on over lines, a column says nothing. A heredoc behind the `=` does not matter.
+    let which = |line: &Line| which(line).filter(|place| !line.tokens.iter().take(*place).any(|(_, t)| t.has_lines()));
     let mut from = 0;
     while from < lines.len() {
         let chain = lines.get(from..).unwrap_or_default();
-        let ends = chain.iter().position(|line| which(line).is_none() || line.has_lines());
-        // What goes on over lines ends a chain, and is its last.
-        let ends = match ends {
-            Some(at) if chain.get(at).is_some_and(|line| which(line).is_some()) => at + 1,
-            Some(at) => at,
-            None => chain.len(),
-        };
+        let ends = chain.iter().position(|line| which(line).is_none()).unwrap_or(chain.len());
         let places: Vec<usize> = chain.iter().take(ends).filter_map(&which).collect();
-        // Without the first token's own gap: lines of a chain have one indent, but for those that open or close brackets.
         let before = |line: &Line, place: usize| line.tokens.first().map_or(0, |(gap, _)| *gap) + line.columns(place);
         let widest = chain.iter().zip(&places).map(|(line, place)| before(line, *place)).max().unwrap_or(0);
         for (line, place) in lines.iter_mut().skip(from).zip(&places) {

@@ -61,7 +61,7 @@ fn comments_strings_and_heredocs_stay_byte_for_byte() {
         ("a=\"\\u00e9\\\\\\\"\"\n", "a = \"\\u00e9\\\\\\\"\"\n"),
         (
             "b {\na=<<EOT\n   x=1\n\n\n\t  EOT\nlonger=2\n}\n",
-            "b {\n  a = <<EOT\n   x=1\n\n\n\t  EOT\n  longer = 2\n}\n",
+            "b {\n  a      = <<EOT\n   x=1\n\n\n\t  EOT\n  longer = 2\n}\n",
         ),
         ("a = 1\nlonger = <<-E\n  x\n  E\n", "a      = 1\nlonger = <<-E\n  x\n  E\n"),
     ] {
