@@ -202,22 +202,17 @@ async fn another_authority_than_the_reviewed_one_makes_a_plan_stale() {
     journey.end().await;
 }
 
-/// Every command of the page for the night is typed as it stands there, with this test's names.
-#[tokio::test]
-async fn the_commands_of_the_page_for_the_night_work() {
-    let journey = journey("night").await;
-    journey.apply();
-    let schema = format!("{}.t", journey.schema());
-    let page = include_str!("../docs/on-call.md");
+/// Types each command of a page's examples in a folder; how many there were.
+fn type_all(page: &str, folder: &std::path::Path) -> usize {
     let blocks = page.split("```sh\n").skip(1).filter_map(|rest| rest.split("```").next());
     let mut typed = 0;
     for line in blocks.flat_map(str::lines) {
         let line = line.split("  #").next().unwrap().trim();
-        let line = line.replace("shop.orders", &schema).replace("migration.shop", "migration.m");
-        let script = line.replacen("mig ", &format!("{} ", env!("CARGO_BIN_EXE_mig")), 1);
+        let script =
+            line.replacen("mig ", &format!("{} ", env!("CARGO_BIN_EXE_mig")), usize::from(line.starts_with("mig ")));
         let output = Command::new("sh")
             .args(["-c", &script])
-            .current_dir(journey.folder())
+            .current_dir(folder)
             .stdin(Stdio::null())
             .env("NO_COLOR", "1")
             .output()
@@ -225,6 +220,51 @@ async fn the_commands_of_the_page_for_the_night_work() {
         assert!(output.status.success(), "{line}: {}", program::said(&output));
         typed += 1;
     }
+    typed
+}
+
+/// The way of a first-time user: every command of the tutorial, in its order, with this test's servers.
+#[tokio::test]
+async fn the_commands_of_the_tutorial_lead_from_an_empty_folder_to_a_proven_migration() {
+    let (source, target) = (Bed::mysql(), Bed::tidb());
+    let made =
+        ["CREATE TABLE orders (id INT PRIMARY KEY, v VARCHAR(20))", "INSERT INTO orders VALUES (1, 'a'), (2, 'b')"];
+    let schema = source.schema("tutorial", &made).await;
+    target.drop_schema(&schema).await;
+    let dir = tempfile::tempdir().unwrap();
+    let page = include_str!("../docs/tutorial.md");
+    let init = page.lines().find(|line| line.starts_with("mig init")).unwrap();
+    let url = |bed: &Bed, kind: &str| format!("{kind}://root@127.0.0.1:{}", bed.config().port);
+    let own = format!(
+        "mig init -source={} -target={} -tables='{schema}.*' -name=shop -source-tls=disabled -target-tls=disabled \
+         -source-password-env=none -target-password-env=none",
+        url(&source, "mysql"),
+        url(&target, "tidb")
+    );
+    let typed = type_all(&page.replace(init, &own), dir.path());
+    assert!(typed > 20, "{typed}");
+    let read = |name: &str| std::fs::read_to_string(dir.path().join(name)).unwrap();
+    assert!(read("certificate.md").contains("equal"), "{}", read("certificate.md"));
+    assert!(
+        read("comment.md").starts_with("<!-- mig plan -->") && read("plan.html").contains("Content-Security-Policy")
+    );
+    assert_eq!(
+        target.rows(&format!("SELECT COUNT(*) FROM {schema}.orders")).await,
+        [["2"]],
+        "the migrated table stays"
+    );
+    target.drop_schema(&schema).await;
+}
+
+/// Every command of the page for the night is typed as it stands there, with this test's names.
+#[tokio::test]
+async fn the_commands_of_the_page_for_the_night_work() {
+    let journey = journey("night").await;
+    journey.apply();
+    let schema = format!("{}.t", journey.schema());
+    let page =
+        include_str!("../docs/on-call.md").replace("shop.orders", &schema).replace("migration.shop", "migration.m");
+    let typed = type_all(&page, journey.folder());
     assert!(typed > 10, "{typed}");
     let left = format!("SELECT COUNT(*) FROM {schema}");
     assert_eq!(journey.target.rows(&left).await, [["2"]], "the migrated table stays");
