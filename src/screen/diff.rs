@@ -2,7 +2,10 @@
 
 use similar::{Algorithm, DiffOp, TextDiff, capture_diff_slices};
 
-use super::style::{Ink, Style};
+use super::style::{Ink, Style, columns, wrap};
+
+/// Before each line of a diff that stands below what it is of.
+const INDENT: &str = "    ";
 
 /// Lines that stay, around those that change.
 const CONTEXT: usize = 3;
@@ -45,19 +48,35 @@ pub(super) fn beside<'a>(old: &'a str, new: &'a str) -> Vec<Beside<'a>> {
     out
 }
 
-/// A diff below what it is of.
+/// A diff below what it is of. A line that is too long goes on below itself: a terminal would break it anywhere.
 pub(super) fn indented(diff: &str, style: Style) -> String {
-    diff.lines().map(|line| format!("    {}\n", inked(line.trim_end(), style))).collect()
+    diff.lines().map(|line| below(line.trim_end(), style)).collect()
+}
+
+fn below(line: &str, style: Style) -> String {
+    let ink = |text: &str| ink_of(line).map_or_else(|| text.to_owned(), |ink| style.ink(ink, text));
+    if INDENT.len() + columns(line) <= style.width {
+        return format!("{INDENT}{}\n", ink(line));
+    }
+    // The sign and the line's own indentation stand once.
+    let text = line.char_indices().skip(1).find(|(_, c)| *c != ' ').map_or(line.len(), |(at, _)| at);
+    let (lead, rest) = line.split_at(text);
+    let wrapped = wrap(&format!("{INDENT}{lead}"), rest, style.width);
+    wrapped.lines().map(|line| format!("{INDENT}{}\n", ink(line.strip_prefix(INDENT).unwrap_or(line)))).collect()
+}
+
+fn ink_of(line: &str) -> Option<Ink> {
+    match line.as_bytes().first() {
+        Some(b'+') => Some(Ink::Green),
+        Some(b'-') => Some(Ink::Red),
+        Some(b'@') => Some(Ink::Cyan),
+        _ => None,
+    }
 }
 
 /// A line of a diff in its colour.
 fn inked(line: &str, style: Style) -> String {
     let (text, end) = line.strip_suffix('\n').map_or((line, ""), |text| (text, "\n"));
-    let text = match text.as_bytes().first() {
-        Some(b'+') => style.ink(Ink::Green, text),
-        Some(b'-') => style.ink(Ink::Red, text),
-        Some(b'@') => style.ink(Ink::Cyan, text),
-        _ => text.to_owned(),
-    };
+    let text = ink_of(text).map_or_else(|| text.to_owned(), |ink| style.ink(ink, text));
     format!("{text}{end}")
 }

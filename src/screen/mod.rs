@@ -15,6 +15,7 @@ pub mod failure;
 pub mod graph;
 mod groups;
 pub mod html;
+mod keys;
 mod layout;
 pub mod markdown;
 pub mod mermaid;

@@ -10,8 +10,9 @@ use serde_json::Value;
 use super::approval;
 use super::board::{Board, Running};
 use super::clean::clean;
+use super::keys::Unanswered;
 use super::stream;
-use super::style::{Ink, Style, bytes, count, duration, stderr_size};
+use super::style::{Ink, Style, bytes, count, duration, stderr_size, wrap};
 use crate::formats::event::{Counts, Ended, Event};
 use crate::formats::plan::PlanFile;
 use crate::formats::progress::RunProgress;
@@ -75,9 +76,7 @@ impl Reporter {
     /// A sentence of the program itself, above what moves.
     pub fn say(&mut self, text: &str) {
         match self {
-            Self::Terminal(to) => {
-                let _ = to.multi.println(clean(text));
-            }
+            Self::Terminal(to) => to.stays(text, str::to_owned),
             Self::Plain(_) | Self::Json(_) => super::out::say(&format!("{text}\n")),
         }
     }
@@ -310,13 +309,21 @@ pub struct Terminal {
     multi: MultiProgress,
     bars: Vec<ProgressBar>,
     drawn: u64,
+    /// As long as lines move.
+    _keys: Option<Unanswered>,
 }
 
 impl Terminal {
     pub fn new(style: Style, now: Now) -> Self {
         let target = ProgressDrawTarget::stderr_with_hz(10);
         let multi = MultiProgress::with_draw_target(target);
-        Self { style, now, board: Board::default(), multi, bars: Vec::new(), drawn: 0 }
+        Self { style, now, board: Board::default(), multi, bars: Vec::new(), drawn: 0, _keys: Unanswered::begin() }
+    }
+
+    /// Prints a text above what moves. It is broken between words: the terminal would break it anywhere.
+    fn stays(&self, text: &str, ink: impl Fn(&str) -> String) {
+        let wrapped = wrap("", text, self.style.width);
+        let _ = self.multi.println(clean(&ink(wrapped.trim_end())));
     }
 
     fn on(&mut self, event: &Event) {
@@ -327,13 +334,13 @@ impl Terminal {
             Event::StepEnded { end: Ended::Failed | Ended::Interrupted, .. }
             | Event::StepEnded { left: Some(_), .. } => {
                 if let Some(text) = ended_words(event) {
-                    let _ = self.multi.println(clean(&self.style.ink(Ink::Red, &text)));
+                    self.stays(&text, |text| self.style.ink(Ink::Red, text));
                 }
                 self.draw(now);
             }
             Event::RunStarted { .. } => {
                 if let Some(text) = run_words(event) {
-                    let _ = self.multi.println(clean(&text));
+                    self.stays(&text, str::to_owned);
                 }
                 self.draw(now);
             }
@@ -341,7 +348,7 @@ impl Terminal {
                 self.show(&[]);
                 let _ = self.multi.clear();
                 if let Some(text) = run_words(event) {
-                    super::out::say(&format!("{text}\n"));
+                    super::out::say(&wrap("", &text, self.style.width));
                 }
             }
             _ if now.saturating_sub(self.drawn) >= DRAW_MILLIS => self.draw(now),
