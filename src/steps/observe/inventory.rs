@@ -10,11 +10,12 @@ use crate::formats::structure::{
     Check, Column, Doubt, ForeignKey, Generated, Index, IndexPart, Inventory, Program, Schema, Table, TableEstimate,
     View,
 };
-use crate::seams::sql::{Connection, Role, Server};
+use crate::seams::sql::Connection;
 use crate::think::reconcile::{garbled_defaults, reconcile, settle_default};
 use crate::words::addr::{TableName, sql_ident};
 use crate::words::error::Outcome;
 
+use super::more::{More, shares};
 use super::{counters, defaults, each, literal, number, optional_text, server, text, texts, views};
 
 const DOING: &str = "read the structure of the tables";
@@ -22,15 +23,6 @@ const DOING: &str = "read the structure of the tables";
 /// Schemas that belong to a server. Nobody migrates them.
 const SYSTEM: &str =
     "'mysql', 'sys', 'information_schema', 'performance_schema', 'metrics_schema', 'inspection_schema'";
-
-/// Where more connections to the same server come from, and how many at most.
-pub struct More<'a> {
-    pub server: &'a dyn Server,
-    pub most: usize,
-}
-
-/// How many tables are worth one more connection.
-const TABLES_A_CONNECTION: usize = 32;
 
 /// What `select` says yes to, by schema and name, and the names of all tables and views there are, sorted.
 ///
@@ -83,7 +75,7 @@ async fn read(
         reading.programs(conn).await?;
     }
     reading.sort();
-    reading.statements(conn, more.as_ref()).await?;
+    reading.statements(conn, more).await?;
     Ok(reading.end())
 }
 
@@ -419,20 +411,13 @@ impl<'a> Reading<'a> {
 
     /// The second account of each table: SHOW CREATE TABLE, over several connections where there are many tables: over a
     /// long line each costs a round trip.
-    async fn statements(&mut self, conn: &mut dyn Connection, more: Option<&More<'_>>) -> Outcome<()> {
+    async fn statements(&mut self, conn: &mut dyn Connection, more: Option<More<'_>>) -> Outcome<()> {
         let tables: Vec<(TableName, Table)> = std::mem::take(&mut self.tables).into_iter().collect();
-        let wanted = more.map_or(0, |more| more.most.min(tables.len() / TABLES_A_CONNECTION));
-        let mut others: Vec<Box<dyn Connection>> = Vec::new();
-        if let Some(more) = more {
-            // Where a server gives no more connections, those that there are do the work.
-            let lines = (0..wanted).map(|_| more.server.connect(&Role::Look));
-            others.extend(futures::future::join_all(lines).await.into_iter().filter_map(Result::ok));
-        }
-        let mut shares: Vec<Vec<(TableName, Table)>> = vec![Vec::new(); others.len() + 1];
-        let count = shares.len();
-        for (at, table) in tables.into_iter().enumerate() {
-            shares[at % count].push(table);
-        }
+        let mut others = match more {
+            Some(more) => more.connections(tables.len()).await,
+            None => Vec::new(),
+        };
+        let shares = shares(tables, others.len() + 1);
         let lines = std::iter::once(conn).chain(others.iter_mut().map(|line| &mut **line as &mut dyn Connection));
         let this = &*self;
         let work = lines.zip(shares).map(|(line, share)| this.both_accounts(line, share));

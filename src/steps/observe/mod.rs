@@ -10,6 +10,7 @@ mod expressions;
 pub mod foreign_keys;
 pub mod inventory;
 pub mod ledger;
+pub mod more;
 pub mod rows;
 pub mod server;
 mod statement;

@@ -23,7 +23,7 @@ use crate::words::error::{Failure, Outcome};
 
 use super::binlog::Since;
 use super::dump_folder::Import;
-use super::inventory::More;
+use super::more::More;
 use super::zero_dates::OddDates;
 use super::{binlog, expressions, inventory, ledger, rows, server, texts, views, zero_dates};
 
@@ -261,7 +261,7 @@ async fn source_side(
     let selected = names.iter().filter(|name| meets(&name.schema, &name.name)).cloned().collect();
     let (imports, import_findings) = import.map(|import| import.settle(&met, &selected)).unwrap_or_default();
     let odd_dates = match of.gates.zero_dates {
-        ZeroDates::Stop => zero_dates::odd_dates(conn.as_mut(), &inventory.tables).await?,
+        ZeroDates::Stop => zero_dates::odd_dates(conn.as_mut(), more(look, address, source), &inventory.tables).await?,
         ZeroDates::Keep => OddDates::default(),
     };
     let mut schemas =

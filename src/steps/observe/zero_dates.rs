@@ -7,6 +7,7 @@ use crate::seams::sql::Connection;
 use crate::words::addr::{key_ident, sql_ident};
 use crate::words::error::Outcome;
 
+use super::more::{More, shares};
 use super::texts;
 
 /// Rows of a table that are looked at.
@@ -26,14 +27,32 @@ pub struct OddDates {
 ///
 /// # Errors
 /// Where a query fails.
-pub async fn odd_dates(conn: &mut dyn Connection, tables: &[Table]) -> Outcome<OddDates> {
+pub async fn odd_dates(conn: &mut dyn Connection, more: Option<More<'_>>, tables: &[Table]) -> Outcome<OddDates> {
     let columns: Vec<(&Table, &Column)> = tables
         .iter()
         .flat_map(|table| table.data_columns().map(move |column| (table, column)))
         .filter(|(_, column)| matches!(column.data_type.as_str(), "date" | "datetime" | "timestamp"))
         .collect();
+    let mut others = match more {
+        Some(more) => more.connections(columns.len()).await,
+        None => Vec::new(),
+    };
+    let shares = shares(columns.chunks(COLUMNS).collect(), others.len() + 1);
+    let lines = std::iter::once(conn).chain(others.iter_mut().map(|line| &mut **line as &mut dyn Connection));
     let mut found = OddDates::default();
-    for some in columns.chunks(COLUMNS) {
+    for seen in futures::future::try_join_all(lines.zip(shares).map(|(line, share)| seen(line, share))).await? {
+        found.zero.extend(seen.zero);
+        found.impossible.extend(seen.impossible);
+    }
+    found.zero.sort();
+    found.impossible.sort();
+    Ok(found)
+}
+
+/// What one connection sees in its share of the columns.
+async fn seen(conn: &mut dyn Connection, share: Vec<&[(&Table, &Column)]>) -> Outcome<OddDates> {
+    let mut found = OddDates::default();
+    for some in share {
         let looks = some.iter().map(|(table, column)| look(table, column)).collect::<Vec<_>>().join(", ");
         let rows = texts(conn, "look for zero dates", &format!("SELECT {looks}")).await?;
         for ((table, column), seen) in some.iter().zip(rows.first().into_iter().flatten()) {
@@ -47,8 +66,6 @@ pub async fn odd_dates(conn: &mut dyn Connection, tables: &[Table]) -> Outcome<O
             }
         }
     }
-    found.zero.sort();
-    found.impossible.sort();
     Ok(found)
 }
 
@@ -58,24 +75,26 @@ const IMPOSSIBLE: u8 = 2;
 /// An expression that is the sum of what is seen in the column.
 fn look(table: &Table, column: &Column) -> String {
     let (from, name) = (table.name.sql(), sql_ident(&column.name));
-    let first_rows =
-        |odd: &str| format!("EXISTS (SELECT 1 FROM (SELECT {name} FROM {from} LIMIT {ROWS}) first_rows WHERE {odd})");
-    let zero = first_rows(&format!("MONTH({name}) = 0 OR DAYOFMONTH({name}) = 0"));
+    // The rows are read once for both. Of no row, and of NULL alone, nothing is seen.
+    let any = |odd: &str| format!("IFNULL(MAX({odd}), 0)");
+    let zero = any(&format!("MONTH({name}) = 0 OR DAYOFMONTH({name}) = 0"));
     // A TIMESTAMP holds no such day.
     let impossible = match column.data_type.as_str() {
         "timestamp" => String::new(),
-        _ => format!(
-            " + {IMPOSSIBLE} * {}",
-            first_rows(&format!("DAYOFMONTH({name}) > 28 AND DAYOFMONTH({name}) > DAYOFMONTH(LAST_DAY({name}))"))
-        ),
+        _ => {
+            let odd = format!("DAYOFMONTH({name}) > 28 AND DAYOFMONTH({name}) > DAYOFMONTH(LAST_DAY({name}))");
+            format!(" + {IMPOSSIBLE} * {}", any(&odd))
+        }
     };
+    let first_rows = |seen: &str| format!("(SELECT {seen} FROM (SELECT {name} FROM {from} LIMIT {ROWS}) first_rows)");
     let leads = |index: &crate::formats::structure::Index| {
         index.kind == "BTREE" && index.parts.first().and_then(|part| part.column.as_ref()) == Some(&column.name)
     };
     // The least value of an index costs one step, and a zero date is less than every other.
     if table.indexes.iter().any(leads) {
-        format!("({zero} OR IFNULL((SELECT MONTH(MIN({name})) = 0 FROM {from}), 0)){impossible}")
+        let least = format!("IFNULL((SELECT MONTH(MIN({name})) = 0 FROM {from}), 0)");
+        format!("({} | {least})", first_rows(&format!("{zero}{impossible}")))
     } else {
-        format!("{zero}{impossible}")
+        first_rows(&format!("{zero}{impossible}"))
     }
 }

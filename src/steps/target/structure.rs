@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::formats::outputs::{self, GateOutputs};
 use crate::steps::context::{Context, Line, read_inputs};
-use crate::steps::observe::inventory::{More, inventory};
+use crate::steps::observe::inventory::inventory;
+use crate::steps::observe::more::More;
 use crate::steps::transfer::ledger::{Named, literal};
 use crate::words::codes::{self, Code};
 
