@@ -412,15 +412,20 @@ fn every_step_of_a_small_plan_can_be_drawn() {
 fn a_page_is_written_over_nothing_but_a_page() {
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join("saved"), plan_seal::write(&planned("", |_| ())).unwrap()).unwrap();
-    std::fs::write(dir.path().join("notes.txt"), "of value").unwrap();
+    std::fs::write(dir.path().join("notes.html"), "of value").unwrap();
     let check = |name: &str, exit: i32, told: &[&str]| {
         program::run(dir.path(), &["show", &format!("-html={name}"), "saved"], exit, told);
     };
-    check("saved", 1, &["MIG1004", "that is the plan file"]);
-    check("notes.txt", 1, &["MIG1004", "not a page of mig"]);
-    check("new.mig.hcl", 1, &["MIG1004", "part of a spec"]);
+    check("saved", 1, &["MIG1004", "ends in .html"]);
+    // Where a state and its journal would be, also without a spec that says so.
+    check("mig.migstate", 1, &["MIG1004", "ends in .html"]);
+    check("mig.migstate.journal", 1, &["MIG1004", "ends in .html"]);
+    std::fs::hard_link(dir.path().join("saved"), dir.path().join("saved.html")).unwrap();
+    check("saved.html", 1, &["MIG1004", "that is the plan file"]);
+    check("notes.html", 1, &["MIG1004", "not a page of mig"]);
+    check("new.mig.hcl", 1, &["MIG1004", "ends in .html"]);
     check("none/plan.html", 1, &["MIG1004"]);
-    assert_eq!(std::fs::read_to_string(dir.path().join("notes.txt")).unwrap(), "of value");
+    assert_eq!(std::fs::read_to_string(dir.path().join("notes.html")).unwrap(), "of value");
     check("plan.html", 0, &["Plan: 80 to create", "Page: plan.html"]);
     let first = std::fs::read(dir.path().join("plan.html")).unwrap();
     check("plan.html", 0, &[]);

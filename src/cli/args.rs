@@ -157,7 +157,7 @@ pub struct Plan {
     #[arg(long, conflicts_with = "destroy")]
     pub probe: bool,
     /// Also simulate the run, with chance from this seed: how long it may take, how much disk, what a failure would leave.
-    #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "1", require_equals = true)]
+    #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "1", require_equals = true, conflicts_with = "destroy")]
     pub rehearse: Option<u64>,
     /// Plan the removal of the scaffolding.
     #[arg(long)]

@@ -6,9 +6,14 @@ use crate::screen::plan_diff;
 use crate::screen::style::Style;
 use crate::screen::view::PlanView;
 use crate::think;
-use crate::words::error::{ExitKind, Outcome};
+use crate::words::codes;
+use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub fn run(args: &Diff, style: Style) -> Outcome<ExitKind> {
+    if args.views.html.is_some() {
+        let hint = "Leave -html out: -markdown is made for a comment, and `mig show -html` shows one plan.";
+        return Err(Failure::new(codes::COMMAND_LINE, "show what differs", "-html is a form of one plan", hint));
+    }
     let diff = think::plan_diff::diff(&read_plan(&args.before)?, &read_plan(&args.after)?);
     print(&match args.views.view() {
         PlanView::Text => plan_diff::text(&diff, style),

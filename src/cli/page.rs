@@ -20,15 +20,15 @@ pub fn may_write(path: &Path, session: Option<&Session>, beside: Option<&Path>) 
         let doing = format!("write the page {}", path.display());
         Err(Failure::new(codes::FILE_UNWRITABLE, doing, cause, "Name another file, for example plan.html."))
     };
+    // A state, its journal and the files of a work folder have other names, also where no spec says which they are.
+    if !path.extension().is_some_and(|end| end.eq_ignore_ascii_case("html") || end.eq_ignore_ascii_case("htm")) {
+        return refuse("the name of a page ends in .html".into());
+    }
     if let Some(what) = session.and_then(|session| session.own_file(path)) {
         return refuse(format!("that is {what}"));
     }
     if beside.is_some_and(|other| file::is_same(other, path)) {
         return refuse("that is the plan file".into());
-    }
-    // Also where the spec is not read: it would be part of it.
-    if path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(".mig.hcl")) {
-        return refuse("a file with this name would be part of a spec".into());
     }
     if is_something_else(path) {
         return refuse("another file is there, and it is not a page of mig".into());

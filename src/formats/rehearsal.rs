@@ -24,12 +24,14 @@ pub struct Rehearsal {
     pub seconds: Band,
     /// Of the run that took the median time: what it could not have ended without, in order.
     pub critical_path: Vec<Stretch>,
-    /// Most bytes in the work folders at one time. `None`: nothing is dumped.
+    /// Most bytes of files that this run dumps, at one time. `None`: nothing is dumped.
     pub disk_bytes: Option<Band>,
     /// The rates that the runs were made with.
     pub rates: Vec<RateUsed>,
     /// Steps that wait for a person, whose time is not part of the duration.
     pub waits_for_people: Vec<StepAddr>,
+    /// An interrupted run goes on: its steps are simulated as if they began anew.
+    pub goes_on: bool,
     /// One for each phase: one of its steps fails half-way.
     pub failures: Vec<FailureTried>,
 }
@@ -76,7 +78,7 @@ pub struct RateUsed {
     pub rate: Rate,
     pub low: f64,
     pub high: f64,
-    /// By an earlier run of the same state; otherwise it is an assumption.
+    /// By earlier runs of the same state; otherwise it is an assumption.
     pub measured: bool,
 }
 

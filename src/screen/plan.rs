@@ -101,6 +101,15 @@ pub fn summary(plan: &PlanFile) -> String {
         let unseen = plan.body.observed.verdicts.values().any(|verdict| verdict.outcome == GateOutcome::CannotLook);
         return match plan.body.mode {
             // What could not be looked at is not known to be as recorded.
+            Mode::Apply if plan.body.blocked => "No changes are known: the plan is refused.".to_owned(),
+            // Nothing is recorded: what is covered only looks.
+            Mode::Apply if plan.body.lineage.is_none() => {
+                "No changes. Nothing is recorded yet, and what this plan covers only looks.".to_owned()
+            }
+            Mode::Apply if !plan.body.targets.is_empty() => {
+                "No changes. What -target names, and all that it needs, is recorded as complete, and nothing observed of it differs from the state. A plan compares no rows: mig verify does."
+                    .to_owned()
+            }
             Mode::Apply if unseen => "No changes are known. Every step of the spec is recorded as complete; whether that still holds could not be looked at.".to_owned(),
             Mode::Apply => "No changes. Every step of the spec is recorded as complete, and nothing observed differs from the state. A plan compares no rows: mig verify does."
                 .to_owned(),

@@ -47,17 +47,20 @@ pub fn comment(diff: &PlanDiff, budget: usize) -> String {
 /// One line: how much differs.
 pub fn summary(diff: &PlanDiff) -> String {
     if diff.is_same_work() {
-        return match diff.estimates {
-            None => "The two plans do the same: they differ in nothing but the time at which they were made.".into(),
-            Some(_) => "The two plans do the same; only the estimates differ.".into(),
+        return match diff.estimates.is_none() && diff.estimated_tables.is_empty() {
+            true => "The two plans do the same.".into(),
+            false => "The two plans do the same; their estimates differ.".into(),
         };
     }
     let steps = |is: fn(&StepDiff) -> bool| diff.steps.iter().filter(|step| is(step)).count() as u64;
+    let gates = |is: fn(&Pair<GateSide>) -> bool| diff.gates.iter().filter(|gate| is(&gate.differs)).count() as u64;
     let parts = [
         (steps(|step| step.before.is_none()), "step is new", "steps are new"),
         (steps(|step| step.after.is_none()), "step is gone", "steps are gone"),
         (steps(|step| step.before.is_some() && step.after.is_some()), "step differs", "steps differ"),
-        (diff.gates.len() as u64, "gate sees something else", "gates see something else"),
+        (gates(|of| of.before.is_none()), "gate is new", "gates are new"),
+        (gates(|of| of.after.is_none()), "gate is gone", "gates are gone"),
+        (gates(|of| of.before.is_some() && of.after.is_some()), "gate sees something else", "gates see something else"),
         (of_side(diff, Side::New), "finding is new", "findings are new"),
         (of_side(diff, Side::Gone), "finding is gone", "findings are gone"),
     ];
@@ -118,8 +121,8 @@ fn basis_words(basis: &Basis) -> String {
             };
             format!("shown by a later plan: {} becomes {}", tables(before), tables(after))
         }
-        Basis::Blocked { after: true } => "the second plan is refused by a gate, the first was not".into(),
-        Basis::Blocked { after: false } => "no gate refuses the second plan; one refused the first".into(),
+        Basis::Blocked { after: true } => "the second plan is refused, the first is not".into(),
+        Basis::Blocked { after: false } => "the first plan is refused, the second is not".into(),
     }
 }
 

@@ -98,7 +98,13 @@ fn a_plan_without_changes_says_so() {
     let expected = format!(
         "{HEADER}\nNo changes. Every step of the spec is recorded as complete, and nothing observed\ndiffers from the state. A plan compares no rows: mig verify does.\n"
     );
-    check(&empty(), &expected);
+    let mut recorded = empty();
+    recorded.body.lineage = Some("l".into());
+    check(&recorded, &expected);
+    // Only what was looked at is spoken of.
+    recorded.body.targets = vec!["source.mysql.shop".into()];
+    assert!(text(&recorded, Style::plain()).contains("No changes. What -target names, and all that it needs,"));
+    assert!(text(&empty(), Style::plain()).contains("No changes. Nothing is recorded yet,"));
     // What could not be looked at is not called unchanged.
     let mut plan = empty();
     let unseen = verdict(GateOutcome::CannotLook, "a server did not answer", vec![]);

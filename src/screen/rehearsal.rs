@@ -18,10 +18,18 @@ pub fn text(rehearsal: &Rehearsal, style: Style) -> String {
         line("Rate:", &rate_words(rate));
     }
     if let Some(disk) = rehearsal.disk_bytes {
-        line("Disk:", &format!("{} in the work folders at most, by the estimates of the tables", disk_words(disk)));
+        let words = "of dump files at one time, by the estimates of the tables and without compression; files of earlier runs \
+                     come on top";
+        line("Disk:", &format!("{} {words}", disk_words(disk)));
     }
     for addr in &rehearsal.waits_for_people {
         line("Not counted:", &format!("{addr} waits until somebody accepts it"));
+    }
+    if rehearsal.goes_on {
+        line(
+            "Not counted:",
+            "what an interrupted run has done already: the steps that it goes on with are simulated whole",
+        );
     }
     out.push_str(&path(&rehearsal.critical_path, style));
     out.push_str(&failures(&rehearsal.failures, style));
@@ -35,8 +43,8 @@ pub fn duration_words(rehearsal: &Rehearsal) -> String {
     let measured = rates.iter().filter(|rate| rate.measured).count();
     let basis = match measured {
         0 => "all rates are assumed",
-        some if some == rates.len() => "all rates are those of the last run",
-        _ => "some rates are those of the last run, others are assumed",
+        some if some == rates.len() => "all rates are those of earlier runs",
+        _ => "some rates are those of earlier runs, others are assumed",
     };
     let range = band(low.floor() as u64, high.ceil() as u64);
     format!("{range}, half of the runs in {} or less; {basis}", duration(median))
@@ -59,7 +67,7 @@ fn rate_words(rate: &RateUsed) -> String {
         Rate::VerifyRows => "all verifications compare",
         Rate::Created => "the target creates",
     };
-    let how = if rate.measured { "by the last run" } else { "assumed" };
+    let how = if rate.measured { "as earlier runs of this state" } else { "assumed" };
     format!("{what} {} to {} ({how})", number(rate.low), number(rate.high))
 }
 

@@ -12,7 +12,11 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use self::simulation::{Simulated, Span};
-use crate::formats::plan::{EdgeKind, PlanFile};
+use crate::formats::cause::Cause;
+use crate::formats::chunk::usable_for_ranges;
+use crate::formats::inputs::TableInputs;
+use crate::formats::outputs::{DumpOutputs, LoadOutputs};
+use crate::formats::plan::{EdgeKind, PlanFile, TableEstimates};
 use crate::formats::rehearsal::{Band, FORMAT_VERSION, FailureTried, Left, Rate, RateUsed, Rehearsal};
 use crate::formats::spec::model::Spec;
 use crate::formats::state::State;
@@ -33,6 +37,8 @@ struct Scene<'a> {
     /// Of dumps, loads and verifications.
     sizes: BTreeMap<StepNo, Size>,
     dumps: Vec<Dumped>,
+    /// Bytes that files which wait to be loaded may take, of each migration's work folder.
+    rooms: Vec<f64>,
     /// The entry of `dumps` that a dump or a load is of.
     dump_of: BTreeMap<StepNo, usize>,
 }
@@ -52,8 +58,10 @@ struct Dumped {
     bytes: f64,
     /// The files stay when they are loaded.
     keep: bool,
-    /// Files that wait to be loaded take no more than this.
-    room: f64,
+    /// It waits for room where the files of its folder have a limit. Without a usable key it cannot: it is dumped whole.
+    waits: bool,
+    /// Whose work folder: an entry of `rooms`.
+    folder: usize,
 }
 
 impl Dumped {
@@ -61,8 +69,16 @@ impl Dumped {
     fn lies(&self, done: &BTreeMap<StepNo, f64>) -> f64 {
         let far = |no: StepNo| done.get(&no).copied().unwrap_or_default();
         let loaded = if self.keep { 0.0 } else { self.load.map_or(0.0, far) };
-        let waiting = (far(self.dump) - loaded).max(0.0) * self.bytes;
-        if self.keep { waiting } else { waiting.min(self.room) }
+        // A table without a usable key is loaded when its dump is whole.
+        let whole_first = !self.waits && far(self.dump) < 1.0;
+        let loaded = if whole_first { 0.0 } else { loaded };
+        (far(self.dump) - loaded).max(0.0) * self.bytes
+    }
+}
+
+impl Scene<'_> {
+    fn rows(&self, no: StepNo) -> u64 {
+        self.sizes.get(&no).map_or(0, |size| size.rows)
     }
 }
 
@@ -99,6 +115,7 @@ pub fn rehearse(
         disk_bytes: disk,
         rates,
         waits_for_people: waits_for_people(plan),
+        goes_on: plan.body.changes.iter().any(|change| matches!(change.cause, Cause::Unfinished { .. })),
         failures: failures(&scene, &median.spans, seed)?,
     })
 }
@@ -113,23 +130,42 @@ fn scene<'a>(plan: &'a PlanFile, spec: &Spec, state: Option<&State>, parallelism
         rates: rates::rates(state),
         sizes: BTreeMap::new(),
         dumps: Vec::new(),
+        rooms: spec.migrations.values().map(|of| of.dump.room().unwrap_or(u64::MAX) as f64).collect(),
         dump_of: BTreeMap::new(),
     };
     for (no, node) in nodes.iter().enumerate() {
         let (Some(migration), Some(key)) = (node.addr.migration(), node.addr.key()) else { continue };
         let Some(dump) = spec.migrations.get(migration).map(|migration| &migration.dump) else { continue };
-        let Some(table) = plan.estimates.by_table.get(key) else { continue };
+        let Some(table) = plan.estimates.by_table.get(key).copied().or_else(|| recorded(&scene.state, &node.addr))
+        else {
+            continue;
+        };
         let size = Size { rows: table.rows, bytes: table.bytes, rate_limit: dump.rate_limit };
         scene.sizes.insert(no, size);
         if node.kind == StepKind::Dump && node.action.makes() {
             let load = node.addr.table().map(|table| StepAddr::of_table(migration, StepKind::Load, &table));
             let load = load.and_then(|load| numbers.get(&load).copied());
             scene.dump_of.extend([Some(no), load].into_iter().flatten().map(|step| (step, scene.dumps.len())));
-            let room = dump.room().unwrap_or(u64::MAX) as f64;
-            scene.dumps.push(Dumped { dump: no, load, bytes: table.bytes as f64, keep: dump.keep, room });
+            let create = node.addr.table().map(|table| StepAddr::of_table(migration, StepKind::Table, &table));
+            let create = create.and_then(|create| numbers.get(&create)).and_then(|no| nodes.get(*no));
+            let inputs = create.and_then(|create| create.inputs.read::<TableInputs>().ok());
+            // Of what is not known, the whole is counted.
+            let waits = inputs.is_some_and(|inputs| usable_for_ranges(&inputs.source).is_some());
+            let folder = spec.migrations.get_index_of(migration).unwrap_or_default();
+            scene.dumps.push(Dumped { dump: no, load, bytes: table.bytes as f64, keep: dump.keep, waits, folder });
         }
     }
     scene
+}
+
+/// The size of a table that an earlier run has loaded: a plan estimates only what is to be moved.
+fn recorded(state: &State, addr: &StepAddr) -> Option<TableEstimates> {
+    let (migration, table) = addr.migration().zip(addr.table())?;
+    let of = |kind| StepAddr::of_table(migration, kind, &table);
+    let loaded = state.outputs_of::<LoadOutputs>(&of(StepKind::Load)).ok()??;
+    let dumped = state.outputs_of::<DumpOutputs>(&of(StepKind::Dump)).ok().flatten();
+    let (bytes, files) = dumped.map_or((0, 0), |dumped| (dumped.bytes, dumped.parts as u64));
+    Some(TableEstimates { rows: loaded.total.rows, bytes, files })
 }
 
 fn is_used(scene: &Scene, rate: Rate) -> bool {
@@ -204,7 +240,7 @@ fn left(scene: &Scene, run: &Simulated) -> Left {
             left.objects += u64::from(is(StepType::Table) || is(StepType::View));
             verified.extend(node.addr.table().filter(|_| is(StepType::Verify)));
             loaded.extend(node.addr.table().filter(|_| is(StepType::Load)));
-        } else if is(StepType::Load) && begun.is_some_and(|part| part > 0.0) {
+        } else if is(StepType::Load) && begun.is_some_and(|part| part > 0.0) && scene.rows(no) > 1 {
             left.partly += 1;
         }
         // A step of a cloud that failed may have made its object.

@@ -15,6 +15,7 @@ const MOMENT: f64 = 1e-6;
 /// The path, in the order of time.
 pub(super) fn critical(plan: &PlanFile, spans: &BTreeMap<StepNo, Span>) -> Vec<Stretch> {
     let before = before(plan);
+    let spans = &with_passed(plan, spans, &before);
     let none = Vec::new();
     let last = spans.iter().max_by(|a, b| a.1.ended.total_cmp(&b.1.ended)).map(|(no, _)| *no);
     let mut out = Vec::new();
@@ -57,6 +58,24 @@ pub(super) fn critical(plan: &PlanFile, spans: &BTreeMap<StepNo, Span>) -> Vec<S
     out.reverse();
     out.retain(|stretch| stretch.seconds + stretch.waited > 0.0005);
     out
+}
+
+/// With the steps that have nothing to do: each is over when the last of those before it is.
+fn with_passed(
+    plan: &PlanFile,
+    spans: &BTreeMap<StepNo, Span>,
+    before: &BTreeMap<StepNo, Vec<(StepNo, EdgeKind)>>,
+) -> BTreeMap<StepNo, Span> {
+    let mut all = spans.clone();
+    // The nodes are in an order in which what comes before stands before.
+    for no in 0..plan.body.graph.nodes.len() {
+        if !all.contains_key(&no) {
+            let above = before.get(&no).into_iter().flatten().filter_map(|(from, _)| all.get(from));
+            let over = above.map(|span| span.ended).fold(0.0, f64::max);
+            all.insert(no, Span { began: over, worked: over, ended: over });
+        }
+    }
+    all
 }
 
 fn ended(spans: &BTreeMap<StepNo, Span>, no: StepNo) -> f64 {

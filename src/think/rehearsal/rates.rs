@@ -14,9 +14,13 @@ use crate::words::addr::{StepAddr, StepKind};
 
 /// A measured rate is that of one night: the next one differs by so much in either direction.
 const OTHER_NIGHT: f64 = 1.5;
-/// Shorter measurements, or of less, say more of how a step begins than of how fast it is.
+/// Less than this says more of how a step begins than of how fast it is.
 const LEAST_SECONDS: f64 = 5.0;
 const LEAST_OBJECTS: f64 = 50.0;
+const LEAST_ROWS: f64 = 100_000.0;
+const LEAST_BYTES: f64 = (32 << 20) as f64;
+/// A rate that is so much below all that is assumed was not the server's: the run was limited, paused, or waited for a dump.
+const TOO_SLOW: f64 = 0.25;
 
 /// All rates.
 pub(super) fn rates(state: Option<&State>) -> BTreeMap<Rate, RateUsed> {
@@ -28,7 +32,7 @@ pub(super) fn rates(state: Option<&State>) -> BTreeMap<Rate, RateUsed> {
         (Rate::Created, CREATED_A_SECOND.0 as f64, CREATED_A_SECOND.1 as f64),
     ];
     let measured = state.map(measured).unwrap_or_default();
-    let used = assumed.map(|(rate, low, high)| match measured.get(&rate) {
+    let used = assumed.map(|(rate, low, high)| match measured.get(&rate).filter(|by| **by >= low * TOO_SLOW) {
         Some(by) => RateUsed { rate, low: by / OTHER_NIGHT, high: by * OTHER_NIGHT, measured: true },
         None => RateUsed { rate, low, high, measured: false },
     });
@@ -76,7 +80,9 @@ fn measured(state: &State) -> BTreeMap<Rate, f64> {
         match record.kind {
             StepKind::Table => add(Rate::Created, 1.0),
             StepKind::Dump => {
-                if let Ok(Some(made)) = record.outputs_as::<DumpOutputs>(addr) {
+                // Of compressed files it is not known how much was read.
+                let plain = |made: &DumpOutputs| made.inputs.compress == "none";
+                if let Some(made) = record.outputs_as::<DumpOutputs>(addr).ok().flatten().filter(plain) {
                     add(Rate::DumpBytes, made.bytes as f64);
                     let load = addr.migration().zip(addr.table());
                     let load = load.map(|(migration, table)| StepAddr::of_table(migration, StepKind::Load, &table));
@@ -109,11 +115,12 @@ fn measured(state: &State) -> BTreeMap<Rate, f64> {
             work.entry(Rate::LoadBytes).or_default().add(record, bytes);
         }
     }
-    let long = |_: f64, seconds: f64| seconds >= LEAST_SECONDS;
+    let enough = |least: f64| move |amount: f64, seconds: f64| amount >= least && seconds >= LEAST_SECONDS;
     let many = |objects: f64, _: f64| objects >= LEAST_OBJECTS;
     let rates = work.into_iter().map(|(rate, work)| match rate {
         Rate::Created => (rate, work.rate(many)),
-        Rate::DumpBytes | Rate::LoadRows | Rate::LoadBytes | Rate::VerifyRows => (rate, work.rate(long)),
+        Rate::DumpBytes | Rate::LoadBytes => (rate, work.rate(enough(LEAST_BYTES))),
+        Rate::LoadRows | Rate::VerifyRows => (rate, work.rate(enough(LEAST_ROWS))),
     });
     rates.filter_map(|(rate, measured)| Some((rate, measured?))).collect()
 }

@@ -60,16 +60,19 @@ pub(super) fn run(scene: &Scene, rng: &mut StdRng, fails: Option<StepNo>) -> Out
     };
     let limits = Limits::of_run(scene.parallelism);
     let machine = Machine::new(&scene.plan.body.graph, &scene.state, opening, limits)?;
-    let rates = scene.rates.values().map(|used| (used.rate, between(rng, used.low, used.high))).collect();
+    // What is slow in one thing is slow in most: the same servers and the same line are behind all of them.
+    let pace = Pace(rng.random());
+    let rates = scene.rates.values().map(|used| (used.rate, pace.rate(rng, used.low, used.high))).collect();
     let run = Run {
         scene,
+        pace,
         rates,
         machine,
         now: 0.0,
         jobs: BTreeMap::new(),
         done: BTreeMap::new(),
         lies: BTreeMap::new(),
-        lies_in_all: 0.0,
+        folders: BTreeMap::new(),
         out: Simulated {
             seconds: 0.0,
             spans: BTreeMap::new(),
@@ -84,15 +87,16 @@ pub(super) fn run(scene: &Scene, rng: &mut StdRng, fails: Option<StepNo>) -> Out
 
 struct Run<'a> {
     scene: &'a Scene<'a>,
+    pace: Pace,
     rates: BTreeMap<Rate, f64>,
     machine: Machine,
     now: f64,
     jobs: BTreeMap<StepNo, Job>,
     /// How far steps are: 0 to 1.
     done: BTreeMap<StepNo, f64>,
-    /// Bytes that lie of each dump, and of all.
+    /// Bytes that lie of each dump, and of all of a work folder: those that wait for room, and the others.
     lies: BTreeMap<usize, f64>,
-    lies_in_all: f64,
+    folders: BTreeMap<usize, (f64, f64)>,
     out: Simulated,
 }
 
@@ -104,6 +108,7 @@ impl Run<'_> {
                 let cause = "the run machine waits for nothing";
                 return Err(Failure::new(codes::INTERNAL, "rehearse the plan", cause, "Please report this."));
             }
+            let settled = effects.is_empty();
             for effect in effects {
                 match effect {
                     // A record is durable within some milliseconds: below what can be told apart here.
@@ -115,7 +120,7 @@ impl Run<'_> {
                     Effect::Finish(summary) => {
                         self.out.summary = summary;
                         self.out.seconds = self.now;
-                        self.out.disk_left = self.lies_in_all;
+                        self.out.disk_left = self.on_disk();
                         return Ok(self.out);
                     }
                     Effect::Ack { .. }
@@ -126,14 +131,17 @@ impl Run<'_> {
                     | Effect::Stop => {}
                 }
             }
-            self.advance();
+            // What became durable in this round can start at this moment.
+            if settled {
+                self.advance();
+            }
         }
     }
 
     fn start(&mut self, no: StepNo, fails: bool, rng: &mut StdRng) {
         let node = &self.scene.plan.body.graph.nodes[no];
         let (low, high) = own_seconds(node);
-        let own = between(rng, low, high);
+        let own = self.pace.seconds(rng, low, high);
         let (rate, work) = self.work(no, node);
         // Half-way through what it has more of.
         let half = if fails { 0.5 } else { 1.0 };
@@ -236,11 +244,20 @@ impl Run<'_> {
 
     /// What lies on the disk, now that these steps went on.
     fn look_at_disk(&mut self, steps: &[StepNo]) {
-        for dump in steps.iter().filter_map(|no| self.scene.dump_of.get(no)) {
-            let lies = self.scene.dumps[*dump].lies(&self.done);
-            self.lies_in_all += lies - self.lies.insert(*dump, lies).unwrap_or_default();
+        for number in steps.iter().filter_map(|no| self.scene.dump_of.get(no)) {
+            let dump = &self.scene.dumps[*number];
+            let lies = dump.lies(&self.done);
+            let more = lies - self.lies.insert(*number, lies).unwrap_or_default();
+            let folder = self.folders.entry(dump.folder).or_default();
+            *(if dump.waits { &mut folder.0 } else { &mut folder.1 }) += more;
         }
-        self.out.disk = self.out.disk.max(self.lies_in_all);
+        self.out.disk = self.out.disk.max(self.on_disk());
+    }
+
+    /// What lies in all work folders. A dump whose files wait for room stops at the folder's limit.
+    fn on_disk(&self) -> f64 {
+        let rooms = &self.scene.rooms;
+        self.folders.iter().map(|(folder, (waits, lies))| waits.min(rooms[*folder]) + lies).sum()
     }
 }
 
@@ -251,10 +268,10 @@ fn own_seconds(node: &Node) -> (f64, f64) {
         Some(StepType::Gate) if node.addr.gate_name() == Some(GateName::Structure) => (0.05, 1.0),
         Some(StepType::Gate) => (0.01, 0.5),
         Some(StepType::Database) => (0.02, 0.6),
-        Some(StepType::Table | StepType::View | StepType::ForeignKeys) => (0.02, 0.5),
-        Some(StepType::Dump) => (0.02, 0.3),
-        Some(StepType::Load | StepType::Verify) => (0.05, 0.6),
-        Some(StepType::Report) => (0.02, 0.6),
+        Some(StepType::Table | StepType::View | StepType::ForeignKeys) => (0.02, 1.0),
+        Some(StepType::Dump) => (0.02, 0.5),
+        Some(StepType::Load | StepType::Verify) => (0.05, 1.0),
+        Some(StepType::Report) => (0.02, 1.0),
         Some(StepType::Runner) => (0.001, 0.1),
         Some(StepType::KeyPair | StepType::SecurityGroup | StepType::Route | StepType::Dns) => (0.5, 4.0),
         Some(StepType::Instance) => (20.0, 120.0),
@@ -265,10 +282,31 @@ fn own_seconds(node: &Node) -> (f64, f64) {
     }
 }
 
-/// A number between two, each magnitude as likely as the other.
-fn between(rng: &mut StdRng, low: f64, high: f64) -> f64 {
+/// How slow a run is as a whole: 0 is as fast as it gets, 1 as slow.
+#[derive(Clone, Copy)]
+struct Pace(f64);
+
+/// By how much one thing differs from the pace of the whole.
+const DIFFERS: f64 = 0.25;
+
+impl Pace {
+    fn rate(self, rng: &mut StdRng, low: f64, high: f64) -> f64 {
+        between(low, high, 1.0 - self.slow(rng))
+    }
+
+    fn seconds(self, rng: &mut StdRng, low: f64, high: f64) -> f64 {
+        between(low, high, self.slow(rng))
+    }
+
+    fn slow(self, rng: &mut StdRng) -> f64 {
+        (self.0 + rng.random_range(-DIFFERS..DIFFERS)).clamp(0.0, 1.0)
+    }
+}
+
+/// A number between two, by magnitude: at 0 the low one, at 1 the high one.
+fn between(low: f64, high: f64, at: f64) -> f64 {
     let (low, high) = (low.max(1e-9), high.max(1e-9));
-    if low >= high { high } else { (rng.random_range(low.ln()..high.ln())).exp() }
+    (low.ln() + at * (high.ln() - low.ln())).exp()
 }
 
 fn simulated() -> Failure {
