@@ -62,7 +62,14 @@ fn fmt_rewrites_what_it_is_given_and_check_only_names_it() {
     assert_eq!(run(path, &["fmt", "-recursive"], 0, &[]), "sub/c.mig.hcl\n");
     assert!(left(".mig/d.mig.hcl") && left("notes.hcl"));
     assert_eq!(run(path, &["fmt", "notes.hcl"], 0, &[]), "notes.hcl\n");
-    run(path, &["fmt", "nothing.mig.hcl"], 1, &["MIG1003", "nothing.mig.hcl"]);
+    // All are looked for before the first one is changed.
+    run(path, &["fmt", "a.mig.hcl", "nothing.mig.hcl"], 1, &["MIG1003", "nothing.mig.hcl", "No file was changed"]);
+    std::fs::write(path.join("e.mig.hcl"), UNTIDY).unwrap();
+    std::fs::write(path.join("f.mig.hcl"), b"\xff").unwrap();
+    run(path, &["fmt", "e.mig.hcl", "nothing.mig.hcl"], 1, &["No file was changed"]);
+    assert!(left("e.mig.hcl"));
+    run(path, &["fmt", "e.mig.hcl", "f.mig.hcl"], 1, &["MIG1003", "f.mig.hcl", "Files named before this one are done"]);
+    assert_eq!(read(path, "e.mig.hcl"), TIDY);
     std::fs::write(path.join("text.txt"), UNTIDY).unwrap();
     run(path, &["fmt", "text.txt"], 1, &["MIG1003", "does not end in .hcl"]);
     assert!(left("text.txt"));
@@ -103,6 +110,60 @@ fn fmt_reads_standard_input_for_an_editor() {
         assert_eq!(output.status.code(), Some(exit), "{arguments:?} {text}: {}", program::said(&output));
         assert_eq!(String::from_utf8_lossy(&output.stdout), out);
     }
+}
+
+#[test]
+fn fmt_gives_every_letter_of_standard_input_back_as_it_is() {
+    let dir = folder(&[]);
+    for text in [
+        "a = 1\r\nb = 2\r\n",
+        "\u{feff}a = 1\n",
+        "a = \"\u{202e}x\u{1b}[31m\"\n",
+        "a = <<E\n::error::b\n```\n##vso[task.complete]\nE\n",
+    ] {
+        assert_eq!(with(dir.path(), &["fmt", "-"], &[], text), (Some(0), text.to_owned(), String::new()), "{text:?}");
+    }
+}
+
+#[test]
+fn a_syntax_fault_shows_nothing_of_a_secret_that_nobody_closed() {
+    let head = "source \"mysql\" \"a\" {\n";
+    for text in [
+        format!("{head}  password = <<E\nBRKSEC\n"),
+        format!("{head}  password = \"abc\nBRKSEC\n"),
+        format!("{head}  password = <<E\nBRKSEC\n}}\ntarget \"tidb\" \"b\" {{\n  host = = \"b\"\n}}\n"),
+        format!("{head}  password = <<E\nBRKSEC = 1\nBRKSEC {{\n}}\nBRKSEC=\n"),
+        format!("{head}  password = <<E\n  BRKSEC==\n  BRKSEC {{\n"),
+        format!("{head}  password = \"abc\nBRKSEC = BRKSEC\n}}\n"),
+        "variable \"x\" {\nsensitive = true\ndefault = \"abc\nBRKSEC\n}\n".to_owned(),
+        "variable \"x\" {\ndefault = \"BRKSEC\nsensitive = true\n}\n".to_owned(),
+    ] {
+        let dir = folder(&[("a.mig.hcl", &text)]);
+        for arguments in [&["validate"][..], &["validate", "-json"], &["fmt"], &["fmt", "-"]] {
+            let (code, out, err) = with(dir.path(), arguments, &[], &text);
+            assert!(code == Some(1) && format!("{out}{err}").contains("MIG1101"), "{arguments:?} {text}\n{out}{err}");
+            assert!(!format!("{out}{err}").contains("BRKSEC"), "{arguments:?} {text}\n{out}{err}");
+        }
+    }
+    // What comes behind the secret is shown again.
+    let text = format!("{head}  password = \"abc\n}}\ntarget \"tidb\" \"b\" {{\n  host = = \"here\"\n}}\n");
+    let dir = folder(&[("a.mig.hcl", &text)]);
+    run(dir.path(), &["validate"], 1, &["MIG1101", "host = = \"here\""]);
+    // A file of values shows none of them, nor what may go on with one.
+    let dir = folder(&[("a.mig.hcl", SERVERS), ("x.auto.mig.hcl", "host = <<E\nBRKSEC = 1\nBRKSEC\n")]);
+    let (code, out, err) = with(dir.path(), &["validate"], &[], "");
+    assert!(code == Some(1) && err.contains("MIG1101") && !format!("{out}{err}").contains("BRKSEC"), "{out}{err}");
+}
+
+#[test]
+fn fmt_takes_what_is_outside_of_blocks_on_standard_input_for_values() {
+    let dir = folder(&[]);
+    let (code, out, err) = with(dir.path(), &["fmt", "-diff", "-"], &[], "p=\"MARKG\"\n");
+    assert!(code == Some(0) && out.contains("+p = (sensitive)") && !out.contains("MARKG"), "{out}{err}");
+    let (code, out, err) = with(dir.path(), &["fmt", "-"], &[], "p = \"MARKG\n");
+    assert!(code == Some(1) && err.contains("MIG1101") && !format!("{out}{err}").contains("MARKG"), "{out}{err}");
+    let (code, out, _) = with(dir.path(), &["fmt", "-diff", "-"], &[], UNTIDY);
+    assert!(code == Some(0) && out.contains("+  host     = \"h\" # here") && !out.contains("hunter2"), "{out}");
 }
 
 #[test]
@@ -266,6 +327,14 @@ fn init_writes_a_sound_spec_from_flags_and_never_over_a_file() {
     assert_eq!(read(dir.path(), "main.mig.hcl"), text);
     std::fs::rename(dir.path().join("main.mig.hcl"), dir.path().join("other.mig.hcl")).unwrap();
     run(dir.path(), &flags, 1, &["MIG1026", "other.mig.hcl is there"]);
+    // A file of values is no spec. Commas in quotes and in a regular expression are a part of a rule.
+    let dir = folder(&[("x.auto.mig.hcl", "zone = 1\n")]);
+    let rules = "-tables=`a,b`.*, /^c{1,2}$/.*";
+    run(dir.path(), &["init", "-source=mysql://a%20b@h", flags[2], rules, "-tables=d.*"], 0, &["Wrote main.mig.hcl"]);
+    let text = read(dir.path(), "main.mig.hcl");
+    for line in ["tables = [\"`a,b`.*\", \"/^c{1,2}$/.*\", \"d.*\"]", "username = \"a b\""] {
+        assert!(text.contains(line), "{line}\n{text}");
+    }
 }
 
 #[tokio::test]
@@ -295,6 +364,11 @@ fn init_without_a_terminal_asks_nothing_and_says_what_is_missing() {
         (&["init"][..], &["MIG1025", "without -source and -target, and mig does not ask"][..]),
         (&["init", source], &["MIG1025", "without -target, and", "-target=tidb://USER@HOST:PORT"]),
         (&["init", "-source=mysql://u:hunter2@h", target], &["MIG1002", "read -source", "a password is in it"]),
+        (&["init", "-source=mysql://u%3Ahunter2@h", target], &["MIG1002", "read -source", "a password is in it"]),
+        (
+            &["init", source, target, "-target-password-env=hunter2-x"],
+            &["MIG1002", "read -target-password-env", "not the name of an environment variable"],
+        ),
         (&["init", source, "-target=postgres://u@h"], &["MIG1002", "read -target", "mysql://USER@HOST:PORT"]),
         (&["init", source, target, "-source-tls=none"], &["MIG1002", "verify_identity, verify_ca, required, disabled"]),
         (&["init", source, target, "-name=a.b"], &["MIG1111", "MIG1200", "No file was written"]),
@@ -357,6 +431,28 @@ fn the_console_evaluates_an_argument_or_lines() {
     assert!(err.contains("MIG1206") && err.contains("expression:1:1") && !err.contains("Ctrl-D"), "{err}");
     let (code, out, _) = with(dir.path(), &["console", "source.mysql.a"], &[], "");
     assert_eq!((code, out.as_str()), (Some(0), "source.mysql.a\n"));
+}
+
+#[test]
+fn the_console_gives_no_value_while_a_file_of_values_has_a_fault() {
+    for (name, text, argument, code) in [
+        ("garbage.json", "garbage", Some("-var-from-terraform=garbage.json"), "MIG1228"),
+        ("x.auto.mig.hcl", "host = \"two", None, "MIG1101"),
+        ("x.auto.mig.hcl", "hots = \"two\"\n", None, "MIG1213"),
+        ("named", "hots = \"two\"\n", Some("-var-file=named"), "MIG1213"),
+        ("named", "", Some("-var=hots=two"), "MIG1213"),
+    ] {
+        let dir = folder(&[("a.mig.hcl", SERVERS), (name, text)]);
+        for (expression, input) in [(Some("var.host"), ""), (None, "var.host\n")] {
+            let arguments: Vec<&str> = ["console"].into_iter().chain(argument).chain(expression).collect();
+            let (exit, out, err) = with(dir.path(), &arguments, &[], input);
+            assert_eq!((exit, out.as_str()), (Some(1), ""), "{arguments:?} {text}: {err}");
+            assert!(err.contains(code) && err.contains("MIG1200"), "{arguments:?} {text}: {err}");
+        }
+    }
+    // A fault of the spec is none of an expression that does not need it.
+    let dir = folder(&[("a.mig.hcl", SERVERS), ("b.mig.hcl", "source = \n")]);
+    assert_eq!(with(dir.path(), &["console", "1"], &[], "").0, Some(0));
 }
 
 #[test]

@@ -6,15 +6,23 @@ use super::args::{Console, Global};
 use super::session::{print, say, with_inputs};
 use crate::formats::spec::{self, Inputs};
 use crate::screen::diagnostics;
-use crate::screen::style::Style;
+use crate::screen::style::{Style, count};
 use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub fn run(global: &Global, args: &Console) -> Outcome<ExitKind> {
     let style = Style::of_stderr(global.no_color);
-    with_inputs(global, &args.variables, |inputs| match &args.expression {
-        Some(expression) => Ok(one(inputs, expression, style)),
-        None => lines(inputs, style),
+    with_inputs(global, &args.variables, |inputs| {
+        let faults = spec::faults_of_values(inputs);
+        if !faults.is_empty() {
+            let cause = format!("the values have {}", count(faults.len() as u64, "fault", "faults"));
+            let hint = "Fix the faults listed above: until then a variable may have another value than you gave it.";
+            return Err(Failure::new(codes::SPEC_FAULTS, "evaluate an expression", cause, hint).with(faults));
+        }
+        match &args.expression {
+            Some(expression) => Ok(one(inputs, expression, style)),
+            None => lines(inputs, style),
+        }
     })?
 }
 

@@ -5,13 +5,7 @@ use crate::words::codes;
 
 /// By the words of the command. `CODE` is a code.
 const EXAMPLES: &[(&str, &[&str])] = &[
-    (
-        "init",
-        &[
-            "mig init",
-            "mig init -source=mysql://mig_reader@db.internal -target=tidb://mig_writer@tidb.example.com -tables='shop.*'",
-        ],
-    ),
+    ("init", &["mig init", "mig init -source=mysql://mig@db -target=tidb://mig@tidb -tables='shop.*'"]),
     ("validate", &["mig validate", "mig -chdir=shop validate -var=region=us-west-2"]),
     ("fmt", &["mig fmt", "mig fmt -check -diff -recursive"]),
     (
@@ -107,6 +101,8 @@ mod tests {
             let examples: Vec<&str> = help.lines().skip(1).map(str::trim).collect();
             assert!(!examples.is_empty(), "`mig help {path}` shows no example");
             for example in examples {
+                // A line that is wrapped is another command when it is copied.
+                assert!(example.len() <= 78, "{example}");
                 let options = |word: &str| !word.starts_with('-');
                 let given: Vec<String> = words(example).iter().map(|word| word.to_str().unwrap().to_owned()).collect();
                 let command: Vec<&str> =

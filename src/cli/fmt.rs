@@ -44,7 +44,9 @@ fn one(path: &Path, args: &Fmt, style: Style) -> Outcome<Result<bool, Vec<Diagno
     let name = path.strip_prefix("./").unwrap_or(path).display().to_string();
     let stdin = is_stdin(path);
     let old = SourceFile { text: read(path)?, name };
-    let contents = if old.name.ends_with(AUTO_VALUES) || !(stdin || old.name.ends_with(SPEC_FILE)) {
+    let contents = if stdin {
+        Contents::Unknown
+    } else if old.name.ends_with(AUTO_VALUES) || !old.name.ends_with(SPEC_FILE) {
         Contents::Values
     } else {
         Contents::Blocks
@@ -55,7 +57,8 @@ fn one(path: &Path, args: &Fmt, style: Style) -> Outcome<Result<bool, Vec<Diagno
     };
     let changed = new.text != old.text;
     if stdin && !args.check && !args.diff {
-        print(&new.text);
+        // A file, byte for byte: what is made safe for a terminal would be another text.
+        screen::out::data(new.text.as_bytes());
     } else if changed {
         if !stdin {
             print(&format!("{}\n", old.name));
@@ -94,11 +97,18 @@ fn read(path: &Path) -> Outcome<String> {
         false => std::fs::read(path),
     };
     let text = read.and_then(|bytes| String::from_utf8(bytes).map_err(std::io::Error::other));
-    text.map_err(|error| unreadable(path, &error.to_string()))
+    text.map_err(|error| {
+        let hint = "Make it readable, in UTF-8. Files named before this one are done, the others are not.";
+        unreadable(path, &error.to_string(), hint)
+    })
 }
 
-fn unreadable(path: &Path, cause: &str) -> Failure {
-    let hint = "Name files and folders of a spec. Files named before this one are done, the others are not.";
+/// A path at which no file is found. All are looked for before the first one is changed.
+fn not_found(path: &Path, cause: &str) -> Failure {
+    unreadable(path, cause, "Name files and folders of a spec. No file was changed.")
+}
+
+fn unreadable(path: &Path, cause: &str, hint: &str) -> Failure {
     Failure::new(codes::FILE_UNREADABLE, format!("format {}", path.display()), cause, hint)
 }
 
@@ -115,17 +125,17 @@ fn collect(path: &Path, recursive: bool, files: &mut Vec<PathBuf>) -> Outcome<()
         files.push(path.to_owned());
         return Ok(());
     }
-    let there = std::fs::metadata(path).map_err(|error| unreadable(path, &error.to_string()))?;
+    let there = std::fs::metadata(path).map_err(|error| not_found(path, &error.to_string()))?;
     if !there.is_dir() {
         if path.extension().is_none_or(|extension| extension != "hcl") {
-            return Err(unreadable(path, "its name does not end in .hcl"));
+            return Err(not_found(path, "its name does not end in .hcl"));
         }
         files.push(path.to_owned());
         return Ok(());
     }
     let mut entries = Vec::new();
-    for entry in std::fs::read_dir(path).map_err(|error| unreadable(path, &error.to_string()))? {
-        entries.push(entry.map_err(|error| unreadable(path, &error.to_string()))?.path());
+    for entry in std::fs::read_dir(path).map_err(|error| not_found(path, &error.to_string()))? {
+        entries.push(entry.map_err(|error| not_found(path, &error.to_string()))?.path());
     }
     entries.sort();
     let name_of = |entry: &Path| entry.file_name().unwrap_or_default().to_string_lossy().into_owned();

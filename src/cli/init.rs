@@ -4,9 +4,9 @@ use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
 
 use super::args::{Global, Init};
-use super::session::{SPEC_FILE, print, say};
+use super::session::{AUTO_VALUES, SPEC_FILE, print, say};
 use crate::formats::spec::model::TlsMode;
-use crate::formats::spec::starter::{Login, ServerUrl, Starter, name_for};
+use crate::formats::spec::starter::{Login, ServerUrl, Starter, is_environment_name, name_for, rules};
 use crate::formats::spec::{self, Inputs, Secrets, SourceFile};
 use crate::hosts::file;
 use crate::words::codes;
@@ -60,7 +60,8 @@ fn nothing_there(dir: &Path) -> Outcome<()> {
     };
     for entry in std::fs::read_dir(dir).map_err(unreadable)? {
         let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
-        if name.ends_with(SPEC_FILE) {
+        // Values of variables are no spec: a folder may have them before it.
+        if name.ends_with(SPEC_FILE) && !name.ends_with(AUTO_VALUES) {
             let hint = "Edit that file, or name another folder by -chdir=DIR. No file was changed.";
             return Err(Failure::new(codes::SPEC_EXISTS, format!("write {FILE}"), format!("{name} is there"), hint));
         }
@@ -104,22 +105,27 @@ fn given(args: &Init) -> Outcome<Starter> {
             "Give -source=mysql://USER@HOST:PORT and -target=tidb://USER@HOST:PORT; `mig help init` has the others.";
         return Err(Failure::new(codes::INIT_NEEDS_MORE, "write a first spec", cause, hint));
     };
-    let tables = if args.tables.is_empty() { vec![ALL_TABLES.to_owned()] } else { args.tables.clone() };
+    let tables = if args.tables.is_empty() { vec![ALL_TABLES.to_owned()] } else { of_flags(&args.tables) };
     let name = args.name.clone().unwrap_or_else(|| name_for(&tables));
     Ok(Starter {
         source: Login {
             server: url("-source", source)?,
-            password_env: password_env(args.source_password_env.as_deref(), &name, "SOURCE"),
+            password_env: env_flag("-source-password-env", args.source_password_env.as_deref(), &name, "SOURCE")?,
             tls: tls("-source-tls", args.source_tls.as_deref())?,
         },
         target: Login {
             server: url("-target", target)?,
-            password_env: password_env(args.target_password_env.as_deref(), &name, "TARGET"),
+            password_env: env_flag("-target-password-env", args.target_password_env.as_deref(), &name, "TARGET")?,
             tls: tls("-target-tls", args.target_tls.as_deref())?,
         },
         tables,
         name,
     })
+}
+
+/// The rules of the flags. Their parser has cut them at every comma, also at those in quotes.
+fn of_flags(pieces: &[String]) -> Vec<String> {
+    rules(&pieces.join(","))
 }
 
 fn wrong(flag: &str, cause: String) -> Failure {
@@ -145,13 +151,19 @@ fn tls_words() -> String {
     TLS_MODES.map(|(word, _)| word).join(", ")
 }
 
-/// The variable that somebody names, or one by the name of the migration.
-fn password_env(given: Option<&str>, name: &str, side: &str) -> Option<String> {
+/// The variable that somebody names, or one by the name of the migration; the error says what a name is.
+fn password_env(given: Option<&str>, name: &str, side: &str) -> Result<Option<String>, String> {
     match given {
-        Some(NO_PASSWORD) => None,
-        Some(env) => Some(env.to_owned()),
-        None => Some(default_env(name, side)),
+        Some(NO_PASSWORD) => Ok(None),
+        Some(env) if is_environment_name(env) => Ok(Some(env.to_owned())),
+        // The text may be a password: it is not repeated.
+        Some(_) => Err("it is not the name of an environment variable: letters, digits and `_`, no digit first".into()),
+        None => Ok(Some(default_env(name, side))),
     }
+}
+
+fn env_flag(flag: &str, given: Option<&str>, name: &str, side: &str) -> Outcome<Option<String>> {
+    password_env(given, name, side).map_err(|cause| wrong(flag, cause))
 }
 
 fn default_env(name: &str, side: &str) -> String {
@@ -172,13 +184,13 @@ fn asked(args: &Init) -> Outcome<Starter> {
         }),
     };
     let env = |side: &str, name: &str, given: &Option<String>| match given {
-        Some(_) => Ok(password_env(given.as_deref(), name, side)),
+        Some(_) => env_flag(&format!("-{}-password-env", side.to_lowercase()), given.as_deref(), name, side),
         None => {
             let question = format!(
                 "Environment variable with the password of the {} ({NO_PASSWORD}: no password)",
                 side.to_lowercase()
             );
-            ask(&question, Some(&default_env(name, side)), |answer| Ok(password_env(Some(answer), name, side)))
+            ask(&question, Some(&default_env(name, side)), |answer| password_env(Some(answer), name, side))
         }
     };
     let source = server("-source", "Source, as mysql://USER@HOST:PORT", &args.source)?;
@@ -186,10 +198,8 @@ fn asked(args: &Init) -> Outcome<Starter> {
     let target = server("-target", "Target, as tidb://USER@HOST:PORT or mysql://USER@HOST:PORT", &args.target)?;
     let target_tls = mode("-target-tls", "target", &args.target_tls)?;
     let tables = match args.tables.as_slice() {
-        [] => ask("Tables, as filter rules with commas between them", Some(ALL_TABLES), |answer| {
-            Ok(answer.split(',').map(|rule| rule.trim().to_owned()).filter(|rule| !rule.is_empty()).collect())
-        })?,
-        rules => rules.to_vec(),
+        [] => ask("Tables, as filter rules with commas between them", Some(ALL_TABLES), |answer| Ok(rules(answer)))?,
+        given => of_flags(given),
     };
     let name = match &args.name {
         Some(name) => name.clone(),

@@ -43,8 +43,8 @@ pub(super) fn stretches(texts: &[(&str, &Parsed)]) -> Vec<Vec<Range<usize>>> {
         for body in &parsed.bodies {
             stretches.top(body);
         }
-        for region in &parsed.damaged {
-            damaged_lines(text, region, &flows.names, &mut stretches.found);
+        for region in parsed.damaged.iter().filter(|region| speaks_of_secrets(text, region, &flows.names)) {
+            damaged(text, region, &mut stretches.found);
         }
         all.push(stretches.found);
     }
@@ -74,9 +74,30 @@ pub(super) fn all_values(text: &str, parsed: &Parsed) -> Vec<Range<usize>> {
     let attributes = parsed.bodies.iter().flat_map(Body::attributes);
     let mut found: Vec<_> = attributes.filter_map(|a| a.value.span()).collect();
     for region in &parsed.damaged {
-        blank_lines(text, region, &mut found);
+        damaged(text, region, &mut found);
     }
     found
+}
+
+/// The values in a text that may be a spec's and may be a file of variables.
+pub(super) fn values_outside_blocks(text: &str, parsed: &Parsed) -> Vec<Range<usize>> {
+    let attributes = parsed.bodies.iter().flat_map(Body::attributes);
+    let mut found: Vec<_> = attributes.filter_map(|a| a.value.span()).collect();
+    let in_block =
+        |region: &Range<usize>| text.get(region.clone()).and_then(|t| t.lines().next()).is_some_and(is_header);
+    for region in parsed.damaged.iter().filter(|region| !in_block(region)) {
+        damaged(text, region, &mut found);
+    }
+    found
+}
+
+/// Where the keys of a body's attributes and the words of its blocks stand.
+pub(super) fn beginnings(body: &Body) -> Vec<Range<usize>> {
+    let beginning = |structure: &Structure| match structure {
+        Structure::Attribute(attribute) => attribute.key.span(),
+        Structure::Block(block) => block.ident.span(),
+    };
+    body.iter().filter_map(beginning).collect()
 }
 
 /// Names (`var.x`, `local.y`) whose value flows into a secret.
@@ -220,39 +241,113 @@ fn says_only_where(value: &Expression) -> bool {
     }
 }
 
-/// A region that could not be parsed and speaks of secrets: only the names before `=` and the headers of blocks are
-/// shown of it.
-fn damaged_lines(text: &str, region: &Range<usize>, names: &BTreeSet<String>, found: &mut Vec<Range<usize>>) {
-    let body = text.get(region.clone()).unwrap_or("");
-    let mut words = body.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'));
-    let secret = words.any(|word| {
+/// Whether a region that could not be parsed speaks of secrets, it or the block that it stands in.
+fn speaks_of_secrets(text: &str, region: &Range<usize>, names: &BTreeSet<String>) -> bool {
+    let block = text.get(block_around(text, region)).unwrap_or("");
+    let mut words = block.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'));
+    words.any(|word| {
         names_a_secret(word)
             || strsim::osa_distance(word, "sensitive") <= 2
             || names.contains(&format!("var.{word}"))
             || names.contains(&format!("local.{word}"))
-    });
-    if secret {
-        blank_lines(text, region, found);
-    }
+    })
 }
 
-fn blank_lines(text: &str, region: &Range<usize>, found: &mut Vec<Range<usize>>) {
-    let mut offset = region.start;
-    for line in text.get(region.clone()).unwrap_or("").split_inclusive('\n') {
+/// A region, and the rest of the block where it is a part of one: a text is cut at every word that is not indented.
+fn block_around(text: &str, region: &Range<usize>) -> Range<usize> {
+    let is_open = |range: Range<usize>| {
+        let text = text.get(range).unwrap_or("");
+        text.matches('{').count() > text.matches('}').count()
+    };
+    let headers: Vec<usize> = lines(text, 0).filter(|(_, line)| is_header(line)).map(|(at, _)| at).collect();
+    let opened = headers.iter().rev().find(|at| **at <= region.start && is_open(**at..region.start));
+    let start = opened.map_or(region.start, |at| *at);
+    let next = headers.iter().find(|at| **at >= region.end).map_or(text.len(), |at| *at);
+    start..if is_open(start..region.end) { next } else { region.end }
+}
+
+/// The lines from an offset on, which is the start of one, with their offsets.
+fn lines(text: &str, from: usize) -> impl Iterator<Item = (usize, &str)> {
+    text.get(from..).unwrap_or("").split_inclusive('\n').scan(from, |next, line| {
+        let at = *next;
+        *next += line.len();
+        Some((at, line))
+    })
+}
+
+/// Whether a line begins a block that is in no other one.
+fn is_header(line: &str) -> bool {
+    let words = line.trim_end().strip_suffix('{').unwrap_or("");
+    let first = words.split([' ', '"']).next().unwrap_or("");
+    is_name(first) && words.bytes().all(|b| b.is_ascii_alphanumeric() || b" _-\".".contains(&b))
+}
+
+fn is_name(word: &str) -> bool {
+    !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+/// Whether a line is sure to be `name = value`, and not the end of a text in Base64.
+fn is_attribute(line: &str) -> bool {
+    line.split_once('=').is_some_and(|(name, value)| {
+        let has_value = !value.trim().is_empty() && !value.starts_with('=');
+        is_name(name.trim()) && (has_value || value.trim().is_empty() && name.ends_with(' '))
+    })
+}
+
+/// The word that ends the heredoc which a line begins.
+fn heredoc(line: &str) -> Option<&str> {
+    let word = line.split_once("<<")?.1.trim_start_matches('-').trim();
+    is_name(word).then_some(word)
+}
+
+/// Whether a quote of a line is left open.
+fn leaves_a_quote_open(line: &str) -> bool {
+    let (mut open, mut escaped) = (false, false);
+    for letter in line.chars() {
+        open ^= letter == '"' && !escaped;
+        escaped = letter == '\\' && !escaped;
+    }
+    open
+}
+
+/// Blanks a region that could not be parsed, and what follows while it may go on with a secret of the region: a heredoc or a
+/// string that nothing closed is cut into regions of its own.
+fn damaged(text: &str, region: &Range<usize>, found: &mut Vec<Range<usize>>) {
+    let (mut ends, mut quoted) = (None, false);
+    let mut blank = |at: usize, line: &str, shown: usize| {
+        let content = line.trim_end();
+        if shown < content.len() {
+            found.push(at + shown..at + content.len());
+        }
+    };
+    for (at, line) in lines(text, region.start) {
         let content = line.trim_end();
         let indent = content.len() - content.trim_start().len();
-        let is_name = |word: &str| {
-            let word = word.trim();
-            !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-        };
+        if let Some(end) = ends {
+            if content.trim() == end {
+                (ends, quoted) = (None, false);
+            } else {
+                blank(at, line, indent);
+            }
+            continue;
+        }
+        if at >= region.end {
+            if is_header(line) || !quoted && is_attribute(line) {
+                return;
+            }
+            blank(at, line, indent);
+            if quoted && leaves_a_quote_open(line) {
+                return;
+            }
+            continue;
+        }
         let shown = match content.split_once('=') {
-            Some((name, _)) if is_name(name) => name.len() + 1,
+            Some((name, _)) if is_attribute(line) => name.len() + 1,
             None if content.ends_with('{') || content.trim() == "}" => content.len(),
             _ => indent,
         };
-        if shown < content.len() {
-            found.push(offset + shown..offset + content.len());
-        }
-        offset += line.len();
+        blank(at, line, shown);
+        ends = heredoc(line);
+        quoted |= leaves_a_quote_open(line);
     }
 }

@@ -43,7 +43,7 @@ use self::syntax::Parsed;
 use self::texts::{At, Text};
 use self::value::Kind;
 use crate::words::codes;
-use crate::words::diag::Diagnostic;
+use crate::words::diag::{Diagnostic, Severity};
 use crate::words::digest::Digest;
 
 /// A file by the name that messages call it.
@@ -119,6 +119,18 @@ pub fn evaluate(inputs: &Inputs, expression: &str) -> Result<String, Vec<Diagnos
     shown.and_then(Read::ok).ok_or_else(|| faults.into_sorted())
 }
 
+/// What is wrong with the files of values: they cannot be read, or hold a value for what nobody declares. While there is any, a
+/// variable may have another value than somebody gave it.
+pub fn faults_of_values(inputs: &Inputs) -> Vec<Diagnostic> {
+    let (_, faults) = with_evaluator(inputs, None, |_, _| Ok(()));
+    let files: Vec<&str> = inputs.auto_files.iter().chain(&inputs.var_files).map(|file| file.name.as_str()).collect();
+    let of_values = |found: &Diagnostic| match &found.place {
+        Some(place) => files.contains(&place.file.as_str()),
+        None => [codes::OUTPUTS_UNREADABLE, codes::VALUE_FOR_UNDECLARED_VARIABLE].contains(&found.code),
+    };
+    faults.into_sorted().into_iter().filter(|found| found.severity == Severity::Error && of_values(found)).collect()
+}
+
 /// Reads all files, and does something with what is in them. `expression`: a text behind those of the files, for places in it.
 /// `None`: there is no file.
 fn with_evaluator<T>(
@@ -131,6 +143,7 @@ fn with_evaluator<T>(
     let mut texts: Vec<Text> = files().map(|file| Text::new(&file.name, &file.text)).collect();
     let mut parsed: Vec<Parsed> = texts.iter().map(|text| syntax::parse(&text.body)).collect();
     blank(&mut texts, &parsed, specs);
+    texts.iter().zip(&mut parsed).for_each(|(text, parsed)| drop_blanked(text, parsed));
     texts.extend(expression.map(|text| Text::new(EXPRESSION, text)));
 
     let faults = Faults::new(texts);
@@ -175,6 +188,8 @@ pub enum Contents {
     Blocks,
     /// Values of variables, none of which is ever shown.
     Values,
+    /// Either of the two: a text without a name. What stands outside of blocks is taken for a value.
+    Unknown,
 }
 
 /// A file in its canonical layout: what `mig fmt` writes. It says the same as before, and every comment is in it.
@@ -207,8 +222,12 @@ fn read_alone(file: &SourceFile, others: &[SourceFile], contents: Contents) -> (
     let files = || std::iter::once(file).chain(others);
     let mut texts: Vec<Text> = files().map(|file| Text::new(&file.name, &file.text)).collect();
     let parsed: Vec<Parsed> = texts.iter().map(|text| syntax::parse(&text.body)).collect();
-    let specs = if contents == Contents::Blocks { texts.len() } else { 0 };
+    let specs = if contents == Contents::Values { 0 } else { texts.len() };
     blank(&mut texts, &parsed, specs);
+    if let (Contents::Unknown, Some(text), Some(parsed)) = (contents, texts.first_mut(), parsed.first()) {
+        let values = credentials::values_outside_blocks(&text.body, parsed);
+        values.into_iter().for_each(|stretch| text.blank(stretch));
+    }
     (Faults::new(texts), parsed)
 }
 
@@ -234,6 +253,17 @@ fn blank(texts: &mut [Text], parsed: &[Parsed], specs: usize) {
     for (text, stretches) in texts.iter_mut().zip(stretches) {
         stretches.into_iter().for_each(|stretch| text.blank(stretch));
     }
+}
+
+/// Takes away what was read where a secret may go on that nothing closed: the names in it would be in messages.
+fn drop_blanked(text: &Text, parsed: &mut Parsed) {
+    let Parsed { bodies, damaged, .. } = parsed;
+    bodies.retain(|body| {
+        let beginnings = credentials::beginnings(body);
+        let is_read = !beginnings.iter().any(|beginning| text.is_blanked(beginning));
+        damaged.extend(beginnings.into_iter().filter(|_| !is_read));
+        is_read
+    });
 }
 
 /// Notes which kinds of blocks may have been declared where the text could not be read.

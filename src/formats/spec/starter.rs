@@ -44,6 +44,7 @@ impl std::str::FromStr for ServerUrl {
             _ => return Err(FORM.to_owned()),
         };
         let (username, place) = rest.trim_end_matches('/').rsplit_once('@').ok_or(FORM)?;
+        let username = percent_decoded(username).ok_or(FORM)?;
         if username.contains(':') {
             let why = "a password is in it, which every user of the machine can read in the arguments: leave it out, name \
                        an environment variable by -source-password-env or -target-password-env, and change the password if \
@@ -57,11 +58,65 @@ impl std::str::FromStr for ServerUrl {
             None => place.split_once(':').map_or((place, None), |(host, port)| (host, Some(port))),
         };
         let port = port.map(|port| port.parse::<u16>().map_err(|_| FORM.to_owned())).transpose()?;
-        if username.is_empty() || host.is_empty() || host.contains(['/', '?', '#']) || port == Some(0) {
+        if username.is_empty()
+            || username.contains(char::is_control)
+            || host.is_empty()
+            || host.contains(char::is_control)
+            || host.contains(['/', '?', '#'])
+            || port == Some(0)
+        {
             return Err(FORM.to_owned());
         }
-        Ok(Self { kind, username: username.to_owned(), host: host.to_owned(), port })
+        Ok(Self { kind, username, host: host.to_owned(), port })
     }
+}
+
+/// A part of a URL as it is meant (RFC 3986, section 2.1); none where a `%` has no two digits, or the bytes are no text.
+fn percent_decoded(text: &str) -> Option<String> {
+    let mut pieces = text.split('%');
+    let mut bytes = pieces.next().unwrap_or("").as_bytes().to_vec();
+    for piece in pieces {
+        let digits = piece.get(..2).filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()))?;
+        bytes.push(u8::from_str_radix(digits, 16).ok()?);
+        bytes.extend(piece.bytes().skip(2));
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Whether an environment variable can be called so in a shell (POSIX, XBD 3.216).
+pub fn is_environment_name(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
+}
+
+/// Rules of a table filter, written with commas between them. A comma in a quoted name, a regular expression or a set of letters
+/// is a part of its rule.
+pub fn rules(text: &str) -> Vec<String> {
+    let (mut rules, mut rule) = (Vec::new(), String::new());
+    let mut closing: Option<char> = None;
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        if letter == ',' && closing.is_none() {
+            rules.push(std::mem::take(&mut rule));
+            continue;
+        }
+        let before = rule.trim_start();
+        // A slash inside a part, or in the path of an `@file`, is a letter like others.
+        let begins_part = matches!(before, "" | "!") || before.ends_with('.') && !before.starts_with('@');
+        // A quote in quotes is written twice.
+        let goes_on = letter != '/' && before.ends_with(letter);
+        let is_path = before.starts_with('@');
+        rule.push(letter);
+        match (closing, letter) {
+            (None | Some('/' | ']'), '\\') => rule.extend(letters.next()),
+            (Some(end), letter) if letter == end => closing = None,
+            (None, '`' | '"' | '/') if begins_part || goes_on => closing = Some(letter),
+            (None, '[') if !is_path => closing = Some(']'),
+            _ => {}
+        }
+    }
+    rules.push(rule);
+    rules.iter().map(|rule| rule.trim().to_owned()).filter(|rule| !rule.is_empty()).collect()
 }
 
 /// One of the two servers, and how to log in.
@@ -184,8 +239,48 @@ mod tests {
             check(text, None);
         }
         check("mysql://u@h/schema", None);
+        check("mysql://a%20b%40c%25@h", Some((Kind::Mysql, "a b@c%", "h", None)));
+        for text in [
+            "mysql://u%@h",
+            "mysql://u%zz@h",
+            "mysql://u%+1@h",
+            "mysql://u%ff@h",
+            "mysql://u%0a@h",
+            "mysql://u@h%0a\u{1b}",
+        ] {
+            check(text, None);
+        }
+        let refused = "mysql://u%3Ahunter2@h".parse::<ServerUrl>().unwrap_err();
+        assert!(refused.contains("password") && !refused.contains("hunter2"), "{refused}");
         let refused = "mysql://u:hunter2@h".parse::<ServerUrl>().unwrap_err();
         assert!(refused.contains("password") && !refused.contains("hunter2"), "{refused}");
+    }
+
+    #[test]
+    fn rules_are_cut_at_commas_that_are_no_part_of_a_rule() {
+        let check = |text: &str, expected: &[&str]| {
+            assert_eq!(rules(text), expected, "{text}");
+            // The spec's own reader takes each of them.
+            let read = crate::formats::filter::Filter::parse_with_files(&rules(text), &mut |_| Ok(String::new()));
+            assert!(read.is_ok(), "{text}: {read:?}");
+        };
+        check("shop.*, !shop.audit_* ,,", &["shop.*", "!shop.audit_*"]);
+        check("`a,b`.*,c.\"d,e\"", &["`a,b`.*", "c.\"d,e\""]);
+        check("`a``,b`.*,c.*", &["`a``,b`.*", "c.*"]);
+        check("/^a{1,2}$/./b\\/,c/,!/d,e/.*", &["/^a{1,2}$/./b\\/,c/", "!/d,e/.*"]);
+        check("a[x,y].*,c.*", &["a[x,y].*", "c.*"]);
+        check("@lists/of/tables.txt,shop.*", &["@lists/of/tables.txt", "shop.*"]);
+        check("@./a.txt,@../b[.txt,shop.*", &["@./a.txt", "@../b[.txt", "shop.*"]);
+        check("", &[]);
+    }
+
+    #[test]
+    fn an_environment_variable_has_a_name_that_a_shell_can_set() {
+        for (name, expected) in
+            [("A_1", true), ("_a", true), ("", false), ("1A", false), ("A-B", false), ("A=B", false), ("\u{e9}", false)]
+        {
+            assert_eq!(is_environment_name(name), expected, "{name}");
+        }
     }
 
     #[test]
