@@ -361,8 +361,8 @@ async fn a_first_spec_plans_against_real_servers() {
 fn init_without_a_terminal_asks_nothing_and_says_what_is_missing() {
     let (source, target) = ("-source=mysql://u@h", "-target=tidb://u@h");
     for (arguments, told) in [
-        (&["init"][..], &["MIG1025", "without -source and -target, and mig does not ask"][..]),
-        (&["init", source], &["MIG1025", "without -target, and", "-target=tidb://USER@HOST:PORT"]),
+        (&["init"][..], &["MIG1025", "it needs -source and -target, and mig cannot ask"][..]),
+        (&["init", source], &["MIG1025", "it needs -target, and", "-target=tidb://USER@HOST:PORT"]),
         (&["init", "-source=mysql://u:hunter2@h", target], &["MIG1002", "read -source", "a password is in it"]),
         (&["init", "-source=mysql://u%3Ahunter2@h", target], &["MIG1002", "read -source", "a password is in it"]),
         (

@@ -2,22 +2,24 @@
 //! from a recording of what was observed, so it needs no server. `make update-goldens` writes them again.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/recorded.rs"]
+mod recorded;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use mig::formats::cause::Cause;
 use mig::formats::facts::{Binlog, Position, World};
 use mig::formats::journal::recover;
-use mig::formats::plan::{Mode, PlanFile};
+use mig::formats::plan::PlanFile;
 use mig::formats::plan_diff::PlanDiff;
 use mig::formats::rehearsal::Rehearsal;
 use mig::formats::spec::model::Spec;
-use mig::formats::spec::{self, Inputs, SourceFile};
 use mig::formats::{certificate, outputs, plan_seal, resolved, state, verification};
 use mig::screen;
 use mig::screen::style::Style;
-use mig::think::plan::{Question, plan};
 use mig::words::codes;
+use recorded::planned;
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -65,8 +67,6 @@ fn golden_table_of_codes_names_each_once_with_its_exit_code() {
 }
 
 fn quickstart(rules: &str) -> Spec {
-    let text = std::fs::read_to_string(root().join("examples/quickstart/shop.mig.hcl")).unwrap();
-    let text = text.replace("\"!shop.audit_*\"", &format!("\"!shop.audit_*\"{rules}"));
     let ports = ["MIG_VAR_source_port", "MIG_VAR_target_port"];
     let env = |name: &str| -> Option<String> {
         if ports.contains(&name) && std::env::var_os("MIG_RECORD").is_some() {
@@ -75,37 +75,12 @@ fn quickstart(rules: &str) -> Spec {
         name.starts_with("SHOP_")
             .then(|| if name.contains("SOURCE") { "demo-source" } else { "demo-target" }.to_owned())
     };
-    let inputs = Inputs {
-        files: vec![SourceFile { name: "shop.mig.hcl".into(), text }],
-        vars: Vec::new(),
-        auto_files: Vec::new(),
-        outputs: Vec::new(),
-        var_files: Vec::new(),
-        env: &env,
-        read_file: &|_| Err("there is none".into()),
-        secrets: mig::formats::spec::Secrets::Needed,
-    };
-    let (spec, found) = spec::load(&inputs);
-    spec.unwrap_or_else(|| panic!("{found:?}"))
+    let change = |text: String| text.replace("\"!shop.audit_*\"", &format!("\"!shop.audit_*\"{rules}"));
+    recorded::spec("quickstart", change, &env)
 }
 
 fn recording() -> World {
-    serde_json::from_str(&std::fs::read_to_string(root().join("examples/quickstart/observed.json")).unwrap()).unwrap()
-}
-
-fn planned(spec: &Spec, world: &World) -> PlanFile {
-    let replace = BTreeSet::new();
-    let question = Question {
-        spec,
-        state: None,
-        world,
-        mode: Mode::Apply,
-        replace: &replace,
-        drop_target_data: false,
-        targets: &[],
-    };
-    let (body, estimates) = plan(&question).unwrap();
-    plan_seal::seal(plan_seal::header("2026-01-05T10:00:00.000Z", 72 * 3600), body, estimates)
+    recorded::world("quickstart")
 }
 
 #[test]
@@ -117,22 +92,8 @@ fn golden_plan_of_the_quickstart_is_made_from_its_recording() {
 
 /// The article's way: the tables are known only after the machine is there.
 fn aurora() -> (Spec, World) {
-    let folder = root().join("examples/aurora-to-tidb-cloud");
-    let text = std::fs::read_to_string(folder.join("shop.mig.hcl")).unwrap();
-    let env = |name: &str| name.starts_with("SHOP_").then(|| name.to_lowercase());
-    let inputs = Inputs {
-        files: vec![SourceFile { name: "shop.mig.hcl".into(), text }],
-        vars: Vec::new(),
-        auto_files: Vec::new(),
-        outputs: Vec::new(),
-        var_files: Vec::new(),
-        env: &env,
-        read_file: &|_| Err("there is none".into()),
-        secrets: mig::formats::spec::Secrets::Needed,
-    };
-    let (spec, found) = spec::load(&inputs);
-    let observed = std::fs::read_to_string(folder.join("observed.json")).unwrap();
-    (spec.unwrap_or_else(|| panic!("{found:?}")), serde_json::from_str(&observed).unwrap())
+    const EXAMPLE: &str = "aurora-to-tidb-cloud";
+    (recorded::spec(EXAMPLE, |text| text, &recorded::passwords), recorded::world(EXAMPLE))
 }
 
 #[test]

@@ -2,6 +2,8 @@
 //! texts, and pictures of them (under the target folder, tmp/page) for people to look at.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+#[path = "support/recorded.rs"]
+mod recorded;
 mod support;
 
 use std::path::{Path, PathBuf};
@@ -10,12 +12,10 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use mig::formats::facts::World;
-use mig::formats::plan::{Mode, PlanFile};
+use mig::formats::plan::PlanFile;
 use mig::formats::plan_seal;
-use mig::formats::spec::{self, Inputs, SourceFile};
 use mig::formats::state::{Progress, State, Status, StepRecord};
 use mig::formats::structure::Table;
-use mig::think::plan::{Question, plan};
 use mig::words::addr::{StepAddr, StepKind, TableName};
 use mig::words::digest::Digest;
 use support::browser::{Browser, Window};
@@ -38,37 +38,11 @@ fn artefact(name: &str) -> PathBuf {
 
 /// The quickstart's plan of what `change` makes of its recording.
 fn planned(rules: &str, change: impl Fn(&mut World)) -> PlanFile {
-    let folder = root().join("examples/quickstart");
-    let text = std::fs::read_to_string(folder.join("shop.mig.hcl")).unwrap();
-    let text = text.replace("\"!shop.audit_*\"]", &format!("\"!shop.audit_*\"]\n{rules}"));
-    let env = |name: &str| name.starts_with("SHOP_").then(|| name.to_lowercase());
-    let inputs = Inputs {
-        files: vec![SourceFile { name: "shop.mig.hcl".into(), text }],
-        vars: Vec::new(),
-        auto_files: Vec::new(),
-        outputs: Vec::new(),
-        var_files: Vec::new(),
-        env: &env,
-        read_file: &|_| Err("there is none".into()),
-        secrets: spec::Secrets::Needed,
-    };
-    let (read, found) = spec::load(&inputs);
-    let spec = read.unwrap_or_else(|| panic!("{found:?}"));
-    let observed = std::fs::read_to_string(folder.join("observed.json")).unwrap();
-    let mut world: World = serde_json::from_str(&observed).unwrap();
+    let text = |text: String| text.replace("\"!shop.audit_*\"]", &format!("\"!shop.audit_*\"]\n{rules}"));
+    let spec = recorded::spec("quickstart", text, &recorded::passwords);
+    let mut world = recorded::world("quickstart");
     change(&mut world);
-    let replace = Default::default();
-    let question = Question {
-        spec: &spec,
-        state: None,
-        world: &world,
-        mode: Mode::Apply,
-        replace: &replace,
-        drop_target_data: false,
-        targets: &[],
-    };
-    let (body, estimates) = plan(&question).unwrap();
-    plan_seal::seal(plan_seal::header("2026-01-05T10:00:00.000Z", 72 * 3600), body, estimates)
+    recorded::planned(&spec, &world)
 }
 
 /// Writes a plan, and its page by the program; the page's path.

@@ -17,7 +17,7 @@ use crate::words::error::{ExitKind, Failure, Outcome};
 const FILE: &str = "main.mig.hcl";
 /// In the place of an environment variable: no password is sent.
 const NO_PASSWORD: &str = "none";
-/// All that is no system's.
+/// All schemas except the server's own.
 const ALL_TABLES: &str = "*.*";
 const TLS_MODES: [(&str, TlsMode); 4] = [
     ("verify_identity", TlsMode::VerifyIdentity),
@@ -98,7 +98,7 @@ fn given(args: &Init) -> Outcome<Starter> {
         .collect();
     let (Some(source), Some(target)) = (&args.source, &args.target) else {
         let cause = format!(
-            "without {}, and mig does not ask: there is no terminal, or -input=false or MIG_IN_AUTOMATION says so",
+            "it needs {}, and mig cannot ask: there is no terminal, or -input=false or MIG_IN_AUTOMATION is set",
             missing.join(" and ")
         );
         let hint =

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::args::{Global, Report};
 use super::session::{Session, print, say};
 use crate::formats::certificate::Certificate;
-use crate::formats::outputs::{self, ReportOutputs};
+use crate::formats::outputs::ReportOutputs;
 use crate::screen;
 use crate::screen::style::Style;
 use crate::steps::proof::report::certificate_path;
@@ -33,8 +33,7 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
     let (certificate, bytes) = read(&path, &name)?;
     let step = StepAddr::in_migration(&name, StepKind::Report, None);
     let state = session.state()?;
-    let recorded = state.as_ref().and_then(|state| state.outputs(&step));
-    let recorded = recorded.map_or(Ok(None), |found| outputs::recorded::<ReportOutputs>(&step, found))?;
+    let recorded = state.as_ref().map_or(Ok(None), |state| state.outputs_if_complete::<ReportOutputs>(&step))?;
     if recorded.as_ref().is_some_and(|report| report.certificate != certificate.digest) {
         say("This is the certificate of another run than the last one.\n");
     } else if recorded.is_none() {

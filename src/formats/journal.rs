@@ -284,7 +284,7 @@ pub fn fold_one(state: &mut State, record: &Record) -> Result<(), String> {
         Record::Done { addr, outputs, at } => {
             let record = running(state, addr)?;
             record.status = Status::Complete;
-            record.outputs = outputs.clone().into();
+            record.outputs = outputs.into();
             record.finished = Some(at.clone());
             record.progress = Progress::default();
         }

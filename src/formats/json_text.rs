@@ -36,9 +36,15 @@ impl JsonText {
     }
 }
 
+impl From<&Value> for JsonText {
+    fn from(value: &Value) -> Self {
+        Self(value.to_string().into())
+    }
+}
+
 impl From<Value> for JsonText {
     fn from(value: Value) -> Self {
-        Self(value.to_string().into())
+        Self::from(&value)
     }
 }
 

@@ -350,6 +350,14 @@ impl State {
         self.steps.get(addr).map_or(Ok(None), |record| record.outputs_as(addr))
     }
 
+    /// What a step ended with, if it is complete.
+    ///
+    /// # Errors
+    /// As [`read`].
+    pub fn outputs_if_complete<T: DeserializeOwned>(&self, addr: &StepAddr) -> Outcome<Option<T>> {
+        self.outputs(addr).map_or(Ok(None), |found| recorded(addr, found))
+    }
+
     /// Whether the outputs of each step are what its kind of step leaves.
     ///
     /// # Errors

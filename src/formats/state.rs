@@ -6,6 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
 
 use super::cloud::CloudPlace;
 use super::json_text::JsonText;
@@ -96,6 +98,22 @@ pub struct StepRecord {
     /// Of an unfinished step.
     #[serde(default, skip_serializing_if = "Progress::is_empty")]
     pub progress: Progress,
+}
+
+impl StepRecord {
+    /// When it started, in nanoseconds since 1970; `None`: the text is no time.
+    pub fn started_nanos(&self) -> Option<i128> {
+        nanos(&self.started)
+    }
+
+    /// When it ended, in nanoseconds since 1970.
+    pub fn finished_nanos(&self) -> Option<i128> {
+        self.finished.as_deref().and_then(nanos)
+    }
+}
+
+fn nanos(rfc3339: &str) -> Option<i128> {
+    OffsetDateTime::parse(rfc3339, &Rfc3339).ok().map(OffsetDateTime::unix_timestamp_nanos)
 }
 
 /// What an unfinished step has made durable. Folds away when the step is complete.

@@ -87,12 +87,8 @@ fn title(diagnostic: &Diagnostic, width: usize) -> annotate_snippets::Title<'_> 
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let text = match &diagnostic.subject {
-        Some(subject) if !diagnostic.summary.contains(subject.as_str()) => {
-            format!("{} ({subject})", diagnostic.summary)
-        }
-        _ => diagnostic.summary.clone(),
-    };
+    let subject = diagnostic.unnamed_subject();
+    let text = subject.map_or(diagnostic.summary.clone(), |subject| format!("{} ({subject})", diagnostic.summary));
     // `warning[MIG1234]: ` stands before the first line, and the crate moves the others below its end.
     let room = width.saturating_sub(18);
     level.primary_title(wrapped(&text, room).join("\n")).id(diagnostic.code.to_string())

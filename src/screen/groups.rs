@@ -139,15 +139,16 @@ pub(super) fn group_of(addr: &StepAddr) -> String {
     }
 }
 
+/// Whether steps of this kind are shown as one object, their table.
+pub(super) fn of_table(kind: StepKind) -> bool {
+    matches!(kind, StepKind::Table | StepKind::Dump | StepKind::Load | StepKind::Verify | StepKind::ForeignKeys)
+}
+
 fn entries<'a>(changes: &[&'a Change]) -> Vec<Entry<'a>> {
     let mut out: Vec<Entry<'a>> = Vec::new();
     let mut places: BTreeMap<(&str, &'static str, (&Cause, Option<u64>)), usize> = BTreeMap::new();
     for &change in changes {
-        let of_table = matches!(
-            change.addr.kind(),
-            Some(StepKind::Table | StepKind::Dump | StepKind::Load | StepKind::Verify | StepKind::ForeignKeys)
-        );
-        let key = change.addr.key().filter(|_| of_table);
+        let key = change.addr.key().filter(|_| change.addr.kind().is_some_and(of_table));
         let place = key.map(|key| (key, symbol(change.action).1, (&change.cause, change.drops_rows)));
         match place.and_then(|place| places.get(&place).copied()) {
             Some(at) => out[at].steps.push(change),

@@ -12,7 +12,7 @@ use super::plan::{
     confirmation_words, gate_name, own_diagnostics, place_of, quantities_words, short_identity, summary,
 };
 use super::style::{bytes, count, thousands};
-use super::view::Tried;
+use super::view::{Subject, Tried};
 use super::{check, mermaid, plan as text, probe, rehearsal, rewrites};
 use crate::formats::plan::{Action, Change, Mode, PlanFile, Rewrite};
 use crate::formats::probe::Probed;
@@ -81,13 +81,6 @@ pub fn diff_of_plans(sum: &str, text: &str, budget: usize) -> String {
     let fits = |number: &usize| clean(&shown(*number)).len() <= budget;
     let most = (0..=lines.len()).collect::<Vec<_>>().partition_point(fits);
     if most > 0 { shown(most - 1) } else { head }
-}
-
-/// What is shown of a plan: all of it, or what its gates say.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Subject {
-    Plan,
-    Check,
 }
 
 fn fitted(plan: &PlanFile, tried: Tried, subject: Subject, budget: usize) -> String {
@@ -217,7 +210,7 @@ fn servers(plan: &PlanFile) -> Option<String> {
     let mut out = String::from("| server | place | identity |\n| --- | --- | --- |\n");
     for (address, identity) in servers {
         let place = place_of(plan, address).map_or(String::new(), |place| code(&place));
-        let who = if address.starts_with("provider.") { identity.clone() } else { short_identity(identity) };
+        let who = short_identity(address, identity);
         out.push_str(&row(&[&code(address), &place, &code(&who)]));
     }
     Some(out)
@@ -255,7 +248,7 @@ fn finding_section(title: &str, findings: &[(Option<&str>, &Diagnostic)], limits
 }
 
 fn finding_item(number: Code, gate: Option<&str>, finding: &Diagnostic, limits: Limits) -> String {
-    let subject = finding.subject.as_ref().filter(|subject| !finding.summary.contains(subject.as_str()));
+    let subject = finding.unnamed_subject();
     let subject = subject.map_or(String::new(), |subject| format!("{}: ", code(subject)));
     let gate = gate.map_or(String::new(), |gate| format!(" (gate `{gate}`)"));
     let place = finding.place.as_ref().map_or(String::new(), |place| {

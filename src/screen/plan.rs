@@ -161,7 +161,7 @@ pub(super) fn server_lines(plan: &PlanFile, style: Style) -> String {
     for (address, identity) in servers {
         let place = place_of(plan, address).map(|place| format!("{place}, ")).unwrap_or_default();
         let lead = format!("  {}  ", pad(address, widest));
-        let who = if address.starts_with("provider.") { identity.clone() } else { short_identity(identity) };
+        let who = short_identity(address, identity);
         out.push_str(&wrap(&lead, &format!("{place}{who}"), style.width));
     }
     out
@@ -175,8 +175,11 @@ pub(super) fn moment(rfc3339: &str) -> String {
     }
 }
 
-/// `mig@8f2c1d1a-8a7e-11ee-b9d1-0242ac120002` -> `mig@8f2c1d1a-8a7…`.
-pub(super) fn short_identity(identity: &str) -> String {
+/// `mig@8f2c1d1a-8a7e-11ee-b9d1-0242ac120002` -> `mig@8f2c1d1a-8a7…`. An account stands as it is.
+pub(super) fn short_identity(address: &str, identity: &str) -> String {
+    if address.starts_with("provider.") {
+        return identity.to_owned();
+    }
     match identity.rsplit_once('@') {
         Some((user, "none")) => format!("{user}@ (no identity yet: the first apply gives it one)"),
         Some((user, server)) => format!("{user}@{}", style::cut(server, 13)),
@@ -265,11 +268,7 @@ fn briefly(findings: &[Diagnostic], style: Style) -> String {
             rest.push(finding.clone());
             continue;
         }
-        let text = match &finding.subject {
-            Some(subject) if !finding.summary.contains(subject.as_str()) => format!("{subject}: {}", finding.summary),
-            _ => finding.summary.clone(),
-        };
-        out.push_str(&wrap(&format!("    {}  ", finding.code), &text, style.width));
+        out.push_str(&wrap(&format!("    {}  ", finding.code), &sentence(finding), style.width));
         out.push_str(&objects(&finding.detail, style));
         if !finding.help.is_empty() {
             out.push_str(&wrap("             help: ", &finding.help, style.width));
@@ -277,6 +276,12 @@ fn briefly(findings: &[Diagnostic], style: Style) -> String {
     }
     out.push_str(&only_named(&rest, style));
     out
+}
+
+/// A finding in one sentence that names what it is about.
+pub(super) fn sentence(finding: &Diagnostic) -> String {
+    let subject = finding.unnamed_subject();
+    subject.map_or(finding.summary.clone(), |subject| format!("{subject}: {}", finding.summary))
 }
 
 /// What a finding is about, a line each: as many as a reviewer reads, and how to see the others.

@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 
 use super::changes::symbol;
 use super::diff::{indented, of_texts};
-use super::groups::group_of;
-use super::plan::{moment, outcome_words};
+use super::groups::{group_of, of_table};
+use super::plan::{moment, outcome_words, sentence};
 use super::style::{Ink, Style, bytes, count, thousands, wrap};
 use super::{cause, markdown};
 use crate::formats::plan::{Action, Mode};
 use crate::formats::plan_diff::{
     Aspect, Basis, FindingDiff, GateSide, Named, Pair, PlanDiff, PlanName, Quantities, Side, StepDiff, StepSide,
 };
-use crate::words::addr::StepKind;
 use crate::words::diag::Severity;
 
 /// Objects of one block that differ in the same way are named up to this number; the rest is counted.
@@ -179,10 +178,6 @@ fn blocks(diff: &PlanDiff, style: Style) -> Vec<String> {
     blocks.into_iter().map(|(name, sorts)| block(&name, sorts, style)).collect()
 }
 
-fn of_table(kind: StepKind) -> bool {
-    matches!(kind, StepKind::Table | StepKind::Dump | StepKind::Load | StepKind::Verify | StepKind::ForeignKeys)
-}
-
 fn block(name: &str, sorts: Vec<(Sort, Vec<Object>)>, style: Style) -> String {
     let mut out = format!("{}\n", style.ink(Ink::Bold, name));
     for ((sign, words), objects) in sorts {
@@ -326,9 +321,7 @@ fn findings(findings: &[FindingDiff], style: Style) -> String {
             Side::Gone => "-",
         };
         for FindingDiff { finding, .. } in findings.iter().take(FINDINGS) {
-            let subject = finding.subject.as_deref().filter(|subject| !finding.summary.contains(subject));
-            let text = subject.map_or(finding.summary.clone(), |subject| format!("{subject}: {}", finding.summary));
-            out.push_str(&wrap(&format!("  {} {code}  ", inked(sign, style)), &text, style.width));
+            out.push_str(&wrap(&format!("  {} {code}  ", inked(sign, style)), &sentence(finding), style.width));
         }
         if findings.len() > FINDINGS {
             let rest = thousands((findings.len() - FINDINGS) as u64);

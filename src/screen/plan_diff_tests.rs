@@ -9,7 +9,7 @@ use crate::formats::json_text::JsonText;
 use crate::formats::plan::{Change, Node, PlanFile};
 use crate::screen::plan::tests::empty;
 use crate::think::plan_diff::diff;
-use crate::words::addr::{GateName, StepAddr, TableName};
+use crate::words::addr::{GateName, StepAddr, StepKind, TableName};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;

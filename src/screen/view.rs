@@ -16,6 +16,13 @@ pub struct Tried<'a> {
     pub rehearsed: Option<&'a Rehearsal>,
 }
 
+/// What is shown of a plan: all of it, or what its gates say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Subject {
+    Plan,
+    Check,
+}
+
 /// A form of a whole plan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlanView {

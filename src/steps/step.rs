@@ -11,7 +11,6 @@ use futures::future::BoxFuture;
 use serde_json::Value;
 use tokio::sync::{Mutex, mpsc, oneshot, watch};
 
-use crate::formats::outputs;
 use crate::formats::plan::{Graph, Node};
 use crate::formats::state::{Part, Progress, State, StepRecord, UPSTREAM_RESET};
 use crate::think::run::{Interrupt, StepNo, Write};
@@ -194,7 +193,7 @@ impl StepCtx {
     /// MIG4002: the record cannot be read.
     pub fn upstream<T: DeserializeOwned>(&self, addr: &StepAddr) -> Outcome<Option<T>> {
         let state = self.line.state.read().unwrap_or_else(PoisonError::into_inner);
-        state.outputs(addr).map_or(Ok(None), |found| outputs::recorded(addr, found))
+        state.outputs_if_complete(addr)
     }
 
     /// What is recorded of a step, for anyone who reports on it.

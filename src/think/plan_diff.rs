@@ -145,23 +145,21 @@ fn one(addr: &StepAddr, old: &Steps, new: &Steps) -> Option<StepDiff> {
     Some(StepDiff { addr: addr.clone(), kind, before, after, aspects, ddl: ddl(was, is) })
 }
 
+/// All fields of a change by name: one that comes later does not build before [`aspects`] compares it.
+const _: fn(&Change) =
+    |Change { addr: _, action: _, what: _, cause: _, drops_rows: _, rewrite: _, needs_confirm: _ }| {};
+
 fn aspects((was, old): (&Node, &Steps), (is, new): (&Node, &Steps)) -> Vec<Aspect> {
-    let (before, after) = (old.changes.get(&was.addr), new.changes.get(&is.addr));
-    let of = |change: Option<&&Change>| {
-        // All fields by name, as above.
-        change.map(|Change { addr: _, action, what, cause, drops_rows, rewrite, needs_confirm }| {
-            (cause.clone(), what.clone(), *drops_rows, *needs_confirm, rewrite.clone(), *action)
-        })
-    };
-    let (before, after) = (of(before), of(after));
+    let (before, after) = (old.changes.get(&was.addr).copied(), new.changes.get(&is.addr).copied());
+    let action = |change: &Change| change.action;
     let differ = [
         (Aspect::Kind, was.kind != is.kind),
-        (Aspect::Action, was.action != is.action || before.as_ref().map(|of| of.5) != after.as_ref().map(|of| of.5)),
-        (Aspect::Cause, before.as_ref().map(|of| &of.0) != after.as_ref().map(|of| &of.0)),
-        (Aspect::What, before.as_ref().map(|of| &of.1) != after.as_ref().map(|of| &of.1)),
-        (Aspect::DropsRows, before.as_ref().map(|of| of.2) != after.as_ref().map(|of| of.2)),
-        (Aspect::NeedsConfirm, before.as_ref().map(|of| of.3) != after.as_ref().map(|of| of.3)),
-        (Aspect::Rewrite, before.as_ref().map(|of| &of.4) != after.as_ref().map(|of| &of.4)),
+        (Aspect::Action, was.action != is.action || before.map(action) != after.map(action)),
+        (Aspect::Cause, before.map(|of| &of.cause) != after.map(|of| &of.cause)),
+        (Aspect::What, before.map(|of| &of.what) != after.map(|of| &of.what)),
+        (Aspect::DropsRows, before.map(|of| of.drops_rows) != after.map(|of| of.drops_rows)),
+        (Aspect::NeedsConfirm, before.map(|of| of.needs_confirm) != after.map(|of| of.needs_confirm)),
+        (Aspect::Rewrite, before.map(|of| &of.rewrite) != after.map(|of| &of.rewrite)),
         (Aspect::Inputs, was.inputs != is.inputs || was.inputs_digest != is.inputs_digest),
         (Aspect::SourceTable, old.tables.get(&was.addr) != new.tables.get(&is.addr)),
     ];
@@ -251,4 +249,4 @@ fn estimated(before: &Estimates, after: &Estimates) -> Vec<String> {
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 #[path = "plan_diff_tests.rs"]
-mod tests;
+pub(in crate::think) mod tests;

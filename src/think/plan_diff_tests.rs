@@ -3,9 +3,10 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::formats::plan::Pending;
 
-/// The plan of the quickstart, as the golden test keeps it, with what it has none of.
-fn plan() -> PlanFile {
+/// The plan of the quickstart, as the golden test keeps it.
+pub(in crate::think) fn quickstart() -> PlanFile {
     let mut value: Value = serde_json::from_str(include_str!("../../plans/quickstart.json")).unwrap();
     if let Some(object) = value.as_object_mut() {
         object.remove("summary");
@@ -13,11 +14,17 @@ fn plan() -> PlanFile {
     for change in value["body"]["changes"].as_array_mut().unwrap() {
         change.as_object_mut().unwrap().remove("reason");
     }
-    let addr = value["body"]["graph"]["nodes"][0]["addr"].clone();
-    value["body"]["replace"] = json!([addr]);
-    value["body"]["targets"] = json!(["migration.shop"]);
-    value["body"]["pending"] = json!([{"addr": addr, "after": addr, "tables": ["shop.*"]}]);
     serde_json::from_value(value).unwrap()
+}
+
+/// The same, with what it has none of.
+fn plan() -> PlanFile {
+    let mut plan = quickstart();
+    let addr = plan.body.graph.nodes[0].addr.clone();
+    plan.body.replace = [addr.clone()].into();
+    plan.body.targets = vec!["migration.shop".into()];
+    plan.body.pending = vec![Pending { addr: addr.clone(), after: addr, tables: vec!["shop.*".into()] }];
+    plan
 }
 
 /// The paths of all values that have no parts.

@@ -6,7 +6,7 @@ mod path;
 mod rates;
 mod simulation;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::SeedableRng;
 use rand::rngs::StdRng;
@@ -231,8 +231,7 @@ fn left(scene: &Scene, run: &Simulated) -> Left {
     let nodes = &scene.plan.body.graph.nodes;
     let complete = |no: StepNo| matches!(run.summary.ends.get(no), Some(StepEnd::Complete));
     let mut left = Left { dump_bytes: run.disk_left as u64, ..Left::default() };
-    let mut verified = Vec::new();
-    let mut loaded = Vec::new();
+    let (mut verified, mut loaded) = (BTreeSet::new(), BTreeSet::new());
     for (no, node) in nodes.iter().enumerate().filter(|(_, node)| node.action.makes()) {
         let is = |of: StepType| node.addr.step_type() == Some(of);
         let begun = run.partly.get(&no).copied();
@@ -248,7 +247,7 @@ fn left(scene: &Scene, run: &Simulated) -> Left {
             left.in_cloud.push(node.addr.clone());
         }
     }
-    left.loaded = loaded.iter().filter(|table| !verified.contains(table)).count() as u64;
+    left.loaded = loaded.difference(&verified).count() as u64;
     left.verified = verified.len() as u64;
     left
 }

@@ -69,8 +69,7 @@ impl Of<'_> {
 
     /// What a complete step left; `None` where it is not complete.
     fn of<T: serde::de::DeserializeOwned>(&self, addr: &StepAddr) -> Outcome<Option<T>> {
-        let recorded = self.state.and_then(|state| state.outputs(addr));
-        recorded.map_or(Ok(None), |found| outputs::recorded(addr, found))
+        self.state.map_or(Ok(None), |state| state.outputs_if_complete(addr))
     }
 
     fn server(&self, server: &Server, addr: &StepAddr) -> Outcome<ResolvedServer> {

@@ -59,6 +59,11 @@ impl Diagnostic {
         Self { severity: Severity::Warning, ..Self::error(code, summary) }
     }
 
+    /// What it is about, where its summary does not name that.
+    pub fn unnamed_subject(&self) -> Option<&str> {
+        self.subject.as_deref().filter(|subject| !self.summary.contains(subject))
+    }
+
     pub fn at(mut self, place: Place) -> Self {
         self.place = Some(place);
         self

@@ -6,10 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
-use super::super::groups::group_of;
+use super::super::groups::{group_of, of_table};
 use super::super::plan::moment;
 use super::model::{Critical, Data, History, Moved, Period, Run, Steps, Words};
 use super::of_plan::signs;
@@ -61,14 +58,10 @@ pub(super) fn data(state: &State) -> Data {
     Data { steps, history, kinds: kinds.0, phases: phases.0, groups: groups.0, actions: signs(), ..Data::default() }
 }
 
-fn milliseconds(rfc3339: &str) -> Option<i64> {
-    let at = OffsetDateTime::parse(rfc3339, &Rfc3339).ok()?;
-    i64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok()
-}
-
 fn span(step: usize, record: &StepRecord) -> Option<Span> {
-    let end = record.finished.as_deref().and_then(milliseconds);
-    Some(Span { step, start: milliseconds(&record.started)?, end })
+    let milliseconds = |nanos: i128| i64::try_from(nanos / 1_000_000).ok();
+    let end = record.finished_nanos().and_then(milliseconds);
+    Some(Span { step, start: record.started_nanos().and_then(milliseconds)?, end })
 }
 
 /// Spans in the order of their starts, apart where nothing ran for long. The latest period comes first.
@@ -179,10 +172,6 @@ fn moved(state: &State, places: &BTreeMap<&StepAddr, usize>, groups: &mut Words<
         }
     }
     by_table.into_values().collect()
-}
-
-fn of_table(kind: StepKind) -> bool {
-    [StepKind::Table, StepKind::Dump, StepKind::Load, StepKind::Verify, StepKind::ForeignKeys].contains(&kind)
 }
 
 #[cfg(test)]

@@ -21,6 +21,7 @@ use super::plan::{
     Counts, blocked_words, confirmation_words, moment, place_of, quantities_words, short_identity, summary,
 };
 use super::style::{band, bytes, count, thousands};
+use super::view::Subject;
 use super::{check, probe, svg};
 use crate::formats::plan::{Mode, PlanFile};
 use crate::formats::probe::Probed;
@@ -40,13 +41,6 @@ const SCRIPTS: [&str; 5] = [
 
 /// What every page begins with: so one is known that may be written over.
 pub const BEGIN: &str = "<!doctype html>\n";
-
-/// What is shown of a plan: all of it, or what its gates say.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Subject {
-    Plan,
-    Check,
-}
 
 /// A plan, and what a probe of it came to where there was one.
 ///
@@ -228,8 +222,7 @@ fn cards(plan: &PlanFile, whole: bool) -> Vec<Row> {
 
 fn servers(plan: &PlanFile) -> String {
     let row = |(address, identity): (&String, &String)| {
-        let who = if address.starts_with("provider.") { identity.clone() } else { short_identity(identity) };
-        [address.clone(), place_of(plan, address).unwrap_or_default(), who]
+        [address.clone(), place_of(plan, address).unwrap_or_default(), short_identity(address, identity)]
     };
     let rows: Vec<[String; 3]> = plan.body.observed.servers.iter().map(row).collect();
     table("facts", &["Server", "Place", "Identity"], &rows)

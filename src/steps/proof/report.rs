@@ -429,30 +429,23 @@ fn finish_dump(context: &Context, migration: &Migration, ctx: &StepCtx, inputs: 
 /// Seconds from a step's start to its end.
 fn seconds(record: Option<StepRecord>) -> f64 {
     let Some(record) = record else { return 0.0 };
-    let (Some(start), Some(end)) = (moment(&record.started), record.finished.as_deref().and_then(moment)) else {
-        return 0.0;
-    };
-    rounded(end - start)
+    let (Some(start), Some(end)) = (record.started_nanos(), record.finished_nanos()) else { return 0.0 };
+    rounded(start, end)
 }
 
 /// From the first start to the last end of the migration's steps.
 fn span(ctx: &StepCtx, migration: &str) -> f64 {
-    let mut first = f64::MAX;
-    let mut last = f64::MIN;
+    let (mut first, mut last) = (i128::MAX, i128::MIN);
     for record in ctx.records(migration) {
-        first = moment(&record.started).map_or(first, |t| t.min(first));
-        last = record.finished.as_deref().and_then(moment).map_or(last, |t| t.max(last));
+        first = record.started_nanos().map_or(first, |at| at.min(first));
+        last = record.finished_nanos().map_or(last, |at| at.max(last));
     }
-    if last > first { rounded(last - first) } else { 0.0 }
+    if last > first { rounded(first, last) } else { 0.0 }
 }
 
-fn rounded(seconds: f64) -> f64 {
-    (seconds * 1000.0).round() / 1000.0
-}
-
-fn moment(text: &str) -> Option<f64> {
-    let parsed = time::OffsetDateTime::parse(text, &time::format_description::well_known::Rfc3339).ok()?;
-    Some(parsed.unix_timestamp_nanos() as f64 / 1e9)
+/// Seconds between two times in nanoseconds, to the millisecond.
+fn rounded(from: i128, to: i128) -> f64 {
+    ((to - from) as f64 / 1e6).round() / 1000.0
 }
 
 fn broken(cause: &str) -> Failure {

@@ -34,12 +34,7 @@ pub(super) fn critical(plan: &PlanFile, spans: &BTreeMap<StepNo, Span>) -> Vec<S
             at = Some(from);
             continue;
         }
-        // What it could not begin before: the end of a step, or the beginning of one that gives it parts.
-        let free = |(from, kind): &(StepNo, EdgeKind)| {
-            let of = spans.get(from)?;
-            Some((*from, if *kind == EdgeKind::Stream { of.began } else { of.ended }, *kind))
-        };
-        let latest = above.iter().filter_map(free).max_by(|a, b| a.1.total_cmp(&b.1));
+        let latest = freed_by(above, spans);
         let freed = latest.map_or(0.0, |(_, moment, _)| moment);
         let waited = (span.began - freed).max(0.0);
         let seconds = (until - span.began).max(0.0);
@@ -82,6 +77,15 @@ fn ended(spans: &BTreeMap<StepNo, Span>, no: StepNo) -> f64 {
     spans.get(&no).map_or(0.0, |span| span.ended)
 }
 
+/// What a step could not begin before, and when that was: the end of another, or the beginning of one that gives it parts.
+fn freed_by(above: &[(StepNo, EdgeKind)], spans: &BTreeMap<StepNo, Span>) -> Option<(StepNo, f64, EdgeKind)> {
+    let moments = above.iter().filter_map(|(from, kind)| {
+        let of = spans.get(from)?;
+        Some((*from, if *kind == EdgeKind::Stream { of.began } else { of.ended }, *kind))
+    });
+    moments.max_by(|a, b| a.1.total_cmp(&b.1))
+}
+
 /// The step whose end let this one begin, through all that give it parts.
 fn begun_after(
     no: StepNo,
@@ -90,15 +94,9 @@ fn begun_after(
 ) -> Option<StepNo> {
     let mut at = no;
     loop {
-        let above = before.get(&at)?;
-        let moment = |(from, kind): &(StepNo, EdgeKind)| {
-            let span = spans.get(from)?;
-            Some((*from, if *kind == EdgeKind::Stream { span.began } else { span.ended }, *kind))
-        };
-        let (from, _, kind) = above.iter().filter_map(moment).max_by(|a, b| a.1.total_cmp(&b.1))?;
-        match kind {
-            EdgeKind::After => return Some(from),
-            EdgeKind::Stream => at = from,
+        match freed_by(before.get(&at)?, spans)? {
+            (from, _, EdgeKind::After) => return Some(from),
+            (from, _, EdgeKind::Stream) => at = from,
         }
     }
 }

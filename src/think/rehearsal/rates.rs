@@ -3,9 +3,6 @@
 
 use std::collections::BTreeMap;
 
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
-
 use crate::formats::outputs::{DumpOutputs, LoadOutputs, VerifyOutputs};
 use crate::formats::rehearsal::{Rate, RateUsed};
 use crate::formats::state::{State, Status, StepRecord};
@@ -48,9 +45,9 @@ struct Work {
 
 impl Work {
     fn add(&mut self, record: &StepRecord, amount: f64) {
-        if let (Some(began), Some(ended)) = (seconds(&record.started), record.finished.as_deref().and_then(seconds)) {
+        if let (Some(began), Some(ended)) = (record.started_nanos(), record.finished_nanos()) {
             self.amount += amount;
-            self.spans.push((began, ended));
+            self.spans.push((began as f64 / 1e9, ended as f64 / 1e9));
         }
     }
 
@@ -123,11 +120,6 @@ fn measured(state: &State) -> BTreeMap<Rate, f64> {
         Rate::LoadRows | Rate::VerifyRows => (rate, work.rate(enough(LEAST_ROWS))),
     });
     rates.filter_map(|(rate, measured)| Some((rate, measured?))).collect()
-}
-
-/// Seconds since 1970.
-fn seconds(rfc3339: &str) -> Option<f64> {
-    OffsetDateTime::parse(rfc3339, &Rfc3339).ok().map(|at| at.unix_timestamp_nanos() as f64 / 1e9)
 }
 
 #[cfg(test)]

@@ -116,7 +116,9 @@ impl Run<'_> {
                     Effect::Start { step, .. } => self.start(step, fails == Some(step), rng),
                     Effect::Cancel { step } => self.end(step, Err(given_up())),
                     Effect::Close { to, outputs: None, .. } => self.end(to, Err(given_up())),
-                    Effect::Ended { step, .. } => self.ended(step),
+                    Effect::Ended { step, .. } => {
+                        self.out.spans.entry(step).and_modify(|span| span.ended = self.now);
+                    }
                     Effect::Finish(summary) => {
                         self.out.summary = summary;
                         self.out.seconds = self.now;
@@ -140,9 +142,9 @@ impl Run<'_> {
 
     fn start(&mut self, no: StepNo, fails: bool, rng: &mut StdRng) {
         let node = &self.scene.plan.body.graph.nodes[no];
-        let (low, high) = own_seconds(node);
+        let ((low, high), rate) = takes(node);
         let own = self.pace.seconds(rng, low, high);
-        let (rate, work) = self.work(no, node);
+        let work = rate.map_or(0.0, |rate| self.work(no, rate));
         // Half-way through what it has more of.
         let half = if fails { 0.5 } else { 1.0 };
         self.jobs.insert(no, Job { own: own * half, work: work * half, whole: work, rate, fails });
@@ -150,40 +152,17 @@ impl Run<'_> {
     }
 
     /// Seconds of work when nothing else wants the same.
-    fn work(&self, no: StepNo, node: &Node) -> (Option<Rate>, f64) {
+    fn work(&self, no: StepNo, rate: Rate) -> f64 {
         let size = self.scene.sizes.get(&no).copied().unwrap_or_default();
         let by = |rate: Rate, amount: u64| amount as f64 / self.rates.get(&rate).copied().unwrap_or(f64::INFINITY);
-        match node.addr.step_type() {
-            Some(StepType::Dump) => {
+        match rate {
+            Rate::DumpBytes => {
                 let limited = size.rate_limit.map_or(0.0, |limit| size.bytes as f64 / limit.max(1) as f64);
-                (Some(Rate::DumpBytes), by(Rate::DumpBytes, size.bytes).max(limited))
+                by(rate, size.bytes).max(limited)
             }
-            Some(StepType::Load) => {
-                (Some(Rate::LoadRows), by(Rate::LoadRows, size.rows).max(by(Rate::LoadBytes, size.bytes)))
-            }
-            Some(StepType::Verify) => (Some(Rate::VerifyRows), by(Rate::VerifyRows, size.rows)),
-            Some(StepType::Table | StepType::View | StepType::ForeignKeys) => {
-                (Some(Rate::Created), by(Rate::Created, 1))
-            }
-            // Their time does not depend on a size.
-            Some(
-                StepType::Source
-                | StepType::AuroraSource
-                | StepType::Target
-                | StepType::Runner
-                | StepType::KeyPair
-                | StepType::SecurityGroup
-                | StepType::Instance
-                | StepType::Volume
-                | StepType::Ready
-                | StepType::Connection
-                | StepType::Route
-                | StepType::Dns
-                | StepType::Gate
-                | StepType::Database
-                | StepType::Report,
-            )
-            | None => (None, 0.0),
+            Rate::LoadRows | Rate::LoadBytes => by(Rate::LoadRows, size.rows).max(by(Rate::LoadBytes, size.bytes)),
+            Rate::VerifyRows => by(rate, size.rows),
+            Rate::Created => by(rate, 1),
         }
     }
 
@@ -193,8 +172,8 @@ impl Run<'_> {
         for rate in self.jobs.values().filter(|job| job.own <= 0.0).filter_map(|job| job.rate) {
             *sharing.entry(rate).or_default() += 1;
         }
-        let share = |job: &Job| job.rate.and_then(|rate| sharing.get(&rate)).copied().unwrap_or(1).max(1) as f64;
-        let wait = self.jobs.values().map(|job| if job.own > 0.0 { job.own } else { job.work * share(job) });
+        let share = |rate: Option<Rate>| rate.and_then(|rate| sharing.get(&rate)).copied().unwrap_or(1) as f64;
+        let wait = self.jobs.values().map(|job| if job.own > 0.0 { job.own } else { job.work * share(job.rate) });
         let Some(step) = wait.min_by(f64::total_cmp) else { return };
         self.now += step;
         let mut over = Vec::new();
@@ -202,8 +181,7 @@ impl Run<'_> {
             if job.own > 0.0 {
                 job.own = if job.own <= step { 0.0 } else { job.own - step };
             } else {
-                let share = job.rate.and_then(|rate| sharing.get(&rate)).copied().unwrap_or(1).max(1) as f64;
-                let part = step / share;
+                let part = step / share(job.rate);
                 job.work = if job.work <= part + 1e-9 { 0.0 } else { job.work - part };
             }
             if job.own <= 0.0 && job.work <= 0.0 {
@@ -236,12 +214,6 @@ impl Run<'_> {
         self.machine.on(Event::StepEnded { step: no, result }, "");
     }
 
-    fn ended(&mut self, no: StepNo) {
-        if let Some(span) = self.out.spans.get_mut(&no) {
-            span.ended = self.now;
-        }
-    }
-
     /// What lies on the disk, now that these steps went on.
     fn look_at_disk(&mut self, steps: &[StepNo]) {
         for number in steps.iter().filter_map(|no| self.scene.dump_of.get(no)) {
@@ -261,24 +233,26 @@ impl Run<'_> {
     }
 }
 
-/// Seconds that a step takes whatever its size is: connections, calls, looks. Assumed.
-fn own_seconds(node: &Node) -> (f64, f64) {
+/// What a step takes: seconds whatever its size is, at least and at most, for connections, calls and looks (assumed); and what
+/// limits the rest, if its time depends on a size.
+fn takes(node: &Node) -> ((f64, f64), Option<Rate>) {
     match node.addr.step_type() {
-        Some(StepType::Source | StepType::AuroraSource | StepType::Target) => (0.01, 0.5),
-        Some(StepType::Gate) if node.addr.gate_name() == Some(GateName::Structure) => (0.05, 1.0),
-        Some(StepType::Gate) => (0.01, 0.5),
-        Some(StepType::Database) => (0.02, 0.6),
-        Some(StepType::Table | StepType::View | StepType::ForeignKeys) => (0.02, 1.0),
-        Some(StepType::Dump) => (0.02, 0.5),
-        Some(StepType::Load | StepType::Verify) => (0.05, 1.0),
-        Some(StepType::Report) => (0.02, 1.0),
-        Some(StepType::Runner) => (0.001, 0.1),
-        Some(StepType::KeyPair | StepType::SecurityGroup | StepType::Route | StepType::Dns) => (0.5, 4.0),
-        Some(StepType::Instance) => (20.0, 120.0),
-        Some(StepType::Volume) => (5.0, 40.0),
-        Some(StepType::Ready) => (20.0, 180.0),
-        Some(StepType::Connection) => (2.0, 20.0),
-        None => (0.0, 0.0),
+        Some(StepType::Source | StepType::AuroraSource | StepType::Target) => ((0.01, 0.5), None),
+        Some(StepType::Gate) if node.addr.gate_name() == Some(GateName::Structure) => ((0.05, 1.0), None),
+        Some(StepType::Gate) => ((0.01, 0.5), None),
+        Some(StepType::Database) => ((0.02, 0.6), None),
+        Some(StepType::Table | StepType::View | StepType::ForeignKeys) => ((0.02, 1.0), Some(Rate::Created)),
+        Some(StepType::Dump) => ((0.02, 0.5), Some(Rate::DumpBytes)),
+        Some(StepType::Load) => ((0.05, 1.0), Some(Rate::LoadRows)),
+        Some(StepType::Verify) => ((0.05, 1.0), Some(Rate::VerifyRows)),
+        Some(StepType::Report) => ((0.02, 1.0), None),
+        Some(StepType::Runner) => ((0.001, 0.1), None),
+        Some(StepType::KeyPair | StepType::SecurityGroup | StepType::Route | StepType::Dns) => ((0.5, 4.0), None),
+        Some(StepType::Instance) => ((20.0, 120.0), None),
+        Some(StepType::Volume) => ((5.0, 40.0), None),
+        Some(StepType::Ready) => ((20.0, 180.0), None),
+        Some(StepType::Connection) => ((2.0, 20.0), None),
+        None => ((0.0, 0.0), None),
     }
 }
 

@@ -1,20 +1,7 @@
 //! Rehearsals of the quickstart's plan, which the golden test keeps, and of small changes of it.
 
-use serde_json::Value;
-
 use super::*;
-use crate::formats::plan::TableEstimates;
-
-fn plan() -> PlanFile {
-    let mut value: Value = serde_json::from_str(include_str!("../../../plans/quickstart.json")).unwrap();
-    if let Some(object) = value.as_object_mut() {
-        object.remove("summary");
-    }
-    for change in value["body"]["changes"].as_array_mut().unwrap() {
-        change.as_object_mut().unwrap().remove("reason");
-    }
-    serde_json::from_value(value).unwrap()
-}
+use crate::think::plan_diff::tests::quickstart as plan;
 
 /// With a spec that knows the migration, but nothing of it.
 fn rehearsed(plan: &PlanFile, parallelism: usize, seed: u64) -> Rehearsal {

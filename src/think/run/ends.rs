@@ -63,7 +63,7 @@ impl Machine {
                 continue;
             }
             step.progress = Progress::default();
-            step.outputs = Some(outputs.clone().into());
+            step.outputs = Some((&outputs).into());
             let addr = step.addr.clone();
             let (feeds, destroys) = (step.feeds.clone(), step.destroys);
             self.records.push(if destroys {

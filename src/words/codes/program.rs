@@ -45,7 +45,7 @@ codes! {
         "`mig import-dump` reads files of this machine, and the migration's runner is another machine. Nothing was \
          done. Give the migration a local runner for this, or run mig where the files are.";
     NO_SUCH_OUTPUT = 1022, Error,
-        "there is no such output",
+        "the output does not exist",
         "`mig output NAME` prints one value. Its name is the path of the value in `mig output -json`, below `migrations`: \
          `shop.position.file`. `mig output` without a name lists all of them.";
     OUTPUT_NOT_KNOWN = 1023, Error,
