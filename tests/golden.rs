@@ -4,6 +4,8 @@
 
 #[path = "support/recorded.rs"]
 mod recorded;
+#[path = "golden/reference.rs"]
+mod reference;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -34,6 +34,9 @@ mod validate;
 mod verify;
 mod worker;
 
+/// The definition of the arguments: help, manual pages and docs/commands.md are made from it.
+pub use args::command as definition;
+
 use std::ffi::OsString;
 use std::process::ExitCode;
 

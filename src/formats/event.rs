@@ -70,7 +70,9 @@ pub enum Event {
 pub enum Ended {
     /// Nothing was to be done.
     Unchanged,
+    /// It was done.
     Complete,
+    /// It failed; why is told beside it.
     Failed,
     /// Not done, because a step before it failed.
     UpstreamFailed,

@@ -156,6 +156,7 @@ pub enum Action {
     NoOp,
     /// A server is read or a gate is evaluated: no change.
     Evaluate,
+    /// It is not there yet.
     Create,
     /// The same step again: its inputs changed or it is unfinished.
     Rerun,
@@ -163,6 +164,7 @@ pub enum Action {
     Replace,
     /// Out of the state; the object stays.
     Forget,
+    /// What is there is removed.
     Destroy,
 }
 

@@ -77,7 +77,9 @@ impl OpenRun {
 pub enum Status {
     /// Begun, neither ended nor failed: a run was interrupted in it.
     Running,
+    /// Its effect was observed and is recorded.
     Complete,
+    /// Its last run failed. What was durable is kept.
     Failed,
 }
 

@@ -1,6 +1,8 @@
 //! The `-json` stream: one object a line, with Terraform's message types and bytes, rows, rate and ETA beside them.
 //! Pure: values in, objects out. Numbers that are not known are left out, never NaN.
 
+use schemars::JsonSchema;
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::approval;
@@ -16,10 +18,38 @@ use crate::words::error::{ExitKind, Failure};
 /// Version of the stream's shape.
 pub const VERSION: &str = "1.0";
 
+/// What a line is: its `type`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Message {
+    /// The first line: the version of mig (`mig`) and of the stream's shape (`ui`).
+    Version,
+    /// A change of the plan (`change`): `addr`, `action`, `cause`, `reason`, and `needs_confirm` where `-confirm` is needed.
+    PlannedChange,
+    /// Counts (`changes`): behind the plan, what it would do (`operation` is `plan`); as the last line, how the steps of the run ended
+    /// (`apply`), with `exit_code`.
+    ChangeSummary,
+    /// Who has signed the plan (`approved_by`), where `-require-approval` asked for it.
+    Approved,
+    /// A finding or a failure (`diagnostic`): `severity`, `code`, `summary`, `detail`, `help`, and where known `address`, `range`,
+    /// `snippet`, `exit_code`.
+    Diagnostic,
+    /// A step starts (`hook`): `addr`, `kind`, `parts_done`.
+    ApplyStart,
+    /// How far a step is (`hook`): `rows`, `bytes`, `parts`, and where known totals, rates, `eta_seconds`, `waits_for`.
+    ApplyProgress,
+    /// A step is complete (`hook`): `rows`, `bytes`, `elapsed_seconds`; `left`, if it left something of what it was to remove.
+    ApplyComplete,
+    /// A step failed or was interrupted (`hook`). A `diagnostic` with the cause follows a failure.
+    ApplyErrored,
+    /// How far the whole run is (`overall`): `percent`, `bytes_per_second`, `eta_seconds`, `running`, `waits_for`.
+    RunProgress,
+}
+
 /// The first line of every stream.
 pub fn version(at: &str) -> Value {
     let mig = env!("CARGO_PKG_VERSION");
-    message(at, "info", "version", &format!("mig {mig}"), json!({"mig": mig, "ui": VERSION}))
+    message(at, "info", Message::Version, &format!("mig {mig}"), json!({"mig": mig, "ui": VERSION}))
 }
 
 /// One `planned_change` a change, then the `change_summary`.
@@ -36,7 +66,7 @@ pub fn plan(plan: &PlanFile, at: &str) -> Vec<Value> {
             if change.needs_confirm {
                 body["needs_confirm"] = true.into();
             }
-            message(at, "info", "planned_change", &text, json!({"change": body}))
+            message(at, "info", Message::PlannedChange, &text, json!({"change": body}))
         })
         .collect();
     let counts = Counts::of(plan);
@@ -44,13 +74,13 @@ pub fn plan(plan: &PlanFile, at: &str) -> Vec<Value> {
         "create": counts.create, "rerun": counts.rerun, "replace": counts.replace,
         "forget": counts.forget, "destroy": counts.destroy, "operation": "plan", "blocked": plan.body.blocked,
     });
-    out.push(message(at, "info", "change_summary", &summary(plan), json!({"changes": changes})));
+    out.push(message(at, "info", Message::ChangeSummary, &summary(plan), json!({"changes": changes})));
     out
 }
 
 /// Who has signed the plan, where apply asked for it.
 pub fn approved(by: &Approvals, at: &str) -> Value {
-    message(at, "info", "approved", &approval::by(by), json!({"approved_by": by.by}))
+    message(at, "info", Message::Approved, &approval::by(by), json!({"approved_by": by.by}))
 }
 
 pub fn diagnostic(diagnostic: &Diagnostic, at: &str) -> Value {
@@ -72,7 +102,7 @@ pub fn diagnostic(diagnostic: &Diagnostic, at: &str) -> Value {
         });
         body["snippet"] = place.source_line.clone().into();
     }
-    message(at, level, "diagnostic", &diagnostic.summary, json!({"diagnostic": body}))
+    message(at, level, Message::Diagnostic, &diagnostic.summary, json!({"diagnostic": body}))
 }
 
 /// A failure as a diagnostic, then the diagnostics it carries.
@@ -82,7 +112,7 @@ pub fn failure(failure: &Failure, at: &str) -> Vec<Value> {
         "severity": "error", "code": failure.code, "summary": text, "detail": failure.cause, "help": failure.hint,
         "address": failure.address, "exit_code": failure.exit.code(),
     });
-    let mut out = vec![message(at, "error", "diagnostic", &text, json!({"diagnostic": body}))];
+    let mut out = vec![message(at, "error", Message::Diagnostic, &text, json!({"diagnostic": body}))];
     out.extend(failure.diagnostics.iter().map(|found| diagnostic(found, at)));
     out
 }
@@ -93,7 +123,7 @@ pub fn event(event: &Event, board: &Board, now: u64, at: &str) -> Vec<Value> {
     match event {
         Event::StepStarted { addr, kind, parts_done, .. } => {
             let hook = json!({"addr": addr, "kind": kind, "parts_done": parts_done});
-            vec![message(at, "info", "apply_start", &format!("{addr}: starts"), json!({"hook": hook}))]
+            vec![message(at, "info", Message::ApplyStart, &format!("{addr}: starts"), json!({"hook": hook}))]
         }
         Event::StepProgress { addr, .. } | Event::StepWaits { addr, .. } => {
             board.step(addr).map(|_| progress(addr, board, now, at)).into_iter().flatten().collect()
@@ -112,12 +142,12 @@ pub fn event(event: &Event, board: &Board, now: u64, at: &str) -> Vec<Value> {
                     if let Some(left) = left {
                         hook["left"] = left.clone().into();
                     }
-                    vec![message(at, "info", "apply_complete", &text, json!({"hook": hook}))]
+                    vec![message(at, "info", Message::ApplyComplete, &text, json!({"hook": hook}))]
                 }
                 Ended::Failed | Ended::Interrupted => {
                     let word = if *end == Ended::Failed { "failed" } else { "interrupted" };
                     let text = format!("{addr}: {word}");
-                    let mut out = vec![message(at, "error", "apply_errored", &text, json!({"hook": hook}))];
+                    let mut out = vec![message(at, "error", Message::ApplyErrored, &text, json!({"hook": hook}))];
                     out.extend(cause.iter().flat_map(|cause| failure(cause, at)));
                     out
                 }
@@ -133,7 +163,7 @@ pub fn event(event: &Event, board: &Board, now: u64, at: &str) -> Vec<Value> {
             }
             let level = if *exit == ExitKind::Success { "info" } else { "error" };
             let text = super::progress::end_words(*exit, summary, *seconds);
-            vec![message(at, level, "change_summary", &text, json!({"changes": changes}))]
+            vec![message(at, level, Message::ChangeSummary, &text, json!({"changes": changes}))]
         }
         Event::RunStarted { .. } | Event::PartDone { .. } => Vec::new(),
     }
@@ -155,7 +185,7 @@ pub fn overall(board: &Board, now: u64, at: &str) -> Value {
         overall.insert("waits_for".into(), waits.into());
     }
     overall.insert("running".into(), board.running().len().into());
-    message(at, "info", "run_progress", &board.summary(now), json!({ "overall": overall }))
+    message(at, "info", Message::RunProgress, &board.summary(now), json!({ "overall": overall }))
 }
 
 fn progress(addr: &crate::words::addr::StepAddr, board: &Board, now: u64, at: &str) -> Option<Value> {
@@ -181,10 +211,10 @@ fn progress(addr: &crate::words::addr::StepAddr, board: &Board, now: u64, at: &s
         hook.insert("waits_for".into(), json!(step.waits));
     }
     let text = format!("{}: {}", short_name(addr), step.words(now));
-    Some(message(at, "info", "apply_progress", &text, json!({"hook": hook})))
+    Some(message(at, "info", Message::ApplyProgress, &text, json!({"hook": hook})))
 }
 
-fn message(at: &str, level: &str, kind: &str, text: &str, body: Value) -> Value {
+fn message(at: &str, level: &str, kind: Message, text: &str, body: Value) -> Value {
     let mut out = json!({"@level": level, "@message": text, "@module": "mig.ui", "@timestamp": at, "type": kind});
     if let (Value::Object(out), Value::Object(body)) = (&mut out, body) {
         out.extend(body);

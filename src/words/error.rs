@@ -13,18 +13,38 @@ use super::diag::Diagnostic;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ExitKind {
+    /// Success; with `-detailed-exitcode`: there are no changes.
     #[default]
     Success,
+    /// An error, also in the command line.
     Error,
+    /// With `-detailed-exitcode` and `fmt -check`: there are changes; apply: stopped for a review.
     Changes,
+    /// The plan is stale, altered or not approved, or a server, an account or a region is not the recorded one.
     Stale,
+    /// The state is locked.
     Locked,
+    /// A gate failed.
     Gate,
+    /// A difference or a write to the source was found.
     Mismatch,
+    /// Interrupted; the run can be resumed.
     Interrupted,
 }
 
 impl ExitKind {
+    /// All of them, by their exit codes.
+    pub const ALL: [Self; 8] = [
+        Self::Success,
+        Self::Error,
+        Self::Changes,
+        Self::Stale,
+        Self::Locked,
+        Self::Gate,
+        Self::Mismatch,
+        Self::Interrupted,
+    ];
+
     /// The process exit code (contract, "The command line").
     pub fn code(self) -> u8 {
         match self {

@@ -8,50 +8,15 @@ use indexmap::IndexMap;
 
 use super::expression::Evaluator;
 use super::faults::{Faulted, Read};
-use super::fields::{Fields, Nested, Schema};
+use super::fields::Fields;
 use super::model::aws::{Aurora, Connection, Ec2, FoundBy, Peering, Provider, Volume};
 use super::model::{Runner, RunnerKind, Spec, Tls, TlsMode};
+use super::schema::{AMI, CONNECTION, EC2, PEERING, PROVIDER, REQUESTER, VOLUME};
 use super::servers::{is_host_key, labels};
 use super::texts::At;
 use crate::formats::cloud_inputs::{MOUNT, network};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
-
-const PROVIDER: Schema = Schema {
-    attributes: &["region", "profile", "allowed_account_ids", "endpoint_url", "default_tags"],
-    blocks: &[],
-    later: &[],
-};
-
-const PEERING: Schema = Schema {
-    attributes: &["connection_id", "target_cidr", "accept", "route_tables"],
-    blocks: &[Nested::one("expect_requester")],
-    later: &[],
-};
-
-const REQUESTER: Schema = Schema { attributes: &["account_id", "vpc_id"], blocks: &[], later: &[] };
-
-const EC2: Schema = Schema {
-    attributes: &[
-        "instance_type",
-        "subnet_id",
-        "key_pair",
-        "identity_file",
-        "iam_instance_profile",
-        "security_group",
-        "prevent_destroy",
-    ],
-    blocks: &[Nested::one("ami"), Nested::one("volume"), Nested::one("connection")],
-    later: &[],
-};
-
-const AMI: Schema = Schema { attributes: &["owner", "name"], blocks: &[], later: &[] };
-
-const VOLUME: Schema =
-    Schema { attributes: &["size", "type", "iops", "throughput", "encrypted"], blocks: &[], later: &[] };
-
-const CONNECTION: Schema =
-    Schema { attributes: &["host", "port", "user", "host_key", "allow_from"], blocks: &[], later: &[] };
 
 const ACCOUNT: &str = "An account of AWS has 12 digits, in quotes: a number would lose its leading zeros.";
 

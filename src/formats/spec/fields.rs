@@ -10,32 +10,12 @@ use indexmap::IndexMap;
 
 use super::expression::{Evaluator, Scope};
 use super::faults::{Faulted, Read, nearest, suggestion};
+use super::schema::Schema;
 use super::texts::At;
 use super::units;
 use super::value::{Kind, Value};
 use crate::words::codes::{self, Code};
 use crate::words::diag::{Diagnostic, Place};
-
-/// What a block may hold.
-pub(super) struct Schema {
-    pub attributes: &'static [&'static str],
-    pub blocks: &'static [Nested],
-    /// Attributes and blocks of the language that this version does not have yet.
-    pub later: &'static [&'static str],
-}
-
-/// A nested block: its name, how many labels it has, whether it may stand more than once.
-pub(super) struct Nested {
-    pub name: &'static str,
-    pub labels: usize,
-    pub many: bool,
-}
-
-impl Nested {
-    pub const fn one(name: &'static str) -> Self {
-        Self { name, labels: 0, many: false }
-    }
-}
 
 /// A key and a value of a map of texts, with their places.
 pub(super) struct Entry {
@@ -349,7 +329,7 @@ impl<'e> Fields<'e> {
             return;
         }
         let faults = self.evaluator.faults;
-        if schema.attributes.contains(&name) {
+        if schema.attribute_names().any(|known| known == name) {
             self.attributes.insert(name, attribute);
         } else if schema.blocks.iter().any(|b| b.name == name) {
             let labels = schema.blocks.iter().find(|block| block.name == name).map_or(0, |block| block.labels);
@@ -364,8 +344,7 @@ impl<'e> Fields<'e> {
                 not_yet(self.evaluator, &at, &format!("`{name}` in {}", self.title), &[]);
             }
         } else {
-            let known: Vec<&str> =
-                schema.attributes.iter().copied().chain(schema.blocks.iter().map(|b| b.name)).collect();
+            let known: Vec<&str> = schema.attribute_names().chain(schema.block_names()).collect();
             let help = suggestion(name, "attribute", &known);
             faults.error(codes::UNKNOWN_ATTRIBUTE, &at, format!("{} has no attribute `{name}`", self.title), help);
         }
@@ -376,14 +355,13 @@ impl<'e> Fields<'e> {
         let at = self.at(block.ident.span());
         let faults = self.evaluator.faults;
         let Some(nested) = schema.blocks.iter().find(|b| b.name == name) else {
-            if schema.attributes.contains(&name) {
+            if schema.attribute_names().any(|known| known == name) {
                 let help = format!("Write `{name} = …`, for a map `{name} = {{ … }}`.");
                 faults.error(codes::WRONG_SHAPE, &at, format!("`{name}` is an attribute, not a block"), help);
             } else if schema.later.contains(&name) {
                 not_yet(self.evaluator, &at, &format!("`{name}` in {}", self.title), &[]);
             } else {
-                let known: Vec<&str> =
-                    schema.blocks.iter().map(|b| b.name).chain(schema.attributes.iter().copied()).collect();
+                let known: Vec<&str> = schema.block_names().chain(schema.attribute_names()).collect();
                 let help = suggestion(name, "block", &known);
                 faults.error(codes::UNKNOWN_BLOCK, &at, format!("{} has no block `{name}`", self.title), help);
             }

@@ -10,54 +10,18 @@ use indexmap::IndexMap;
 use super::condition;
 use super::expression::Evaluator;
 use super::faults::{Faulted, Read, nearest};
-use super::fields::{Entry, Fields, Nested, Schema};
+use super::fields::{Entry, Fields};
 use super::model::{
     CollationAction, Compress, Dump, Gates, Load, Migration, RuleAction, Server, TargetTables, VerifyMode, Writes,
     ZeroDates,
 };
+use super::schema::{DUMP, GATES, LOAD, MIGRATION, RULE, VERIFY};
 use super::texts::At;
 use super::value::{Kind, Value};
 use crate::words::addr::GateName;
 use crate::words::addr::TableName;
 use crate::words::codes::{self, Code};
 use crate::words::diag::Diagnostic;
-
-const MIGRATION: Schema = Schema {
-    attributes: &["source", "target", "runner", "after", "tables", "writes"],
-    blocks: &[Nested::one("gates"), Nested::one("dump"), Nested::one("load"), Nested::one("verify")],
-    later: &[],
-};
-
-const GATES: Schema = Schema {
-    attributes: &["collation", "collation_map", "compatibility", "zero_dates", "target_tables", "accept_unproven"],
-    blocks: &[Nested { name: "rule", labels: 1, many: true }],
-    later: &[],
-};
-
-const RULE: Schema = Schema { attributes: &["action"], blocks: &[], later: &[] };
-
-const DUMP: Schema = Schema {
-    attributes: &[
-        "engine",
-        "threads",
-        "file_size",
-        "statement_size",
-        "chunk_bytes",
-        "compress",
-        "format",
-        "rate_limit",
-        "where",
-        "keep",
-        "disk_limit",
-    ],
-    blocks: &[],
-    later: &["binary"],
-};
-
-const LOAD: Schema =
-    Schema { attributes: &["engine", "threads", "batch_bytes", "session"], blocks: &[], later: &["binary"] };
-
-const VERIFY: Schema = Schema { attributes: &["mode", "threads"], blocks: &[], later: &[] };
 
 /// Session variables that mig sets itself, because what it promises depends on them. A spec that sets one is refused: mig's
 /// own value would win without a word.

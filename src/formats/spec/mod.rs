@@ -17,6 +17,7 @@ mod functions;
 pub(crate) mod migrations;
 pub mod model;
 mod overlap;
+pub mod schema;
 mod servers;
 pub mod starter;
 mod syntax;

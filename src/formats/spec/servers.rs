@@ -5,8 +5,9 @@ use hcl_edit::structure::Block;
 use super::aws;
 use super::expression::Evaluator;
 use super::faults::Read;
-use super::fields::{Fields, Nested, Schema, not_yet};
+use super::fields::{Fields, not_yet};
 use super::model::{RDS_BUNDLE, Runner, RunnerKind, Server, Tls, TlsMode};
+use super::schema::{AURORA, LOCAL_BACKEND, LOCAL_RUNNER, MYSQL, SETTINGS, SOURCE, SSH_RUNNER, Schema, TIDB, TLS};
 use super::units;
 use super::value::Kind;
 use crate::formats::worker::Endpoint;
@@ -14,58 +15,8 @@ use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::secret::Secret;
 
-const SOURCE: Schema = Schema {
-    attributes: &["host", "port", "username", "password", "max_threads"],
-    blocks: &[Nested::one("tls")],
-    later: &["password_secret", "iam_auth"],
-};
-
-/// A cluster that is looked up: `host` and `port` override what that tells.
-const AURORA: Schema = Schema {
-    attributes: &[
-        "cluster_identifier",
-        "host",
-        "port",
-        "username",
-        "password",
-        "password_secret",
-        "iam_auth",
-        "max_threads",
-    ],
-    blocks: &[Nested::one("tls")],
-    later: &[],
-};
-
-const TIDB: Schema = Schema {
-    attributes: &["host", "port", "username", "password", "tier", "region", "ledger_schema"],
-    blocks: &[Nested::one("tls")],
-    later: &["password_secret", "iam_auth"],
-};
-
-/// Any MySQL-compatible server as a target: what names a place in TiDB Cloud is not an attribute of it.
-const MYSQL: Schema = Schema {
-    attributes: &["host", "port", "username", "password", "ledger_schema"],
-    blocks: &[Nested::one("tls")],
-    later: &["password_secret", "iam_auth"],
-};
-
-const TLS: Schema = Schema { attributes: &["mode", "ca_file"], blocks: &[], later: &[] };
-
-const LOCAL_RUNNER: Schema = Schema { attributes: &["workdir"], blocks: &[], later: &[] };
-
-const SSH_RUNNER: Schema =
-    Schema { attributes: &["host", "port", "user", "identity_file", "host_key", "workdir"], blocks: &[], later: &[] };
-
 /// Where a worker keeps its files when the spec does not say: in the user's home over there.
 const REMOTE_WORKDIR: &str = ".mig/work";
-
-const SETTINGS: Schema = Schema {
-    attributes: &["required_version", "plan_lifetime"],
-    blocks: &[Nested { name: "backend", labels: 1, many: true }],
-    later: &[],
-};
-
-const LOCAL_BACKEND: Schema = Schema { attributes: &["path"], blocks: &[], later: &[] };
 
 /// What the `mig` block sets.
 pub(super) struct Settings {

@@ -9,6 +9,7 @@ use crate::words::diag::Severity;
 
 mod aws;
 mod migrations;
+mod table;
 mod values;
 
 const SERVERS: &str = r#"

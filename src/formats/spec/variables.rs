@@ -10,7 +10,8 @@ use indexmap::IndexMap;
 
 use super::expression::{Evaluator, Scope};
 use super::faults::{Faulted, Read, suggestion};
-use super::fields::{Fields, Schema};
+use super::fields::Fields;
+use super::schema::VARIABLE;
 use super::terraform::{self, Output};
 use super::texts::At;
 use super::value::{Kind, Value};
@@ -28,9 +29,6 @@ enum Type {
 }
 
 const TYPES: &str = "string, number, bool, list(string), map(string)";
-
-const SCHEMA: Schema =
-    Schema { attributes: &["type", "description", "default", "sensitive", "env"], blocks: &[], later: &[] };
 
 struct Variable {
     name: String,
@@ -73,7 +71,7 @@ pub(super) fn values(
 }
 
 fn declaration(evaluator: &Evaluator, text: usize, block: &Block, name: &str) -> Read<Variable> {
-    let fields = Fields::open(evaluator, text, block, &SCHEMA).scope(Scope::Literals);
+    let fields = Fields::open(evaluator, text, block, &VARIABLE).scope(Scope::Literals);
     let kind = match fields.attribute("type") {
         Some(attribute) => type_of(&attribute.value).ok_or_else(|| {
             let at = fields.at(attribute.value.span());
