@@ -366,6 +366,42 @@ async fn names_of_a_server_are_text_wherever_they_are_printed() {
     journey.end().await;
 }
 
+/// Every line of the stream is of a type that the reference names, with the fields that it names.
+#[tokio::test]
+async fn the_lines_of_the_stream_are_those_of_the_reference() {
+    let journey = journey("stream").await;
+    let page = include_str!("../docs/reference.md");
+    let part = page.split("<!-- generated: messages -->").nth(1).unwrap().split("<!-- end -->").next().unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    let mut judge = |told: &str| {
+        for line in told.lines() {
+            let line: serde_json::Value = serde_json::from_str(line).unwrap();
+            let kind = line["type"].as_str().unwrap();
+            let row =
+                part.lines().find(|row| row.starts_with(&format!("| `{kind}` |"))).unwrap_or_else(|| panic!("{line}"));
+            for (name, value) in
+                line.as_object().unwrap().iter().filter(|(name, _)| !name.starts_with('@') && *name != "type")
+            {
+                // Counts are named by what is counted.
+                let inner = value.as_object().filter(|_| name != "changes").into_iter().flat_map(|value| value.keys());
+                for field in inner.chain([name]) {
+                    assert!(row.contains(&format!("`{field}`")), "{kind}: {field}");
+                }
+            }
+            seen.insert(kind.to_owned());
+        }
+    };
+    judge(&journey.run(&["apply", "-auto-approve", "-json"], 0));
+    journey.source.run(&[&format!("CREATE TABLE {}.g (id INT PRIMARY KEY, g GEOMETRY)", journey.schema())]).await;
+    let output = program::command(journey.folder(), &["apply", "-auto-approve", "-json"]).output().unwrap();
+    judge(&String::from_utf8(output.stdout).unwrap());
+    judge(&journey.run(&["destroy", "-auto-approve", "-json"], 0));
+    for kind in ["version", "planned_change", "change_summary", "apply_start", "apply_complete", "diagnostic"] {
+        assert!(seen.contains(kind), "{kind}: {seen:?}");
+    }
+    journey.end().await;
+}
+
 #[test]
 fn nobody_is_led_to_a_destroy_by_a_slip_of_the_fingers() {
     let dir = tempfile::tempdir().unwrap();

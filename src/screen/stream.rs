@@ -36,11 +36,14 @@ pub enum Message {
     Diagnostic,
     /// A step starts (`hook`): `addr`, `kind`, `parts_done`.
     ApplyStart,
-    /// How far a step is (`hook`): `rows`, `bytes`, `parts`, and where known totals, rates, `eta_seconds`, `waits_for`.
+    /// How far a step is (`hook`): `addr`, `elapsed_seconds`, `rows`, `bytes`, `parts`, and where known `total_rows`,
+    /// `total_bytes`, `rows_per_second`, `bytes_per_second`, `eta_seconds`, `waits_for`.
     ApplyProgress,
-    /// A step is complete (`hook`): `rows`, `bytes`, `elapsed_seconds`; `left`, if it left something of what it was to remove.
+    /// A step is complete (`hook`): `addr`, `end`, `rows`, `bytes`, `elapsed_seconds`; `left`, if it left something of what it was
+    /// to remove.
     ApplyComplete,
-    /// A step failed or was interrupted (`hook`). A `diagnostic` with the cause follows a failure.
+    /// A step failed or was interrupted (`hook`): `addr`, `end`, `rows`, `bytes`, `elapsed_seconds`. A `diagnostic` with the cause
+    /// follows a failure.
     ApplyErrored,
     /// How far the whole run is (`overall`): `percent`, `bytes_per_second`, `eta_seconds`, `running`, `waits_for`.
     RunProgress,

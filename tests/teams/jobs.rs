@@ -36,6 +36,12 @@ pub fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// This machine's programs, and behind them those of the testbed.
+fn path_of_programs() -> String {
+    let bed = std::env::var("MIG_TEST_BIN").unwrap_or_default();
+    format!("{}:{bed}", std::env::var("PATH").unwrap())
+}
+
 pub struct Machine {
     pub dir: tempfile::TempDir,
     pub forge: Forge,
@@ -62,8 +68,15 @@ impl Machine {
         std::fs::create_dir_all(repository.join("migrations/shop/approvals")).unwrap();
         std::fs::write(repository.join("migrations/shop/shop.mig.hcl"), spec).unwrap();
         std::fs::create_dir_all(machine.path("bin")).unwrap();
-        let curl = Command::new("sh").args(["-c", "command -v curl"]).output().unwrap();
-        let curl = String::from_utf8(curl.stdout).unwrap().trim().to_owned();
+        let found = |name: &str| {
+            let mut command = Command::new("sh");
+            let told =
+                command.args(["-c", &format!("command -v {name}")]).env("PATH", path_of_programs()).output().unwrap();
+            assert!(told.status.success(), "{name} is not there: run `make test`");
+            String::from_utf8(told.stdout).unwrap().trim().to_owned()
+        };
+        found("jq");
+        let curl = found("curl");
         for (name, real) in [("mig", env!("CARGO_BIN_EXE_mig")), ("curl", &curl)] {
             let script = format!(
                 "#!/usr/bin/env bash\n# A stand-in: records the arguments, and gives its place to the real program.\n\
@@ -101,7 +114,7 @@ impl Machine {
         std::fs::write(&file, script).unwrap();
         let mut command = Command::new("bash");
         command.args(["--noprofile", "--norc", "-eo", "pipefail"]).arg(file).current_dir(checkout);
-        let path = format!("{}:{}", self.path("bin").display(), std::env::var("PATH").unwrap());
+        let path = format!("{}:{}", self.path("bin").display(), path_of_programs());
         command.env_clear().env("PATH", path).env("HOME", self.path("")).env("CI", "true").envs(env);
         command.stdin(Stdio::null()).process_group(0);
         command
