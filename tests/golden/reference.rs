@@ -8,6 +8,7 @@ use clap::{Arg, ArgAction, Command};
 use mig::formats::spec::schema::{SCHEMAS, Schema};
 use mig::formats::{event, plan, state};
 use mig::screen::stream;
+use mig::words::addr::GateName;
 use mig::words::error::ExitKind;
 use regex::Regex;
 use schemars::JsonSchema;
@@ -263,6 +264,16 @@ fn the_page_for_the_night_has_a_row_for_each_exit_code_and_status() {
         let shown = if status == "running" { "unfinished" } else { &status };
         assert!(page.contains(&format!("\n| `{shown}` | ")), "{status}");
     }
+}
+
+#[test]
+fn the_reference_has_a_row_for_each_gate() {
+    let page = std::fs::read_to_string(root().join("docs/reference.md")).unwrap();
+    let part = page.split("\n## The gates\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let row = Regex::new(r"(?m)^\| `(\w+)` \|").unwrap();
+    let named: BTreeSet<&str> = row.captures_iter(part).map(|found| found.get(1).unwrap().as_str()).collect();
+    let all: BTreeSet<&str> = GateName::JUDGED.into_iter().chain([GateName::Structure]).map(GateName::word).collect();
+    assert_eq!(named, all);
 }
 
 /// Flags that documents name in commands of mig, and between backticks.

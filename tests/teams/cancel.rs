@@ -28,11 +28,15 @@ fn script(forge: &str) -> String {
 
 impl Team {
     fn job(&self, checkout: &Path, forge: &str) -> Child {
+        // Whoever finds the lock held does not wait here.
+        self.waiting_job(checkout, forge, "0s")
+    }
+
+    fn waiting_job(&self, checkout: &Path, forge: &str, timeout: &str) -> Child {
         let env: BTreeMap<String, String> = [
             ("SPEC", "migrations/shop"),
             ("MIG_ALLOWED_SIGNERS", self.machine.path("signers").to_str().unwrap()),
-            // Whoever finds the lock held does not wait here.
-            ("MIG_LOCK_TIMEOUT", "0s"),
+            ("MIG_LOCK_TIMEOUT", timeout),
             ("SHOP_SOURCE_PASSWORD", PASSWORD),
             ("SHOP_TARGET_PASSWORD", PASSWORD),
         ]
@@ -81,12 +85,19 @@ async fn cancel(child: &mut Child, how: Cancel) -> std::process::ExitStatus {
         Cancel::TerminateAll => kill_process_group(pid, Signal::TERM).unwrap(),
         Cancel::KillAll => kill_process_group(pid, Signal::KILL).unwrap(),
     }
-    let until = Instant::now() + Duration::from_secs(60);
+    ended(child, 60).await
+}
+
+async fn ended(child: &mut Child, seconds: u64) -> std::process::ExitStatus {
+    let until = Instant::now() + Duration::from_secs(seconds);
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status;
         }
-        assert!(Instant::now() < until, "{how:?}: it does not end");
+        if Instant::now() > until {
+            let _ = kill_process_group(Pid::from_child(child), Signal::KILL);
+            panic!("it does not end");
+        }
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -163,5 +174,38 @@ async fn a_job_that_is_cancelled_leaves_no_lock_and_the_next_one_continues() {
     let arrived = team.target.rows(&sum).await;
     assert_eq!(arrived, team.source.rows(&sum).await);
     assert_eq!(arrived[0][0], ROWS.to_string());
+    team.end().await;
+}
+
+#[tokio::test]
+async fn a_job_that_is_cancelled_while_it_waits_for_the_lock_ends_at_once() {
+    let mut team = Team::new("waits", &super::TABLES, "").await;
+    let planned = team.machine.github("mig-plan.yml", "plan", "head");
+    assert_eq!(planned.code, 0, "{}", planned.told);
+    team.sign(&planned.checkout.join("out/mig.plan"));
+    let path = team.machine.path("state/shop.migstate.lock");
+    let lock = std::fs::File::create(&path).unwrap();
+    lock.lock().unwrap();
+    for signal in [Signal::INT, Signal::TERM] {
+        let at = team.machine.checkout();
+        super::jobs::copy(&planned.checkout.join("out"), &at.join("out"));
+        let mut child = team.waiting_job(&at, "github", "5m");
+        let log = || std::fs::read_to_string(at.join("log")).unwrap();
+        let until = Instant::now() + Duration::from_secs(30);
+        while !log().contains("Waiting for the lock") {
+            assert!(child.try_wait().unwrap().is_none() && Instant::now() < until, "{}", log());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        kill_process(Pid::from_child(&child), signal).unwrap();
+        let status = ended(&mut child, 5).await;
+        assert!(!status.success(), "{status:?}: {}", log());
+    }
+    assert_eq!(team.arrived("orders").await, None);
+    drop(lock);
+    let at = team.machine.checkout();
+    super::jobs::copy(&planned.checkout.join("out"), &at.join("out"));
+    let status = team.job(&at, "github").wait().unwrap();
+    assert!(status.success() && !path.exists(), "{}", std::fs::read_to_string(at.join("log")).unwrap());
+    assert_eq!(team.arrived("orders").await, Some("3".into()));
     team.end().await;
 }
