@@ -11,7 +11,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use super::jobs::example;
 use super::{PASSWORD, Team};
 
-const ROWS: usize = 3_000;
+const ROWS: usize = 5_000;
 
 /// The script of the step that applies.
 fn script(forge: &str) -> String {
@@ -122,7 +122,7 @@ async fn a_job_that_is_cancelled_leaves_no_lock_and_the_next_one_continues() {
         "SET SESSION cte_max_recursion_depth = 100000",
         &fill,
     ];
-    let slow = "  dump {\n    rate_limit = \"384KiB\"\n    chunk_bytes = \"64KiB\"\n  }\n";
+    let slow = "  dump {\n    threads = 2\n    rate_limit = \"384KiB\"\n    chunk_bytes = \"64KiB\"\n  }\n";
     let mut team = Team::new("cancel", &statements, slow).await;
     let planned = team.machine.github("mig-plan.yml", "plan", "head");
     assert_eq!(planned.code, 0, "{}", planned.told);
