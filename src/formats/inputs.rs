@@ -14,7 +14,7 @@ use super::plan::Node;
 use super::state::StepRecord;
 use super::structure::{Schema, Table, View};
 use super::worker::Endpoint;
-use crate::words::addr::{GateName, StepAddr, StepType, TableName};
+use crate::words::addr::{Creates, GateName, StepAddr, StepKind, TableName};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
@@ -252,28 +252,9 @@ pub fn statements(node: &Node) -> serde_json::Result<Vec<String>> {
     struct Many {
         ddl: Vec<String>,
     }
-    match node.addr.step_type() {
-        Some(StepType::Database | StepType::Table | StepType::View) => node.inputs.read().map(|one: One| vec![one.ddl]),
-        Some(StepType::ForeignKeys) => node.inputs.read().map(|many: Many| many.ddl),
-        Some(
-            StepType::Source
-            | StepType::AuroraSource
-            | StepType::Target
-            | StepType::Runner
-            | StepType::KeyPair
-            | StepType::SecurityGroup
-            | StepType::Instance
-            | StepType::Volume
-            | StepType::Ready
-            | StepType::Connection
-            | StepType::Route
-            | StepType::Dns
-            | StepType::Gate
-            | StepType::Dump
-            | StepType::Load
-            | StepType::Verify
-            | StepType::Report,
-        )
-        | None => Ok(Vec::new()),
+    match node.addr.kind().and_then(StepKind::creates) {
+        Some(Creates::Schema | Creates::Table | Creates::View) => node.inputs.read().map(|one: One| vec![one.ddl]),
+        Some(Creates::ForeignKeys) => node.inputs.read().map(|many: Many| many.ddl),
+        None => Ok(Vec::new()),
     }
 }

@@ -5,7 +5,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::words::addr::StepAddr;
-use crate::words::step::StepType;
 
 /// The version of the JSON.
 pub const FORMAT_VERSION: u32 = 1;
@@ -113,45 +112,4 @@ pub struct Left {
     pub dump_bytes: u64,
     /// Objects in the cloud account, which cost money until they are used or destroyed.
     pub in_cloud: Vec<StepAddr>,
-}
-
-/// What a step that fails leaves of itself.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Remains {
-    /// It only reads.
-    Nothing,
-    /// The object is there whole or not at all; the next run looks.
-    WholeOrNone,
-    /// Files that are whole; the next run continues behind them.
-    Files,
-    /// Rows of whole batches, each once, as the ledger on the target says; the next run continues behind them.
-    Batches,
-    /// The object can be there although the step failed; the next run finds it by its tag.
-    Tagged,
-}
-
-impl Remains {
-    pub fn of(step: StepType) -> Self {
-        match step {
-            StepType::Source
-            | StepType::AuroraSource
-            | StepType::Target
-            | StepType::Gate
-            | StepType::Verify
-            | StepType::Report => Self::Nothing,
-            StepType::Runner | StepType::Database | StepType::Table | StepType::ForeignKeys | StepType::View => {
-                Self::WholeOrNone
-            }
-            StepType::Dump => Self::Files,
-            StepType::Load => Self::Batches,
-            StepType::KeyPair
-            | StepType::SecurityGroup
-            | StepType::Instance
-            | StepType::Volume
-            | StepType::Ready
-            | StepType::Connection
-            | StepType::Route
-            | StepType::Dns => Self::Tagged,
-        }
-    }
 }

@@ -8,7 +8,7 @@ use super::style::{bytes, columns, count, cut, duration, pad, thousands};
 use crate::formats::event::{Counts, Ended, Event};
 use crate::formats::plan::PlanFile;
 use crate::formats::progress::{RunProgress, RunningStep};
-use crate::words::addr::{StepAddr, StepKind};
+use crate::words::addr::{RowWork, StepAddr, StepKind};
 
 /// The rate is that of the last seconds: it follows what the servers do now.
 const WINDOW_MILLIS: u64 = 20_000;
@@ -207,10 +207,10 @@ impl Board {
             Event::StepEnded { addr, end, rows, bytes, .. } => {
                 let kind = self.step(addr).map(|step| step.kind).or_else(|| addr.kind());
                 if *end == Ended::Complete {
-                    if kind == Some(StepKind::Load) {
-                        self.rows_loaded += rows;
-                    } else if kind == Some(StepKind::Dump) {
-                        self.bytes_dumped += bytes;
+                    match kind.and_then(StepKind::rows) {
+                        Some(RowWork::Loads) => self.rows_loaded += rows,
+                        Some(RowWork::Dumps) => self.bytes_dumped += bytes,
+                        Some(RowWork::Compares) | None => {}
                     }
                 }
                 self.running.retain(|step| step.addr != *addr);
@@ -298,7 +298,7 @@ impl Board {
     /// The same in at most so many columns: the least important part goes first, percent and ETA last.
     pub fn summary_within(&self, now: u64, width: usize) -> String {
         let counts = &self.ended;
-        let of_running = |kind: StepKind| self.running.iter().filter(move |step| step.kind == kind);
+        let of_running = |work: RowWork| self.running.iter().filter(move |step| step.kind.rows() == Some(work));
         let mut parts = Vec::new();
         let figures = self.figures(now);
         parts.extend(figures.map(|figures| (10, format!("{} %", figures.percent))));
@@ -311,11 +311,11 @@ impl Board {
         if counts.failed > 0 {
             parts.push((8, format!("{} failed", thousands(counts.failed as u64))));
         }
-        let dumped = self.bytes_dumped + of_running(StepKind::Dump).map(|step| step.bytes).sum::<u64>();
+        let dumped = self.bytes_dumped + of_running(RowWork::Dumps).map(|step| step.bytes).sum::<u64>();
         if dumped > 0 {
             parts.push((1, format!("{} dumped", bytes(dumped))));
         }
-        let loaded = self.rows_loaded + of_running(StepKind::Load).map(|step| step.rows).sum::<u64>();
+        let loaded = self.rows_loaded + of_running(RowWork::Loads).map(|step| step.rows).sum::<u64>();
         if loaded > 0 {
             parts.push((3, format!("{} loaded", count(loaded, "row", "rows"))));
         }

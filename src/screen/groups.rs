@@ -7,7 +7,7 @@ use super::cause;
 use super::changes::symbol;
 use crate::formats::cause::Cause;
 use crate::formats::plan::{Action, Change, PlanFile, TableEstimates};
-use crate::words::addr::{StepAddr, StepKind};
+use crate::words::addr::{RowWork, StepAddr, StepKind};
 
 /// The changes of one block of the spec.
 pub(super) struct Group<'a> {
@@ -118,12 +118,12 @@ impl Entry<'_> {
 
     pub(super) fn estimates(&self, plan: &PlanFile) -> Option<TableEstimates> {
         let kinds = self.kinds();
-        let has = |kind: StepKind| kinds.contains(&kind);
+        let writes = |kind: &StepKind| matches!(kind.rows(), Some(RowWork::Dumps | RowWork::Loads));
         let shown = match self.action {
             // What is dropped is said with its rows.
-            Action::Destroy => has(StepKind::Table),
+            Action::Destroy => kinds.contains(&StepKind::Table),
             Action::Forget => false,
-            _ => has(StepKind::Dump) || has(StepKind::Load),
+            _ => kinds.iter().any(writes),
         };
         plan.estimates.by_table.get(self.key()?).copied().filter(|_| shown)
     }
@@ -139,16 +139,11 @@ pub(super) fn group_of(addr: &StepAddr) -> String {
     }
 }
 
-/// Whether steps of this kind are shown as one object, their table.
-pub(super) fn of_table(kind: StepKind) -> bool {
-    matches!(kind, StepKind::Table | StepKind::Dump | StepKind::Load | StepKind::Verify | StepKind::ForeignKeys)
-}
-
 fn entries<'a>(changes: &[&'a Change]) -> Vec<Entry<'a>> {
     let mut out: Vec<Entry<'a>> = Vec::new();
     let mut places: BTreeMap<(&str, &'static str, (&Cause, Option<u64>)), usize> = BTreeMap::new();
     for &change in changes {
-        let key = change.addr.key().filter(|_| change.addr.kind().is_some_and(of_table));
+        let key = change.addr.key().filter(|_| change.addr.kind().is_some_and(StepKind::of_table));
         let place = key.map(|key| (key, symbol(change.action).1, (&change.cause, change.drops_rows)));
         match place.and_then(|place| places.get(&place).copied()) {
             Some(at) => out[at].steps.push(change),

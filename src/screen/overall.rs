@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, VecDeque};
 use super::style::{band, bytes};
 use crate::formats::event::{Ended, Event};
 use crate::formats::plan::PlanFile;
-use crate::words::addr::{StepAddr, StepKind};
+use crate::words::addr::{RowWork, StepAddr, StepKind};
 
 /// The recent rate is that of so many milliseconds.
 const WINDOW_MILLIS: u64 = 60_000;
@@ -66,8 +66,12 @@ impl Figures {
     }
 }
 
+fn rows_of(addr: &StepAddr) -> Option<RowWork> {
+    addr.kind().and_then(StepKind::rows)
+}
+
 fn moves_rows(addr: &StepAddr) -> bool {
-    matches!(addr.kind(), Some(StepKind::Dump | StepKind::Load | StepKind::Verify))
+    rows_of(addr).is_some()
 }
 
 impl Overall {
@@ -113,7 +117,7 @@ impl Overall {
                 let actual = if *bytes > 0 { (*bytes).max(LEAST_BYTES) } else { work.expected };
                 self.set_expected(addr, actual);
                 self.reach(addr, actual, now);
-                if addr.kind() == Some(StepKind::Dump) {
+                if rows_of(addr) == Some(RowWork::Dumps) {
                     self.others_of(addr, actual);
                 }
             }
@@ -124,7 +128,8 @@ impl Overall {
     /// What a table's dump has is what is loaded and verified.
     fn others_of(&mut self, dump: &StepAddr, actual: u64) {
         let Some((migration, table)) = dump.migration().zip(dump.table()) else { return };
-        for kind in [StepKind::Load, StepKind::Verify] {
+        let others = |kind: &StepKind| matches!(kind.rows(), Some(RowWork::Loads | RowWork::Compares));
+        for kind in StepKind::ALL.into_iter().filter(others) {
             let addr = StepAddr::of_table(migration, kind, &table);
             if self.work.get(&addr).is_some_and(|work| work.done <= actual && work.done < work.expected) {
                 self.set_expected(&addr, actual);

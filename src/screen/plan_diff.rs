@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::changes::symbol;
 use super::diff::{indented, of_texts};
-use super::groups::{group_of, of_table};
+use super::groups::group_of;
 use super::plan::{moment, outcome_words, sentence};
 use super::style::{Ink, Style, bytes, count, thousands, wrap};
 use super::{cause, markdown};
@@ -172,7 +172,8 @@ fn blocks(diff: &PlanDiff, style: Style) -> Vec<String> {
         });
         let objects = &mut sorts[at].1;
         // The steps of a table follow each other by kind, not by table.
-        let name = step.addr.key().filter(|_| of_table(step.kind)).map_or_else(|| step.addr.to_string(), str::to_owned);
+        let name =
+            step.addr.key().filter(|_| step.kind.of_table()).map_or_else(|| step.addr.to_string(), str::to_owned);
         objects.push(Object { name, steps: vec![step] });
     }
     blocks.into_iter().map(|(name, sorts)| block(&name, sorts, style)).collect()

@@ -2,7 +2,8 @@
 //! measured or assumed. Knows the values of a rehearsal only.
 
 use super::style::{Ink, Style, band, bytes, count, duration, pad_left, thousands, wrap};
-use crate::formats::rehearsal::{Band, FailureTried, Left, Rate, RateUsed, Rehearsal, Remains, Stretch};
+use crate::formats::rehearsal::{Band, FailureTried, Left, Rate, RateUsed, Rehearsal, Stretch};
+use crate::words::addr::Remains;
 
 /// Stretches of the critical path that are shown: the longest.
 const STRETCHES: usize = 12;
@@ -109,7 +110,7 @@ fn failures(failures: &[FailureTried], style: Style) -> String {
         let at = format!("at {}, the run ends at {}", duration(tried.at_seconds), duration(tried.ends_seconds));
         out.push_str(&wrap("    ", &format!("{} {at}", tried.addr), style.width));
         if let Some(step) = tried.addr.step_type() {
-            out.push_str(&wrap("      of the step: ", remains(Remains::of(step)), style.width));
+            out.push_str(&wrap("      of the step: ", remains(step.remains()), style.width));
         }
         out.push_str(&wrap("      of the run: ", &left_words(&tried.left), style.width));
         let steps = count(tried.to_do, "step", "steps");

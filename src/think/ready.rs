@@ -44,8 +44,8 @@ impl Limits {
     pub fn of_run(parallelism: usize) -> Self {
         let parallelism = parallelism.max(1);
         let many = parallelism.saturating_mul(APART_A_SLOT).min(TABLES_AT_ONCE);
-        let apart = [StepKind::Table, StepKind::Verify];
-        Self { parallelism, per_kind: apart.map(|kind| (kind, many)).into(), apart: apart.into() }
+        let apart: BTreeSet<StepKind> = StepKind::ALL.into_iter().filter(|kind| kind.is_apart()).collect();
+        Self { parallelism, per_kind: apart.iter().map(|kind| (*kind, many)).collect(), apart }
     }
 }
 

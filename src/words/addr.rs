@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-pub use super::step::{GateName, StepKind, StepType};
+pub use super::step::{Creates, GateName, Remains, RowWork, StepKind, StepType};
 
 /// A table (or view) by schema and name, exactly as the source spells both.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]

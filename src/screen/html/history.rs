@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::super::groups::{group_of, of_table};
+use super::super::groups::group_of;
 use super::super::plan::moment;
 use super::model::{Critical, Data, History, Moved, Period, Run, Steps, Words};
 use super::of_plan::signs;
@@ -137,7 +137,7 @@ fn chain(spans: &[Span], after: &[Vec<usize>]) -> Vec<(Span, i64, i64, i64)> {
 fn moved(state: &State, places: &BTreeMap<&StepAddr, usize>, groups: &mut Words<String>) -> Vec<Moved> {
     let mut by_table: BTreeMap<(String, &str), Moved> = BTreeMap::new();
     for (addr, record) in &state.steps {
-        let (Some(key), Some(place)) = (addr.key().filter(|_| of_table(record.kind)), places.get(addr)) else {
+        let (Some(key), Some(place)) = (addr.key().filter(|_| record.kind.of_table()), places.get(addr)) else {
             continue;
         };
         let block = group_of(addr);

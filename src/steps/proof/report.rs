@@ -32,7 +32,7 @@ use crate::steps::{proof::view_proof, target::view};
 use crate::think::gates::compatibility::views::{Reasons, left_out};
 use crate::think::gates::{rules, selection};
 use crate::think::{compare, rewrite};
-use crate::words::addr::{GateName, StepAddr, StepKind, TableName};
+use crate::words::addr::{Creates, GateName, StepAddr, StepKind, TableName};
 use crate::words::codes::{self, Code};
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
@@ -395,13 +395,13 @@ fn finish_dump(context: &Context, migration: &Migration, ctx: &StepCtx, inputs: 
     // A step that is forgotten has no inputs any more.
     let of_migration = |n: &&Node| n.addr.migration() == Some(migration.name.as_str()) && n.action != Action::Forget;
     for node in context.nodes().filter(of_migration) {
-        match node.kind {
-            StepKind::Database => {
+        match node.kind.creates() {
+            Some(Creates::Schema) => {
                 let database: crate::formats::inputs::DatabaseInputs = read_inputs(node)?;
                 let name = DumpFile::Schema(database.schema.name.clone()).name();
                 write_file(&dir, &name, dumpfile::schema_text(&database.ddl).as_bytes())?;
             }
-            StepKind::View => {
+            Some(Creates::View) => {
                 let inputs: crate::formats::inputs::ViewInputs = read_inputs(node)?;
                 let view = &inputs.view;
                 let placeholder = dumpfile::view_placeholder_text(&view.name.name, &view.columns);
@@ -409,10 +409,8 @@ fn finish_dump(context: &Context, migration: &Migration, ctx: &StepCtx, inputs: 
                 let text = dumpfile::view_text(&view.name.name, &inputs.ddl, &view.charset, &view.collation);
                 write_file(&dir, &DumpFile::View(view.name.clone()).name(), text.as_bytes())?;
             }
-            // They have no file of their own in a dump; a table's is written with its rows.
-            StepKind::Source | StepKind::Target | StepKind::Runner | StepKind::Peering | StepKind::Gate => {}
-            StepKind::Table | StepKind::Dump | StepKind::Load | StepKind::Verify => {}
-            StepKind::ForeignKeys | StepKind::Report => {}
+            // A table's file is written with its rows, and its foreign keys are in it.
+            Some(Creates::Table | Creates::ForeignKeys) | None => {}
         }
     }
     let whole = json!({ "format_version": manifest::FORMAT_VERSION, "migration": migration.name, "tables": manifests });

@@ -19,7 +19,7 @@ use crate::steps::target::view;
 use crate::steps::transfer::ledger::literal;
 use crate::think::compare;
 use crate::think::probe::Scratch;
-use crate::words::addr::{StepKind, TableName, sql_ident};
+use crate::words::addr::{Creates, TableName, sql_ident};
 use crate::words::codes::{self, Code};
 use crate::words::diag::Diagnostic;
 use crate::words::error::{Failure, Outcome};
@@ -40,20 +40,18 @@ impl Wanted {
         let mut wanted = Self::default();
         let mut keys: BTreeSet<TableName> = BTreeSet::new();
         for node in nodes.iter().filter(|node| node.action.makes()) {
-            match node.kind {
-                StepKind::Database => {
+            match node.kind.creates() {
+                Some(Creates::Schema) => {
                     let inputs: DatabaseInputs = read_inputs(node)?;
                     wanted.schemas.insert(inputs.schema.name.clone(), inputs.schema);
                 }
-                StepKind::Table => wanted.tables.push(read_inputs(node)?),
-                StepKind::View => wanted.views.push(read_inputs(node)?),
-                StepKind::ForeignKeys => {
+                Some(Creates::Table) => wanted.tables.push(read_inputs(node)?),
+                Some(Creates::View) => wanted.views.push(read_inputs(node)?),
+                Some(Creates::ForeignKeys) => {
                     let inputs: ForeignKeysInputs = read_inputs(node)?;
                     keys.insert(inputs.table);
                 }
-                // They make nothing that the rows need on the target.
-                StepKind::Source | StepKind::Target | StepKind::Runner | StepKind::Peering | StepKind::Gate => {}
-                StepKind::Dump | StepKind::Load | StepKind::Verify | StepKind::Report => {}
+                None => {}
             }
         }
         // A plan that was narrowed to less than the whole table leaves its keys out.
