@@ -17,9 +17,10 @@ use mig::formats::plan::PlanFile;
 use mig::formats::plan_diff::PlanDiff;
 use mig::formats::rehearsal::Rehearsal;
 use mig::formats::spec::model::Spec;
-use mig::formats::{certificate, outputs, plan_seal, resolved, state, verification};
+use mig::formats::{certificate, plan_seal, resolved, state, verification};
 use mig::screen;
 use mig::screen::style::Style;
+use mig::think::plan::kinds;
 use mig::words::codes;
 use recorded::planned;
 
@@ -182,7 +183,7 @@ fn files_that_an_earlier_build_wrote_are_read() {
     let bytes = |name: &str| std::fs::read(folder.join(name)).unwrap();
     let records = |state: &state::State| {
         for (addr, record) in &state.steps {
-            outputs::check(addr, record).unwrap();
+            kinds::check_record(addr, record).unwrap();
         }
         state.steps.values().filter(|record| !record.outputs.is_none()).count()
     };

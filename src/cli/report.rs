@@ -5,7 +5,7 @@ use std::path::Path;
 use super::args::{Global, Report};
 use super::session::{Session, print, say};
 use crate::formats::certificate::Certificate;
-use crate::formats::outputs::ReportOutputs;
+use crate::formats::steps::ReportOutputs;
 use crate::screen;
 use crate::screen::style::Style;
 use crate::steps::proof::report::certificate_path;

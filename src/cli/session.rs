@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use crate::drive::recovery;
 use crate::formats::facts::World;
-use crate::formats::inputs::ImportInputs;
 use crate::formats::manifest::TableManifest;
-use crate::formats::outputs::{self, DumpOutputs, GateOutputs};
+use crate::formats::outputs;
 use crate::formats::plan::{Body, Estimates, Mode, PlanFile};
 use crate::formats::plan_seal;
 use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec};
 use crate::formats::spec::{self, Inputs, Secrets, SourceFile};
 use crate::formats::state::{State, StepRecord};
+use crate::formats::steps::{DumpOutputs, GateOutputs, ImportInputs};
 use crate::formats::worker::{SpecTexts, identity_path};
 use crate::hosts::clock::SystemClock;
 use crate::hosts::dump::NoServer;
@@ -37,6 +37,7 @@ use crate::steps::proof::writes;
 use crate::steps::transfer::dump::manifest_path;
 use crate::steps::transfer::import;
 use crate::think::plan::desired::{source_addr, target_addr};
+use crate::think::plan::kinds;
 use crate::think::plan::{Question, plan};
 use crate::words::addr::GateName;
 use crate::words::addr::{StepAddr, StepKind, TableName};
@@ -277,7 +278,7 @@ impl Session {
     /// What [`recovery::look`] refuses; MIG4002, where a step's outputs cannot be read.
     pub fn state(&self) -> Outcome<Option<State>> {
         let state = self.state_to_mend()?;
-        state.as_ref().map_or(Ok(()), State::check_outputs)?;
+        state.as_ref().map_or(Ok(()), kinds::check_records)?;
         Ok(state)
     }
 

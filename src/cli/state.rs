@@ -13,6 +13,7 @@ use crate::formats::state::State;
 use crate::hosts::file::{self, beside};
 use crate::screen;
 use crate::screen::style::{Style, count};
+use crate::think::plan::kinds;
 use crate::think::state_edit;
 use crate::words::addr::StepAddr;
 use crate::words::codes;
@@ -65,7 +66,7 @@ async fn push(global: &Global, args: &Push) -> Outcome<()> {
     let session = Session::open_to_look(global, &args.variables)?;
     let new = State::read_unsealed(&read(&args.file)?, &args.file.display().to_string())?;
     // No command could use it, -force or not.
-    new.check_outputs().map_err(|failure| Failure {
+    kinds::check_records(&new).map_err(|failure| Failure {
         hint: "Correct the record in the copy, or take the step out of it. Nothing was changed.".into(),
         ..failure
     })?;

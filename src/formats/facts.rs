@@ -7,8 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::cloud_facts::CloudFacts;
-use super::inputs::ImportInputs;
 use super::row_facts::RowFacts;
+use super::steps::ImportInputs;
 use super::structure::Inventory;
 use crate::words::addr::{StepAddr, TableName};
 use crate::words::diag::Diagnostic;

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::formats::facts::{Flavor, MigrationFacts, ServerFacts, World};
-use crate::formats::inputs::TableInputs;
 use crate::formats::plan::{Graph, Node};
 use crate::formats::rowhash::JsonNumbers;
 use crate::formats::spec::model::{self, Migration, Spec, ZeroDates};
+use crate::formats::steps::TableInputs;
 use crate::formats::structure::TableEstimate;
 use crate::seams::clock::Clock;
 use crate::seams::cloud::Cloud;

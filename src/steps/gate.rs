@@ -5,9 +5,9 @@
 use serde_json::Value;
 
 use crate::formats::facts::{GateOutcome, MigrationFacts, Position, ServerFacts, Verdict, WritesFacts};
-use crate::formats::inputs::GateInputs;
-use crate::formats::outputs::{self, GateOutputs};
+use crate::formats::outputs;
 use crate::formats::plan::Node;
+use crate::formats::steps::{GateInputs, GateOutputs};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::observe::{binlog, evidence};
 use crate::steps::step::StepCtx;

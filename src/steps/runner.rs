@@ -7,11 +7,10 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::formats::dumpfile::DumpFile;
-use crate::formats::inputs::Removal;
-use crate::formats::inputs::RunnerInputs;
 use crate::formats::manifest;
-use crate::formats::outputs::{self, RunnerOutputs};
+use crate::formats::outputs;
 use crate::formats::plan::Node;
+use crate::formats::steps::{Removal, RunnerInputs, RunnerOutputs};
 use crate::formats::worker::{Ask, Endpoint};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::remote::install::{Program, ask, install, quoted};

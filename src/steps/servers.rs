@@ -6,10 +6,10 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use crate::formats::facts::Flavor;
-use crate::formats::inputs::Removal;
-use crate::formats::outputs::{self, ServerOutputs};
+use crate::formats::outputs;
 use crate::formats::plan::Node;
 use crate::formats::spec::model;
+use crate::formats::steps::{Removal, ServerOutputs};
 use crate::seams::sql::{Role, Server};
 use crate::steps::context::Context;
 use crate::steps::observe::server::server_facts;

@@ -4,12 +4,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::formats::inputs;
 use crate::formats::plan::{Body, Change, Edge, Estimates, Graph, Node, Observed, PlanFile};
 use crate::formats::plan_diff::{
     Aspect, Basis, EdgesDiff, FORMAT_VERSION, FindingDiff, GateSide, Named, Pair, PlanDiff, PlanName, Quantities, Side,
     StepDiff, StepSide,
 };
+use crate::formats::steps;
 use crate::words::addr::StepAddr;
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
@@ -179,7 +179,7 @@ fn ddl(was: Option<&Node>, is: Option<&Node>) -> Option<Pair<String>> {
 
 /// Of a step that removes, or whose inputs another version wrote, there are none.
 fn statements(node: &Node) -> Vec<String> {
-    inputs::statements(node).unwrap_or_default()
+    steps::statements(node).unwrap_or_default()
 }
 
 fn edges_diff(before: &[Edge], after: &[Edge]) -> EdgesDiff {

@@ -14,12 +14,12 @@ use rand::rngs::StdRng;
 use self::simulation::{Simulated, Span};
 use crate::formats::cause::Cause;
 use crate::formats::chunk::usable_for_ranges;
-use crate::formats::inputs::TableInputs;
-use crate::formats::outputs::{DumpOutputs, LoadOutputs};
 use crate::formats::plan::{EdgeKind, PlanFile, TableEstimates};
 use crate::formats::rehearsal::{Band, FORMAT_VERSION, FailureTried, Left, Rate, RateUsed, Rehearsal};
 use crate::formats::spec::model::Spec;
 use crate::formats::state::State;
+use crate::formats::steps::{DumpOutputs, LoadOutputs, TableInputs};
+use crate::think::plan::kinds;
 use crate::think::run::{StepEnd, StepNo};
 use crate::words::addr::{StepAddr, StepKind, StepType};
 use crate::words::error::Outcome;
@@ -169,13 +169,11 @@ fn recorded(state: &State, addr: &StepAddr) -> Option<TableEstimates> {
 }
 
 fn is_used(scene: &Scene, rate: Rate) -> bool {
-    let kinds: &[StepKind] = match rate {
-        Rate::DumpBytes => &[StepKind::Dump],
-        Rate::LoadRows | Rate::LoadBytes => &[StepKind::Load],
-        Rate::VerifyRows => &[StepKind::Verify],
-        Rate::Created => &[StepKind::Table, StepKind::View, StepKind::ForeignKeys],
-    };
-    scene.plan.body.graph.nodes.iter().any(|node| node.action.makes() && kinds.contains(&node.kind))
+    // What limits a load by its rows limits it by its bytes as well.
+    let limits = if rate == Rate::LoadBytes { Rate::LoadRows } else { rate };
+    let by_it = |of: StepType| kinds::row(of).takes.rate == Some(limits);
+    let mut makes = scene.plan.body.graph.nodes.iter().filter(|node| node.action.makes());
+    makes.any(|node| node.addr.step_type().is_some_and(by_it))
 }
 
 fn band(values: impl Iterator<Item = f64>) -> Band {

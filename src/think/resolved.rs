@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 use crate::formats::certificate::Certificate;
 use crate::formats::cloud_inputs::ReadyOutputs;
 use crate::formats::facts::Position;
-use crate::formats::outputs::{
-    self, DumpOutputs, GateOutputs, LoadOutputs, ReportOutputs, RunnerOutputs, ServerOutputs,
-};
+use crate::formats::outputs;
 use crate::formats::resolved::{
     FORMAT_VERSION, Quantity, Resolved, ResolvedCertificate, ResolvedLedger, ResolvedMigration, ResolvedPosition,
     ResolvedRunner, ResolvedServer,
 };
 use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec};
 use crate::formats::state::{State, Status};
+use crate::formats::steps::{DumpOutputs, GateOutputs, LoadOutputs, ReportOutputs, RunnerOutputs, ServerOutputs};
 use crate::think::plan::desired::{runner_addr, source_addr, target_addr};
 use crate::words::addr::{GateName, StepAddr, StepKind};
 use crate::words::error::Outcome;

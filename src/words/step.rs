@@ -83,8 +83,9 @@ enum AtOnce {
 }
 
 table! {
-    /// The kind of a step: the word of its address that says what it does. In the order of a plan: among steps that could run
-    /// at the same time, those of an earlier kind come first, and those of one kind in the order of their addresses.
+    // In the order of a plan: among steps that could run at the same time, those of an earlier kind come first, and those of
+    // one kind in the order of their addresses. What is documented here is in the schemas of users' files.
+    /// The kind of a step: the word of its address that says what it does.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
     #[serde(rename_all = "snake_case")]
     pub enum StepKind of KindRow {
@@ -165,7 +166,8 @@ enum Judges {
 }
 
 table! {
-    /// The gates, by the names that users see, in the order in which users see them.
+    // In the order in which users see them.
+    /// The gates, by the names that users see.
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, schemars::JsonSchema)]
     #[serde(rename_all = "snake_case")]
     pub enum GateName of GateRow {

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{METADATA, unescape_name};
-use crate::formats::inputs::DumpTool;
+use crate::formats::steps::DumpTool;
 use crate::words::addr::TableName;
 
 /// What a file of a dump is, by its name, without the suffix of a packing.

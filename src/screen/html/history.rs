@@ -10,8 +10,9 @@ use super::super::groups::group_of;
 use super::super::plan::moment;
 use super::model::{Critical, Data, History, Moved, Period, Run, Steps, Words};
 use super::of_plan::signs;
-use crate::formats::outputs::{self, DumpOutputs, LoadOutputs};
+use crate::formats::outputs;
 use crate::formats::state::{State, Status, StepRecord};
+use crate::formats::steps::{DumpOutputs, LoadOutputs};
 use crate::words::addr::{StepAddr, StepKind};
 
 /// A longer time without any step is not drawn: it is between two periods.

@@ -11,9 +11,9 @@ use super::super::{markdown, plan as views};
 use super::Subject;
 use super::model::{Book, Changed, Data, Finding, Object, Row, Sign, Steps, Words};
 use crate::formats::facts::{GateOutcome, Verdict};
-use crate::formats::inputs;
 use crate::formats::plan::{Action, Change, Node, PlanFile, Rewrite};
 use crate::formats::probe::Probed;
+use crate::formats::steps;
 use crate::words::addr::StepAddr;
 use crate::words::diag::Diagnostic;
 
@@ -148,7 +148,7 @@ impl Maker<'_> {
     fn statements(&self, change: &Change) -> Vec<String> {
         let node = self.nodes.get(&change.addr).map(|(_, node)| *node).filter(|_| change.action.makes());
         node.map_or(Vec::new(), |node| {
-            inputs::statements(node).unwrap_or_else(|error| vec![format!("-- cannot be read: {error}")])
+            steps::statements(node).unwrap_or_else(|error| vec![format!("-- cannot be read: {error}")])
         })
     }
 

@@ -1,8 +1,8 @@
 //! `source.aurora.…`: records the cluster that the look-up found, beside the server that answered at its endpoint. A
 //! cluster is seen from inside of its VPC only, so before its runner is ready the look-up is all there is.
 
-use crate::formats::outputs::ServerOutputs;
 use crate::formats::plan::Node;
+use crate::formats::steps::ServerOutputs;
 use crate::steps::context::Context;
 use crate::steps::servers;
 use crate::words::error::Outcome;

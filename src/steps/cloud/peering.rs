@@ -9,9 +9,9 @@ use crate::formats::cloud::{DnsAttribute, PeeringConnection, RouteTable};
 use crate::formats::cloud_inputs::{
     DnsInputs, DnsOutputs, NOTE_INPUTS, PeeringInputs, PeeringOutputs, RouteInputs, RouteOutputs,
 };
-use crate::formats::inputs::Removal;
 use crate::formats::outputs::{self, note};
 use crate::formats::plan::Node;
+use crate::formats::steps::Removal;
 use crate::steps::cloud::session::{Call, Done, Hand};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::step::StepCtx;

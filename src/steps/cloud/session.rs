@@ -11,9 +11,9 @@ use serde_json::{Value, json};
 
 use crate::formats::cloud_inputs::{Intent, MadeNote, MadeObject};
 use crate::formats::cloud_inputs::{NOTE_INPUTS, names};
-use crate::formats::inputs::Removal;
 use crate::formats::outputs::note;
 use crate::formats::plan::{Action, Node};
+use crate::formats::steps::Removal;
 use crate::seams::cloud::{Answer, Cloud, CloudFault};
 use crate::steps::again::{TRIES, wait};
 use crate::steps::context::Context;

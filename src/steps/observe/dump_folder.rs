@@ -10,7 +10,7 @@ use crate::formats::dumpfile::csv_dialect::{CsvSettings, Proof, Proven};
 use crate::formats::dumpfile::folder::{self, Kind};
 use crate::formats::dumpfile::{CsvDialect, InsertReader, METADATA, NOT_ESCAPED, Packing, Step};
 use crate::formats::facts::Flavor;
-use crate::formats::inputs::{DumpTool, ImportFile, ImportInputs};
+use crate::formats::steps::{DumpTool, ImportFile, ImportInputs};
 use crate::formats::structure::Inventory;
 use crate::steps::transfer::part_reader;
 use crate::words::addr::TableName;

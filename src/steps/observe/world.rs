@@ -11,9 +11,9 @@ use tokio::time::timeout;
 
 use crate::formats::facts::{Flavor, LedgerFacts, MigrationFacts, ServerFacts, ViewLack, World, WritesFacts};
 use crate::formats::filter::{Filter, is_system_schema};
-use crate::formats::inputs::ImportInputs;
 use crate::formats::row_facts::RowFacts;
 use crate::formats::spec::model::{self, DUMP, Migration, Spec, ZeroDates};
+use crate::formats::steps::ImportInputs;
 use crate::formats::structure::{Inventory, Table};
 use crate::seams::sql::{Connection, Role, Server};
 use crate::words::addr::TableName;

@@ -14,13 +14,15 @@ use crate::formats::certificate::{
 use crate::formats::ddl;
 use crate::formats::dumpfile::{self, BinlogPlace, DumpFile};
 use crate::formats::facts::{Flavor, GateOutcome, MigrationFacts};
-use crate::formats::inputs::{ReportInputs, TableInputs};
 use crate::formats::manifest::{self, TableManifest};
-use crate::formats::outputs::{self, DumpOutputs, GateOutputs, ReportOutputs, VerifyOutputs, ViewOutputs};
+use crate::formats::outputs;
 use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash::JsonNumbers;
 use crate::formats::spec::model::Migration;
 use crate::formats::state::StepRecord;
+use crate::formats::steps::{
+    DumpOutputs, GateOutputs, ReportInputs, ReportOutputs, TableInputs, VerifyOutputs, ViewOutputs,
+};
 use crate::formats::structure::Inventory;
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::proof::reread;
@@ -397,12 +399,12 @@ fn finish_dump(context: &Context, migration: &Migration, ctx: &StepCtx, inputs: 
     for node in context.nodes().filter(of_migration) {
         match node.kind.creates() {
             Some(Creates::Schema) => {
-                let database: crate::formats::inputs::DatabaseInputs = read_inputs(node)?;
+                let database: crate::formats::steps::DatabaseInputs = read_inputs(node)?;
                 let name = DumpFile::Schema(database.schema.name.clone()).name();
                 write_file(&dir, &name, dumpfile::schema_text(&database.ddl).as_bytes())?;
             }
             Some(Creates::View) => {
-                let inputs: crate::formats::inputs::ViewInputs = read_inputs(node)?;
+                let inputs: crate::formats::steps::ViewInputs = read_inputs(node)?;
                 let view = &inputs.view;
                 let placeholder = dumpfile::view_placeholder_text(&view.name.name, &view.columns);
                 write_file(&dir, &DumpFile::Table(view.name.clone()).name(), placeholder.as_bytes())?;

@@ -8,9 +8,8 @@ use futures::StreamExt as _;
 
 use crate::formats::certificate::{ProvenBy, TableProof, Three, WritesOutcome, WritesProof};
 use crate::formats::facts::LedgerFacts;
-use crate::formats::inputs::TableInputs;
-use crate::formats::outputs::LoadOutputs;
 use crate::formats::spec::model::{Migration, VerifyMode};
+use crate::formats::steps::{LoadOutputs, TableInputs};
 use crate::seams::sql::Role;
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::observe::ledger::ledger_facts;

@@ -11,12 +11,12 @@ use tokio::task::JoinSet;
 use crate::formats::certificate::{GeneratedProof, ReadAt};
 use crate::formats::chunk;
 use crate::formats::facts::Flavor;
-use crate::formats::inputs::VerifyInputs;
 use crate::formats::manifest::{PartEntry, TableManifest};
-use crate::formats::outputs::{self, LoadOutputs, VerifyOutputs};
+use crate::formats::outputs;
 use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash::PartHash;
 use crate::formats::spec::model::Migration;
+use crate::formats::steps::{self, LoadOutputs, VerifyInputs, VerifyOutputs};
 use crate::formats::verification::DifferingRows;
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::proof::differences;
@@ -287,9 +287,9 @@ impl Job<'_> {
                 dumped: Some(whole.into()),
                 parts: sums.pieces as u64,
                 how: match (self.pair.count_only, sums.how) {
-                    (true, _) => outputs::How::Count,
-                    (_, How::InClient) => outputs::How::Client,
-                    (_, How::OnServer) => outputs::How::Server,
+                    (true, _) => steps::How::Count,
+                    (_, How::InClient) => steps::How::Client,
+                    (_, How::OnServer) => steps::How::Server,
                 },
                 read: sums.read,
                 generated: Vec::new(),

@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::formats::facts::Position;
-use crate::formats::outputs::{self, DumpOutputs, GateOutputs};
+use crate::formats::outputs;
 use crate::formats::plan::Action;
 use crate::formats::spec::model::Migration;
 use crate::formats::state::Progress;
 use crate::formats::state::{Status, StepRecord};
+use crate::formats::steps::{DumpOutputs, GateOutputs};
 use crate::seams::sql::Role;
 use crate::steps::context::Context;
 use crate::steps::observe::binlog::{self, Since};

@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use crate::formats::ddl::canonical::canonical_expression;
 use crate::formats::ddl::{self, DdlOptions};
-use crate::formats::inputs::{DatabaseInputs, ForeignKeysInputs, TableInputs};
-use crate::formats::outputs::{self, ForeignKeysOutputs, ObjectOutputs};
+use crate::formats::outputs;
 use crate::formats::plan::{Action, Node};
+use crate::formats::steps::{DatabaseInputs, ForeignKeysInputs, ForeignKeysOutputs, ObjectOutputs, TableInputs};
 use crate::formats::structure::{ForeignKey, Table};
 use crate::seams::sql::Fault;
 use crate::steps::again::{TRIES, wait};

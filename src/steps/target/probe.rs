@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::formats::ddl;
 use crate::formats::facts::ServerFacts;
-use crate::formats::inputs::{DatabaseInputs, ForeignKeysInputs, TableInputs, ViewInputs};
 use crate::formats::plan::Node;
 use crate::formats::probe::{PREFIX, Probed};
+use crate::formats::steps::{DatabaseInputs, ForeignKeysInputs, TableInputs, ViewInputs};
 use crate::formats::structure::{ForeignKey, Inventory, Schema, Table};
 use crate::seams::sql::{Connection, Fault, Role, Server};
 use crate::steps::context::read_inputs;

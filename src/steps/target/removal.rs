@@ -4,9 +4,9 @@
 use serde_json::Value;
 
 use crate::formats::ddl;
-use crate::formats::inputs::Removal;
-use crate::formats::outputs::{self, ObjectOutputs, ViewOutputs};
+use crate::formats::outputs;
 use crate::formats::plan::Node;
+use crate::formats::steps::{ObjectOutputs, Removal, ViewOutputs};
 use crate::formats::structure::{Table, View};
 use crate::steps::context::{Context, Line};
 use crate::steps::observe::inventory::inventory;

@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::formats::outputs::{self, GateOutputs};
+use crate::formats::outputs;
+use crate::formats::steps::{GateOutputs, TableInputs};
 use crate::steps::context::{Context, Line, read_inputs};
 use crate::steps::observe::inventory::inventory;
 use crate::steps::observe::more::More;
@@ -16,7 +17,6 @@ use crate::words::codes::{self, Code};
 use crate::formats::certificate::{StructureDifference, StructureProof};
 use crate::formats::ddl;
 use crate::formats::facts::MigrationFacts;
-use crate::formats::inputs::TableInputs;
 use crate::formats::plan::{Action, Graph, Node};
 use crate::formats::spec::model::Migration;
 use crate::formats::structure::{Inventory, Table};

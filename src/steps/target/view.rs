@@ -5,9 +5,9 @@ use serde_json::Value;
 
 use crate::formats::ddl;
 use crate::formats::facts::{Flavor, ServerFacts};
-use crate::formats::inputs::ViewInputs;
-use crate::formats::outputs::{self, ViewOutputs};
+use crate::formats::outputs;
 use crate::formats::plan::Node;
+use crate::formats::steps::{ViewInputs, ViewOutputs};
 use crate::formats::structure::View;
 use crate::seams::sql::{Connection, Fault};
 use crate::steps::context::{Context, Line, read_inputs};

@@ -6,9 +6,9 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use crate::formats::dumpfile::{self, Cell, InsertReader, InsertWriter, Piece, Step, TsvEncoder};
-use crate::formats::inputs::Writing;
 use crate::formats::manifest::{self, PartEntry};
 use crate::formats::rowhash::{self, JsonNumbers, PartHash, RowHasher};
+use crate::formats::steps::Writing;
 use crate::formats::structure::Table;
 use crate::steps::runner::fault as file_fault;
 use crate::steps::transfer::foreign::ForeignRows;

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::formats::dumpfile::csv_dialect::bare_fault;
 use crate::formats::dumpfile::members::{by_number, number_of};
 use crate::formats::dumpfile::{Cell, CsvDialect, CsvReader, CsvStep, InsertReader, Packing, Row, Step};
-use crate::formats::inputs::{DumpTool, Writing};
+use crate::formats::steps::{DumpTool, Writing};
 use crate::formats::structure::{Column, Table};
 use crate::steps::transfer::part_reader;
 use crate::words::codes;

@@ -9,11 +9,11 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use crate::formats::certificate::ReadAt;
-use crate::formats::inputs::{DumpInputs, DumpTool, ImportFile, ImportInputs};
 use crate::formats::manifest::{self, PartEntry, TableManifest};
-use crate::formats::outputs::{self, How, LoadOutputs, VerifyOutputs};
+use crate::formats::outputs;
 use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash::{self, JsonNumbers, PartHash, RowHasher};
+use crate::formats::steps::{DumpInputs, DumpTool, How, ImportFile, ImportInputs, LoadOutputs, VerifyOutputs};
 use crate::formats::structure::{Column, Table};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::proof::sides;

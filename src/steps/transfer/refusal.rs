@@ -3,8 +3,8 @@
 
 use std::path::Path;
 
-use crate::formats::inputs::Writing;
 use crate::formats::manifest::PartEntry;
+use crate::formats::steps::Writing;
 use crate::formats::structure::Table;
 use crate::seams::sql::Fault;
 use crate::steps::transfer::batch::BatchReader;

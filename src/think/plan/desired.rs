@@ -5,26 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::aws_diff::Standing;
-use super::{aws, aws_source, place};
+use super::kinds::{self, Wish};
+use super::{aws, place};
 use crate::formats::cause::Cause;
-use crate::formats::chunk;
-use crate::formats::ddl::view::reads;
-use crate::formats::ddl::{self, DdlOptions};
 use crate::formats::facts::{MigrationFacts, ServerFacts, Verdict, World};
 use crate::formats::filter::Filter;
-use crate::formats::inputs::{
-    DatabaseInputs, DumpInputs, ForeignKeysInputs, GateInputs, LoadInputs, ReportInputs, RunnerInputs, ServerInputs,
-    TableInputs, VerifyInputs, ViewInputs,
-};
 use crate::formats::plan::{Action, Edge, EdgeKind, Node, Pending, Rewrite};
-use crate::formats::rowhash::JsonNumbers;
-use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec, VerifyMode};
+use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec};
 use crate::formats::state::State;
-use crate::formats::structure::{Table, View};
-use crate::think::gates::compatibility::views::left_out;
-use crate::think::gates::{self, rules};
-use crate::think::rewrite;
-use crate::words::addr::{GateName, StepAddr, StepKind, StepType, TableName, key_ident};
+use crate::think::gates;
+use crate::words::addr::{StepAddr, StepKind, StepType};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
@@ -178,14 +168,14 @@ pub fn desired(spec: &Spec, world: &World, state: Option<&State>, anew: &BTreeSe
         }
         wanted.diagnostics.extend(gates::selection::judge(migration, facts));
         wanted.diagnostics.extend(facts.import_findings.iter().cloned());
-        wanted.migration(migration, seen_target, facts, &gate_addrs);
+        kinds::add(&mut wanted, &Wish { migration, target: seen_target, facts, gates: &gate_addrs });
     }
     Ok(wanted)
 }
 
 /// The steps that a reference in `after` waits for: a migration's report, every part of a block that has some, or the
 /// block itself.
-fn after_addrs(spec: &Spec, wanted: &Desired, text: &str) -> Vec<StepAddr> {
+pub(super) fn after_addrs(spec: &Spec, wanted: &Desired, text: &str) -> Vec<StepAddr> {
     let words: Vec<&str> = text.split('.').collect();
     match words.as_slice() {
         ["migration", name] => {
@@ -208,218 +198,9 @@ impl Desired {
     pub(super) fn after(&mut self, to: &StepAddr, from: impl IntoIterator<Item = StepAddr>) {
         self.edges.extend(from.into_iter().map(|from| Edge { to: to.clone(), from, kind: EdgeKind::After }));
     }
-
-    fn server(&mut self, kind: StepKind, addr: StepAddr, server: &Server) {
-        if let Some(inputs) = aws_source::aurora_inputs(server) {
-            return self.node(addr, kind, &inputs, &inputs);
-        }
-        let place = if server.is_dump() { server.host.clone() } else { format!("{}:{}", server.host, server.port) };
-        let inputs = ServerInputs { place, user: server.username.clone() };
-        self.node(addr, kind, &inputs, &inputs);
-    }
-
-    fn migration(&mut self, migration: &Migration, target: &ServerFacts, facts: &MigrationFacts, gates: &[StepAddr]) {
-        let name = migration.name.as_str();
-        let schemas: BTreeSet<&str> = facts
-            .source
-            .tables
-            .iter()
-            .map(|t| t.name.schema.as_str())
-            .chain(facts.source.views.iter().map(|v| v.name.schema.as_str()))
-            .collect();
-        for schema in facts.source.schemas.iter().filter(|s| schemas.contains(s.name.as_str())) {
-            let addr = StepAddr::in_migration(name, StepKind::Database, Some(key_ident(&schema.name)));
-            let (created, changes) = rewrite::schema_for_target(schema, target, &migration.gates);
-            if !changes.is_empty() {
-                let (source, target) = (ddl::create_database(schema), ddl::create_database(&created));
-                self.rewrites.insert(addr.clone(), Rewrite { source, target, changes });
-            }
-            let inputs = DatabaseInputs { ddl: ddl::create_database(&created), schema: created };
-            self.node(addr.clone(), StepKind::Database, &inputs, &inputs.schema.name);
-            self.after(&addr, gates.iter().cloned());
-        }
-        for table in &facts.source.tables {
-            self.table(migration, target, facts, table, gates);
-        }
-        for table in facts.source.tables.iter().filter(|t| !t.foreign_keys.is_empty()) {
-            self.foreign_keys(migration, target, facts, table);
-        }
-        let left_out = left_out(facts);
-        for view in facts.source.views.iter().filter(|view| !left_out.contains_key(&view.name)) {
-            self.view(migration, target, facts, view);
-        }
-        self.structure(name, gates);
-        let report = StepAddr::in_migration(name, StepKind::Report, None);
-        let mut below: Vec<StepAddr> =
-            self.nodes.iter().filter(|n| n.addr.migration() == Some(name)).map(|n| n.addr.clone()).collect();
-        below.sort();
-        let tables: Vec<String> = facts.source.tables.iter().map(|t| t.name.key()).collect();
-        let views: Vec<(String, bool)> =
-            facts.source.views.iter().map(|v| (v.name.key(), left_out.contains_key(&v.name))).collect();
-        let inputs = ReportInputs { migration: name.to_owned(), tables };
-        self.node(report.clone(), StepKind::Report, &inputs, &(&inputs, views));
-        self.after(&report, below);
-    }
-
-    fn table(
-        &mut self,
-        migration: &Migration,
-        target: &ServerFacts,
-        facts: &MigrationFacts,
-        source: &Table,
-        gates: &[StepAddr],
-    ) {
-        let name = migration.name.as_str();
-        let table = source.name.clone();
-        let of = |kind| StepAddr::of_table(name, kind, &table);
-        let (create, dump, load, verify) =
-            (of(StepKind::Table), of(StepKind::Dump), of(StepKind::Load), of(StepKind::Verify));
-
-        let source = ddl::without_the_moment(source);
-        let rewritten = rewrite::for_target(&source, &facts.source.tables, target, &migration.gates);
-        let fingerprint = ddl::fingerprint(&source);
-        let options = DdlOptions { checks: target.check_constraints, dialect: target.flavor.into() };
-        let ddl = ddl::create_table_pretty(&rewritten.table, options);
-        self.fingerprints.insert(create.clone(), fingerprint.clone());
-        if !rewritten.changes.is_empty() {
-            let rewrite = Rewrite {
-                source: ddl::create_table_pretty(&source, DdlOptions { checks: true, ..options }),
-                target: ddl.clone(),
-                changes: rewritten.changes,
-            };
-            self.rewrites.insert(create.clone(), rewrite);
-        }
-        let keyed = chunk::usable_for_ranges(&source).is_some();
-        let json_as_doubles = source.columns.iter().any(|column| column.data_type == "json")
-            && rules::json_numbers(&migration.gates, target.flavor) == JsonNumbers::Doubles;
-        let decisive = ddl::fingerprint(&rewritten.table);
-        let inputs = TableInputs { source, target: rewritten.table, ddl };
-        self.node(create.clone(), StepKind::Table, &inputs, &decisive);
-        let database = StepAddr::in_migration(name, StepKind::Database, Some(key_ident(&table.schema)));
-        self.after(&create, gates.iter().cloned().chain([database]));
-
-        let dump_inputs = DumpInputs {
-            table: table.clone(),
-            fingerprint,
-            where_: migration.dump.where_.get(&table.key()).cloned(),
-            engine: "native".into(),
-            format: "sql".into(),
-            compress: word(&migration.dump.compress),
-            json_as_doubles,
-            import: facts.imports.get(&table.key()).cloned(),
-        };
-        let taken = dump_inputs.decisive();
-        self.node(dump.clone(), StepKind::Dump, &dump_inputs, &taken);
-        // No row moves before everything that the rows need was created and read back.
-        let structure = StepAddr::gate(name, GateName::Structure);
-        self.after(&dump, [structure.clone()]);
-
-        let load_inputs = LoadInputs { table: table.clone() };
-        self.node(load.clone(), StepKind::Load, &load_inputs, &("load", &taken, &decisive));
-        self.after(&load, [create, structure]);
-        // A table without a usable key has no stable parts: an interrupted dump of it starts over, so nothing of it
-        // may be loaded before the dump is whole (contract, "Edges").
-        let kind = if keyed { EdgeKind::Stream } else { EdgeKind::After };
-        self.edges.push(Edge { to: load.clone(), from: dump, kind });
-
-        let verify_inputs = VerifyInputs { table, mode: word(&migration.verify) };
-        if migration.verify != VerifyMode::None {
-            self.node(verify.clone(), StepKind::Verify, &verify_inputs, &(&verify_inputs, &taken, &decisive));
-            self.edges.push(Edge { to: verify, from: load, kind });
-        }
-    }
-
-    /// The runner that is this machine, or one that is reached by SSH.
-    fn runner(&mut self, addr: &StepAddr, spec: &Spec, migration: &Migration) {
-        let endpoint = migration.runner.as_ref().and_then(|name| match &spec.runners.get(name)?.kind {
-            RunnerKind::Local | RunnerKind::Ec2(_) => None,
-            RunnerKind::Ssh(endpoint) => Some(endpoint.clone()),
-        });
-        let inputs = RunnerInputs { workdir: workdir(spec, migration), endpoint };
-        self.node(addr.clone(), StepKind::Runner, &inputs, &inputs);
-    }
-
-    /// The gates that judge before anything is done, behind the servers and what `after` names.
-    fn gates(&mut self, spec: &Spec, world: &World, subject: &gates::Subject, servers: &[StepAddr]) -> Vec<StepAddr> {
-        let migration = subject.migration;
-        let mut addrs = Vec::new();
-        for (name, verdict) in gates::judge_all(subject) {
-            let addr = StepAddr::gate(&migration.name, name);
-            let inputs = GateInputs { gate: name };
-            self.node(addr.clone(), StepKind::Gate, &inputs, &(&inputs, &migration.gates));
-            self.after(&addr, servers.iter().cloned());
-            let others = migration.after.iter().flat_map(|text| after_addrs(spec, self, text)).collect::<Vec<_>>();
-            let others = others.into_iter().filter(|addr| world.only.is_none() || addr.migration().is_none());
-            self.after(&addr, others);
-            self.verdicts.insert(addr.clone(), verdict);
-            addrs.push(addr);
-        }
-        addrs
-    }
-
-    /// The gate between structure and rows: one step that waits for every creation and that every dump and load waits
-    /// for, so that the edges are as many as the steps.
-    fn structure(&mut self, migration: &str, gates: &[StepAddr]) {
-        let addr = StepAddr::gate(migration, GateName::Structure);
-        let inputs = GateInputs { gate: GateName::Structure };
-        let created = [StepKind::Table, StepKind::ForeignKeys, StepKind::View];
-        let of_it = |node: &&Node| node.addr.migration() == Some(migration) && created.contains(&node.kind);
-        let before: Vec<StepAddr> = self.nodes.iter().filter(of_it).map(|node| node.addr.clone()).collect();
-        self.node(addr.clone(), StepKind::Gate, &inputs, &inputs);
-        self.after(&addr, gates.iter().cloned().chain(before));
-    }
-
-    /// Foreign keys wait for their own table and for those they reference.
-    fn foreign_keys(&mut self, migration: &Migration, target: &ServerFacts, facts: &MigrationFacts, table: &Table) {
-        let name = migration.name.as_str();
-        let addr = StepAddr::of_table(name, StepKind::ForeignKeys, &table.name);
-        let rewritten = rewrite::for_target(table, &facts.source.tables, target, &migration.gates);
-        let inputs = ForeignKeysInputs { table: table.name.clone(), ddl: ddl::foreign_keys(&rewritten.table) };
-        self.node(addr.clone(), StepKind::ForeignKeys, &inputs, &inputs);
-        let mut tables: BTreeSet<&TableName> = table.foreign_keys.iter().map(|key| &key.references).collect();
-        tables.insert(&table.name);
-        let created = tables
-            .into_iter()
-            .filter(|t| facts.source.table(t).is_some())
-            .map(|t| StepAddr::of_table(name, StepKind::Table, t))
-            .collect::<Vec<_>>();
-        self.after(&addr, created);
-    }
-
-    /// A view waits for the tables and views that its text reads.
-    fn view(&mut self, migration: &Migration, target: &ServerFacts, facts: &MigrationFacts, view: &View) {
-        let name = migration.name.as_str();
-        let addr = StepAddr::of_table(name, StepKind::View, &view.name);
-        let (created, changes) = rewrite::views::for_target(view, &facts.source, target, &migration.gates);
-        if !changes.is_empty() {
-            let (source, target) = (ddl::create_view(view), ddl::create_view(&created));
-            self.rewrites.insert(addr.clone(), Rewrite { source, target, changes });
-        }
-        let inputs = ViewInputs { ddl: ddl::create_view(&created), view: created };
-        self.fingerprints.insert(addr.clone(), Digest::of(&View { shape: Vec::new(), ..view.clone() }));
-        self.node(addr.clone(), StepKind::View, &inputs, &inputs);
-        let read: BTreeSet<String> =
-            reads(&view.select, &view.name.schema).iter().map(|name| name.key().to_lowercase()).collect();
-        let names = |name: &TableName| read.contains(&name.key().to_lowercase());
-        let tables = facts
-            .source
-            .tables
-            .iter()
-            .filter(|t| names(&t.name))
-            .map(|t| StepAddr::of_table(name, StepKind::Table, &t.name));
-        let views = facts
-            .source
-            .views
-            .iter()
-            .filter(|v| v.name != view.name && names(&v.name))
-            .map(|v| StepAddr::of_table(name, StepKind::View, &v.name));
-        let database = StepAddr::in_migration(name, StepKind::Database, Some(key_ident(&view.name.schema)));
-        let edges: Vec<StepAddr> = tables.chain(views).chain([database]).collect();
-        self.after(&addr, edges);
-    }
 }
 
 /// The spec's word of a setting.
-fn word(setting: &impl Serialize) -> String {
+pub(super) fn word(setting: &impl Serialize) -> String {
     serde_json::to_value(setting).ok().and_then(|v| v.as_str().map(str::to_owned)).unwrap_or_default()
 }

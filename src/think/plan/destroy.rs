@@ -6,14 +6,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::diff::recorded_server;
+use super::kinds;
 use crate::formats::cause::{Cause, Kept, Removed};
-use crate::formats::cloud_inputs::{
-    InstanceOutputs, KeyPairOutputs, RouteOutputs, SecurityGroupOutputs, VolumeOutputs,
-};
-use crate::formats::inputs::Removal;
-use crate::formats::outputs::{self, LoadOutputs, RunnerOutputs, prevents_destroy};
+use crate::formats::cloud_inputs::SecurityGroupOutputs;
+use crate::formats::outputs::{self, prevents_destroy};
 use crate::formats::plan::{Action, Change, Edge, EdgeKind, Graph, Node};
 use crate::formats::state::{State, StepRecord};
+use crate::formats::steps::Removal;
 use crate::think::graph;
 use crate::words::addr::{StepAddr, StepKind, StepType};
 use crate::words::codes;
@@ -60,11 +59,11 @@ pub(super) struct Undone {
 }
 
 impl Undone {
-    fn kept(object: Kept) -> Self {
+    pub fn kept(object: Kept) -> Self {
         Self { action: Action::Forget, inputs: Value::Null, object: Err(object) }
     }
 
-    fn removed(object: Removed, removal: &Removal) -> Outcome<Self> {
+    pub fn removed(object: Removed, removal: &Removal) -> Outcome<Self> {
         Ok(Self { action: Action::Destroy, inputs: outputs::to_value(removal)?, object: Ok(object) })
     }
 
@@ -85,82 +84,21 @@ impl Undone {
     }
 }
 
+/// A recorded step that goes.
+pub(super) struct Recorded<'a> {
+    pub state: &'a State,
+    pub addr: &'a StepAddr,
+    pub record: &'a StepRecord,
+    pub drop_target_data: bool,
+}
+
 /// What becomes of a recorded step when it goes: what this lineage made is removed, what it found or opened the way to
 /// stays. Of a step that was interrupted, the step itself looks what there is.
 ///
 /// # Errors
 /// MIG4002: what it made cannot be read, so that nothing may be said of it.
 pub(super) fn undo(state: &State, addr: &StepAddr, record: &StepRecord, drop_target_data: bool) -> Outcome<Undone> {
-    let whole = !record.outputs.is_none();
-    match outputs::known_step(addr)? {
-        StepType::Target => {
-            let objects = state.steps.iter().filter(|(_, r)| matches!(r.kind, StepKind::Table | StepKind::View));
-            let known = objects.filter_map(|(addr, _)| addr.key().map(str::to_owned)).collect();
-            Undone::removed(Removed::LedgerRows, &Removal::knowing(record, known))
-        }
-        StepType::Dump => Undone::removed(Removed::DumpFiles, &Removal::in_folders(record, work_folders(state)?)),
-        StepType::Runner => Undone::removed(Removed::WorkFolder, &Removal::new(record, None)),
-        StepType::Table if drop_target_data => {
-            let load = addr.migration().zip(addr.table()).map(|(m, t)| StepAddr::of_table(m, StepKind::Load, &t));
-            let loaded = load.as_ref().map_or(Ok(None), |load| state.outputs_of::<LoadOutputs>(load))?;
-            let rows = loaded.map(|loaded| loaded.total.rows);
-            let load = load.and_then(|load| state.steps.get(&load));
-            Undone::removed(Removed::Table { rows }, &Removal::new(record, load))
-        }
-        StepType::View if drop_target_data => Undone::removed(Removed::View, &Removal::new(record, None)),
-        StepType::KeyPair => {
-            let made = record.outputs_as::<KeyPairOutputs>(addr)?;
-            let name = made.as_ref().map(|made| made.name.clone());
-            owned(!whole || made.is_some_and(|made| made.owned), Removed::KeyPair { name }, record)
-        }
-        StepType::SecurityGroup => {
-            let made = record.outputs_as::<SecurityGroupOutputs>(addr)?;
-            let id = made.as_ref().map(|made| made.group_id.clone());
-            let ours = !whole || made.is_some_and(|made| made.owned || made.owns_source_rule);
-            owned(ours, Removed::SecurityGroup { id }, record)
-        }
-        StepType::Instance => {
-            let id = record.outputs_as::<InstanceOutputs>(addr)?.map(|made| made.instance_id);
-            owned(true, Removed::Instance { id }, record)
-        }
-        StepType::Volume => {
-            let id = record.outputs_as::<VolumeOutputs>(addr)?.map(|made| made.volume_id);
-            owned(true, Removed::Volume { id }, record)
-        }
-        StepType::Ready => owned(true, Removed::Worker, record),
-        StepType::Route => {
-            let made = record.outputs_as::<RouteOutputs>(addr)?;
-            owned(!whole || made.is_some_and(|made| made.owned), Removed::Route, record)
-        }
-        // An accepted connection and the VPC's own settings are the customer's from then on.
-        StepType::Connection => Ok(Undone::kept(Kept::PeeringConnection)),
-        StepType::Dns => Ok(Undone::kept(Kept::VpcSettings)),
-        StepType::Source
-        | StepType::AuroraSource
-        | StepType::Gate
-        | StepType::Database
-        | StepType::Table
-        | StepType::View
-        | StepType::Load
-        | StepType::Verify
-        | StepType::ForeignKeys
-        | StepType::Report => Ok(Undone::kept(Kept::Made)),
-    }
-}
-
-/// The work folders on this machine that runs had: a dump of a migration that left the spec is in one of them.
-fn work_folders(state: &State) -> Outcome<Vec<String>> {
-    let mut folders = BTreeSet::new();
-    for addr in state.steps.keys().filter(|addr| addr.step_type() == Some(StepType::Runner)) {
-        let Some(made) = state.outputs_of::<RunnerOutputs>(addr)? else { continue };
-        let places = [made.place()].into_iter().chain(made.former);
-        folders.extend(places.filter(|place| place.endpoint.is_none()).map(|place| place.workdir));
-    }
-    Ok(folders.into_iter().collect())
-}
-
-fn owned(ours: bool, object: Removed, record: &StepRecord) -> Outcome<Undone> {
-    if ours { Undone::removed(object, &Removal::noted(record)) } else { Ok(Undone::kept(Kept::Found)) }
+    (kinds::row(outputs::known_step(addr)?).undo)(&Recorded { state, addr, record, drop_target_data })
 }
 
 /// The servers that a removal is bound to: those that the state knows.

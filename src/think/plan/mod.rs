@@ -15,6 +15,7 @@ pub mod desired;
 pub mod destroy;
 pub mod diff;
 pub mod estimate;
+pub mod kinds;
 mod overlap;
 pub mod place;
 #[cfg(test)]

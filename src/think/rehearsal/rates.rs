@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::formats::outputs::{DumpOutputs, LoadOutputs, VerifyOutputs};
 use crate::formats::rehearsal::{Rate, RateUsed};
 use crate::formats::state::{State, Status, StepRecord};
 use crate::think::plan::estimate::{BYTES_A_SECOND, CREATED_A_SECOND, ROWS_A_SECOND};
+use crate::think::plan::kinds;
 use crate::words::addr::{StepAddr, StepKind};
 
 /// A measured rate is that of one night: the next one differs by so much in either direction.
@@ -72,39 +72,13 @@ fn measured(state: &State) -> BTreeMap<Rate, f64> {
     let mut work: BTreeMap<Rate, Work> = BTreeMap::new();
     let mut loaded: BTreeMap<StepAddr, f64> = BTreeMap::new();
     for (addr, record) in state.steps.iter().filter(|(_, record)| record.status == Status::Complete) {
-        let mut add = |rate: Rate, amount: f64| work.entry(rate).or_default().add(record, amount);
-        // A record that cannot be read measures nothing.
-        match record.kind {
-            StepKind::Table => add(Rate::Created, 1.0),
-            StepKind::Dump => {
-                // Of compressed files it is not known how much was read.
-                let plain = |made: &DumpOutputs| made.inputs.compress == "none";
-                if let Some(made) = record.outputs_as::<DumpOutputs>(addr).ok().flatten().filter(plain) {
-                    add(Rate::DumpBytes, made.bytes as f64);
-                    let load = addr.migration().zip(addr.table());
-                    let load = load.map(|(migration, table)| StepAddr::of_table(migration, StepKind::Load, &table));
-                    loaded.extend(load.map(|load| (load, made.bytes as f64)));
-                }
-            }
-            StepKind::Load => {
-                if let Ok(Some(made)) = record.outputs_as::<LoadOutputs>(addr) {
-                    add(Rate::LoadRows, made.total.rows as f64);
-                }
-            }
-            StepKind::Verify => {
-                if let Ok(Some(made)) = record.outputs_as::<VerifyOutputs>(addr) {
-                    add(Rate::VerifyRows, made.target.rows as f64);
-                }
-            }
-            StepKind::Source
-            | StepKind::Target
-            | StepKind::Runner
-            | StepKind::Peering
-            | StepKind::Gate
-            | StepKind::Database
-            | StepKind::ForeignKeys
-            | StepKind::View
-            | StepKind::Report => {}
+        let Some(takes) = addr.step_type().map(|of| kinds::row(of).takes) else { continue };
+        let Some((rate, amount)) = takes.rate.zip((takes.done)(addr, record)) else { continue };
+        work.entry(rate).or_default().add(record, amount);
+        if rate == Rate::DumpBytes {
+            let load = addr.migration().zip(addr.table());
+            let load = load.map(|(migration, table)| StepAddr::of_table(migration, StepKind::Load, &table));
+            loaded.extend(load.map(|load| (load, amount)));
         }
     }
     for (load, bytes) in loaded {

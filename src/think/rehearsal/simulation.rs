@@ -11,9 +11,10 @@ use super::Scene;
 use crate::formats::plan::Node;
 use crate::formats::rehearsal::Rate;
 use crate::formats::state::OpenRun;
+use crate::think::plan::kinds;
 use crate::think::ready::Limits;
 use crate::think::run::{Effect, Event, Machine, Opening, StepNo, Summary};
-use crate::words::addr::{GateName, StepType};
+use crate::words::addr::GateName;
 use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
@@ -233,27 +234,14 @@ impl Run<'_> {
     }
 }
 
-/// What a step takes: seconds whatever its size is, at least and at most, for connections, calls and looks (assumed); and what
-/// limits the rest, if its time depends on a size.
+/// What a step takes. The gate that reads the structure back takes longer than the others.
 fn takes(node: &Node) -> ((f64, f64), Option<Rate>) {
-    match node.addr.step_type() {
-        Some(StepType::Source | StepType::AuroraSource | StepType::Target) => ((0.01, 0.5), None),
-        Some(StepType::Gate) if node.addr.gate_name() == Some(GateName::Structure) => ((0.05, 1.0), None),
-        Some(StepType::Gate) => ((0.01, 0.5), None),
-        Some(StepType::Database) => ((0.02, 0.6), None),
-        Some(StepType::Table | StepType::View | StepType::ForeignKeys) => ((0.02, 1.0), Some(Rate::Created)),
-        Some(StepType::Dump) => ((0.02, 0.5), Some(Rate::DumpBytes)),
-        Some(StepType::Load) => ((0.05, 1.0), Some(Rate::LoadRows)),
-        Some(StepType::Verify) => ((0.05, 1.0), Some(Rate::VerifyRows)),
-        Some(StepType::Report) => ((0.02, 1.0), None),
-        Some(StepType::Runner) => ((0.001, 0.1), None),
-        Some(StepType::KeyPair | StepType::SecurityGroup | StepType::Route | StepType::Dns) => ((0.5, 4.0), None),
-        Some(StepType::Instance) => ((20.0, 120.0), None),
-        Some(StepType::Volume) => ((5.0, 40.0), None),
-        Some(StepType::Ready) => ((20.0, 180.0), None),
-        Some(StepType::Connection) => ((2.0, 20.0), None),
-        None => ((0.0, 0.0), None),
-    }
+    let takes = match (node.addr.gate_name(), node.addr.step_type()) {
+        (Some(GateName::Structure), _) => &kinds::READS_BACK,
+        (_, Some(of)) => &kinds::row(of).takes,
+        (_, None) => return ((0.0, 0.0), None),
+    };
+    (takes.seconds, takes.rate)
 }
 
 /// How slow a run is as a whole: 0 is as fast as it gets, 1 as slow.

@@ -16,9 +16,9 @@ use zeroize::Zeroizing;
 
 use crate::formats::cloud::KeyPair;
 use crate::formats::cloud_inputs::{KeyPairInputs, KeyPairOutputs, Origin, names};
-use crate::formats::inputs::Removal;
 use crate::formats::outputs;
 use crate::formats::plan::{Action, Node};
+use crate::formats::steps::Removal;
 use crate::formats::worker::identity_path;
 use crate::steps::cloud::session::{Call, Done, Hand, is_intended};
 use crate::steps::context::{Context, read_inputs};

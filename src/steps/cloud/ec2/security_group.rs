@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use crate::formats::cloud::{Peer, Rule, SecurityGroup};
 use crate::formats::cloud_inputs::{Origin, SecurityGroupInputs, SecurityGroupOutputs, names};
-use crate::formats::inputs::Removal;
 use crate::formats::outputs::note;
 use crate::formats::plan::{Action, Node};
+use crate::formats::steps::Removal;
 use crate::steps::cloud::session::noted_intent;
 use crate::steps::cloud::session::{Call, Done, Hand};
 use crate::steps::context::{Context, read_inputs};

@@ -1,0 +1,155 @@
+//! What moves the rows of a table and compares them: dump, load, verification.
+
+use super::{PLAIN, Row, Rules, TableWish, Takes, Wants, Wish, holds, seconds, servers};
+use crate::formats::cause::{Cause, Drift, Input, Kept, Removed, Upstream};
+use crate::formats::plan::{Action, Edge, EdgeKind};
+use crate::formats::rehearsal::Rate;
+use crate::formats::rowhash::JsonNumbers;
+use crate::formats::spec::model::VerifyMode;
+use crate::formats::state::StepRecord;
+use crate::formats::steps::{DumpInputs, DumpOutputs, LoadInputs, LoadOutputs, Removal, VerifyInputs, VerifyOutputs};
+use crate::formats::structure::Table;
+use crate::think::gates::rules;
+use crate::think::plan::decide::{DecisionContext, because, inputs_of};
+use crate::think::plan::desired::{Desired, word};
+use crate::think::plan::destroy::Undone;
+use crate::words::addr::{GateName, StepAddr, StepKind, StepType};
+use crate::words::digest::Digest;
+use crate::words::error::Outcome;
+
+pub(super) const ROWS: &[Row] = &[
+    Row {
+        of: StepType::Dump,
+        wants: Wants::OfTable(dump),
+        rules: Rules {
+            // A rerun would continue after the files that it has.
+            rerun: |ask| if ask.is_complete() { Action::Rerun } else { Action::Replace },
+            upstream: |ask| ask.writes_replaced().then_some(Cause::PositionRetaken),
+            input: dump_input,
+            ..PLAIN
+        },
+        undo: |of| {
+            let folders = servers::work_folders(of.state)?;
+            Undone::removed(Removed::DumpFiles, &Removal::in_folders(of.record, folders))
+        },
+        record: holds::<DumpOutputs>,
+        takes: Takes { rate: Some(Rate::DumpBytes), done: bytes_dumped, ..seconds(0.02, 0.5) },
+    },
+    Row {
+        of: StepType::Load,
+        wants: Wants::OfTable(load),
+        rules: Rules {
+            rerun: |_| Action::Replace,
+            upstream: |ask| match (ask.table_created(), ask.dump_starts_over()) {
+                (true, _) => Some(because(Upstream::TableCreated)),
+                (false, true) => Some(because(Upstream::DumpRuns)),
+                (false, false) => None,
+            },
+            input: |_, _| Ok(Input::DumpOrTable),
+            drift: load_drift,
+            ..PLAIN
+        },
+        undo: |_| Ok(Undone::kept(Kept::Made)),
+        record: holds::<LoadOutputs>,
+        takes: Takes {
+            rate: Some(Rate::LoadRows),
+            done: |addr, record| Some(record.outputs_as::<LoadOutputs>(addr).ok()??.total.rows as f64),
+            ..seconds(0.05, 1.0)
+        },
+    },
+    Row {
+        of: StepType::Verify,
+        wants: Wants::OfTable(verify),
+        rules: Rules {
+            // A rerun would continue after what it has recorded.
+            requested: |ask| if ask.is_complete() { Action::Rerun } else { Action::Replace },
+            upstream: |ask| {
+                let runs = ask.above(StepKind::Load).is_some() && ask.is_complete();
+                runs.then_some(because(Upstream::LoadRuns))
+            },
+            input: |_, _| Ok(Input::LoadOrMode),
+            ..PLAIN
+        },
+        undo: |_| Ok(Undone::kept(Kept::Made)),
+        record: holds::<VerifyOutputs>,
+        takes: Takes {
+            rate: Some(Rate::VerifyRows),
+            done: |addr, record| Some(record.outputs_as::<VerifyOutputs>(addr).ok()??.target.rows as f64),
+            ..seconds(0.05, 1.0)
+        },
+    },
+];
+
+/// Of compressed files it is not known how much was read.
+fn bytes_dumped(addr: &StepAddr, record: &StepRecord) -> Option<f64> {
+    let made = record.outputs_as::<DumpOutputs>(addr).ok()??;
+    (made.inputs.compress == "none").then_some(made.bytes as f64)
+}
+
+/// The inputs of a table's dump.
+pub(super) fn dump_inputs(wish: &Wish, source: &Table, fingerprint: Digest) -> DumpInputs {
+    let settings = &wish.migration.dump;
+    let key = source.name.key();
+    let json_as_doubles = source.columns.iter().any(|column| column.data_type == "json")
+        && rules::json_numbers(&wish.migration.gates, wish.target.flavor) == JsonNumbers::Doubles;
+    DumpInputs {
+        table: source.name.clone(),
+        fingerprint,
+        where_: settings.where_.get(&key).cloned(),
+        engine: "native".into(),
+        format: "sql".into(),
+        compress: word(&settings.compress),
+        json_as_doubles,
+        import: wish.facts.imports.get(&key).cloned(),
+    }
+}
+
+/// How a step waits for the one whose files it takes. A table without a usable key has no stable files: an interrupted dump of
+/// it starts from the beginning, so nothing of it may be loaded before the dump is whole.
+fn takes_files(wanted: &mut Desired, table: &TableWish, to: StepAddr, from: StepAddr) {
+    let kind = if table.keyed { EdgeKind::Stream } else { EdgeKind::After };
+    wanted.edges.push(Edge { to, from, kind });
+}
+
+fn dump(wanted: &mut Desired, wish: &Wish, table: &TableWish) {
+    let addr = table.addr(wish, StepType::Dump);
+    wanted.node(addr.clone(), StepKind::Dump, &table.dump, &table.taken);
+    // No row moves before everything that the rows need was created and read back.
+    wanted.after(&addr, [StepAddr::gate(wish.name(), GateName::Structure)]);
+}
+
+fn load(wanted: &mut Desired, wish: &Wish, table: &TableWish) {
+    let addr = table.addr(wish, StepType::Load);
+    let inputs = LoadInputs { table: table.dump.table.clone() };
+    wanted.node(addr.clone(), StepKind::Load, &inputs, &("load", &table.taken, &table.created));
+    let structure = StepAddr::gate(wish.name(), GateName::Structure);
+    wanted.after(&addr, [table.addr(wish, StepType::Table), structure]);
+    takes_files(wanted, table, addr, table.addr(wish, StepType::Dump));
+}
+
+fn verify(wanted: &mut Desired, wish: &Wish, table: &TableWish) {
+    if wish.migration.verify == VerifyMode::None {
+        return;
+    }
+    let addr = table.addr(wish, StepType::Verify);
+    let inputs = VerifyInputs { table: table.dump.table.clone(), mode: word(&wish.migration.verify) };
+    wanted.node(addr.clone(), StepKind::Verify, &inputs, &(&inputs, &table.taken, &table.created));
+    takes_files(wanted, table, addr, table.addr(wish, StepType::Load));
+}
+
+fn dump_input(ask: &DecisionContext<'_>, record: &StepRecord) -> Outcome<Input> {
+    let wanted: DumpInputs = inputs_of(ask.node)?;
+    Ok(match record.outputs_as::<DumpOutputs>(&ask.node.addr)?.map(|dump| dump.inputs) {
+        Some(was) if was.where_ != wanted.where_ => Input::Where,
+        Some(was) if was.compress != wanted.compress => Input::Compress,
+        Some(was) if was.fingerprint != wanted.fingerprint => Input::SourceStructure,
+        _ => Input::SourceOrSetting,
+    })
+}
+
+fn load_drift(ask: &DecisionContext<'_>, record: &StepRecord) -> Outcome<Option<Drift>> {
+    let Some(table) = ask.node.addr.table() else { return Ok(None) };
+    let loaded = record.outputs_as::<LoadOutputs>(&ask.node.addr)?;
+    let difference = loaded.and_then(|loaded| loaded.differs_from(&ask.facts.ledger, &table.key()));
+    Ok(difference.map(|difference| Drift::LedgerDiffers { difference }))
+}
