@@ -6,6 +6,7 @@ mod support;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use mig::formats::engine::{DumpEngine, LoadEngine};
 use mig::formats::facts::{Flavor, LoadedFacts};
 use mig::formats::ledger;
 use mig::formats::spec::model;
@@ -444,6 +445,7 @@ fn spec_of(source: model::Server, target: model::Server, tables: &str) -> model:
             accept_unproven: Vec::new(),
         },
         dump: model::Dump {
+            engine: DumpEngine::default(),
             threads: 8,
             file_size: 1 << 28,
             statement_size: 1 << 20,
@@ -455,7 +457,7 @@ fn spec_of(source: model::Server, target: model::Server, tables: &str) -> model:
             keep: true,
             disk_limit: None,
         },
-        load: model::Load { threads: None, batch_bytes: None, session: BTreeMap::new() },
+        load: model::Load { engine: LoadEngine::default(), threads: None, batch_bytes: None, session: BTreeMap::new() },
         verify: model::VerifyMode::Full,
         verify_threads: 4,
         place,

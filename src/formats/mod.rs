@@ -11,6 +11,7 @@ pub mod cloud_inputs;
 pub mod collation;
 pub mod ddl;
 pub mod dumpfile;
+pub mod engine;
 pub mod event;
 pub mod facts;
 pub mod filter;

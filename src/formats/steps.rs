@@ -14,6 +14,7 @@ use serde_json::Value;
 use super::certificate::{GeneratedProof, Judgement, ProvenBy, ReadAt};
 use super::cloud::Cluster;
 use super::dumpfile::CsvDialect;
+use super::engine::{DumpEngine, LoadEngine};
 use super::facts::{Flavor, LedgerFacts, Position, Verdict};
 use super::outputs;
 use super::plan::Node;
@@ -189,7 +190,7 @@ pub struct DumpInputs {
     pub fingerprint: Digest,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub where_: Option<String>,
-    pub engine: String,
+    pub engine: DumpEngine,
     pub format: String,
     pub compress: String,
     /// Numbers inside of JSON documents are hashed as the DOUBLE that the target makes of them.
@@ -285,6 +286,8 @@ pub struct DumpOutputs {
 #[serde(deny_unknown_fields)]
 pub struct LoadInputs {
     pub table: TableName,
+    #[serde(default, skip_serializing_if = "LoadEngine::is_default")]
+    pub engine: LoadEngine,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

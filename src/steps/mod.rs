@@ -1,18 +1,71 @@
-//! What each kind of step does, one file a kind, and the table that names them all. Steps reach the world through the
+//! What each type of step does, one file a type, and the table that names them all. The files of a folder are named here too, so
+//! that a step has its module and its rows in one place. Steps reach the world through the
 //! seams and the drive through [`step::StepCtx`].
 
 pub mod again;
-pub mod cloud;
 pub mod context;
 pub mod gate;
 pub mod observe;
-pub mod proof;
 pub mod remote;
 pub mod runner;
 pub mod servers;
 pub mod step;
-pub mod target;
-pub mod transfer;
+
+/// What works on AWS: the parts of a runner in EC2, a peering, an Aurora source, and its log-in.
+pub mod cloud {
+    pub mod aurora;
+    /// `runner.ec2.…`: a machine in the source's VPC, in five steps. Each looks at what an earlier run may have left before
+    /// it asks for anything, writes down what it asks for, and asks in a way that has its effect once.
+    pub mod ec2 {
+        pub mod instance;
+        pub mod key_pair;
+        pub mod ready;
+        pub mod security_group;
+        pub mod volume;
+    }
+    pub mod login;
+    pub mod peering;
+    pub mod session;
+}
+
+/// What proves a migration: hashes of both sides, views, writes to the source, and the certificate.
+pub mod proof {
+    pub mod differences;
+    pub mod generated;
+    pub mod pair;
+    pub mod report;
+    pub mod reread;
+    pub mod sides;
+    pub mod verification;
+    pub mod verify;
+    pub mod view_proof;
+    pub mod walk;
+    pub mod writes;
+}
+
+/// What is created on the target before the first row: schemas, tables, keys and views, and the reading back.
+pub mod target {
+    pub mod objects;
+    pub mod probe;
+    pub mod removal;
+    pub mod structure;
+    pub mod view;
+}
+
+/// What moves rows: dumps, files, loads and the ledger that makes each load exactly once.
+pub mod transfer {
+    pub mod batch;
+    pub mod dump;
+    pub mod foreign;
+    pub mod import;
+    pub mod ledger;
+    pub mod load;
+    pub mod losses;
+    pub mod part_file;
+    pub mod part_reader;
+    pub mod refusal;
+    pub mod room;
+}
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -20,14 +73,16 @@ use std::sync::Arc;
 use futures::future::BoxFuture;
 use serde_json::Value;
 
+use crate::formats::engine::{DumpEngine, LoadEngine};
 use crate::formats::outputs;
 use crate::formats::plan::{Action, Graph, Node};
+use crate::formats::steps::{DumpInputs, LoadInputs};
 use crate::words::addr::{StepAddr, StepType};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 use again::again;
 use cloud::{aurora, ec2, peering};
-use context::Context;
+use context::{Context, read_inputs};
 use proof::{report, verify};
 use step::{StepCtx, StepSet};
 use target::{objects, removal, structure, view};
@@ -78,11 +133,13 @@ async fn work(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<Valu
         // A replace drops rows: how an attempt at it ended is for the next run to look at.
         StepType::Table if node.action == Action::Replace => objects::table(context, node, &ctx).await,
         StepType::Table => again(context, &ctx, || objects::table(context, node, &ctx)).await,
-        StepType::Dump => match import::inputs(node)? {
-            Some(files) => import::run(context, node, ctx, files).await,
-            None => dump::run(context, node, ctx).await,
+        StepType::Dump => match read_inputs::<DumpInputs>(node)? {
+            DumpInputs { import: Some(files), .. } => import::run(context, node, ctx, files).await,
+            DumpInputs { import: None, engine: DumpEngine::Native, .. } => dump::run(context, node, ctx).await,
         },
-        StepType::Load => load::run(context, node, ctx).await,
+        StepType::Load => match read_inputs::<LoadInputs>(node)?.engine {
+            LoadEngine::Native => load::run(context, node, ctx).await,
+        },
         StepType::Verify if import::stands_alone(context, node) => import::verify_alone(context, node, ctx).await,
         StepType::Verify => {
             verify::run(context, node, ctx).await.map_err(|failure| import::explained(context, node, failure))

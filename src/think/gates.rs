@@ -36,9 +36,9 @@ enum Needs {
     Both,
 }
 
-/// All of them, in the order in which people see them. The gate `structure` is not among them: it is judged behind what
-/// was created, on what is read back ([`crate::steps::target::structure`]).
-pub const GATES: [Gate; 7] = [
+/// All of them, in the order of [`GateName::JUDGED`]. The gate `structure` is not among them: it is judged behind what was
+/// created, on what is read back ([`crate::steps::target::structure`]).
+pub const GATES: [Gate; GateName::JUDGED.len()] = [
     Gate { name: GateName::Connectivity, needs: Needs::Nothing, judge: connectivity::judge },
     Gate { name: GateName::Privileges, needs: Needs::Both, judge: privileges::judge },
     Gate { name: GateName::Collation, needs: Needs::Both, judge: collation::judge },
@@ -47,6 +47,15 @@ pub const GATES: [Gate; 7] = [
     Gate { name: GateName::TargetTables, needs: Needs::Both, judge: target_tables::judge },
     Gate { name: GateName::WritesStopped, needs: Needs::Source, judge: writes_stopped::judge },
 ];
+
+// A gate in words/step.rs that judges before anything is done has its row here, at its place. The message is its word.
+const _: () = {
+    let mut at = 0;
+    while at < GATES.len() {
+        assert!(GATES[at].name as usize == GateName::JUDGED[at] as usize, "{}", GateName::JUDGED[at].word());
+        at += 1;
+    }
+};
 
 /// What a gate looks at.
 #[derive(Clone, Copy)]

@@ -8,3 +8,4 @@ pub mod error;
 pub mod list;
 pub mod secret;
 pub mod step;
+pub(crate) mod table;

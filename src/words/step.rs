@@ -4,27 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// An enum from a table with one row for each member: `ALL` has the members in the order of the table, and every member has
-/// its row, because both are made from the same lines.
-macro_rules! table {
-    ($(#[$about:meta])* pub enum $name:ident of $row:ident { $($(#[$of:meta])* $member:ident $values:tt)+ }) => {
-        $(#[$about])*
-        pub enum $name {
-            $($(#[$of])* $member,)+
-        }
-
-        impl $name {
-            /// All of them, in the order of their table.
-            pub const ALL: [Self; [$(stringify!($member)),+].len()] = [$(Self::$member),+];
-
-            const fn row(self) -> $row {
-                match self {
-                    $(Self::$member => $row $values,)+
-                }
-            }
-        }
-    };
-}
+use super::table::table;
 
 /// What others ask of a kind: its word, what its steps are of, what they do, and how many of them run at once.
 struct KindRow(&'static str, Of, Does, AtOnce);

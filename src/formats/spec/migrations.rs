@@ -18,6 +18,7 @@ use super::model::{
 use super::schema::{DUMP, GATES, LOAD, MIGRATION, RULE, VERIFY};
 use super::texts::At;
 use super::value::{Kind, Value};
+use crate::formats::engine::{DumpEngine, LoadEngine};
 use crate::words::addr::GateName;
 use crate::words::addr::TableName;
 use crate::words::codes::{self, Code};
@@ -348,6 +349,7 @@ fn accept_unproven(evaluator: &Evaluator, fields: &Fields) -> Read<Vec<GateName>
 
 fn default_dump() -> Dump {
     Dump {
+        engine: DumpEngine::default(),
         threads: 8,
         file_size: 256 << 20,
         statement_size: 1 << 20,
@@ -363,7 +365,7 @@ fn default_dump() -> Dump {
 
 fn dump(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Dump> {
     let fields = Fields::open(evaluator, text, block, &DUMP);
-    let engine = fields.choice("engine", &[("native", ())], &["dumpling"]);
+    let engine = fields.choice("engine", &DumpEngine::ALL.map(|engine| (engine.word(), engine)), &DumpEngine::LATER);
     let format = fields.choice("format", &[("sql", ())], &["csv"]);
     let threads = fields.threads("threads", 256);
     let file_size = fields.size("file_size");
@@ -376,7 +378,6 @@ fn dump(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Dump> {
     let keep = fields.flag("keep");
     let disk_limit = fields.size("disk_limit");
     let default = default_dump();
-    engine?;
     format?;
     let (keep, disk_limit) = (keep?.unwrap_or(default.keep), disk_limit?);
     if keep && disk_limit.is_some() {
@@ -387,6 +388,7 @@ fn dump(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Dump> {
         );
     }
     Ok(Dump {
+        engine: engine?.unwrap_or_default(),
         threads: threads?.unwrap_or(default.threads),
         file_size: file_size?.unwrap_or(default.file_size),
         statement_size: statement_size?.unwrap_or(default.statement_size),
@@ -462,18 +464,17 @@ fn size_or_auto(fields: &Fields, name: &str) -> Read<Option<u64>> {
 }
 
 fn default_load() -> Load {
-    Load { threads: None, batch_bytes: None, session: BTreeMap::new() }
+    Load { engine: LoadEngine::default(), threads: None, batch_bytes: None, session: BTreeMap::new() }
 }
 
 fn load(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Load> {
     let fields = Fields::open(evaluator, text, block, &LOAD);
-    let engine = fields.choice("engine", &[("native", ())], &["lightning"]);
+    let engine = fields.choice("engine", &LoadEngine::ALL.map(|engine| (engine.word(), engine)), &LoadEngine::LATER);
     let threads =
         fields.is_auto("threads").and_then(|auto| if auto { Ok(None) } else { fields.threads("threads", 256) });
     let batch_bytes = size_or_auto(&fields, "batch_bytes");
     let session = session(evaluator, &fields);
-    engine?;
-    Ok(Load { threads: threads?, batch_bytes: batch_bytes?, session: session? })
+    Ok(Load { engine: engine?.unwrap_or_default(), threads: threads?, batch_bytes: batch_bytes?, session: session? })
 }
 
 fn session(evaluator: &Evaluator, fields: &Fields) -> Read<BTreeMap<String, String>> {

@@ -9,6 +9,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 use crate::formats::dumpfile::Packing;
+use crate::formats::engine::{DumpEngine, LoadEngine};
 use crate::formats::worker::Endpoint;
 use crate::words::addr::GateName;
 use crate::words::codes::Code;
@@ -240,6 +241,8 @@ impl Compress {
 /// Sizes in bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Dump {
+    #[serde(skip_serializing_if = "DumpEngine::is_default")]
+    pub engine: DumpEngine,
     /// Default 8.
     pub threads: u32,
     /// Default 256 MiB.
@@ -270,6 +273,8 @@ impl Dump {
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Load {
+    #[serde(skip_serializing_if = "LoadEngine::is_default")]
+    pub engine: LoadEngine,
     /// `None`: auto.
     pub threads: Option<u32>,
     /// `None`: auto.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use super::{Gate, Subject};
 use crate::formats::ddl::fixture::{column, index, table};
+use crate::formats::engine::{DumpEngine, LoadEngine};
 use crate::formats::facts::{Binlog, Flavor, LedgerObject, MigrationFacts, Position, ServerFacts, Verdict};
 use crate::formats::spec::model::{
     CollationAction, Compress, Dump, Gates, Load, Migration, RuleAction, TargetTables, VerifyMode, Writes, ZeroDates,
@@ -217,6 +218,7 @@ pub fn migration() -> Migration {
         writes: Writes::Stopped,
         gates: gates(),
         dump: Dump {
+            engine: DumpEngine::default(),
             threads: 8,
             file_size: 256 << 20,
             statement_size: 1 << 20,
@@ -228,7 +230,7 @@ pub fn migration() -> Migration {
             keep: true,
             disk_limit: None,
         },
-        load: Load { threads: None, batch_bytes: None, session: BTreeMap::new() },
+        load: Load { engine: LoadEngine::default(), threads: None, batch_bytes: None, session: BTreeMap::new() },
         verify: VerifyMode::Full,
         verify_threads: 4,
         place: Place {

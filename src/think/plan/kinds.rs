@@ -272,6 +272,16 @@ mod tests {
         let load = |hash: &str| json!({"rows": 1, "hash": hash, "epoch": 1, "parts": 1, "form": "insert"});
         check("migration.m.load[\"s.t\"]", load("17"), Ok(()));
         check("migration.m.load[\"s.t\"]", load("1.7"), Err("not a decimal number"));
+        let dump = |engine: &str| {
+            let sum = Digest::of_bytes(b"");
+            let inputs = json!({
+                "table": {"schema": "s", "name": "t"}, "fingerprint": sum, "engine": engine, "format": "sql",
+                "compress": "none",
+            });
+            json!({"rows": 0, "hash": "0", "bytes": 0, "parts": 0, "manifest": sum, "inputs": inputs})
+        };
+        check("migration.m.dump[\"s.t\"]", dump("native"), Ok(()));
+        check("migration.m.dump[\"s.t\"]", dump("dumpling"), Err("unknown variant `dumpling`, expected `native`"));
         check("runner.ec2.r.key_pair", json!({"name": "k"}), Err("missing field"));
         check("runner.ec2.r.disk", json!({}), Err("knows no such kind of step"));
     }

@@ -96,7 +96,7 @@ pub(super) fn dump_inputs(wish: &Wish, source: &Table, fingerprint: Digest) -> D
         table: source.name.clone(),
         fingerprint,
         where_: settings.where_.get(&key).cloned(),
-        engine: "native".into(),
+        engine: settings.engine,
         format: "sql".into(),
         compress: word(&settings.compress),
         json_as_doubles,
@@ -120,8 +120,10 @@ fn dump(wanted: &mut Desired, wish: &Wish, table: &TableWish) {
 
 fn load(wanted: &mut Desired, wish: &Wish, table: &TableWish) {
     let addr = table.addr(wish, StepType::Load);
-    let inputs = LoadInputs { table: table.dump.table.clone() };
-    wanted.node(addr.clone(), StepKind::Load, &inputs, &("load", &table.taken, &table.created));
+    let inputs = LoadInputs { table: table.dump.table.clone(), engine: wish.migration.load.engine };
+    // As earlier builds recorded it, whose engine is the default.
+    let by = if inputs.engine.is_default() { "load" } else { inputs.engine.word() };
+    wanted.node(addr.clone(), StepKind::Load, &inputs, &(by, &table.taken, &table.created));
     let structure = StepAddr::gate(wish.name(), GateName::Structure);
     wanted.after(&addr, [table.addr(wish, StepType::Table), structure]);
     takes_files(wanted, table, addr, table.addr(wish, StepType::Dump));
