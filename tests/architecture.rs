@@ -180,6 +180,36 @@ fn a_match_over_the_kinds_of_steps_names_them_all() {
 }
 
 #[test]
+fn a_rule_is_noted_by_a_file_of_its_gate_and_has_a_case_that_meets_it() {
+    let row = Regex::new(r"(?m)^    rule\(([A-Z_]+),").unwrap();
+    let number = |name: &str| Regex::new(&format!(r"(?m)^    {name} = (\d{{4}}), ")).unwrap();
+    let all = sources(&["src", "tests"]);
+    let text_of = |folders: &[&str]| -> String {
+        let of = |source: &&Source| folders.iter().any(|folder| source.path.starts_with(folder));
+        all.iter().filter(of).map(|source| source.text.as_str()).collect()
+    };
+    let (codes, families) = (text_of(&["src/words/codes"]), text_of(&["src/think/gates/compatibility"]));
+    // Some are met in the schemas that are moved between real servers only.
+    let cases = text_of(&["src/think/gates/tests", "tests/schemas"]);
+    let rules = all.iter().find(|source| source.path == "src/think/gates/rules.rs").unwrap();
+    let mut lacking = Vec::new();
+    let mut seen = 0;
+    for name in row.captures_iter(&rules.text).map(|found| found[1].to_owned()) {
+        let code = number(&name).captures(&codes).map(|found| format!("MIG{}", &found[1])).unwrap();
+        let is_named = |text: &str| Regex::new(&format!(r"\brules::{name}\b")).unwrap().is_match(text);
+        if !is_named(&families) {
+            lacking.push(format!("{name}: no file of think/gates/compatibility notes it"));
+        }
+        if !is_named(&cases) && !cases.contains(&code) {
+            lacking.push(format!("{name}: no case of think/gates/tests or tests/schemas meets it"));
+        }
+        seen += 1;
+    }
+    assert!(lacking.is_empty(), "{lacking:#?}");
+    assert!(seen > 70, "{seen}");
+}
+
+#[test]
 fn outputs_are_read_by_their_type() {
     let read = Regex::new(r#"outputs(\.clone\(\)|\(&?\w+\))?\??\s*(\.get\("|\.pointer\(|\["\w)"#).unwrap();
     let mut found = Vec::new();

@@ -83,7 +83,7 @@ pub async fn same_targets(session: &Session, plan: &PlanFile, state: &State) -> 
         }
     }
     let dropped = plan.body.graph.nodes.iter().filter(gone);
-    let dropped = dropped.filter(|node| matches!(node.kind, StepKind::Table | StepKind::View));
+    let dropped = dropped.filter(|node| node.kind.is_target_data());
     let migrations: BTreeSet<&str> = dropped.filter_map(|node| node.addr.migration()).collect();
     for migration in migrations.iter().filter_map(|name| session.spec.migrations.get(*name)) {
         let Some(target) = session.spec.targets.get(&migration.target) else { continue };

@@ -234,7 +234,7 @@ fn left(scene: &Scene, run: &Simulated) -> Left {
         let is = |of: StepType| node.addr.step_type() == Some(of);
         let begun = run.partly.get(&no).copied();
         if complete(no) {
-            left.objects += u64::from(is(StepType::Table) || is(StepType::View));
+            left.objects += u64::from(node.kind.is_target_data());
             verified.extend(node.addr.table().filter(|_| is(StepType::Verify)));
             loaded.extend(node.addr.table().filter(|_| is(StepType::Load)));
         } else if is(StepType::Load) && begun.is_some_and(|part| part > 0.0) && scene.rows(no) > 1 {

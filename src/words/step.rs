@@ -119,6 +119,14 @@ impl StepKind {
         }
     }
 
+    /// Whether its steps create what `mig destroy -drop-target-data` drops: tables and views.
+    pub fn is_target_data(self) -> bool {
+        match self.creates() {
+            Some(Creates::Table | Creates::View) => true,
+            Some(Creates::Schema | Creates::ForeignKeys) | None => false,
+        }
+    }
+
     /// What its steps do with the rows of their table. Such steps are counted and estimated on screens.
     pub const fn rows(self) -> Option<RowWork> {
         match self.row().2 {
@@ -341,6 +349,7 @@ mod tests {
     fn a_step_is_read_from_its_word_and_stored_under_the_same_word() {
         for kind in StepKind::ALL {
             assert_eq!(serde_json::to_value(kind).ok(), Some(kind.word().into()));
+            assert!(StepType::ALL.iter().any(|step| step.kind() == kind), "no type is of the kind {}", kind.word());
         }
         for step in StepType::ALL.into_iter().filter(|step| step.kind().in_migration()) {
             let addr = StepAddr::in_migration("shop", step.kind(), None);

@@ -31,7 +31,7 @@ pub fn destroy(state: &State, drop_target_data: bool) -> Outcome<(Graph, Vec<Cha
     for (addr, record) in &state.steps {
         let undone = undo(state, addr, record, drop_target_data)?;
         let change = Change {
-            needs_confirm: undone.action == Action::Destroy && matches!(record.kind, StepKind::Table | StepKind::View),
+            needs_confirm: undone.action == Action::Destroy && record.kind.is_target_data(),
             ..Change::new(addr.clone(), undone.action, undone.cause(false))
         };
         changes.insert(addr.clone(), change);

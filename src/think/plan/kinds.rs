@@ -4,7 +4,7 @@
 
 mod cloud;
 mod judged;
-mod moved;
+mod rows;
 mod servers;
 mod structure;
 
@@ -40,6 +40,8 @@ pub struct Row {
     pub(super) undo: fn(&Recorded) -> Outcome<Undone>,
     /// Whether its record holds what such a step leaves.
     record: fn(&StepAddr, &StepRecord) -> Outcome<()>,
+    /// Which server its work was done on, as far as its record says it.
+    pub(super) server: fn(&StepAddr, &StepRecord) -> Outcome<Option<WorkedOn>>,
     pub(in crate::think) takes: Takes,
 }
 
@@ -51,6 +53,19 @@ pub(super) enum Wants {
     OfMigration(fn(&mut Desired, &Wish)),
     /// Called for each table of a migration.
     OfTable(fn(&mut Desired, &Wish, &TableWish)),
+}
+
+/// A server by its own id, whatever its block is called.
+pub(super) enum WorkedOn {
+    /// Rows were read there.
+    Source(String),
+    /// Something was created there.
+    Target(String),
+}
+
+/// Of a step whose record does not name a server.
+fn unsaid(_: &StepAddr, _: &StepRecord) -> Outcome<Option<WorkedOn>> {
+    Ok(None)
 }
 
 /// The answers that decide a recorded step ([`super::decide`]).
@@ -101,7 +116,7 @@ fn holds<T: DeserializeOwned>(addr: &StepAddr, record: &StepRecord) -> Outcome<(
     record.outputs_as::<T>(addr).map(drop)
 }
 
-const FAMILIES: [&[Row]; 5] = [servers::ROWS, cloud::ROWS, judged::ROWS, structure::ROWS, moved::ROWS];
+const FAMILIES: [&[Row]; 5] = [servers::ROWS, cloud::ROWS, judged::ROWS, structure::ROWS, rows::ROWS];
 const BY_TYPE: [&Row; StepType::ALL.len()] = by_type();
 
 /// The rows in the order of their types.
@@ -193,7 +208,7 @@ impl TableWish {
             changes: rewritten.changes,
         });
         let fingerprint = ddl::fingerprint(&source);
-        let dump = moved::dump_inputs(wish, &source, fingerprint.clone());
+        let dump = rows::dump_inputs(wish, &source, fingerprint.clone());
         Self {
             rewrite,
             created: ddl::fingerprint(&rewritten.table),

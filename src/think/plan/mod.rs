@@ -2,7 +2,8 @@
 //! body, byte for byte. It starts nothing and looks at nothing itself.
 //!
 //! The way of the data: [`desired`] builds every step that the spec and the inventory ask for, [`diff`] compares each
-//! with what is recorded and observed, [`estimate`] adds quantities, [`destroy`] builds the graph that removes.
+//! with what is recorded and observed, [`estimate`] adds quantities, [`destroy`] builds the graph that removes. What they
+//! ask of one type of step is in its row in [`kinds`].
 
 pub mod aws;
 mod aws_diff;

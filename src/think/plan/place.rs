@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::desired::{source_addr, target_addr};
 use super::diff::recorded_server;
+use super::kinds::{self, WorkedOn};
 use crate::formats::cause::Cause;
 use crate::formats::cloud::CloudPlace;
 use crate::formats::cloud_facts::CloudFacts;
@@ -13,7 +14,7 @@ use crate::formats::facts::{ServerFacts, World};
 use crate::formats::plan::{Action, Graph, Mode, Node};
 use crate::formats::spec::model::{DUMP, Migration, Spec};
 use crate::formats::state::{State, Status};
-use crate::formats::steps::{DumpOutputs, ObjectOutputs, ServerOutputs, ViewOutputs};
+use crate::formats::steps::ServerOutputs;
 use crate::words::addr::{StepAddr, StepKind, StepType};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
@@ -171,25 +172,14 @@ pub fn worked_with(state: &State, migration: &str) -> Outcome<WorkedWith> {
     let mut has_steps = false;
     for (addr, record) in state.steps.iter().filter(|(addr, _)| addr.migration() == Some(migration)) {
         has_steps = true;
-        match record.kind {
-            StepKind::Database | StepKind::Table => {
-                found.targets.extend(record.outputs_as::<ObjectOutputs>(addr)?.and_then(|made| made.server));
-            }
-            StepKind::View => {
-                found.targets.extend(record.outputs_as::<ViewOutputs>(addr)?.and_then(|made| made.server));
-            }
-            StepKind::Dump => {
-                found.sources.extend(record.outputs_as::<DumpOutputs>(addr)?.and_then(|made| made.server));
-            }
-            StepKind::Gate => judged.add(state, record.depends_on.iter())?,
-            StepKind::Source
-            | StepKind::Target
-            | StepKind::Runner
-            | StepKind::Peering
-            | StepKind::Load
-            | StepKind::Verify
-            | StepKind::ForeignKeys
-            | StepKind::Report => {}
+        if record.kind == StepKind::Gate {
+            judged.add(state, record.depends_on.iter())?;
+        }
+        let Some(of) = addr.step_type() else { continue };
+        match (kinds::row(of).server)(addr, record)? {
+            Some(WorkedOn::Source(id)) => found.sources.extend([id]),
+            Some(WorkedOn::Target(id)) => found.targets.extend([id]),
+            None => {}
         }
     }
     let mut any = WorkedWith::default();
@@ -380,7 +370,7 @@ fn lost_ledgers(spec: &Spec, state: &State, world: &World) -> Outcome<Vec<Diagno
             name.zip(facts).is_some_and(|(name, facts)| facts.target.has(&name))
         };
         let made = |(addr, record): (&StepAddr, &crate::formats::state::StepRecord)| {
-            let object = matches!(record.kind, StepKind::Table | StepKind::View) && is_there(addr);
+            let object = record.kind.is_target_data() && is_there(addr);
             object && !record.outputs.is_none() && addr.migration() == Some(migration.name.as_str())
         };
         let lost = facts.is_some_and(|facts| !facts.ledger.present);

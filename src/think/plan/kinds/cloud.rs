@@ -1,7 +1,7 @@
 //! Objects in a cloud account: parts of a runner in EC2 and of a peering. Which of them there are is in [`super::super::aws`];
 //! they are decided by what the account says of them ([`super::super::aws_diff`]), not by the rules here.
 
-use super::{PLAIN, Row, Wants, holds, seconds};
+use super::{PLAIN, Row, Wants, holds, seconds, unsaid};
 use crate::formats::cause::{Kept, Removed};
 use crate::formats::cloud_inputs::{
     DnsOutputs, InstanceOutputs, KeyPairOutputs, PeeringOutputs, ReadyOutputs, RouteOutputs, SecurityGroupOutputs,
@@ -23,6 +23,7 @@ pub(super) const ROWS: &[Row] = &[
             owned(made.is_none_or(|made| made.owned), Removed::KeyPair { name }, of)
         },
         record: holds::<KeyPairOutputs>,
+        server: unsaid,
         takes: seconds(0.5, 4.0),
     },
     Row {
@@ -36,6 +37,7 @@ pub(super) const ROWS: &[Row] = &[
             owned(ours, Removed::SecurityGroup { id }, of)
         },
         record: holds::<SecurityGroupOutputs>,
+        server: unsaid,
         takes: seconds(0.5, 4.0),
     },
     Row {
@@ -47,6 +49,7 @@ pub(super) const ROWS: &[Row] = &[
             owned(true, Removed::Instance { id }, of)
         },
         record: holds::<InstanceOutputs>,
+        server: unsaid,
         takes: seconds(20.0, 120.0),
     },
     Row {
@@ -58,6 +61,7 @@ pub(super) const ROWS: &[Row] = &[
             owned(true, Removed::Volume { id }, of)
         },
         record: holds::<VolumeOutputs>,
+        server: unsaid,
         takes: seconds(5.0, 40.0),
     },
     Row {
@@ -66,6 +70,7 @@ pub(super) const ROWS: &[Row] = &[
         rules: PLAIN,
         undo: |of| owned(true, Removed::Worker, of),
         record: holds::<ReadyOutputs>,
+        server: unsaid,
         takes: seconds(20.0, 180.0),
     },
     Row {
@@ -75,6 +80,7 @@ pub(super) const ROWS: &[Row] = &[
         // An accepted connection is the customer's from then on.
         undo: |_| Ok(Undone::kept(Kept::PeeringConnection)),
         record: holds::<PeeringOutputs>,
+        server: unsaid,
         takes: seconds(2.0, 20.0),
     },
     Row {
@@ -86,6 +92,7 @@ pub(super) const ROWS: &[Row] = &[
             owned(made.is_none_or(|made| made.owned), Removed::Route, of)
         },
         record: holds::<RouteOutputs>,
+        server: unsaid,
         takes: seconds(0.5, 4.0),
     },
     Row {
@@ -95,6 +102,7 @@ pub(super) const ROWS: &[Row] = &[
         // The VPC's own settings are the customer's from then on.
         undo: |_| Ok(Undone::kept(Kept::VpcSettings)),
         record: holds::<DnsOutputs>,
+        server: unsaid,
         takes: seconds(0.5, 4.0),
     },
 ];

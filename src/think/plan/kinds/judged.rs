@@ -1,8 +1,7 @@
 //! Gates and the report: what judges a migration before its rows are moved, between structure and rows, and at its end.
 
-use super::{PLAIN, Row, Rules, Takes, Wants, Wish, holds, seconds};
-use crate::formats::cause::Input;
-use crate::formats::cause::{Drift, Kept, Upstream};
+use super::{PLAIN, Row, Rules, Takes, Wants, Wish, holds, seconds, unsaid};
+use crate::formats::cause::{Drift, Input, Kept, Upstream};
 use crate::formats::facts::World;
 use crate::formats::plan::{Action, Node};
 use crate::formats::spec::model::Spec;
@@ -23,6 +22,7 @@ pub(super) const ROWS: &[Row] = &[
         rules: PLAIN,
         undo: |_| Ok(Undone::kept(Kept::Made)),
         record: holds::<GateOutputs>,
+        server: unsaid,
         takes: seconds(0.01, 0.5),
     },
     Row {
@@ -39,6 +39,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         undo: |_| Ok(Undone::kept(Kept::Made)),
         record: holds::<ReportOutputs>,
+        server: unsaid,
         takes: seconds(0.02, 1.0),
     },
 ];

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{PLAIN, Row, Rules, Wants, holds, seconds};
+use super::{PLAIN, Row, Rules, Wants, holds, seconds, unsaid};
 use crate::formats::cause::{Input, Kept, Removed};
 use crate::formats::plan::Action;
 use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec};
@@ -11,7 +11,7 @@ use crate::formats::steps::{Removal, RunnerInputs, RunnerOutputs, ServerInputs, 
 use crate::think::plan::aws_source;
 use crate::think::plan::desired::{Desired, workdir};
 use crate::think::plan::destroy::Undone;
-use crate::words::addr::{Creates, StepAddr, StepKind, StepType};
+use crate::words::addr::{StepAddr, StepKind, StepType};
 use crate::words::error::Outcome;
 
 pub(super) const ROWS: &[Row] = &[
@@ -21,6 +21,7 @@ pub(super) const ROWS: &[Row] = &[
         rules: PLAIN,
         undo: |_| Ok(Undone::kept(Kept::Made)),
         record: holds::<ServerOutputs>,
+        server: unsaid,
         takes: seconds(0.01, 0.5),
     },
     Row {
@@ -29,6 +30,7 @@ pub(super) const ROWS: &[Row] = &[
         rules: PLAIN,
         undo: |_| Ok(Undone::kept(Kept::Made)),
         record: holds::<ServerOutputs>,
+        server: unsaid,
         takes: seconds(0.01, 0.5),
     },
     Row {
@@ -36,12 +38,12 @@ pub(super) const ROWS: &[Row] = &[
         wants: Wants::OfBlocks,
         rules: PLAIN,
         undo: |of| {
-            let holds_rows = |kind: StepKind| matches!(kind.creates(), Some(Creates::Table | Creates::View));
-            let objects = of.state.steps.iter().filter(|(_, record)| holds_rows(record.kind));
+            let objects = of.state.steps.iter().filter(|(_, record)| record.kind.is_target_data());
             let known = objects.filter_map(|(addr, _)| addr.key().map(str::to_owned)).collect();
             Undone::removed(Removed::LedgerRows, &Removal::knowing(of.record, known))
         },
         record: holds::<ServerOutputs>,
+        server: unsaid,
         takes: seconds(0.01, 0.5),
     },
     Row {
@@ -50,6 +52,7 @@ pub(super) const ROWS: &[Row] = &[
         rules: Rules { requested: |_| Action::Rerun, input: |_, _| Ok(Input::Place), ..PLAIN },
         undo: |of| Undone::removed(Removed::WorkFolder, &Removal::new(of.record, None)),
         record: holds::<RunnerOutputs>,
+        server: unsaid,
         takes: seconds(0.001, 0.1),
     },
 ];

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::{PLAIN, Row, Rules, TableWish, Takes, Wants, Wish, holds, seconds};
+use super::{PLAIN, Row, Rules, TableWish, Takes, Wants, Wish, WorkedOn, holds, seconds, unsaid};
 use crate::formats::cause::{Drift, Input, Kept, Removed, Upstream};
+use crate::formats::ddl;
 use crate::formats::ddl::view::reads;
-use crate::formats::ddl::{self};
 use crate::formats::plan::{Action, Rewrite};
 use crate::formats::rehearsal::Rate;
 use crate::formats::state::StepRecord;
@@ -30,6 +30,9 @@ pub(super) const ROWS: &[Row] = &[
         rules: Rules { rerun: |_| Action::Replace, drift: |ask, _| Ok(database_drift(ask)), ..PLAIN },
         undo: |_| Ok(Undone::kept(Kept::Made)),
         record: holds::<ObjectOutputs>,
+        server: |addr, record| {
+            Ok(record.outputs_as::<ObjectOutputs>(addr)?.and_then(|made| made.server).map(WorkedOn::Target))
+        },
         takes: seconds(0.02, 0.6),
     },
     Row {
@@ -43,6 +46,9 @@ pub(super) const ROWS: &[Row] = &[
         },
         undo: undo_table,
         record: holds::<ObjectOutputs>,
+        server: |addr, record| {
+            Ok(record.outputs_as::<ObjectOutputs>(addr)?.and_then(|made| made.server).map(WorkedOn::Target))
+        },
         takes: Takes { done: |_, _| Some(1.0), ..CREATED },
     },
     Row {
@@ -57,6 +63,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         undo: |_| Ok(Undone::kept(Kept::Made)),
         record: holds::<ForeignKeysOutputs>,
+        server: unsaid,
         takes: CREATED,
     },
     Row {
@@ -68,6 +75,9 @@ pub(super) const ROWS: &[Row] = &[
             false => Ok(Undone::kept(Kept::Made)),
         },
         record: holds::<ViewOutputs>,
+        server: |addr, record| {
+            Ok(record.outputs_as::<ViewOutputs>(addr)?.and_then(|made| made.server).map(WorkedOn::Target))
+        },
         takes: CREATED,
     },
 ];

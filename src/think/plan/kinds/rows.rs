@@ -1,6 +1,6 @@
 //! What moves the rows of a table and compares them: dump, load, verification.
 
-use super::{PLAIN, Row, Rules, TableWish, Takes, Wants, Wish, holds, seconds, servers};
+use super::{PLAIN, Row, Rules, TableWish, Takes, Wants, Wish, WorkedOn, holds, seconds, servers, unsaid};
 use crate::formats::cause::{Cause, Drift, Input, Kept, Removed, Upstream};
 use crate::formats::plan::{Action, Edge, EdgeKind};
 use crate::formats::rehearsal::Rate;
@@ -33,6 +33,9 @@ pub(super) const ROWS: &[Row] = &[
             Undone::removed(Removed::DumpFiles, &Removal::in_folders(of.record, folders))
         },
         record: holds::<DumpOutputs>,
+        server: |addr, record| {
+            Ok(record.outputs_as::<DumpOutputs>(addr)?.and_then(|made| made.server).map(WorkedOn::Source))
+        },
         takes: Takes { rate: Some(Rate::DumpBytes), done: bytes_dumped, ..seconds(0.02, 0.5) },
     },
     Row {
@@ -51,6 +54,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         undo: |_| Ok(Undone::kept(Kept::Made)),
         record: holds::<LoadOutputs>,
+        server: unsaid,
         takes: Takes {
             rate: Some(Rate::LoadRows),
             done: |addr, record| Some(record.outputs_as::<LoadOutputs>(addr).ok()??.total.rows as f64),
@@ -72,6 +76,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         undo: |_| Ok(Undone::kept(Kept::Made)),
         record: holds::<VerifyOutputs>,
+        server: unsaid,
         takes: Takes {
             rate: Some(Rate::VerifyRows),
             done: |addr, record| Some(record.outputs_as::<VerifyOutputs>(addr).ok()??.target.rows as f64),
