@@ -32,7 +32,7 @@ use crate::words::digest::Digest;
 use crate::words::error::Outcome;
 
 /// What planning knows of one type of step.
-pub struct Row {
+pub(in crate::think) struct Row {
     of: StepType,
     pub(super) wants: Wants,
     pub(super) rules: Rules,
@@ -48,11 +48,11 @@ pub struct Row {
 /// Which steps of a type there are.
 pub(super) enum Wants {
     /// Those of the spec's blocks, which are added with the block: servers, runners, objects in a cloud.
-    OfBlocks,
+    Blocks,
     /// Called for each migration, behind all of its tables.
-    OfMigration(fn(&mut Desired, &Wish)),
+    Migration(fn(&mut Desired, &Wish)),
     /// Called for each table of a migration.
-    OfTable(fn(&mut Desired, &Wish, &TableWish)),
+    Table(fn(&mut Desired, &Wish, &TableWish)),
 }
 
 /// A server by its own id, whatever its block is called.
@@ -145,7 +145,7 @@ const fn by_type() -> [&'static Row; StepType::ALL.len()] {
 }
 
 /// The row of a type.
-pub fn row(of: StepType) -> &'static Row {
+pub(in crate::think) fn row(of: StepType) -> &'static Row {
     BY_TYPE[of as usize]
 }
 
@@ -230,13 +230,13 @@ pub(super) fn add(wanted: &mut Desired, wish: &Wish) {
     for table in &wish.facts.source.tables {
         let table = TableWish::new(wish, table);
         for row in BY_TYPE {
-            if let Wants::OfTable(add) = row.wants {
+            if let Wants::Table(add) = row.wants {
                 add(wanted, wish, &table);
             }
         }
     }
     for row in BY_TYPE {
-        if let Wants::OfMigration(add) = row.wants {
+        if let Wants::Migration(add) = row.wants {
             add(wanted, wish);
         }
     }
@@ -305,8 +305,8 @@ mod tests {
     fn each_type_of_step_has_its_own_row_and_a_table_is_asked_for_where_the_screen_folds_it() {
         for of in StepType::ALL {
             assert_eq!(row(of).of, of);
-            assert_eq!(matches!(row(of).wants, Wants::OfTable(_)), of.kind().of_table(), "{}", of.word());
-            assert_eq!(matches!(row(of).wants, Wants::OfBlocks), !of.kind().in_migration(), "{}", of.word());
+            assert_eq!(matches!(row(of).wants, Wants::Table(_)), of.kind().of_table(), "{}", of.word());
+            assert_eq!(matches!(row(of).wants, Wants::Blocks), !of.kind().in_migration(), "{}", of.word());
         }
     }
 }

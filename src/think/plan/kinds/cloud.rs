@@ -15,7 +15,7 @@ use crate::words::error::Outcome;
 pub(super) const ROWS: &[Row] = &[
     Row {
         of: StepType::KeyPair,
-        wants: Wants::OfBlocks,
+        wants: Wants::Blocks,
         rules: PLAIN,
         undo: |of| {
             let made = of.record.outputs_as::<KeyPairOutputs>(of.addr)?;
@@ -28,7 +28,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         of: StepType::SecurityGroup,
-        wants: Wants::OfBlocks,
+        wants: Wants::Blocks,
         rules: PLAIN,
         undo: |of| {
             let made = of.record.outputs_as::<SecurityGroupOutputs>(of.addr)?;
@@ -42,7 +42,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         of: StepType::Instance,
-        wants: Wants::OfBlocks,
+        wants: Wants::Blocks,
         rules: PLAIN,
         undo: |of| {
             let id = of.record.outputs_as::<InstanceOutputs>(of.addr)?.map(|made| made.instance_id);
@@ -54,7 +54,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         of: StepType::Volume,
-        wants: Wants::OfBlocks,
+        wants: Wants::Blocks,
         rules: PLAIN,
         undo: |of| {
             let id = of.record.outputs_as::<VolumeOutputs>(of.addr)?.map(|made| made.volume_id);
@@ -66,7 +66,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         of: StepType::Ready,
-        wants: Wants::OfBlocks,
+        wants: Wants::Blocks,
         rules: PLAIN,
         undo: |of| owned(true, Removed::Worker, of),
         record: holds::<ReadyOutputs>,
@@ -75,7 +75,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         of: StepType::Connection,
-        wants: Wants::OfBlocks,
+        wants: Wants::Blocks,
         rules: PLAIN,
         // An accepted connection is the customer's from then on.
         undo: |_| Ok(Undone::kept(Kept::PeeringConnection)),
@@ -85,7 +85,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         of: StepType::Route,
-        wants: Wants::OfBlocks,
+        wants: Wants::Blocks,
         rules: PLAIN,
         undo: |of| {
             let made = of.record.outputs_as::<RouteOutputs>(of.addr)?;
@@ -97,7 +97,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         of: StepType::Dns,
-        wants: Wants::OfBlocks,
+        wants: Wants::Blocks,
         rules: PLAIN,
         // The VPC's own settings are the customer's from then on.
         undo: |_| Ok(Undone::kept(Kept::VpcSettings)),

@@ -18,7 +18,7 @@ use crate::words::error::Outcome;
 pub(super) const ROWS: &[Row] = &[
     Row {
         of: StepType::Gate,
-        wants: Wants::OfMigration(structure),
+        wants: Wants::Migration(structure),
         rules: PLAIN,
         undo: |_| Ok(Undone::kept(Kept::Made)),
         record: holds::<GateOutputs>,
@@ -27,7 +27,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         of: StepType::Report,
-        wants: Wants::OfMigration(report),
+        wants: Wants::Migration(report),
         rules: Rules {
             requested: |_| Action::Rerun,
             upstream: |ask| (ask.is_complete() && ask.any_runs()).then_some(because(Upstream::AnyRuns)),

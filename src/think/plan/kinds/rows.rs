@@ -20,7 +20,7 @@ use crate::words::error::Outcome;
 pub(super) const ROWS: &[Row] = &[
     Row {
         of: StepType::Dump,
-        wants: Wants::OfTable(dump),
+        wants: Wants::Table(dump),
         rules: Rules {
             // A rerun would continue after the files that it has.
             rerun: |ask| if ask.is_complete() { Action::Rerun } else { Action::Replace },
@@ -40,7 +40,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         of: StepType::Load,
-        wants: Wants::OfTable(load),
+        wants: Wants::Table(load),
         rules: Rules {
             rerun: |_| Action::Replace,
             upstream: |ask| match (ask.table_created(), ask.dump_starts_over()) {
@@ -63,7 +63,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         of: StepType::Verify,
-        wants: Wants::OfTable(verify),
+        wants: Wants::Table(verify),
         rules: Rules {
             // A rerun would continue after what it has recorded.
             requested: |ask| if ask.is_complete() { Action::Rerun } else { Action::Replace },

@@ -17,7 +17,7 @@ use crate::words::error::Outcome;
 pub(super) const ROWS: &[Row] = &[
     Row {
         of: StepType::Source,
-        wants: Wants::OfBlocks,
+        wants: Wants::Blocks,
         rules: PLAIN,
         undo: |_| Ok(Undone::kept(Kept::Made)),
         record: holds::<ServerOutputs>,
@@ -26,7 +26,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         of: StepType::AuroraSource,
-        wants: Wants::OfBlocks,
+        wants: Wants::Blocks,
         rules: PLAIN,
         undo: |_| Ok(Undone::kept(Kept::Made)),
         record: holds::<ServerOutputs>,
@@ -35,7 +35,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         of: StepType::Target,
-        wants: Wants::OfBlocks,
+        wants: Wants::Blocks,
         rules: PLAIN,
         undo: |of| {
             let objects = of.state.steps.iter().filter(|(_, record)| record.kind.is_target_data());
@@ -48,7 +48,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         of: StepType::Runner,
-        wants: Wants::OfBlocks,
+        wants: Wants::Blocks,
         rules: Rules { requested: |_| Action::Rerun, input: |_, _| Ok(Input::Place), ..PLAIN },
         undo: |of| Undone::removed(Removed::WorkFolder, &Removal::new(of.record, None)),
         record: holds::<RunnerOutputs>,

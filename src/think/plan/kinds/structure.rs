@@ -26,7 +26,7 @@ use crate::words::error::Outcome;
 pub(super) const ROWS: &[Row] = &[
     Row {
         of: StepType::Database,
-        wants: Wants::OfMigration(databases),
+        wants: Wants::Migration(databases),
         rules: Rules { rerun: |_| Action::Replace, drift: |ask, _| Ok(database_drift(ask)), ..PLAIN },
         undo: |_| Ok(Undone::kept(Kept::Made)),
         record: holds::<ObjectOutputs>,
@@ -37,7 +37,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         of: StepType::Table,
-        wants: Wants::OfTable(table),
+        wants: Wants::Table(table),
         rules: Rules {
             rerun: |_| Action::Replace,
             input: |_, _| Ok(Input::Structure),
@@ -53,7 +53,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         of: StepType::ForeignKeys,
-        wants: Wants::OfTable(foreign_keys),
+        wants: Wants::Table(foreign_keys),
         rules: Rules {
             rerun: |_| Action::Replace,
             upstream: |ask| ask.table_created().then_some(Upstream::TableCreated).map(because),
@@ -68,7 +68,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         of: StepType::View,
-        wants: Wants::OfMigration(views),
+        wants: Wants::Migration(views),
         rules: Rules { rerun: |_| Action::Replace, input: |_, _| Ok(Input::View), drift: view_drift, ..PLAIN },
         undo: |of| match of.drop_target_data {
             true => Undone::removed(Removed::View, &Removal::new(of.record, None)),
