@@ -1,6 +1,6 @@
-//! What each type of step does, one file a type, and the table that names them all. The files of a folder are named here too, so
-//! that a step has its module and its rows in one place. Steps reach the world through the
-//! seams and the drive through [`step::StepCtx`].
+//! What each type of step does, one file a type, and the table that names them all. The files of a folder are named here, too,
+//! so that a step has its module and its rows in one place. Steps reach the world through the seams and the drive through
+//! [`step::StepCtx`].
 
 pub mod again;
 pub mod context;
