@@ -400,8 +400,14 @@ async fn a_plan_whose_graph_cannot_run_is_refused() {
 async fn a_lock_is_waited_for_and_then_its_holder_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.migstate");
-    let holder =
-        |pid| Holder { holder: "ada".into(), host: "box".into(), pid, since: "t".into(), command: "mig apply".into() };
+    let holder = |pid| Holder {
+        id: String::new(),
+        holder: "ada".into(),
+        host: "box".into(),
+        pid,
+        since: "t".into(),
+        command: "mig apply".into(),
+    };
     let Locking::Got { guard, .. } = FileStore::new(&path).try_lock(&holder(1)).unwrap() else { panic!("not got") };
     let store: Arc<dyn Store> = Arc::new(FileStore::new(&path));
     let clock = SystemClock::new();
@@ -415,7 +421,7 @@ async fn a_lock_is_waited_for_and_then_its_holder_is_named() {
         drop(guard);
     });
     let got = lock::take(store, &clock, holder(2), Duration::from_secs(30), |_| ()).await.unwrap();
-    assert_eq!(got.dead, None);
+    assert_eq!(got.former, None);
     release.await.unwrap();
 }
 

@@ -3,7 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{BufRead, IsTerminal};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,17 +22,15 @@ use crate::formats::cloud::CloudPlace;
 use crate::formats::facts::World;
 use crate::formats::plan::{Action, Graph, Mode, Node, Pending, PlanFile};
 use crate::formats::state::{OpenRun, State};
-use crate::hosts::file;
 use crate::screen;
 use crate::screen::progress::{Moment, Reporter};
 use crate::screen::style::Style;
 use crate::seams::clock::Clock;
 use crate::seams::sql::Server;
-use crate::seams::store::{Holder, Store};
+use crate::seams::store::{Companion, Former, Holder, Living, Store};
 use crate::steps::Steps;
 use crate::steps::context::{Context, Parts};
-use crate::steps::proof::report::certificate_path;
-use crate::steps::remote::Everywhere;
+use crate::steps::remote::{Everywhere, Remote};
 use crate::steps::servers::not_in_spec;
 use crate::think::approval::Approvals;
 use crate::think::ready::Limits;
@@ -152,12 +149,8 @@ fn review_first(pending: &[Pending]) {
 }
 
 /// A certificate that a worker wrote while nobody listened.
-fn keep_certificate(state: &Path, migration: &str, bytes: &[u8], json: bool, style: Style) -> Outcome<()> {
-    let path = certificate_path(state, migration);
-    file::replace(&path, bytes).map_err(|error| {
-        let hint = "Look at the folder, then run `mig apply` again.";
-        Failure::new(codes::FILE_UNWRITABLE, format!("write {}", path.display()), error.to_string(), hint)
-    })?;
+fn keep_certificate(store: &dyn Store, migration: &str, bytes: &[u8], json: bool, style: Style) -> Outcome<()> {
+    store.keep(&Companion::certificate(migration), bytes)?;
     if let (false, Ok(certificate)) = (json, serde_json::from_slice::<Certificate>(bytes)) {
         print(&format!("{}\n", screen::certificate::text(&certificate, style)));
     }
@@ -179,7 +172,7 @@ async fn observed(
         state => state,
     };
     for (migration, bytes) in &seen.certificates {
-        keep_certificate(&session.state_path, migration, bytes, json, style)?;
+        keep_certificate(&*session.store, migration, bytes, json, style)?;
     }
     Ok((state, seen.world, seen.copied))
 }
@@ -237,6 +230,7 @@ pub async fn take_lock(session: &Session, args: &Locking, command: &str) -> Outc
         return Ok(None);
     }
     let holder = Holder {
+        id: format!("{:032x}", rand::random::<u128>()),
         holder: std::env::var("USER")
             .or_else(|_| std::env::var("LOGNAME"))
             .unwrap_or_else(|_| format!("user {}", rustix::process::getuid().as_raw())),
@@ -247,13 +241,15 @@ pub async fn take_lock(session: &Session, args: &Locking, command: &str) -> Outc
         command: command.to_owned(),
     };
     let timeout = duration(&args.lock_timeout)?;
-    let waits = |living: Option<&Holder>| {
-        let who = living.map_or_else(|| "another process".to_owned(), ToString::to_string);
-        say(&format!("Waiting for the lock of the state: {who} has it.\n"));
-    };
+    let waits = |living: &Living| say(&format!("Waiting for the lock of the state: {living} has it.\n"));
     let locked = lock::take(session.store.clone(), &*session.clock, holder, timeout, waits).await?;
-    if let Some(dead) = &locked.dead {
-        say(&format!("The lock of a run that died was taken over: {dead}.\n"));
+    match &locked.former {
+        None => {}
+        Some(Former::Died(holder)) => say(&format!("The lock of a run that died was taken over: {holder}.\n")),
+        Some(Former::Silent(holder)) => say(&format!(
+            "The lock of a run that gave no sign of life for longer than its lease was taken over: {holder}. If that \
+             process still runs, it can record nothing more.\n"
+        )),
     }
     Ok(Some(locked))
 }
@@ -382,9 +378,6 @@ impl Order {
     }
 }
 
-/// How often a run says to others how far it is.
-const REPORT_SECONDS: u64 = 3;
-
 /// Runs the plan's graph and shows how it goes.
 pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<ExitKind> {
     let Order { mut plan, state, world, provider, servers, parallelism, json, show_keys, stop_worker, signed } = order;
@@ -392,12 +385,12 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
     let mut open_run = OpenRun::new(plan.digest.clone(), plan.body.state_digest.clone());
     open_run.provider = provider;
     let graph = Arc::new(std::mem::take(&mut plan.body.graph));
-    let Session { dir, spec, texts, state_path, store, clock, shells, account, .. } = session;
+    let Session { dir, spec, texts, store, clock, shells, account, .. } = session;
     let remotes = remote::remotes(&Handover {
         spec: &spec,
         texts: &texts,
         dir: &dir,
-        state_path: &state_path,
+        store: store.clone(),
         state: &state,
         world: &world,
         plan: &plan,
@@ -409,11 +402,13 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         stop_worker,
     })?;
     let away = !remotes.is_empty();
-    let before = certificates(&graph, &state_path);
+    let before = certificates(&graph, &*store);
+    let certified = store.clone();
     let parts = Parts {
         spec,
         dir,
-        state_path: state_path.clone(),
+        token: store.token(),
+        store: store.clone(),
         lineage: state.lineage.clone(),
         plan_digest: plan.digest.clone(),
         clock: clock.clone(),
@@ -451,20 +446,27 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
     let _ = shown.await;
     tell_end(&end, &plan, json, style);
     if !json {
-        tell_certificates(&end, &before, &certificates(&graph, &state_path), style);
+        tell_certificates(&end, &before, &certificates(&graph, &*certified), style);
     }
-    if away && end.exit == ExitKind::Interrupted && !stop_worker && !json {
+    if end.exit == ExitKind::Interrupted && !json {
+        tell_workers(&remotes, away && !stop_worker);
+    }
+    Ok(end.exit)
+}
+
+/// What goes on elsewhere behind an interrupted run.
+fn tell_workers(remotes: &[Arc<Remote>], goes_on: bool) {
+    if goes_on {
         say("The worker on the runner goes on. `mig apply` reattaches; with -stop-worker, Ctrl-C stops it, too.\n");
     }
     let left = remotes.iter().filter_map(|remote| remote.left_at_work()).collect::<Vec<_>>();
-    if end.exit == ExitKind::Interrupted && !left.is_empty() && !json {
+    if !left.is_empty() {
         say(&format!(
             "Not stopped: the line to the worker of {} was not up yet. If an earlier run started it, it goes on; `mig apply \
              -stop-worker` and Ctrl-C stop it once it is attached.\n",
             left.iter().map(|name| format!("migration.{name}")).collect::<Vec<_>>().join(", ")
         ));
     }
-    Ok(end.exit)
 }
 
 pub fn now_of(clock: Arc<dyn Clock>) -> screen::progress::Now {
@@ -504,7 +506,8 @@ pub async fn show(
             _ = tick.tick() => {
                 reporter.tick();
                 seconds += 1;
-                let due = seconds % REPORT_SECONDS == 1;
+                let every = beside.as_ref().map_or(1, |store| store.progress_every().as_secs().max(1));
+                let due = every == 1 || seconds % every == 1;
                 if let (true, Some(store), Some(report)) = (due, &beside, reporter.report()) {
                     let _ = store.put_progress(serde_json::to_vec(&report).ok().as_deref());
                 }
@@ -543,11 +546,11 @@ fn tell_end(end: &RunEnd, plan: &PlanFile, json: bool, style: Style) {
 }
 
 /// The certificates beside the state, by the step that writes each. A migration that is only forgotten proves nothing.
-fn certificates(graph: &Graph, state_path: &Path) -> BTreeMap<StepAddr, Vec<u8>> {
+fn certificates(graph: &Graph, store: &dyn Store) -> BTreeMap<StepAddr, Vec<u8>> {
     let reports = graph.nodes.iter().filter(|node| node.kind == StepKind::Report);
     let reports = reports.filter(|node| !matches!(node.action, Action::Forget | Action::Destroy));
     let read = |node: &Node| {
-        let bytes = std::fs::read(certificate_path(state_path, node.addr.migration()?)).ok()?;
+        let bytes = store.kept(&Companion::certificate(node.addr.migration()?)).ok()??;
         Some((node.addr.clone(), bytes))
     };
     reports.filter_map(read).collect()

@@ -67,6 +67,8 @@ pub enum Command {
     Output(Output),
     /// Show how far a run is that another terminal or process has started.
     Status(Status),
+    /// Take the lock of the state away from a holder that is gone for good.
+    ForceUnlock(ForceUnlock),
     /// Print the graph of steps, or the phases, of a plan.
     Graph(Graph),
     /// Show or edit the state.
@@ -519,6 +521,14 @@ pub struct Status {
     /// Print JSON.
     #[arg(long, env = "MIG_JSON")]
     pub json: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct ForceUnlock {
+    /// The ID of the lock, as `mig status` and the message of a refused lock name it.
+    pub id: String,
+    #[command(flatten)]
+    pub variables: Variables,
 }
 
 #[derive(Args, Debug)]

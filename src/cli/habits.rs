@@ -4,17 +4,16 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 const COMMANDS: &[(&str, &str)] = &[
     ("import", "`mig import-dump DIR` takes in a finished dump. Name what is in AWS already in the spec."),
-    (
-        "force-unlock",
-        "The lock ends with the process that holds it; what a dead one left is taken over. Nothing is to be unlocked.",
-    ),
     ("taint", "`mig apply -replace=ADDR` does a step again."),
     ("untaint", "Nothing is marked: -replace counts for the one command that it is given to."),
     ("refresh", "Every plan looks at the servers and the account; nothing is to be refreshed."),
-    ("workspace", "Give each its own folder, or another `path` in `backend \"local\"`."),
+    ("workspace", "Give each its own folder, or another `path` or `key` in the `backend`."),
     ("test", "`mig plan -probe` tries the structure on the target; `mig verify` compares the rows."),
     ("resume", "`mig apply` goes on where an interrupted run ended."),
-    ("unlock", "The lock ends with the process that holds it. Nothing is to be unlocked."),
+    (
+        "unlock",
+        "`mig force-unlock ID` takes a lease on S3 away. The lock of a file ends with the process that holds it.",
+    ),
     ("providers", "mig is one program: nothing is to be installed."),
     ("get", "mig is one program: nothing is to be installed."),
     ("login", "Credentials come by AWS's usual chain; passwords by variables of the spec."),
@@ -25,7 +24,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("--force", "`-auto-approve` does not ask."),
     ("--refresh", "Every plan looks at the servers and the account."),
     ("--refresh-only", "`mig plan` alone shows what is different; it changes nothing."),
-    ("--state", "The state's path is in the spec: `path` in `backend \"local\"`."),
+    ("--state", "The state's place is in the spec: `backend` in the block `mig`."),
     ("--upgrade", "mig is one program: nothing is to be upgraded."),
 ];
 

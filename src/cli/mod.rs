@@ -12,6 +12,7 @@ mod diff;
 mod examples;
 mod explain;
 mod fmt;
+mod force_unlock;
 mod habits;
 mod import_dump;
 mod init;
@@ -147,6 +148,7 @@ async fn command(cli: &Cli, style: Style) -> Outcome<ExitKind> {
         Command::Graph(a) => show::graph(&cli.global, a).await,
         Command::Diff(a) => diff::run(a, style),
         Command::Status(a) => status::run(&cli.global, a, style),
+        Command::ForceUnlock(a) => force_unlock::run(&cli.global, a),
         Command::State(a) => state::run(&cli.global, a, style).await,
         Command::Report(a) => report::run(&cli.global, a, style),
         Command::Logs(a) => logs::run(&cli.global, a).await,
@@ -209,6 +211,7 @@ fn asks_for_json(command: &Command) -> Json {
         Command::Approve(_)
         | Command::Explain(_)
         | Command::Fmt(_)
+        | Command::ForceUnlock(_)
         | Command::Init(_)
         | Command::Console(_)
         | Command::Man(_)

@@ -9,7 +9,7 @@ use super::report;
 use super::session::{Session, print};
 use crate::screen;
 use crate::screen::style::Style;
-use crate::steps::proof::report::certificate_path;
+use crate::seams::store::Companion;
 use crate::think::resolved::{Filed, resolve};
 use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
@@ -18,11 +18,12 @@ pub fn run(global: &Global, args: &Output, style: Style) -> Outcome<ExitKind> {
     let session = Session::open_to_look(global, &args.variables)?;
     let mut filed = BTreeMap::new();
     for name in session.spec.migrations.keys() {
-        let path = certificate_path(&session.state_path, name);
-        if path.exists() {
-            let file = path.strip_prefix(".").unwrap_or(&path).display().to_string();
-            let (certificate, _) = report::read(&path, name)?;
-            filed.insert(name.clone(), Filed { file, certificate });
+        let place = session.store.place_of(&Companion::certificate(name));
+        if let Some((certificate, _)) = report::read(&*session.store, name)? {
+            filed.insert(
+                name.clone(),
+                Filed { file: place.strip_prefix("./").unwrap_or(&place).to_owned(), certificate },
+            );
         }
     }
     let resolved = resolve(&session.spec, session.state()?.as_ref(), &filed)?;

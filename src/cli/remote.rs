@@ -15,7 +15,7 @@ use crate::formats::worker::{Ask, AtWork, Endpoint, Looked, SpecTexts, Work, par
 use crate::seams::clock::Clock;
 use crate::seams::shell::Shells;
 use crate::seams::sql;
-use crate::steps::proof::report::certificate_path;
+use crate::seams::store::Store;
 use crate::steps::remote::install::{Program, ask, install};
 use crate::steps::remote::{Delegation, Remote, endpoint, steps_of};
 use crate::think::plan::aws_source::runner_runs;
@@ -266,7 +266,7 @@ pub struct Handover<'a> {
     pub spec: &'a Spec,
     pub texts: &'a SpecTexts,
     pub dir: &'a Path,
-    pub state_path: &'a Path,
+    pub store: Arc<dyn Store>,
     pub state: &'a State,
     pub world: &'a World,
     pub plan: &'a PlanFile,
@@ -307,13 +307,14 @@ pub fn remotes(of: &Handover<'_>) -> Outcome<Vec<Arc<Remote>>> {
             steps: BTreeMap::new(),
             world,
             lineage: of.state.lineage.clone(),
+            token: of.store.token(),
             plan_digest: of.plan.digest.clone(),
             base_state_digest: of.plan.body.state_digest.clone(),
             parallelism: of.parallelism,
             show_keys: of.show_keys,
         };
         remotes.push(Remote::new(Delegation {
-            certificate: certificate_path(of.state_path, &away.migration),
+            store: of.store.clone(),
             migration: away.migration,
             runner: away.runner,
             ready: away.ready,

@@ -1,14 +1,12 @@
 //! `mig report`: the certificate, as Markdown or JSON.
 
-use std::path::Path;
-
 use super::args::{Global, Report};
 use super::session::{Session, print, say};
 use crate::formats::certificate::Certificate;
 use crate::formats::steps::ReportOutputs;
 use crate::screen;
 use crate::screen::style::Style;
-use crate::steps::proof::report::certificate_path;
+use crate::seams::store::{Companion, Store};
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::codes;
 use crate::words::error::{ExitKind, Failure, Outcome};
@@ -29,8 +27,15 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
             ));
         }
     };
-    let path = certificate_path(&session.state_path, &name);
-    let (certificate, bytes) = read(&path, &name)?;
+    let (certificate, bytes) = read(&*session.store, &name)?.ok_or_else(|| {
+        let place = session.store.place_of(&Companion::certificate(&name));
+        Failure::new(
+            codes::NO_SOUND_CERTIFICATE,
+            format!("read the certificate of {name} ({place})"),
+            "there is none",
+            "A certificate is written at the end of `mig apply`: run it, or let it go on.",
+        )
+    })?;
     let step = StepAddr::in_migration(&name, StepKind::Report, None);
     let state = session.state()?;
     let recorded = state.as_ref().map_or(Ok(None), |state| state.outputs_if_complete::<ReportOutputs>(&step))?;
@@ -51,23 +56,17 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
     Ok(ExitKind::Success)
 }
 
-/// The certificate of a migration in a file, and the file's bytes.
+/// The certificate of a migration beside its state, and its bytes. `None`: there is none.
 ///
 /// # Errors
-/// MIG1016: it cannot be read, or was altered.
-pub fn read(path: &Path, name: &str) -> Outcome<(Certificate, Vec<u8>)> {
-    let bytes = std::fs::read(path).map_err(|error| {
-        Failure::new(
-            codes::NO_SOUND_CERTIFICATE,
-            format!("read the certificate of {name} ({})", path.display()),
-            error.to_string(),
-            "A certificate is written at the end of `mig apply`: run it, or let it go on.",
-        )
-    })?;
+/// MIG1016: it was altered; what the store cannot read.
+pub fn read(store: &dyn Store, name: &str) -> Outcome<Option<(Certificate, Vec<u8>)>> {
+    let file = Companion::certificate(name);
+    let Some(bytes) = store.kept(&file)? else { return Ok(None) };
     let broken = |cause: String| {
         Failure::new(
             codes::NO_SOUND_CERTIFICATE,
-            format!("read the certificate of {name} ({})", path.display()),
+            format!("read the certificate of {name} ({})", store.place_of(&file)),
             cause,
             "Make it again: `mig apply -replace=` with the address of the migration's report step.",
         )
@@ -76,5 +75,5 @@ pub fn read(path: &Path, name: &str) -> Outcome<(Certificate, Vec<u8>)> {
     if !certificate.is_sealed() {
         return Err(broken("it was altered: its digest is not that of its content".into()));
     }
-    Ok((certificate, bytes))
+    Ok(Some((certificate, bytes)))
 }

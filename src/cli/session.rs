@@ -11,16 +11,19 @@ use crate::formats::manifest::TableManifest;
 use crate::formats::outputs;
 use crate::formats::plan::{Body, Estimates, Mode, PlanFile};
 use crate::formats::plan_seal;
+use crate::formats::spec::backend::Backend;
 use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec};
 use crate::formats::spec::{self, Inputs, Secrets, SourceFile};
 use crate::formats::state::{State, StepRecord};
 use crate::formats::steps::{DumpOutputs, GateOutputs, ImportInputs};
 use crate::formats::worker::{SpecTexts, identity_path};
+use crate::hosts;
 use crate::hosts::clock::SystemClock;
 use crate::hosts::dump::NoServer;
-use crate::hosts::file::{self, FileStore};
+use crate::hosts::file;
 use crate::hosts::mysql;
 use crate::hosts::ssh::Ssh;
+use crate::hosts::store::Opened;
 use crate::hosts::terraform;
 pub use crate::screen::out::{print, say};
 use crate::seams::clock::Clock;
@@ -62,7 +65,8 @@ pub struct Session {
     /// What the spec was read from.
     pub texts: SpecTexts,
     pub warnings: Vec<Diagnostic>,
-    pub state_path: PathBuf,
+    /// What files are named after that only this machine needs. Of a state on this machine it is the path.
+    pub local: PathBuf,
     pub store: Arc<dyn Store>,
     pub clock: Arc<dyn Clock>,
     pub shells: Arc<dyn Shells>,
@@ -237,22 +241,26 @@ impl Session {
         let dir = global.chdir.clone();
         // Whom a connection trusts is part of what is reviewed. One that cannot be read is told when it is needed.
         let servers = spec.sources.values().chain(spec.targets.values());
-        let authorities: Vec<String> = servers.filter_map(|server| server.tls.ca_file.clone()).collect();
+        let of_backend = match &spec.backend {
+            Backend::S3(s3) => s3.ca_file.clone(),
+            Backend::Local { .. } => None,
+        };
+        let authorities: Vec<String> =
+            servers.filter_map(|server| server.tls.ca_file.clone()).chain(of_backend).collect();
         for name in authorities {
             if let Ok(bytes) = std::fs::read(dir.join(&name)) {
                 spec.files.insert(name, Digest::of_bytes(&bytes).to_string());
             }
         }
-        let state_path = dir.join(&spec.state_path);
-        let store: Arc<dyn Store> = Arc::new(FileStore::new(&state_path));
+        let Opened { store, local } = hosts::store::open(&spec.backend, &dir)?;
         let clock = Arc::new(SystemClock::new());
-        let shells: Arc<dyn Shells> = Arc::new(Ssh::new(&dir, &state_path, false));
+        let shells: Arc<dyn Shells> = Arc::new(Ssh::new(&dir, &local, false));
         Ok(Self {
             dir,
             spec,
             texts,
             warnings: found,
-            state_path,
+            local,
             store,
             clock,
             shells,
@@ -264,7 +272,7 @@ impl Session {
 
     /// `-accept-host-key`.
     pub fn accept_host_keys(&mut self, accept: bool) {
-        self.shells = Arc::new(Ssh::new(&self.dir, &self.state_path, accept));
+        self.shells = Arc::new(Ssh::new(&self.dir, &self.local, accept));
     }
 
     /// The same over other blocks.
@@ -299,7 +307,7 @@ impl Session {
             return Some("a file of the spec: every name there that ends in .mig.hcl is".to_owned());
         }
         // The journal, the lock, certificates, copies, keys of hosts: all of them are named after the state.
-        let of_state = file::place_of(&self.state_path).is_some_and(|(place, state)| {
+        let of_state = file::place_of(&self.local).is_some_and(|(place, state)| {
             place == folder && name.strip_prefix(&state).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         });
         if of_state {

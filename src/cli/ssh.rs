@@ -45,7 +45,7 @@ pub async fn run(global: &Global, args: &SshTo) -> Outcome<ExitKind> {
     let scratch = tempfile::tempdir()
         .map_err(|error| Failure::new(codes::SSH_BROKE, doing(), error.to_string(), "Look at the temporary folder."))?;
     let config =
-        Ssh::new(&session.dir, &session.state_path, args.hosts.accept_host_key).configuration(&to, scratch.path())?;
+        Ssh::new(&session.dir, &session.local, args.hosts.accept_host_key).configuration(&to, scratch.path())?;
     let status = Command::new("ssh")
         .arg("-F")
         .arg(&config)

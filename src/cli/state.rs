@@ -10,9 +10,9 @@ use super::session::{Session, addresses, print, say};
 use crate::drive::recovery;
 use crate::formats::journal::{Leftover, Recovered};
 use crate::formats::state::State;
-use crate::hosts::file::{self, beside};
 use crate::screen;
 use crate::screen::style::{Style, count};
+use crate::seams::store::Companion;
 use crate::think::plan::kinds;
 use crate::think::state_edit;
 use crate::words::addr::StepAddr;
@@ -137,17 +137,12 @@ fn read(path: &Path) -> Outcome<Vec<u8>> {
 
 /// Makes a state the one on record, and says where the one before is kept.
 fn put(session: &Session, next: &State) -> Outcome<String> {
-    let backup = beside(&session.state_path, ".backup");
+    let store = &*session.store;
     let mut kept = Vec::new();
-    for (bytes, path) in
-        [(session.store.read_state()?, backup.clone()), (session.store.read_journal()?, beside(&backup, ".journal"))]
-    {
+    for (bytes, file) in [(store.read_state()?, Companion::Backup), (store.read_journal()?, Companion::BackupJournal)] {
         let Some(bytes) = bytes else { continue };
-        file::replace(&path, &bytes).map_err(|error| {
-            let hint = "Look at the folder. Nothing was changed.";
-            Failure::new(codes::STATE_UNWRITABLE, format!("write {}", path.display()), error.to_string(), hint)
-        })?;
-        kept.push(path.display().to_string());
+        store.keep(&file, &bytes)?;
+        kept.push(store.place_of(&file));
     }
     session.store.replace_state(&next.write()?)?;
     session.store.remove_journal()?;

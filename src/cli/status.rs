@@ -5,7 +5,7 @@ use super::session::{Session, print};
 use crate::formats::progress::RunProgress;
 use crate::screen;
 use crate::screen::style::Style;
-use crate::seams::store::Holding;
+use crate::seams::store::{Holding, Living};
 use crate::words::error::{ExitKind, Outcome};
 
 pub fn run(global: &Global, args: &args::Status, style: Style) -> Outcome<ExitKind> {
@@ -22,8 +22,8 @@ pub fn run(global: &Global, args: &args::Status, style: Style) -> Outcome<ExitKi
         (progress, age)
     });
     let held_seconds = match &holding {
-        Holding::Living(Some(holder)) => seconds_between(&holder.since, &now),
-        Holding::Living(None) | Holding::Dead(_) | Holding::Nobody => None,
+        Holding::Living(Living { holder: Some(holder), .. }) => seconds_between(&holder.since, &now),
+        Holding::Living(Living { holder: None, .. }) | Holding::Former(_) | Holding::Nobody => None,
     };
     let status = screen::status::Status { place: session.store.place(), open, holding, held_seconds, progress };
     if args.json {

@@ -169,7 +169,8 @@ async fn look(
         Parts {
             spec: session.spec,
             dir: session.dir,
-            state_path: session.state_path,
+            store: session.store,
+            token: 0,
             lineage: String::new(),
             plan_digest: Digest::of_bytes(b""),
             clock: clock.clone(),

@@ -28,10 +28,9 @@ use crate::hosts::clock::SystemClock;
 use crate::hosts::file::{self, FileStore};
 use crate::hosts::ssh::Ssh;
 use crate::seams::clock::Clock;
-use crate::seams::store::{Guard, Holder, Locking, Store};
+use crate::seams::store::{Companion, Guard, Holder, Locking, Store};
 use crate::steps::Steps;
 use crate::steps::context::{Context, Parts};
-use crate::steps::proof::report::certificate_path;
 use crate::steps::runner::clean;
 use crate::think::plan::desired::{source_addr, target_addr};
 use crate::think::ready::Limits;
@@ -113,7 +112,7 @@ async fn answer() -> Outcome<()> {
             }
             let servers = session.servers()?;
             let world = session.observe(&servers, state.as_ref(), &replace.into_iter().collect()).await?;
-            let certificate = std::fs::read(certificate_path(&session.state_path, &migration)).ok();
+            let certificate = session.store.kept(&Companion::certificate(&migration)).ok().flatten();
             tell(&Looked { standing, world, certificate, at_work: at_work.into_iter().collect() })
         }
         Ask::Verify { spec, migration, workdir, arguments } => {
@@ -228,10 +227,10 @@ fn session(texts: &SpecTexts, migration: &str, workdir: &str) -> Outcome<(Sessio
         }
     }
     let dir = folder(workdir, migration);
-    let state_path = dir.join(STATE);
+    let local = dir.join(STATE);
     let session = Session {
-        shells: Arc::new(Ssh::new(&dir, &state_path, false)),
-        store: Arc::new(FileStore::new(&state_path)),
+        shells: Arc::new(Ssh::new(&dir, &local, false)),
+        store: Arc::new(FileStore::new(&local)),
         clock: Arc::new(SystemClock::new()),
         texts: SpecTexts::default(),
         warnings: Vec::new(),
@@ -240,7 +239,7 @@ fn session(texts: &SpecTexts, migration: &str, workdir: &str) -> Outcome<(Sessio
         import: None,
         dir,
         spec,
-        state_path,
+        local,
     };
     Ok((session, authorities))
 }
@@ -344,6 +343,7 @@ async fn work(dir: &Path) -> Outcome<ExitKind> {
 async fn lock(dir: &Path, clock: &dyn Clock) -> Outcome<Option<Box<dyn Guard>>> {
     let store = FileStore::new(dir.join(STATE));
     let holder = Holder {
+        id: String::new(),
         holder: "worker".into(),
         host: "runner".into(),
         pid: std::process::id(),
@@ -473,7 +473,8 @@ impl Place for Here {
         let parts = Parts {
             spec: session.spec,
             dir: session.dir,
-            state_path: session.state_path.clone(),
+            store: session.store.clone(),
+            token: work.token,
             lineage: state.lineage.clone(),
             plan_digest: work.plan_digest.clone(),
             clock: session.clock.clone(),
@@ -487,7 +488,8 @@ impl Place for Here {
         let (tell, events) = mpsc::unbounded_channel();
         let (signals, listened) = watch::channel(None);
         *self.signals.lock().unwrap_or_else(PoisonError::into_inner) = Some(signals.clone());
-        let certificate = certificate_path(&session.state_path, &work.migration);
+        let (store, migration) = (session.store.clone(), work.migration.clone());
+        let certificate = Box::new(move || store.kept(&Companion::certificate(&migration)).ok().flatten());
         let run = Run {
             graph: graph.clone(),
             state: state.clone(),

@@ -4,15 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::seams::clock::Clock;
-use crate::seams::store::{Guard, Holder, Locking, Store};
+use crate::seams::store::{Former, Guard, Holder, Living, Locking, Store};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
 /// A lock that is held until it is dropped.
 pub struct Locked {
     pub guard: Box<dyn Guard>,
-    /// The holder that died with it, for a notice.
-    pub dead: Option<Holder>,
+    /// Whom it was taken over from, for a notice.
+    pub former: Option<Former>,
 }
 
 /// How often a held lock is tried again.
@@ -27,7 +27,7 @@ pub async fn take(
     clock: &dyn Clock,
     holder: Holder,
     timeout: Duration,
-    waits: impl FnOnce(Option<&Holder>) + Send,
+    waits: impl FnOnce(&Living) + Send,
 ) -> Outcome<Locked> {
     let began = clock.millis();
     let mut waits = Some(waits);
@@ -40,25 +40,30 @@ pub async fn take(
             Failure::new(codes::INTERNAL, "lock the state", error.to_string(), "Please report this; nothing was done.")
         })??;
         let living = match locking {
-            Locking::Got { guard, dead } => return Ok(Locked { guard, dead }),
+            Locking::Got { guard, former } => return Ok(Locked { guard, former }),
             Locking::Held(living) => living,
         };
         let waited = Duration::from_millis(clock.millis().saturating_sub(began));
         if waited >= timeout {
-            return Err(held(&store.place(), living.as_ref()));
+            return Err(held(&store.place(), &living));
         }
         if let Some(waits) = waits.take() {
-            waits(living.as_ref());
+            waits(&living);
         }
         clock.sleep(AGAIN.min(timeout - waited)).await;
     }
 }
 
-fn held(place: &str, living: Option<&Holder>) -> Failure {
-    let cause = match living {
-        Some(living) => format!("it is held by {living}"),
-        None => "it is held by a process that has not written its name yet".to_owned(),
+fn held(place: &str, living: &Living) -> Failure {
+    let hint = match &living.holder {
+        // Who has to give signs of life may be gone for good without the system knowing.
+        Some(holder) if living.silent.is_some() => {
+            let id = &holder.id;
+            format!(
+                "Wait for it to end, or give -lock-timeout=5m to wait that long. If it is gone for good: `mig force-unlock {id}`."
+            )
+        }
+        _ => "Wait for it to end, or give -lock-timeout=5m to wait that long.".to_owned(),
     };
-    let hint = "Wait for it to end, or give -lock-timeout=5m to wait that long.";
-    Failure::new(codes::LOCKED, format!("lock {place}"), cause, hint)
+    Failure::new(codes::LOCKED, format!("lock {place}"), format!("it is held by {living}"), hint)
 }

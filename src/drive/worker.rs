@@ -3,7 +3,6 @@
 //! becomes so. Knows neither sockets nor what a run is made from.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::time::Duration;
 
 use futures::future::BoxFuture;
@@ -55,8 +54,8 @@ pub struct Begun {
     pub events: mpsc::UnboundedReceiver<Event>,
     pub signals: watch::Sender<Option<Interrupt>>,
     pub end: BoxFuture<'static, RunEnd>,
-    /// Where its certificate will lie.
-    pub certificate: PathBuf,
+    /// Reads its certificate, once it wrote one.
+    pub certificate: Box<dyn Fn() -> Option<Vec<u8>> + Send>,
 }
 
 /// One thing that a connection brought.
@@ -368,7 +367,7 @@ impl Worker<'_> {
 
     fn certificate(&mut self) {
         let Some(run) = &self.run else { return };
-        if let Ok(bytes) = std::fs::read(&run.begun.certificate) {
+        if let Some(bytes) = (run.begun.certificate)() {
             self.tell(&FromWorker::Certificate { bytes });
         }
     }

@@ -17,6 +17,7 @@ pub mod facts;
 pub mod filter;
 pub mod journal;
 pub mod json_text;
+pub mod lease;
 pub mod ledger;
 pub mod manifest;
 pub mod outputs;

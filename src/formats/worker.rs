@@ -180,6 +180,9 @@ pub struct Work {
     /// What was observed before the run.
     pub world: World,
     pub lineage: String,
+    /// The controller's number as a holder of the state's lock; 0: its lock cannot be lost.
+    #[serde(default)]
+    pub token: u64,
     pub plan_digest: Digest,
     pub base_state_digest: Digest,
     pub parallelism: usize,

@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::FlockOperation;
 
-use crate::seams::store::{Guard, Holder, Holding, Locking, Store};
+use crate::seams::store::{Companion, Former, Guard, Holder, Holding, Living, Locking, Store};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
@@ -136,7 +136,8 @@ pub fn is_same(one: &Path, other: &Path) -> bool {
 pub struct FileStore {
     /// The state's path, a link followed, so that a replace does not replace the link.
     path: PathBuf,
-    place: String,
+    /// The same as the user named it: certificates lie beside the link, where people look for them.
+    named: PathBuf,
     journal: Mutex<Appending>,
 }
 
@@ -151,12 +152,11 @@ enum Appending {
 impl FileStore {
     /// Touches nothing yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        let path = path.into();
-        let place = path.display().to_string();
+        let named = path.into();
         // A link is followed also to where no state lies yet.
-        let path = followed(&path).unwrap_or(path);
+        let path = followed(&named).unwrap_or_else(|_| named.clone());
         let path = std::fs::canonicalize(&path).unwrap_or(path);
-        Self { path, place, journal: Mutex::new(Appending::NotYet) }
+        Self { path, named, journal: Mutex::new(Appending::NotYet) }
     }
 
     fn beside(&self, suffix: &str) -> PathBuf {
@@ -195,7 +195,7 @@ impl FileStore {
 
     /// `suffix` says which of the files.
     fn unwritten(&self, suffix: &str, error: &io::Error) -> Failure {
-        let place = format!("{}{suffix}", self.place);
+        let place = format!("{}{suffix}", self.place());
         let doing = format!("write {place}");
         match error.kind() {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge => Failure::new(
@@ -231,7 +231,7 @@ impl FileStore {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Failure::new(
                 codes::STATE_UNREADABLE,
-                format!("read {}{suffix}", self.place),
+                format!("read {}{suffix}", self.place()),
                 error.to_string(),
                 "Look at the path and its permissions: the file must be readable for this user.",
             )),
@@ -250,7 +250,7 @@ impl FileStore {
         })?;
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => {}
-            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(Some(Locking::Held(read_holder(&mut file)))),
+            Err(rustix::io::Errno::WOULDBLOCK) => return Ok(Some(Locking::Held(living(&mut file)))),
             Err(error) => return Err(error.into()),
         }
         let ours = file.metadata()?;
@@ -265,19 +265,22 @@ impl FileStore {
         if (ours.dev(), ours.ino()) != (there.dev(), there.ino()) {
             return Ok(None);
         }
-        let dead = read_holder(&mut file);
+        let former = read_holder(&mut file);
         let mut content = serde_json::to_vec(holder)?;
         content.push(b'\n');
         file.set_len(0)?;
         file.rewind()?;
         file.write_all(&content)?;
-        Ok(Some(Locking::Got { guard: Box::new(FileGuard { path: path.to_owned(), _file: file }), dead }))
+        Ok(Some(Locking::Got {
+            guard: Box::new(FileGuard { path: path.to_owned(), _file: file }),
+            former: former.map(Former::Died),
+        }))
     }
 }
 
 impl Store for FileStore {
     fn place(&self) -> String {
-        self.place.clone()
+        self.named.display().to_string()
     }
 
     fn read_state(&self) -> Outcome<Option<Vec<u8>>> {
@@ -362,11 +365,21 @@ impl Store for FileStore {
         self.read(&self.beside(".progress"), ".progress")
     }
 
+    fn keep(&self, file: &Companion, bytes: &[u8]) -> Outcome<()> {
+        let suffix = file.suffix();
+        replace(&beside(&self.named, &suffix), bytes).map_err(|error| self.unwritten(&suffix, &error))
+    }
+
+    fn kept(&self, file: &Companion) -> Outcome<Option<Vec<u8>>> {
+        let suffix = file.suffix();
+        self.read(&beside(&self.named, &suffix), &suffix)
+    }
+
     fn holding(&self) -> Outcome<Holding> {
         let path = self.beside(".lock");
         let failed = |error: io::Error| {
             let hint = "Look at the path and its permissions: the file must be readable for this user.";
-            Failure::new(codes::LOCK_UNAVAILABLE, format!("look at {}.lock", self.place), error.to_string(), hint)
+            Failure::new(codes::LOCK_UNAVAILABLE, format!("look at {}.lock", self.place()), error.to_string(), hint)
         };
         let mut file = match File::open(&path) {
             Ok(file) => file,
@@ -375,8 +388,10 @@ impl Store for FileStore {
         };
         // A shared lock is refused while somebody has the lock, and otherwise gone with this handle.
         match rustix::fs::flock(&file, FlockOperation::NonBlockingLockShared) {
-            Ok(()) => Ok(read_holder(&mut file).map_or(Holding::Nobody, Holding::Dead)),
-            Err(rustix::io::Errno::WOULDBLOCK) => Ok(Holding::Living(read_holder(&mut file))),
+            Ok(()) => {
+                Ok(read_holder(&mut file).map_or(Holding::Nobody, |holder| Holding::Former(Former::Died(holder))))
+            }
+            Err(rustix::io::Errno::WOULDBLOCK) => Ok(Holding::Living(living(&mut file))),
             Err(error) => Err(failed(error.into())),
         }
     }
@@ -384,7 +399,7 @@ impl Store for FileStore {
     fn try_lock(&self, holder: &Holder) -> Outcome<Locking> {
         let path = self.beside(".lock");
         let refused = |cause: String, hint: &str| {
-            Failure::new(codes::LOCK_UNAVAILABLE, format!("lock {}.lock", self.place), cause, hint)
+            Failure::new(codes::LOCK_UNAVAILABLE, format!("lock {}.lock", self.place()), cause, hint)
         };
         let failed =
             |cause: String| refused(cause, "Put the state into a folder on a local disk that this user may write to.");
@@ -401,6 +416,38 @@ impl Store for FileStore {
             }
         }
         Err(failed("the lock file is replaced again and again".into()))
+    }
+
+    /// The system knows whether a holder lives: from one that does the lock is not taken, and one that died needs no
+    /// breaking, but what it left can be removed.
+    fn break_lock(&self, id: &str) -> Outcome<Holder> {
+        let refused = |cause: String, hint: &str| {
+            Failure::new(codes::LOCK_NOT_BROKEN, format!("unlock {}", self.place()), cause, hint)
+        };
+        let other = |holder: &Holder| {
+            refused(
+                format!("it is held by {holder}, whose lock is {}", holder.id),
+                "`mig status` names who has the lock.",
+            )
+        };
+        match self.holding()? {
+            Holding::Nobody => Err(refused("nobody has the lock".into(), "Nothing is to be done.")),
+            Holding::Living(Living { holder: Some(holder), .. }) if holder.id != id => Err(other(&holder)),
+            Holding::Living(living) => {
+                let hint = "End that process: its lock is gone with it. Nothing was changed.";
+                Err(refused(format!("it is held by {living}, and that process runs"), hint))
+            }
+            Holding::Former(former) if former.holder().id != id => Err(other(former.holder())),
+            Holding::Former(_) => match self.try_lock(&Holder::default())? {
+                Locking::Got { former: Some(former), .. } => Ok(former.holder().clone()),
+                Locking::Got { former: None, .. } => {
+                    Err(refused("nobody has the lock".into(), "Nothing is to be done."))
+                }
+                Locking::Held(living) => {
+                    Err(refused(format!("it is held by {living}"), "`mig status` names who has it."))
+                }
+            },
+        }
     }
 }
 
@@ -420,6 +467,10 @@ impl Drop for FileGuard {
     }
 }
 
+fn living(file: &mut File) -> Living {
+    Living { holder: read_holder(file), silent: None }
+}
+
 fn read_holder(file: &mut File) -> Option<Holder> {
     let mut content = Vec::new();
     file.rewind().ok()?;
@@ -435,7 +486,14 @@ mod tests {
     use super::*;
 
     fn holder(pid: u32) -> Holder {
-        Holder { holder: "ada".into(), host: "box".into(), pid, since: "t".into(), command: "mig apply".into() }
+        Holder {
+            id: String::new(),
+            holder: "ada".into(),
+            host: "box".into(),
+            pid,
+            since: "t".into(),
+            command: "mig apply".into(),
+        }
     }
 
     fn mode(path: &Path) -> u32 {
@@ -482,15 +540,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.migstate");
         let (one, two) = (FileStore::new(&path), FileStore::new(&path));
-        let Locking::Got { guard, dead: None } = one.try_lock(&holder(1)).unwrap() else { panic!("not got") };
-        let Locking::Held(Some(living)) = two.try_lock(&holder(2)).unwrap() else { panic!("not held") };
+        let Locking::Got { guard, former: None } = one.try_lock(&holder(1)).unwrap() else { panic!("not got") };
+        let Locking::Held(Living { holder: Some(living), .. }) = two.try_lock(&holder(2)).unwrap() else {
+            panic!("not held")
+        };
         assert_eq!(living, holder(1));
         drop(guard);
         assert!(!folder.path().join("a.migstate.lock").exists());
         // A killed process leaves the file, and the system lets go of the lock.
         std::fs::write(folder.path().join("a.migstate.lock"), serde_json::to_vec(&holder(3)).unwrap()).unwrap();
-        let Locking::Got { dead, .. } = two.try_lock(&holder(2)).unwrap() else { panic!("not got") };
-        assert_eq!(dead, Some(holder(3)));
+        let Locking::Got { former, .. } = two.try_lock(&holder(2)).unwrap() else { panic!("not got") };
+        assert_eq!(former, Some(Former::Died(holder(3))));
     }
 
     #[test]

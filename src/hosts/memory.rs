@@ -1,10 +1,11 @@
 //! A store in memory that fails on demand: for rehearsals and tests of everything above it. It keeps apart what was
 //! written and what was synced, as a disk does.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::seams::store::{Guard, Holder, Holding, Locking, Store};
+use crate::seams::store::{Companion, Guard, Holder, Holding, Living, Locking, Store};
 use crate::words::codes::{self, Code};
 use crate::words::error::{Failure, Outcome};
 
@@ -32,6 +33,8 @@ struct Disk {
     crashed: bool,
     locked_by: Option<Holder>,
     progress: Option<Vec<u8>>,
+    /// By their suffix.
+    companions: BTreeMap<String, Vec<u8>>,
 }
 
 /// A clone is the same handle; [`MemoryStore::handle`] gives another one.
@@ -208,21 +211,54 @@ impl Store for MemoryStore {
         Ok(disk.progress.clone())
     }
 
+    fn keep(&self, file: &Companion, bytes: &[u8]) -> Outcome<()> {
+        let mut disk = self.disk();
+        alive(&disk)?;
+        if let (_, Some(failure)) = self.room(&mut disk, bytes.len()) {
+            return Err(failure);
+        }
+        disk.companions.insert(file.suffix(), bytes.to_vec());
+        Ok(())
+    }
+
+    fn kept(&self, file: &Companion) -> Outcome<Option<Vec<u8>>> {
+        let disk = self.disk();
+        alive(&disk)?;
+        Ok(disk.companions.get(&file.suffix()).cloned())
+    }
+
     fn holding(&self) -> Outcome<Holding> {
         let disk = self.disk();
         alive(&disk)?;
-        Ok(disk.locked_by.clone().map_or(Holding::Nobody, |holder| Holding::Living(Some(holder))))
+        Ok(disk.locked_by.clone().map_or(Holding::Nobody, |holder| Holding::Living(living(&holder))))
     }
 
     fn try_lock(&self, holder: &Holder) -> Outcome<Locking> {
         let mut disk = self.disk();
         alive(&disk)?;
         if let Some(holder) = &disk.locked_by {
-            return Ok(Locking::Held(Some(holder.clone())));
+            return Ok(Locking::Held(living(holder)));
         }
         disk.locked_by = Some(holder.clone());
-        Ok(Locking::Got { guard: Box::new(MemoryGuard { disk: Arc::clone(&self.disk) }), dead: None })
+        Ok(Locking::Got { guard: Box::new(MemoryGuard { disk: Arc::clone(&self.disk) }), former: None })
     }
+
+    fn break_lock(&self, id: &str) -> Outcome<Holder> {
+        let mut disk = self.disk();
+        alive(&disk)?;
+        match disk.locked_by.take() {
+            Some(holder) if holder.id == id => Ok(holder),
+            other => {
+                disk.locked_by = other;
+                let hint = "`mig status` names who has the lock.";
+                Err(Failure::new(codes::LOCK_NOT_BROKEN, "unlock memory.migstate", "it is not held by this one", hint))
+            }
+        }
+    }
+}
+
+fn living(holder: &Holder) -> Living {
+    Living { holder: Some(holder.clone()), silent: None }
 }
 
 struct MemoryGuard {

@@ -1,9 +1,19 @@
 //! What every store has to do, whatever it keeps its bytes in: one table of behaviours, run against each backend. A new
 //! backend implements [`Backend`] and gets a row in `every_backend_does_what_a_store_promises`.
 
+#[cfg(feature = "aws")]
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
 use super::file::{self, FileStore};
 use super::memory::{Faults, MemoryStore};
-use crate::seams::store::{Guard, Holder, Holding, Locking, Store};
+#[cfg(feature = "aws")]
+use super::s3::S3Store;
+#[cfg(feature = "aws")]
+use crate::formats::spec::backend::{Encryption, S3};
+use crate::seams::store::{Companion, Guard, Holder, Holding, Locking, Store};
 
 /// A place for one state, with ways to harm it.
 trait Backend {
@@ -43,14 +53,74 @@ impl Backend for Memory {
     }
 }
 
+/// A bucket on the MinIO of the testbed, made for one state.
+#[cfg(feature = "aws")]
+struct Bucket(String);
+
+#[cfg(feature = "aws")]
+impl Bucket {
+    fn new() -> Self {
+        let name = format!("store-{:016x}", rand::random::<u64>());
+        // A folder of its data is a bucket.
+        std::fs::create_dir(minio().0.join("data").join(&name)).unwrap();
+        Self(name)
+    }
+
+    fn settings(&self, port: u16) -> S3 {
+        S3 {
+            bucket: self.0.clone(),
+            key: "team/a.migstate".into(),
+            region: None,
+            endpoint_url: Some(format!("http://127.0.0.1:{port}")),
+            use_path_style: true,
+            profile: None,
+            ca_file: None,
+            encryption: Encryption::Bucket,
+            lease_seconds: 2,
+        }
+    }
+
+    fn open_at(&self, port: u16) -> S3Store {
+        S3Store::new(&self.settings(port), Path::new(".")).unwrap().with_patience(Duration::from_secs(10))
+    }
+}
+
+/// Its folder and its port.
+#[cfg(feature = "aws")]
+fn minio() -> (PathBuf, u16) {
+    let folder = PathBuf::from(std::env::var_os("MIG_TEST_MINIO").expect("no MinIO is there: run `make test`"));
+    let text = std::fs::read_to_string(folder.join("env")).unwrap();
+    (folder, text.lines().find_map(|line| line.strip_prefix("PORT=")).unwrap().parse().unwrap())
+}
+
+#[cfg(feature = "aws")]
+impl Backend for Bucket {
+    fn open(&self) -> Box<dyn Store> {
+        Box::new(self.open_at(minio().1))
+    }
+
+    fn open_failing(&self) -> Box<dyn Store> {
+        // Nothing listens there.
+        let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        Box::new(self.open_at(nobody).with_patience(Duration::from_millis(300)))
+    }
+}
+
 fn holder(pid: u32) -> Holder {
-    Holder { holder: "ada".into(), host: "box".into(), pid, since: "t".into(), command: "mig apply".into() }
+    Holder {
+        id: format!("id{pid}"),
+        holder: "ada".into(),
+        host: "box".into(),
+        pid,
+        since: "t".into(),
+        command: "mig apply".into(),
+    }
 }
 
 fn got(locking: Locking) -> Box<dyn Guard> {
     match locking {
-        Locking::Got { guard, dead: None } => guard,
-        Locking::Got { dead, .. } => panic!("a dead holder: {dead:?}"),
+        Locking::Got { guard, former: None } => guard,
+        Locking::Got { former, .. } => panic!("a former holder: {former:?}"),
         Locking::Held(by) => panic!("held by {by:?}"),
     }
 }
@@ -122,7 +192,7 @@ fn one_holds_the_lock_and_the_next_one_is_told_who(backend: &dyn Backend) {
     let (one, two) = (backend.open(), backend.open());
     let guard = got(one.try_lock(&holder(1)).unwrap());
     match two.try_lock(&holder(2)).unwrap() {
-        Locking::Held(by) => assert_eq!(by, Some(holder(1))),
+        Locking::Held(by) => assert_eq!(by.holder, Some(holder(1))),
         Locking::Got { .. } => panic!("two hold it"),
     }
     assert!(matches!(one.try_lock(&holder(1)).unwrap(), Locking::Held(_)), "nor twice by one");
@@ -134,12 +204,21 @@ fn one_holds_the_lock_and_the_next_one_is_told_who(backend: &dyn Backend) {
     got(one.try_lock(&holder(1)).unwrap());
 }
 
+fn a_lock_outlives_its_store_and_is_given_back(backend: &dyn Backend) {
+    let store = backend.open();
+    let guard = got(store.try_lock(&holder(1)).unwrap());
+    drop(store);
+    assert!(matches!(backend.open().try_lock(&holder(2)).unwrap(), Locking::Held(_)));
+    drop(guard);
+    got(backend.open().try_lock(&holder(2)).unwrap());
+}
+
 fn who_looks_is_told_of_the_holder_and_takes_nothing(backend: &dyn Backend) {
     let (one, two) = (backend.open(), backend.open());
     assert_eq!(two.holding().unwrap(), Holding::Nobody);
     let guard = got(one.try_lock(&holder(1)).unwrap());
-    assert_eq!(two.holding().unwrap(), Holding::Living(Some(holder(1))));
-    assert_eq!(two.holding().unwrap(), Holding::Living(Some(holder(1))));
+    assert!(matches!(two.holding().unwrap(), Holding::Living(living) if living.holder == Some(holder(1))));
+    assert!(matches!(two.holding().unwrap(), Holding::Living(living) if living.holder == Some(holder(1))));
     drop(guard);
     assert_eq!(two.holding().unwrap(), Holding::Nobody);
     got(two.try_lock(&holder(2)).unwrap());
@@ -164,9 +243,31 @@ macro_rules! rows {
     ($($name:ident),* $(,)?) => { [$((stringify!($name), $name as fn(&dyn Backend))),*] };
 }
 
+fn files_beside_the_state_are_replaced_as_a_whole(backend: &dyn Backend) {
+    let (one, two) = (backend.open(), backend.open());
+    let file = Companion::certificate("shop");
+    assert_eq!(two.kept(&file).unwrap(), None);
+    for bytes in [&b"equal, and long"[..], b"different"] {
+        one.keep(&file, bytes).unwrap();
+        assert_eq!(two.kept(&file).unwrap().unwrap(), bytes);
+    }
+    assert_eq!((two.kept(&Companion::Backup).unwrap(), two.read_state().unwrap()), (None, None));
+    assert!(one.place_of(&file).ends_with(".migstate.shop.certificate.json"), "{}", one.place_of(&file));
+}
+
+fn a_lock_is_broken_by_its_own_id_alone(backend: &dyn Backend) {
+    let store = backend.open();
+    let refused = |id: &str| assert_eq!(backend.open().break_lock(id).unwrap_err().code, "MIG4014", "{id}");
+    refused("id1");
+    let guard = got(store.try_lock(&holder(1)).unwrap());
+    refused("id2");
+    drop(guard);
+    refused("id1");
+}
+
 #[test]
 fn every_backend_does_what_a_store_promises() {
-    let rows: [Row; 10] = rows![
+    let rows: [Row; 13] = rows![
         nothing_is_there_at_first,
         frames_stand_one_behind_the_other_and_every_handle_sees_them,
         a_journal_that_another_began_is_never_gone_on_with,
@@ -175,12 +276,17 @@ fn every_backend_does_what_a_store_promises() {
         a_replace_that_fails_leaves_the_state_that_was_there,
         an_append_that_failed_is_the_last_one,
         one_holds_the_lock_and_the_next_one_is_told_who,
+        a_lock_outlives_its_store_and_is_given_back,
         who_looks_is_told_of_the_holder_and_takes_nothing,
         what_a_run_says_of_itself_is_replaced_and_removed,
+        files_beside_the_state_are_replaced_as_a_whole,
+        a_lock_is_broken_by_its_own_id_alone,
     ];
-    let backends: [(&str, fn() -> Box<dyn Backend>); 2] = [
+    let backends: &[(&str, fn() -> Box<dyn Backend>)] = &[
         ("files", || Box::new(Files(tempfile::tempdir().unwrap()))),
         ("memory", || Box::new(Memory(MemoryStore::new()))),
+        #[cfg(feature = "aws")]
+        ("bucket", || Box::new(Bucket::new())),
     ];
     for (backend, make) in backends {
         for (row, check) in rows {

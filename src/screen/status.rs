@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::style::{Ink, Style, duration, wrap};
 use crate::formats::progress::RunProgress;
-use crate::seams::store::{Holder, Holding};
+use crate::seams::store::{Former, Holder, Holding, Living};
 use crate::words::digest::Digest;
 
 /// A run that is silent for so long is said to be silent: it reports every few seconds.
@@ -38,15 +38,15 @@ impl Status {
         match (&self.holding, &self.open) {
             (Holding::Living(_), Some(_)) => Now::UnderWay,
             (Holding::Living(_), None) => Now::Locked,
-            (Holding::Nobody | Holding::Dead(_), Some(_)) => Now::Interrupted,
-            (Holding::Nobody | Holding::Dead(_), None) => Now::Nothing,
+            (Holding::Nobody | Holding::Former(_), Some(_)) => Now::Interrupted,
+            (Holding::Nobody | Holding::Former(_), None) => Now::Nothing,
         }
     }
 
     fn holder(&self) -> Option<&Holder> {
         match &self.holding {
-            Holding::Living(holder) => holder.as_ref(),
-            Holding::Dead(holder) => Some(holder),
+            Holding::Living(living) => living.holder.as_ref(),
+            Holding::Former(former) => Some(former.holder()),
             Holding::Nobody => None,
         }
     }
@@ -67,8 +67,16 @@ pub fn text(status: &Status, style: Style) -> String {
     let (first, rest) = head.split_once('\n').unwrap_or((&head, ""));
     let mut out = format!("{}\n{rest}", style.ink(Ink::Bold, first));
     if let Some(holder) = status.holder() {
-        let gone = if matches!(status.holding, Holding::Dead(_)) { " (that process is gone)" } else { "" };
+        let gone = match &status.holding {
+            Holding::Former(Former::Died(_)) => " (that process is gone)",
+            Holding::Former(Former::Silent(_)) => " (its lease has ended: it gave no sign of life)",
+            Holding::Living(_) | Holding::Nobody => "",
+        };
         out.push_str(&wrap("  by        ", &format!("{holder}{gone}"), style.width));
+        if let Holding::Living(Living { silent: Some(silent), .. }) = &status.holding {
+            let text = format!("{} (last sign of life {} ago)", holder.id, duration(silent.as_secs_f64()));
+            out.push_str(&wrap("  lock      ", &text, style.width));
+        }
     }
     let Some((progress, age)) = status.progress.as_ref().filter(|_| status.open.is_some()) else {
         let long = status.held_seconds.is_none_or(|seconds| seconds > SILENT_SECONDS);
@@ -125,7 +133,7 @@ mod tests {
 
     fn holder() -> Holder {
         let since = "2026-01-05T10:00:00Z".into();
-        Holder { holder: "ann".into(), host: "box".into(), pid: 7, since, command: "mig apply".into() }
+        Holder { id: "7f".into(), holder: "ann".into(), host: "box".into(), pid: 7, since, command: "mig apply".into() }
     }
 
     fn progress(age: f64) -> Option<(RunProgress, Option<f64>)> {
@@ -149,7 +157,7 @@ mod tests {
         let said = "  progress  34 %, ETA 3 to 5 min, 12 of 57 steps";
         let step = "  running   migration.shop.load[\"shop.orders\"]: 1.0 GiB of 3.0 GiB, ETA 5 min";
         let going = "A run of plan 148de9c5a7a4 is under way.";
-        let living = || Holding::Living(Some(holder()));
+        let living = || Holding::Living(Living { holder: Some(holder()), silent: None });
         check(&plan, living(), Some(2.0), "under_way", &format!("{going}\n{by}\n{said} (2.0 s ago)\n{step}\n"));
         check(&plan, living(), None, "under_way", &format!("{going}\n{by}\n"));
         let silent = "  silent    It has said nothing since then, although it reports every few\n            \
@@ -170,7 +178,7 @@ mod tests {
         assert!(text(&unsaid, Style::plain()).contains("  silent    What it last said"));
         let was = "A run of plan 148de9c5a7a4 was interrupted: nobody holds its lock. mig apply\ngoes on with it.";
         let gone = format!("{was}\n{by} (that\n            process is gone)\n{said} (2.0 s ago)\n{step}\n");
-        check(&plan, Holding::Dead(holder()), Some(2.0), "interrupted", &gone);
+        check(&plan, Holding::Former(Former::Died(holder())), Some(2.0), "interrupted", &gone);
         check(&plan, Holding::Nobody, None, "interrupted", &format!("{was}\n"));
         // What a run of before left is nobody's progress.
         let none = "No run is under way at mig.migstate. mig show tells what is recorded.\n";

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use crate::formats::facts::{Flavor, MigrationFacts, ServerFacts, World};
 use crate::formats::plan::{Graph, Node};
@@ -18,6 +18,7 @@ use crate::seams::clock::Clock;
 use crate::seams::cloud::Cloud;
 use crate::seams::shell::Shells;
 use crate::seams::sql::{Connection, Role, Server};
+use crate::seams::store::Store;
 use crate::steps::transfer::dump::leftovers::Leftovers;
 use crate::steps::transfer::ledger::Object;
 use crate::steps::transfer::room::Room;
@@ -43,8 +44,10 @@ pub struct Context {
     pub spec: Spec,
     /// The spec's folder: what relative paths stand in.
     pub dir: PathBuf,
-    /// Where certificates are written: beside the state.
-    pub state_path: PathBuf,
+    /// Where the state is kept; certificates are put beside it.
+    pub store: Arc<dyn Store>,
+    /// The holder's number of the state's lock, see [`Store::token`].
+    pub token: u64,
     pub lineage: String,
     /// Names this run: a reset that it has done is not done again when it resumes.
     pub plan_digest: Digest,
@@ -72,7 +75,8 @@ pub struct Context {
 pub struct Parts {
     pub spec: Spec,
     pub dir: PathBuf,
-    pub state_path: PathBuf,
+    pub store: Arc<dyn Store>,
+    pub token: u64,
     pub lineage: String,
     pub plan_digest: Digest,
     pub clock: Arc<dyn Clock>,
@@ -96,6 +100,8 @@ pub struct Lines {
     pub loading: Semaphore,
     /// Hashes rows on the target.
     pub look: Pool,
+    /// The ledger knows that this holder of the lock loads now.
+    pub held: OnceCell<()>,
     /// What the ledger says of tables whose step has run.
     pub ready: Ready,
     /// `dump.rate_limit`.
@@ -183,6 +189,7 @@ impl Context {
                 write: Pool::new(to.clone(), write, load_threads),
                 look: Pool::new(to.clone(), Role::Look, migration.verify_threads.max(1)),
                 loading: Semaphore::new(load_threads as usize + 1),
+                held: OnceCell::new(),
                 ready: Ready::default(),
                 pace: Pace::new(migration.dump.rate_limit),
                 leftovers: Leftovers::default(),
@@ -193,7 +200,8 @@ impl Context {
         Self {
             spec: parts.spec,
             dir: parts.dir,
-            state_path: parts.state_path,
+            store: parts.store,
+            token: parts.token,
             lineage: parts.lineage,
             plan_digest: parts.plan_digest,
             began: parts.clock.now(),

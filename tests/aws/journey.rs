@@ -169,7 +169,8 @@ impl Journey {
         let parts = Parts {
             spec: Spec::default(),
             dir: self.dir.path().to_owned(),
-            state_path: self.dir.path().join("mig.migstate"),
+            store: Arc::new(mig::hosts::file::FileStore::new(self.dir.path().join("mig.migstate"))),
+            token: 0,
             lineage: LINEAGE.into(),
             plan_digest: plan_digest.clone(),
             clock: clock.clone(),

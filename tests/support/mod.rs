@@ -2,6 +2,7 @@
 #![allow(dead_code)]
 
 pub mod browser;
+pub mod bucket;
 pub mod case;
 pub mod cloud_proxy;
 pub mod ends;

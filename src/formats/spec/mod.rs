@@ -3,6 +3,7 @@
 //! sorts them, `expression` evaluates, `servers` and `migrations` make the model.
 
 mod aws;
+pub mod backend;
 mod blocks;
 mod condition;
 mod credentials;
@@ -348,7 +349,7 @@ fn model(evaluator: &Evaluator, blocks: &Blocks, inputs: &Inputs) -> Read<Spec> 
         overlap::together(evaluator, &spec);
     }
     let settings = settings?;
-    spec.state_path = settings.state_path;
+    spec.backend = settings.backend;
     spec.plan_lifetime_seconds = settings.plan_lifetime_seconds;
     spec.files = evaluator.files_read();
     for file in &inputs.files {

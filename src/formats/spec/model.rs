@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use super::backend::Backend;
 use crate::formats::dumpfile::Packing;
 use crate::formats::engine::{DumpEngine, LoadEngine};
 use crate::formats::worker::Endpoint;
@@ -19,8 +20,8 @@ use crate::words::secret::Secret;
 /// All files of a folder, evaluated. Maps are keyed by the block's name and keep the order of the text.
 #[derive(Clone, Debug, Default)]
 pub struct Spec {
-    /// `mig.backend "local" { path }`, else `mig.migstate`; relative to the spec's folder.
-    pub state_path: String,
+    /// `mig { backend … }`, else the file `mig.migstate`.
+    pub backend: Backend,
     /// `mig.plan_lifetime` in seconds; default 72 h.
     pub plan_lifetime_seconds: u64,
     pub sources: IndexMap<String, Server>,
@@ -333,7 +334,9 @@ impl Spec {
             })
         };
         let mut form = serde_json::json!({
-            "state_path": self.state_path,
+            // Plans of older versions are bound to this name. How the place is encrypted, and for how long a lease lasts, does not say
+            // which state it is.
+            "state_path": self.backend.to_string(),
             "sources": self.sources.iter().map(|(k, s)| (k.clone(), server(s))).collect::<BTreeMap<_, _>>(),
             "targets": self.targets.iter().map(|(k, s)| (k.clone(), server(s))).collect::<BTreeMap<_, _>>(),
             "runners": self.runners.iter().map(|(k, r)| (k.clone(), runner(r))).collect::<BTreeMap<_, _>>(),

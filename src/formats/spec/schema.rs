@@ -86,6 +86,18 @@ schemas! {
         plan_lifetime: "duration", "`72h`", "how long a saved plan can be applied";
     }
 
+    S3_BACKEND = "backend \"s3\"", in Some(&SETTINGS), blocks [], later [] {
+        bucket: "text", "required", "the bucket";
+        key: "text", "required", "the name of the state's object; the names of all other objects begin with it";
+        region: "text", "of the environment or the profile", "where the bucket is";
+        endpoint_url: "text", "Amazon S3", "a server that speaks the protocol of S3";
+        use_path_style: "true or false", "`false`", "`https://host/bucket/key` instead of `https://bucket.host/key`";
+        profile: "text", "the usual chain of credentials", "the profile of the shared AWS configuration";
+        ca_file: "text", "none", "who signed the endpoint's certificate, beside the system's authorities";
+        encrypt: "true or false", "as the bucket is set up", "ask for encryption by the server (SSE-S3)";
+        kms_key_id: "text", "none", "ask for encryption with this key (SSE-KMS)";
+        lease: "duration", "`60s`", "for how long a holder of the lock may be silent, from 2s to 1h";
+    }
     LOCAL_BACKEND = "backend \"local\"", in Some(&SETTINGS), blocks [], later [] {
         path: "text", "`mig.migstate`", "the file of the state";
     }

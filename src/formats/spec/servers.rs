@@ -3,11 +3,12 @@
 use hcl_edit::structure::Block;
 
 use super::aws;
+use super::backend::{self, Backend};
 use super::expression::Evaluator;
 use super::faults::Read;
-use super::fields::{Fields, not_yet};
+use super::fields::Fields;
 use super::model::{RDS_BUNDLE, Runner, RunnerKind, Server, Tls, TlsMode};
-use super::schema::{AURORA, LOCAL_BACKEND, LOCAL_RUNNER, MYSQL, SETTINGS, SOURCE, SSH_RUNNER, Schema, TIDB, TLS};
+use super::schema::{AURORA, LOCAL_RUNNER, MYSQL, SETTINGS, SOURCE, SSH_RUNNER, Schema, TIDB, TLS};
 use super::units;
 use super::value::Kind;
 use crate::formats::worker::Endpoint;
@@ -20,13 +21,13 @@ const REMOTE_WORKDIR: &str = ".mig/work";
 
 /// What the `mig` block sets.
 pub(super) struct Settings {
-    pub state_path: String,
+    pub backend: Backend,
     pub plan_lifetime_seconds: u64,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { state_path: "mig.migstate".into(), plan_lifetime_seconds: 72 * 3600 }
+        Self { backend: Backend::default(), plan_lifetime_seconds: 72 * 3600 }
     }
 }
 
@@ -214,28 +215,11 @@ pub(super) fn settings(evaluator: &Evaluator, text: usize, block: &Block) -> Rea
     let fields = Fields::open(evaluator, text, block, &SETTINGS);
     let version = required_version(evaluator, &fields);
     let lifetime = fields.duration("plan_lifetime");
-    let mut state_path = Ok(None);
-    for (n, backend) in fields.blocks("backend").enumerate() {
-        let label = backend.labels.first();
-        let at = fields.at(label.and_then(hcl_edit::Span::span));
-        match label.map_or("", |l| l.as_str()) {
-            _ if n > 0 => {
-                let help = "A spec has one state: keep one backend.";
-                state_path = Err(evaluator.faults.error(codes::DUPLICATE_BLOCK, &at, "a second backend", help));
-            }
-            "local" => state_path = Fields::open(evaluator, text, backend, &LOCAL_BACKEND).word("path"),
-            "s3" => state_path = Err(not_yet(evaluator, &at, "backend \"s3\"", &["backend \"local\""])),
-            other => {
-                let help = super::faults::suggestion(other, "backend", &["local", "s3"]);
-                let summary = format!("unknown block `backend \"{other}\"`");
-                state_path = Err(evaluator.faults.error(codes::UNKNOWN_BLOCK, &at, summary, help));
-            }
-        }
-    }
+    let backend = backend::backend(evaluator, text, &fields);
     version?;
     let default = Settings::default();
     Ok(Settings {
-        state_path: state_path?.unwrap_or(default.state_path),
+        backend: backend?.unwrap_or(default.backend),
         plan_lifetime_seconds: lifetime?.unwrap_or(default.plan_lifetime_seconds),
     })
 }

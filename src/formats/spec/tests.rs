@@ -102,7 +102,7 @@ fn spec_of(text: &str) -> Spec {
 #[test]
 fn a_minimal_spec_has_the_defaults_of_the_contract() {
     let spec = spec_of(&migration(""));
-    assert_eq!((spec.state_path.as_str(), spec.plan_lifetime_seconds), ("mig.migstate", 259_200));
+    assert_eq!((spec.backend.to_string().as_str(), spec.plan_lifetime_seconds), ("mig.migstate", 259_200));
     let (source, target) = (&spec.sources["shop"], &spec.targets["cloud"]);
     assert_eq!((source.port, target.port, source.max_threads), (3306, 4000, 16));
     assert_eq!((source.tls.mode, source.password.is_some()), (TlsMode::VerifyIdentity, false));
@@ -210,7 +210,7 @@ migration "second" {
 }
 "#,
     );
-    assert_eq!((spec.state_path.as_str(), spec.plan_lifetime_seconds), ("state/shop.migstate", 300));
+    assert_eq!((spec.backend.to_string().as_str(), spec.plan_lifetime_seconds), ("state/shop.migstate", 300));
     assert_eq!((spec.sources["other"].username.as_str(), spec.sources["other"].max_threads), ("MOVER", 4));
     assert_eq!(spec.sources["other"].tls, Tls { mode: TlsMode::VerifyCa, ca_file: Some("ca.pem".into()) });
     assert_eq!((spec.targets["near"].ledger_schema.as_str(), spec.targets["near"].port), ("ledger", 4001));
@@ -361,7 +361,6 @@ fn blocks_of_the_wrong_shape_or_of_later_versions_are_told_apart_from_unknown_on
             "not a public host key",
         ),
         ("peering \"tidbcloud\" {\n}\n", "MIG1103", "1:9", "Did you mean `tidb_cloud`?"),
-        ("mig {\n  backend \"s3\" {\n  }\n}\n", "MIG1120", "2:11", "This version has: backend \"local\""),
         ("mig {\n  backend \"gcs\" {\n  }\n}\n", "MIG1103", "2:11", "unknown block"),
         ("mig {\n  backend \"local\" {\n  }\n  backend \"local\" {\n  }\n}\n", "MIG1106", "4:3", "is there twice"),
         ("mig {\n}\nmig {\n}\n", "MIG1106", "3:1", "a.mig.hcl:1:1"),

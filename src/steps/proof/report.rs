@@ -2,7 +2,6 @@
 //! source was written to, gathers what every step proved. What could not be proven is said to be unproven.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -24,6 +23,7 @@ use crate::formats::steps::{
     DumpOutputs, GateOutputs, ReportInputs, ReportOutputs, TableInputs, VerifyOutputs, ViewOutputs,
 };
 use crate::formats::structure::Inventory;
+use crate::seams::store::Companion;
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::proof::reread;
 use crate::steps::proof::writes::{self, Look};
@@ -40,18 +40,12 @@ use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
 use crate::words::error::{ExitKind, Failure, Outcome};
 
-/// Where a migration's certificate lies: beside the state.
-pub fn certificate_path(state: &Path, migration: &str) -> PathBuf {
-    let name = state.file_name().and_then(|n| n.to_str()).unwrap_or("mig.migstate");
-    state.with_file_name(format!("{name}.{migration}.certificate.json"))
-}
-
 pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<Value> {
     let inputs: ReportInputs = read_inputs(node)?;
     let migration = context.migration(&node.addr)?;
     let (certificate, changed) = certify(context, migration, &ctx, &inputs).await?;
     finish_dump(context, migration, &ctx, &inputs)?;
-    keep(&certificate_path(&context.state_path, &migration.name), &certificate)?;
+    keep(context, &migration.name, &certificate).await?;
     if certificate.writes.outcome == WritesOutcome::Detected {
         return Err(Failure::new(
             codes::WRITES_AT_REPORT,
@@ -202,11 +196,10 @@ fn not_moved(
     programs.chain(views_left_out(left_out)).chain(rows_left_out).chain(unmet).collect()
 }
 
-fn keep(path: &Path, certificate: &Certificate) -> Outcome<()> {
+async fn keep(context: &Context, migration: &str, certificate: &Certificate) -> Outcome<()> {
     let bytes = serde_json::to_vec_pretty(certificate).map_err(|e| broken(&e.to_string()))?;
-    let name = path.file_name().and_then(|n| n.to_str()).unwrap_or("certificate.json").to_owned();
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    write_file(folder, &name, &bytes)
+    let (store, file) = (Arc::clone(&context.store), Companion::certificate(migration));
+    tokio::task::spawn_blocking(move || store.keep(&file, &bytes)).await.map_err(|e| broken(&e.to_string()))?
 }
 
 /// The failure of a run that moved everything and found it not equal.

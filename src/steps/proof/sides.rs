@@ -528,7 +528,7 @@ pub async fn holds_ours(
     let migration = context.migration(addr).map_err(Err)?;
     let schema = context.ledger_schema(migration).map_err(Err)?;
     let key = actual.name.key();
-    let batches = Batches { schema, lineage: &context.lineage, table: &key, epoch };
+    let batches = Batches { schema, lineage: &context.lineage, table: &key, epoch, token: 0 };
     let doing =
         |f: Fault| Err(f.failure(codes::LEDGER, "read the ledger", "Look whether the target is up, then run again."));
     let known = batches.read(&mut *line.connection, None).await.map_err(doing)?;

@@ -8,16 +8,16 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
-use super::Remote;
 use super::install::{Program, install, standing, unexpected, worker_dir};
 use super::mirror::News;
+use super::{Delegation, Remote};
 use crate::formats::event::{Ended, Event};
 use crate::formats::journal::Record;
 use crate::formats::outputs::RemovedOutputs;
 use crate::formats::state::{Status, StepRecord};
 use crate::formats::worker::{End, Endpoint, FromWorker, ToWorker, line};
 use crate::seams::shell::Channel;
-use crate::steps::transfer::dump::write_file;
+use crate::seams::store::Companion;
 use crate::words::addr::StepAddr;
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome, Retry};
@@ -203,10 +203,8 @@ fn hand_on(remote: &Arc<Remote>, message: FromWorker) -> Outcome<Option<u64>> {
         }
         FromWorker::Shown { event } => shown(remote, event),
         FromWorker::Certificate { bytes } => {
-            let path = &remote.delegation.certificate;
-            let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(std::path::Path::new("."));
-            let name = path.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
-            write_file(folder, &name, &bytes)?;
+            let Delegation { store, migration, .. } = &remote.delegation;
+            store.keep(&Companion::certificate(migration), &bytes)?;
         }
         FromWorker::Ended { seq } => {
             // What has not ended by now does not end any more.

@@ -7,7 +7,6 @@ pub mod install;
 mod mirror;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -27,6 +26,7 @@ use crate::formats::state::StepRecord;
 use crate::formats::worker::{Endpoint, Work};
 use crate::seams::clock::Clock;
 use crate::seams::shell::Shells;
+use crate::seams::store::Store;
 use crate::steps::Steps;
 use crate::steps::step::{StepCtx, StepSet};
 use crate::words::addr::StepAddr;
@@ -62,8 +62,8 @@ pub struct Delegation {
     pub work: Work,
     pub shells: Arc<dyn Shells>,
     pub clock: Arc<dyn Clock>,
-    /// Where the certificate goes that the worker writes.
-    pub certificate: PathBuf,
+    /// Where the certificate goes that the worker writes: beside the state.
+    pub store: Arc<dyn Store>,
     /// A stop of this run stops the worker, too.
     pub stop_worker: bool,
 }

@@ -206,6 +206,46 @@ impl Named<'_> {
     }
 }
 
+/// The kind of row that tells which holder of the state's lock loads; its name is the lineage, its epoch the token.
+const HOLDER: &str = "holder";
+
+/// Records that the holder `token` of the state's lock loads now: batches of an older one are refused from here on.
+///
+/// # Errors
+/// MIG4015: a newer holder has begun.
+pub async fn hold(connection: &mut dyn Connection, schema: &str, lineage: &str, token: u64) -> Outcome<()> {
+    let doing = fault("record who loads");
+    let (schema, name, kind) = (sql_ident(schema), literal(lineage), literal(HOLDER));
+    let insert = format!(
+        "INSERT INTO {schema}.objects (lineage, kind, name, state, epoch) VALUES ({name}, {kind}, {name}, 'held', {token})"
+    );
+    match connection.execute(&insert).await {
+        Ok(_) => return Ok(()),
+        Err(f) if f.number == Some(DUPLICATE) => {}
+        Err(f) => return Err(doing(f)),
+    }
+    let row = format!("kind = {kind} AND name = {name}");
+    let raise = format!("UPDATE {schema}.objects SET epoch = {token} WHERE {row} AND epoch < {token}");
+    connection.execute(&raise).await.map_err(&doing)?;
+    let rows = connection.query(&format!("SELECT epoch FROM {schema}.objects WHERE {row}")).await.map_err(&doing)?.rows;
+    let epoch = rows.into_iter().next().and_then(|row| text(row.into_iter().next()??).parse::<u64>().ok());
+    match epoch {
+        Some(epoch) if epoch == token => Ok(()),
+        Some(_) => Err(superseded()),
+        None => Err(doing(unreadable("the number of the holder"))),
+    }
+}
+
+/// Another holder of the state's lock loads now.
+fn superseded() -> Failure {
+    Failure::new(
+        codes::LEASE_LOST,
+        "load into the target",
+        "the ledger there says that another holder of the state's lock has begun to load since",
+        "Nothing more was loaded. Look at `mig status`, then run the same command again.",
+    )
+}
+
 /// Begins a batch's transaction. TiDB takes the snapshot of an explicit BEGIN at once, before [`Batches::insert`] holds the
 /// table; what it saw then could be over. So the transaction begins with that statement itself there, and
 /// [`leave`] has to follow before the connection does anything else.
@@ -239,9 +279,35 @@ pub struct Batches<'a> {
     pub lineage: &'a str,
     pub table: &'a str,
     pub epoch: u64,
+    /// See [`hold`]; 0: no lock that can be lost.
+    pub token: u64,
 }
 
 impl Batches<'_> {
+    /// Why a batch of this load was not taken, where a newer holder of the lock is the reason.
+    ///
+    /// # Errors
+    /// Where it cannot be asked; MIG4015: it is the reason.
+    pub async fn is_held(&self, connection: &mut dyn Connection) -> Outcome<()> {
+        match self.token {
+            0 => Ok(()),
+            token => hold(connection, self.schema, self.lineage, token).await,
+        }
+    }
+
+    /// Refuses a holder that another one has followed.
+    fn held(&self) -> String {
+        match self.token {
+            0 => String::new(),
+            token => format!(
+                "AND NOT EXISTS (SELECT 1 FROM {}.objects h WHERE h.kind = {} AND h.name = {} AND h.epoch > {token}) ",
+                sql_ident(self.schema),
+                literal(HOLDER),
+                literal(self.lineage)
+            ),
+        }
+    }
+
     fn condition(&self) -> String {
         format!("lineage = {} AND tbl = {} AND epoch = {}", literal(self.lineage), literal(self.table), self.epoch)
     }
@@ -308,7 +374,7 @@ impl Batches<'_> {
             "INSERT INTO {schema}.batches (lineage, tbl, epoch, chunk, from_row, to_row, `rows`, hash) \
              SELECT lineage, name, epoch, {}, {}, {}, {}, {} FROM {schema}.objects \
              WHERE kind = 'table' AND name = {} AND lineage = {} AND epoch = {} \
-             AND state IN ('created', 'adopted') {held}",
+             AND state IN ('created', 'adopted') {}{held}",
             batch.chunk,
             batch.from_row,
             batch.to_row,
@@ -317,6 +383,7 @@ impl Batches<'_> {
             literal(self.table),
             literal(self.lineage),
             self.epoch,
+            self.held(),
             schema = sql_ident(self.schema),
         )
     }

@@ -32,7 +32,7 @@ use crate::steps::step::{StepCtx, Upstream};
 use crate::steps::transfer::batch::{self, Form};
 use crate::steps::transfer::dump::manifest_path;
 use crate::steps::transfer::import;
-use crate::steps::transfer::ledger::{Batches, Named};
+use crate::steps::transfer::ledger::{self, Batches, Named};
 use crate::steps::transfer::refusal::refused;
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::codes;
@@ -120,6 +120,7 @@ async fn begin_job(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: boo
     let migration = context.migration(&node.addr)?;
     let replaced = node.action == Action::Replace && !ctx.resume.notes.contains_key(&reset_note(context));
     let recorded = if anew || replaced { BTreeMap::new() } else { ctx.resume.parts.clone() };
+    again(context, ctx, || hold(context, node)).await?;
     let epoch = again(context, ctx, || ready(context, node, ctx, &name, anew)).await?;
     let target = context.target_of(migration)?;
     let takes_load_data = ctx.upstream::<ServerOutputs>(&target)?.and_then(|server| server.load_data).unwrap_or(false);
@@ -237,6 +238,22 @@ impl Job {
     }
 }
 
+/// Once a run and migration: the ledger learns which holder of the state's lock loads.
+async fn hold(context: &Context, node: &Node) -> Outcome<()> {
+    if context.token == 0 {
+        return Ok(());
+    }
+    let lines = context.lines(&node.addr)?;
+    let schema = context.ledger_schema(context.migration(&node.addr)?)?;
+    let held = lines.held.get_or_try_init(|| async {
+        let mut line = lines.write.take().await?;
+        ledger::hold(&mut *line.connection, schema, &context.lineage, context.token).await?;
+        line.give_back();
+        Ok(())
+    });
+    held.await.copied()
+}
+
 /// The table's epoch, after a reset where one is due: epoch + 1, TRUNCATE, ready.
 async fn ready(context: &Context, node: &Node, ctx: &StepCtx, name: &TableName, anew: bool) -> Outcome<u64> {
     let lines = context.lines(&node.addr)?;
@@ -303,7 +320,13 @@ fn reset_note(context: &Context) -> String {
 
 impl Job {
     fn batches(&self) -> Batches<'_> {
-        Batches { schema: &self.ledger, lineage: &self.context.lineage, table: &self.key, epoch: self.epoch }
+        Batches {
+            schema: &self.ledger,
+            lineage: &self.context.lineage,
+            table: &self.key,
+            epoch: self.epoch,
+            token: self.context.token,
+        }
     }
 
     fn manifest(&self) -> Outcome<TableManifest> {

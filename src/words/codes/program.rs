@@ -131,6 +131,21 @@ codes! {
         "`mig state push` accepts an edited copy of the state that `mig state pull` printed. Its lineage is another \
          one, or an apply ran in the meantime, or the state on record cannot be read. Nothing was changed. Pull again \
          and repeat the edit. -force puts the file in place of any state, and keeps a copy of that state beside it.";
+    LOCK_NOT_BROKEN = 4014, Error,
+        "the lock was not taken away",
+        "`mig force-unlock ID` takes the lock away from the holder with this ID only. Nobody has the lock, or another \
+         process has it now, or it is a lock on a file and its holder still runs on this machine. Nothing was changed. \
+         `mig status` names the holder and its ID. A process that runs gives its lock back when it ends.";
+    LEASE_LOST = 4015, Locked,
+        "the lock was lost while the run was active",
+        "The lock of a state on S3 is a lease: its holder renews it, and a holder that is silent for longer than the \
+         lease loses it. This process was suspended, or had no connection to S3 for so long, or somebody ran `mig \
+         force-unlock`. It started nothing more. What it recorded before remains; another run may have gone on from \
+         there. Look at `mig status`, then run the same command again.";
+    BACKEND_UNAVAILABLE = 4016, Error,
+        "the backend of the state cannot be opened",
+        "The spec keeps the state on S3. This build of mig has no S3, or a file that the backend is set up with (`ca_file`) \
+         cannot be read. Nothing was done.";
     NOT_A_PLAN = 4101, Stale,
         "not a plan file",
         "The file given to apply is not a plan that mig wrote: the file cannot be read, or the parts of a plan are missing. \

@@ -103,6 +103,7 @@ fn a_default_of_the_table_is_that_of_the_reader() {
         "source \"mysql\" \"NAME\"" | "target \"tidb\" \"NAME\"" | "target \"mysql\" \"NAME\"" => {
             "host = \"h\"\nusername = \"u\"\n"
         }
+        "backend \"s3\"" => "bucket = \"b\"\nkey = \"k\"\n",
         "runner \"ssh\" \"NAME\"" => "host = \"h\"\nuser = \"u\"\n",
         "migration \"NAME\"" => "source = source.mysql.shop\ntarget = target.tidb.cloud\n",
         _ => "",

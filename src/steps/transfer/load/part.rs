@@ -324,6 +324,11 @@ impl Job {
         if let Err(fault) = connection.execute("ROLLBACK").await {
             return self.stop(&fault, 0);
         }
+        match self.batches().is_held(&mut **connection).await {
+            Ok(()) => {}
+            Err(failure) if failure.retry == Retry::Later => return Stop::Again(failure),
+            Err(failure) => return Stop::For(failure),
+        }
         let named = Named { schema: &self.ledger, lineage: &self.context.lineage, kind: "table", name: &self.key };
         match named.read(&mut **connection).await {
             Ok(object) => Stop::For(super::standing::overtaken(&self.table.name, self.epoch, object.as_ref())),

@@ -52,7 +52,8 @@ fn context(server: &Scripted) -> Context {
     let parts = Parts {
         spec,
         dir: "/".into(),
-        state_path: "/mig.migstate".into(),
+        store: Arc::new(crate::hosts::memory::MemoryStore::new()),
+        token: 0,
         lineage: "l".into(),
         plan_digest: Digest::of(&"a plan"),
         clock: Arc::new(Hurried::default()),

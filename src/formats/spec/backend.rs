@@ -1,0 +1,181 @@
+//! `mig { backend … }`: where the state is kept. Block -> model; knows no store.
+//!
+//! To add a backend: a variant of [`Backend`] with its row of [`KINDS`] here, its attributes in `schema.rs`, its file in
+//! `hosts`, and its arm in `hosts/store.rs`.
+
+use std::time::Duration;
+
+use hcl_edit::structure::Block;
+use serde::Serialize;
+
+use super::expression::Evaluator;
+use super::faults::{Read, suggestion};
+use super::fields::Fields;
+use super::schema::{LOCAL_BACKEND, S3_BACKEND, Schema};
+use crate::words::codes;
+
+/// Where a state is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// A file; relative to the spec's folder.
+    Local {
+        path: String,
+    },
+    S3(S3),
+}
+
+/// An object of Amazon S3, or of a server that speaks its protocol.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct S3 {
+    pub bucket: String,
+    /// The name of the state's object; the names of all others begin with it.
+    pub key: String,
+    /// `None`: what the environment or the profile says.
+    pub region: Option<String>,
+    /// `None`: Amazon's own.
+    pub endpoint_url: Option<String>,
+    /// `https://host/bucket/key` instead of `https://bucket.host/key`.
+    pub use_path_style: bool,
+    pub profile: Option<String>,
+    /// Who signed the certificate of the endpoint, beside the system's authorities; relative to the spec's folder.
+    pub ca_file: Option<String>,
+    pub encryption: Encryption,
+    /// How long a holder of the lock may be silent before another one takes over.
+    pub lease_seconds: u64,
+}
+
+/// How the server is asked to encrypt the objects.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encryption {
+    /// As the bucket is set up.
+    Bucket,
+    /// SSE-S3.
+    Server,
+    /// SSE-KMS with this key.
+    Kms(String),
+}
+
+impl Default for Backend {
+    fn default() -> Self {
+        Self::Local { path: "mig.migstate".into() }
+    }
+}
+
+impl std::fmt::Display for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Local { path } => write!(f, "{path}"),
+            Self::S3(S3 { bucket, key, endpoint_url: None, .. }) => write!(f, "s3://{bucket}/{key}"),
+            Self::S3(S3 { bucket, key, endpoint_url: Some(url), .. }) => write!(f, "s3://{bucket}/{key} at {url}"),
+        }
+    }
+}
+
+impl S3 {
+    pub fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds)
+    }
+}
+
+/// A kind of backend: its label, its attributes, and how its block is read.
+struct Kind {
+    label: &'static str,
+    schema: &'static Schema,
+    read: fn(&Evaluator, &Fields) -> Read<Backend>,
+}
+
+const KINDS: [Kind; 2] =
+    [Kind { label: "local", schema: &LOCAL_BACKEND, read: local }, Kind { label: "s3", schema: &S3_BACKEND, read: s3 }];
+
+/// The backend that a `mig` block names; `None`: it names none.
+pub(super) fn backend(evaluator: &Evaluator, text: usize, settings: &Fields) -> Read<Option<Backend>> {
+    let mut found = Ok(None);
+    for (n, block) in settings.blocks("backend").enumerate() {
+        found = match n {
+            0 => one(evaluator, text, settings, block).map(Some),
+            _ => {
+                let at = settings.at(block.labels.first().and_then(hcl_edit::Span::span));
+                let help = "A spec has one state: keep one backend.";
+                Err(evaluator.faults.error(codes::DUPLICATE_BLOCK, &at, "a second backend", help))
+            }
+        };
+    }
+    found
+}
+
+fn one(evaluator: &Evaluator, text: usize, settings: &Fields, block: &Block) -> Read<Backend> {
+    let label = block.labels.first();
+    let name = label.map_or("", |label| label.as_str());
+    let Some(kind) = KINDS.iter().find(|kind| kind.label == name) else {
+        let labels: Vec<&str> = KINDS.iter().map(|kind| kind.label).collect();
+        let at = settings.at(label.and_then(hcl_edit::Span::span));
+        let summary = format!("unknown block `backend \"{name}\"`");
+        return Err(evaluator.faults.error(codes::UNKNOWN_BLOCK, &at, summary, suggestion(name, "backend", &labels)));
+    };
+    (kind.read)(evaluator, &Fields::open(evaluator, text, block, kind.schema))
+}
+
+fn local(_: &Evaluator, fields: &Fields) -> Read<Backend> {
+    Ok(fields.word("path")?.map_or_else(Backend::default, |path| Backend::Local { path }))
+}
+
+fn s3(_: &Evaluator, fields: &Fields) -> Read<Backend> {
+    let bucket = fields.required_word("bucket");
+    let key = fields.required_word("key").and_then(|key| {
+        let sound = !key.starts_with('/') && !key.ends_with('/') && key.len() <= LONGEST_KEY;
+        if sound {
+            return Ok(key);
+        }
+        let help = format!("Write it as \"shop/mig.migstate\": no slash at either end, at most {LONGEST_KEY} bytes.");
+        Err(fields.wrong("key", codes::OUT_OF_RANGE, "`key` is not the name of a state's object", help))
+    });
+    let region = fields.word("region");
+    let endpoint_url = fields.word("endpoint_url").and_then(|url| match url {
+        Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => {
+            let help = "Write it with its scheme: \"https://…\"; leave it out for AWS itself.";
+            Err(fields.wrong("endpoint_url", codes::OUT_OF_RANGE, "`endpoint_url` is not a URL", help))
+        }
+        url => Ok(url),
+    });
+    let use_path_style = fields.flag("use_path_style");
+    let profile = fields.word("profile");
+    let ca_file = fields.word("ca_file");
+    let encrypt = fields.flag("encrypt");
+    let kms_key = fields.word("kms_key_id");
+    let lease = fields.duration("lease").and_then(|lease| match lease {
+        Some(seconds) if !LEASES.contains(&seconds) => {
+            let help = "A holder renews it three times in that span. Write 60s; a longer one lets others wait longer after a crash.";
+            Err(fields.wrong("lease", codes::OUT_OF_RANGE, "`lease` is not between 2s and 1h", help))
+        }
+        lease => Ok(lease.unwrap_or(DEFAULT_LEASE)),
+    });
+    let encryption = match (encrypt?, kms_key?) {
+        (Some(false), Some(_)) => {
+            let help = "Remove one of the two: a key encrypts.";
+            let summary = "`encrypt = false` contradicts `kms_key_id`";
+            return Err(fields.wrong("kms_key_id", codes::CONFLICTING_SETTINGS, summary, help));
+        }
+        (_, Some(key)) => Encryption::Kms(key),
+        (Some(true), None) => Encryption::Server,
+        (Some(false) | None, None) => Encryption::Bucket,
+    };
+    Ok(Backend::S3(S3 {
+        bucket: bucket?,
+        key: key?,
+        region: region?,
+        endpoint_url: endpoint_url?,
+        use_path_style: use_path_style?.unwrap_or(false),
+        profile: profile?,
+        ca_file: ca_file?,
+        encryption,
+        lease_seconds: lease?,
+    }))
+}
+
+/// S3 takes names of 1,024 bytes; the names of segments and companions are longer than the state's.
+const LONGEST_KEY: usize = 800;
+
+const DEFAULT_LEASE: u64 = 60;
+
+const LEASES: std::ops::RangeInclusive<u64> = 2..=3600;

@@ -1,0 +1,315 @@
+//! A state on S3, or on a server that speaks its protocol. Its objects, for a state with the name KEY:
+//!
+//! - `KEY`: the state. It is replaced on the condition that it is still the one that was read.
+//! - `KEY.journal/GENERATION/NUMBER`: the journal, an object for each append, see [`journal`]. None is ever rewritten.
+//! - `KEY.lock`: who holds the lock, see [`crate::formats::lease`].
+//! - `KEY.MIGRATION.certificate.json`, `KEY.backup`, `KEY.progress`.
+//!
+//! Three things keep an older holder from writing behind the back of the one that took over: it stops when it could not
+//! renew its lease in time, by its own clock; the new holder takes the next number of the journal before it reads it, so
+//! that an append that was on its way finds its place taken; and each state has a journal of its own.
+
+mod journal;
+mod lock;
+mod objects;
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::mpsc::sync_channel;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::runtime::Runtime;
+use tokio::sync::OnceCell;
+
+use self::journal::{Appending, Segment};
+use self::lock::Held;
+use self::objects::{Condition, ETag, Objects, Put, Trouble};
+use crate::formats::spec::backend::{Backend, S3};
+use crate::seams::store::{Companion, Holder, Holding, Locking, Store};
+use crate::words::codes;
+use crate::words::error::{Failure, Outcome};
+
+/// How long a call without a lease is tried again while it gets no answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub struct S3Store {
+    inner: Arc<Inner>,
+    /// Where the calls run: a store blocks, the SDK does not, and who calls may itself be on a runtime.
+    bridge: Arc<Bridge>,
+}
+
+struct Inner {
+    settings: S3,
+    authority: Option<Vec<u8>>,
+    objects: OnceCell<Objects>,
+    /// As the user named it.
+    place: String,
+    patience: Duration,
+    /// Names this handle in what it writes.
+    id: String,
+    held: Mutex<Option<Held>>,
+    /// Signs of life and the end of a lease go one behind the other.
+    lease_turn: tokio::sync::Mutex<()>,
+    journal: Mutex<Appending>,
+    seen: Mutex<Seen>,
+}
+
+/// The state that this handle last read or wrote: the only one that it replaces.
+#[derive(Clone, Debug, Default)]
+enum Seen {
+    #[default]
+    NotYet,
+    Absent,
+    There(ETag),
+}
+
+impl S3Store {
+    /// Connects to nothing yet.
+    ///
+    /// # Errors
+    /// MIG4016: the file of the authority cannot be read.
+    pub fn new(settings: &S3, dir: &Path) -> Outcome<Self> {
+        let place = Backend::S3(settings.clone()).to_string();
+        let bridge = Bridge::new().map_err(|error| {
+            let hint = "Look at the limits of this machine for threads.";
+            Failure::new(codes::BACKEND_UNAVAILABLE, format!("open {place}"), error.to_string(), hint)
+        })?;
+        let inner = Inner {
+            settings: settings.clone(),
+            authority: objects::authority(settings, dir)?,
+            objects: OnceCell::new(),
+            place,
+            patience: PATIENCE,
+            id: format!("{:032x}", rand::random::<u128>()),
+            held: Mutex::default(),
+            lease_turn: tokio::sync::Mutex::default(),
+            journal: Mutex::default(),
+            seen: Mutex::default(),
+        };
+        Ok(Self { inner: Arc::new(inner), bridge: Arc::new(bridge) })
+    }
+
+    /// Gives up on a server that does not answer after `patience`.
+    #[cfg(test)]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.patience = patience;
+        }
+        self
+    }
+
+    fn wait<T, F>(&self, work: impl FnOnce(Arc<Inner>) -> F) -> Outcome<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Outcome<T>> + Send + 'static,
+    {
+        self.bridge.wait(work(Arc::clone(&self.inner)))
+    }
+}
+
+impl Store for S3Store {
+    fn place(&self) -> String {
+        self.inner.place.clone()
+    }
+
+    fn read_state(&self) -> Outcome<Option<Vec<u8>>> {
+        self.wait(|inner| async move { inner.read_state().await })
+    }
+
+    fn read_journal(&self) -> Outcome<Option<Vec<u8>>> {
+        self.wait(|inner| async move { inner.read_journal().await })
+    }
+
+    fn append(&self, frame: &[u8]) -> Outcome<()> {
+        let segment = Segment::frame(&self.inner.id, frame);
+        self.wait(|inner| async move { inner.append(segment).await })
+    }
+
+    fn replace_state(&self, bytes: &[u8]) -> Outcome<()> {
+        let bytes = bytes.to_vec();
+        self.wait(|inner| async move { inner.replace_state(&bytes).await })
+    }
+
+    fn remove_journal(&self) -> Outcome<()> {
+        self.wait(|inner| async move { inner.remove_journal().await })
+    }
+
+    /// A write costs money and a round trip.
+    fn progress_every(&self) -> Duration {
+        Duration::from_secs(10)
+    }
+
+    fn put_progress(&self, bytes: Option<&[u8]>) -> Outcome<()> {
+        let bytes = bytes.map(<[u8]>::to_vec);
+        self.wait(|inner| async move {
+            let (key, until) = (inner.key(".progress"), inner.patience());
+            let objects = inner.objects().await;
+            let done = match bytes {
+                Some(bytes) => objects.put(&key, &bytes, &Condition::Any, until).await.map(drop),
+                None => objects.delete(&[key], until).await,
+            };
+            done.map_err(|trouble| inner.unwritten(".progress", &trouble))
+        })
+    }
+
+    fn read_progress(&self) -> Outcome<Option<Vec<u8>>> {
+        self.wait(|inner| async move { inner.read(".progress").await })
+    }
+
+    fn keep(&self, file: &Companion, bytes: &[u8]) -> Outcome<()> {
+        let (suffix, bytes) = (file.suffix(), bytes.to_vec());
+        self.wait(|inner| async move {
+            let until = inner.writing()?;
+            let put = inner.objects().await.put(&inner.key(&suffix), &bytes, &Condition::Any, until).await;
+            put.map(drop).map_err(|trouble| inner.unwritten(&suffix, &trouble))
+        })
+    }
+
+    fn kept(&self, file: &Companion) -> Outcome<Option<Vec<u8>>> {
+        let suffix = file.suffix();
+        self.wait(|inner| async move { inner.read(&suffix).await })
+    }
+
+    fn place_of(&self, file: &Companion) -> String {
+        let S3 { bucket, key, .. } = &self.inner.settings;
+        format!("s3://{bucket}/{key}{}", file.suffix())
+    }
+
+    fn holding(&self) -> Outcome<Holding> {
+        self.wait(|inner| async move { inner.holding().await })
+    }
+
+    fn try_lock(&self, holder: &Holder) -> Outcome<Locking> {
+        let holder = holder.clone();
+        let taken = self.wait(|inner| async move { inner.take(holder).await })?;
+        Ok(taken.into_locking(&self.inner, &self.bridge))
+    }
+
+    fn token(&self) -> u64 {
+        self.inner.token()
+    }
+
+    fn break_lock(&self, id: &str) -> Outcome<Holder> {
+        let id = id.to_owned();
+        self.wait(|inner| async move { inner.break_lock(&id).await })
+    }
+}
+
+impl Inner {
+    async fn objects(&self) -> &Objects {
+        self.objects.get_or_init(|| Objects::open(&self.settings, self.authority.clone())).await
+    }
+
+    fn key(&self, suffix: &str) -> String {
+        format!("{}{suffix}", self.settings.key)
+    }
+
+    fn patience(&self) -> Instant {
+        Instant::now() + self.patience
+    }
+
+    async fn read(&self, suffix: &str) -> Outcome<Option<Vec<u8>>> {
+        let found = self.objects().await.get(&self.key(suffix), self.patience()).await;
+        Ok(found.map_err(|trouble| self.unread(suffix, &trouble))?.map(|found| found.bytes))
+    }
+
+    async fn read_state(&self) -> Outcome<Option<Vec<u8>>> {
+        let found = self.objects().await.get(&self.key(""), self.patience()).await;
+        let found = found.map_err(|trouble| self.unread("", &trouble))?;
+        *lock(&self.seen) = found.as_ref().map_or(Seen::Absent, |found| Seen::There(found.etag.clone()));
+        Ok(found.map(|found| found.bytes))
+    }
+
+    async fn replace_state(&self, bytes: &[u8]) -> Outcome<()> {
+        let until = self.writing()?;
+        let objects = self.objects().await;
+        let seen = lock(&self.seen).clone();
+        let condition = match seen {
+            Seen::There(etag) => Condition::Is(etag),
+            Seen::Absent => Condition::Absent,
+            Seen::NotYet => {
+                let etag = objects.etag(&self.key(""), until).await.map_err(|trouble| self.unwritten("", &trouble))?;
+                etag.map_or(Condition::Absent, Condition::Is)
+            }
+        };
+        let put = objects.put(&self.key(""), bytes, &condition, until).await;
+        match put.map_err(|trouble| self.unwritten("", &trouble))? {
+            Put::Done(etag) => {
+                *lock(&self.seen) = Seen::There(etag);
+                let mut journal = lock(&self.journal);
+                if matches!(*journal, Appending::Open { .. }) {
+                    // The new state has a journal of its own.
+                    *journal = Appending::NotYet;
+                }
+                drop(journal);
+                self.still_held()
+            }
+            Put::Refused => Err(Failure::new(
+                codes::STATE_CHANGED,
+                format!("write {}", self.place),
+                "it is not the state any more that this command read",
+                "Another run or another tool wrote it. Plan again; use no -lock=false while others work.",
+            )),
+        }
+    }
+
+    fn unread(&self, suffix: &str, trouble: &Trouble) -> Failure {
+        let hint = "Check the network, the credentials and the rights to read and list the bucket, then run the same \
+                    command again.";
+        Failure::new(codes::STATE_UNREADABLE, format!("read {}{suffix}", self.place), trouble.text.clone(), hint)
+    }
+
+    /// Also where the lease ended meanwhile: then that is what matters.
+    fn unwritten(&self, suffix: &str, trouble: &Trouble) -> Failure {
+        if let Err(lost) = self.still_held() {
+            return Failure { cause: format!("{}; the last answer: {}", lost.cause, trouble.text), ..lost };
+        }
+        let hint = "Check the network, the credentials and the rights to write to the bucket, then run the same command \
+                    again: what was durable before remains.";
+        Failure::new(codes::STATE_UNWRITABLE, format!("write {}{suffix}", self.place), trouble.text.clone(), hint)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Each critical section is one assignment: a panic leaves no half of one.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A runtime of its own, with one thread.
+struct Bridge(Option<Runtime>);
+
+impl Bridge {
+    fn new() -> std::io::Result<Self> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        builder.worker_threads(1).thread_name("state-store").enable_all().build().map(|runtime| Self(Some(runtime)))
+    }
+
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        if let Some(runtime) = &self.0 {
+            runtime.spawn(work);
+        }
+    }
+
+    /// Blocks until the work is done there.
+    fn wait<T: Send + 'static>(&self, work: impl Future<Output = Outcome<T>> + Send + 'static) -> Outcome<T> {
+        let (tell, told) = sync_channel(1);
+        self.spawn(async move {
+            // Who asked and is gone does not want to know.
+            let _ = tell.send(work.await);
+        });
+        told.recv().unwrap_or_else(|_| {
+            let hint = "Please report this.";
+            Err(Failure::new(codes::INTERNAL, "ask the state's backend", "its thread ended", hint))
+        })
+    }
+}
+
+impl Drop for Bridge {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            // Who drops it may itself be on a runtime, where waiting is not allowed.
+            runtime.shutdown_background();
+        }
+    }
+}

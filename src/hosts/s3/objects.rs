@@ -1,0 +1,346 @@
+//! Objects of one bucket: whole reads, writes on a condition, lists, deletes. The only file that names the SDK of S3.
+//!
+//! A write on a condition is safe to repeat: where an answer was lost, what stands there tells whether it was this
+//! write. So the SDK's own retries are off, and each call is tried again here until a moment that the caller names.
+//! Source of the conditions: Amazon S3 User Guide, "Conditional writes"; 412 refuses, 409 asks to send again.
+
+use std::future::Future;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant};
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::{RequestChecksumCalculation, ResponseChecksumValidation};
+use aws_sdk_s3::operation::put_object::builders::PutObjectFluentBuilder;
+use aws_sdk_s3::primitives::{ByteStream, DateTime, DateTimeFormat};
+use aws_sdk_s3::types::ServerSideEncryption;
+use aws_smithy_http_client::Builder;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::tls::{Provider, TlsContext, TrustStore};
+use aws_smithy_runtime_api::box_error::BoxError;
+use aws_smithy_runtime_api::client::interceptors::Intercept;
+use aws_smithy_runtime_api::client::interceptors::context::BeforeDeserializationInterceptorContextRef;
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use aws_smithy_runtime_api::client::result::SdkError;
+use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
+use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::error::metadata::ProvideErrorMetadata;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use crate::formats::spec::backend::{Encryption, S3};
+use crate::words::codes;
+use crate::words::error::{Failure, Outcome};
+
+/// How long one answer is waited for. Well below a lease, so that a holder notices in time that nobody answers.
+const ANSWER_WITHIN: Duration = Duration::from_secs(8);
+const CONNECT_WITHIN: Duration = Duration::from_secs(4);
+const PAUSE: Duration = Duration::from_millis(150);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+/// Objects that are read or deleted at the same time.
+const AT_ONCE: usize = 16;
+
+/// Names one content of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct ETag(pub String);
+
+/// What has to be there for a write to take place.
+#[derive(Clone, Debug)]
+pub(super) enum Condition {
+    Any,
+    Absent,
+    Is(ETag),
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum Put {
+    Done(ETag),
+    /// Something else is there than the condition asks for. Nothing was written.
+    Refused,
+}
+
+pub(super) struct Found {
+    pub bytes: Vec<u8>,
+    pub etag: ETag,
+    /// Since when it is there, by the server's own clock.
+    pub age: Duration,
+}
+
+pub(super) struct Listed {
+    pub key: String,
+    pub age: Duration,
+}
+
+/// Why a call came to nothing.
+#[derive(Clone, Debug)]
+pub(super) struct Trouble {
+    pub text: String,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// May pass; whether the call had its effect is not known.
+    Passing,
+    Refused,
+    Gone,
+    Lasting,
+}
+
+pub(super) struct Objects {
+    client: Client,
+    bucket: String,
+    encryption: Encryption,
+    /// The server's clock at its last answer, in seconds since 1970.
+    server_now: Arc<AtomicI64>,
+}
+
+impl Objects {
+    /// Connects to nothing yet; credentials come from the SDK's usual chain, at the first call.
+    pub async fn open(settings: &S3, authority: Option<Vec<u8>>) -> Self {
+        let mut roots = TrustStore::default();
+        if let Some(pem) = authority {
+            roots = roots.with_pem_certificate(pem);
+        }
+        let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring));
+        let http = match TlsContext::builder().with_trust_store(roots).build() {
+            Ok(context) => http.tls_context(context).build_https(),
+            // Without one it trusts the system's roots, as above.
+            Err(_) => http.build_https(),
+        };
+        let timeouts =
+            TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).operation_attempt_timeout(ANSWER_WITHIN).build();
+        let mut loader = aws_config::defaults(BehaviorVersion::latest())
+            .http_client(http)
+            .timeout_config(timeouts)
+            .retry_config(RetryConfig::disabled());
+        if let Some(region) = &settings.region {
+            loader = loader.region(Region::new(region.clone()));
+        }
+        if let Some(profile) = &settings.profile {
+            loader = loader.profile_name(profile);
+        }
+        let config = loader.load().await;
+        let server_now = Arc::new(AtomicI64::new(0));
+        let mut builder = aws_sdk_s3::config::Builder::from(&config)
+            .force_path_style(settings.use_path_style)
+            // Servers other than Amazon's do not know all of the newer checksums; every text here carries one of its own.
+            .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
+            .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
+            .interceptor(ServerClock(Arc::clone(&server_now)));
+        if config.region().is_none() {
+            // Servers other than Amazon's mostly have no regions; Amazon's own answers where the bucket is.
+            builder = builder.region(Region::new("us-east-1"));
+        }
+        if let Some(url) = &settings.endpoint_url {
+            builder = builder.endpoint_url(url);
+        }
+        Self {
+            client: Client::from_conf(builder.build()),
+            bucket: settings.bucket.clone(),
+            encryption: settings.encryption.clone(),
+            server_now,
+        }
+    }
+
+    fn age(&self, modified: Option<&DateTime>) -> Duration {
+        let age = modified.map_or(0, |at| self.server_now.load(Ordering::Relaxed).saturating_sub(at.secs()));
+        Duration::from_secs(u64::try_from(age).unwrap_or(0))
+    }
+
+    /// `None`: there is no such object.
+    pub async fn get(&self, key: &str, until: Instant) -> Result<Option<Found>, Trouble> {
+        let found = patiently(until, || async {
+            let answer = self.client.get_object().bucket(&self.bucket).key(key).send().await.map_err(trouble)?;
+            let etag = ETag(answer.e_tag.unwrap_or_default());
+            let age = self.age(answer.last_modified.as_ref());
+            let bytes = answer.body.collect().await.map_err(|error| Trouble::passing(&error))?.into_bytes().to_vec();
+            Ok(Found { bytes, etag, age })
+        });
+        match found.await {
+            Ok(found) => Ok(Some(found)),
+            Err(Trouble { kind: Kind::Gone, .. }) => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// What names the content of an object. `None`: there is no such object.
+    pub async fn etag(&self, key: &str, until: Instant) -> Result<Option<ETag>, Trouble> {
+        let found = patiently(until, || async {
+            let answer = self.client.head_object().bucket(&self.bucket).key(key).send().await.map_err(trouble)?;
+            Ok(ETag(answer.e_tag.unwrap_or_default()))
+        });
+        match found.await {
+            Ok(etag) => Ok(Some(etag)),
+            Err(Trouble { kind: Kind::Gone, .. }) => Ok(None),
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    /// Writes an object as a whole. `bytes` must be of this writer alone: what stands there after a lost answer tells by
+    /// them whether it was this write.
+    pub async fn put(&self, key: &str, bytes: &[u8], condition: &Condition, until: Instant) -> Result<Put, Trouble> {
+        let sent = patiently(until, || async {
+            let request = self.client.put_object().bucket(&self.bucket).key(key);
+            let request = self.encrypted(request).body(ByteStream::from(bytes.to_vec()));
+            let request = match condition {
+                Condition::Any => request,
+                Condition::Absent => request.if_none_match("*"),
+                Condition::Is(etag) => request.if_match(&etag.0),
+            };
+            let answer = request.send().await.map_err(trouble)?;
+            Ok(ETag(answer.e_tag.unwrap_or_default()))
+        });
+        match sent.await {
+            Ok(etag) => Ok(Put::Done(etag)),
+            Err(Trouble { kind: Kind::Refused | Kind::Gone, .. }) => match self.get(key, until).await? {
+                Some(found) if found.bytes == bytes => Ok(Put::Done(found.etag)),
+                _ => Ok(Put::Refused),
+            },
+            Err(trouble) => Err(trouble),
+        }
+    }
+
+    fn encrypted(&self, request: PutObjectFluentBuilder) -> PutObjectFluentBuilder {
+        match &self.encryption {
+            Encryption::Bucket => request,
+            Encryption::Server => request.server_side_encryption(ServerSideEncryption::Aes256),
+            Encryption::Kms(key) => request.server_side_encryption(ServerSideEncryption::AwsKms).ssekms_key_id(key),
+        }
+    }
+
+    /// All objects whose name begins so, by name.
+    pub async fn list(&self, prefix: &str, until: Instant) -> Result<Vec<Listed>, Trouble> {
+        let mut listed = Vec::new();
+        let mut next: Option<String> = None;
+        loop {
+            let page = patiently(until, || async {
+                let request = self.client.list_objects_v2().bucket(&self.bucket).prefix(prefix);
+                request.set_continuation_token(next.clone()).send().await.map_err(trouble)
+            })
+            .await?;
+            for object in page.contents.unwrap_or_default() {
+                let age = self.age(object.last_modified.as_ref());
+                listed.extend(object.key.map(|key| Listed { key, age }));
+            }
+            match page.next_continuation_token {
+                Some(token) if page.is_truncated.unwrap_or(false) => next = Some(token),
+                _ => return Ok(listed),
+            }
+        }
+    }
+
+    /// The contents of objects, in the order of `keys`; `None` for one that is not there.
+    pub async fn get_all(&self, keys: &[String], until: Instant) -> Result<Vec<Option<Found>>, Trouble> {
+        let one = |key: String| async move { self.get(&key, until).await };
+        stream::iter(keys.to_vec()).map(one).buffered(AT_ONCE).try_collect().await
+    }
+
+    /// Also where they are gone already.
+    pub async fn delete(&self, keys: &[String], until: Instant) -> Result<(), Trouble> {
+        let one = |key: String| async move {
+            let deleted = patiently(until, || async {
+                self.client.delete_object().bucket(&self.bucket).key(&key).send().await.map(drop).map_err(trouble)
+            });
+            match deleted.await {
+                Err(Trouble { kind: Kind::Gone, .. }) | Ok(()) => Ok(()),
+                Err(trouble) => Err(trouble),
+            }
+        };
+        stream::iter(keys.to_vec()).map(one).buffer_unordered(AT_ONCE).try_collect().await
+    }
+}
+
+/// The certificate authority of the endpoint.
+pub(super) fn authority(settings: &S3, dir: &Path) -> Outcome<Option<Vec<u8>>> {
+    let Some(file) = &settings.ca_file else { return Ok(None) };
+    std::fs::read(dir.join(file)).map(Some).map_err(|error| {
+        let hint = "Look at `ca_file` of the backend.";
+        Failure::new(codes::BACKEND_UNAVAILABLE, format!("read {file}"), error.to_string(), hint)
+    })
+}
+
+impl Trouble {
+    fn passing(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Self {
+        Self { text: error.to_string(), kind: Kind::Passing }
+    }
+}
+
+fn trouble<E>(error: SdkError<E, HttpResponse>) -> Trouble
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let SdkError::ServiceError(answer) = &error else {
+        // The chain of causes names the host and what was refused; it holds no credential.
+        let kind = if matches!(error, SdkError::ConstructionFailure(_)) { Kind::Lasting } else { Kind::Passing };
+        return Trouble { text: chain(&error), kind };
+    };
+    let status = answer.raw().status().as_u16();
+    let code = answer.err().code().unwrap_or_default();
+    let kind = match status {
+        412 => Kind::Refused,
+        404 if code != "NoSuchBucket" => Kind::Gone,
+        // Two conditional writes met: to be sent again (S3 API reference, "ConditionalRequestConflict").
+        409 | 429 | 500..=599 => Kind::Passing,
+        _ if code == "RequestTimeout" => Kind::Passing,
+        _ => Kind::Lasting,
+    };
+    let message = answer.err().message().unwrap_or("no message");
+    let text =
+        if code.is_empty() { format!("status {status}") } else { format!("{code}: {message} (status {status})") };
+    Trouble { text, kind }
+}
+
+/// An error and what lies under it, the last one the most telling.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let causes = std::iter::successors(Some(error), |error| error.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+}
+
+/// Makes a call until it answers, or until nothing that may pass is worth waiting for any more.
+async fn patiently<T, F>(until: Instant, mut call: impl FnMut() -> F) -> Result<T, Trouble>
+where
+    F: Future<Output = Result<T, Trouble>>,
+{
+    let mut pause = PAUSE;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        let answer = match tokio::time::timeout(left.max(PAUSE), call()).await {
+            Ok(answer) => answer,
+            Err(_) => Err(Trouble { text: "no answer in time".into(), kind: Kind::Passing }),
+        };
+        match answer {
+            Err(Trouble { kind: Kind::Passing, .. }) if Instant::now() + pause < until => {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Keeps the `Date` of each answer: ages are told by the server's clock alone, whatever this machine's clock says.
+#[derive(Debug)]
+struct ServerClock(Arc<AtomicI64>);
+
+impl Intercept for ServerClock {
+    fn name(&self) -> &'static str {
+        "ServerClock"
+    }
+
+    fn read_before_deserialization(
+        &self,
+        context: &BeforeDeserializationInterceptorContextRef<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let date = context.response().headers().get("date");
+        if let Some(at) = date.and_then(|date| DateTime::from_str(date, DateTimeFormat::HttpDate).ok()) {
+            self.0.store(at.secs(), Ordering::Relaxed);
+        }
+        Ok(())
+    }
+}
