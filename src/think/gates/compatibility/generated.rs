@@ -286,6 +286,13 @@ fn risk_of(
     for why in of_numbers(&text, is_text || column.data_type == "json", &used) {
         add(Risk::May, why);
     }
+    let chooses = calls(&["if", "ifnull"]) || text.to_ascii_lowercase().contains("case");
+    if subject.target.flavor == Flavor::Tidb && chooses && used.iter().any(|column| is_narrow(column)) {
+        add(
+            Risk::Differs,
+            "by a choice between values of a BIGINT ZEROFILL, which the target refuses if they are longer than shown",
+        );
+    }
     let is_bytes = column.charset.is_none() && is_text;
     if let Some(other) = used.iter().find(|column| other_bytes(subject, column)).filter(|_| is_bytes || calls(OF_BYTES))
     {
@@ -318,6 +325,15 @@ fn risk_of(
     let worst = risks.into_iter().reduce(|worst, next| if next.0 > worst.0 { next } else { worst });
     known.insert(column.name.clone(), worst.clone());
     worst
+}
+
+/// A BIGINT UNSIGNED that is shown with fewer digits than it can have. TiDB makes IF, IFNULL and CASE over it and a signed number a
+/// DECIMAL of so many digits, and longer values are out of its range (seen on 8.5.6; other types are not).
+fn is_narrow(column: &Column) -> bool {
+    const DIGITS: u32 = 20;
+    let kind = column.column_type.to_ascii_lowercase();
+    let width = kind.strip_prefix("bigint(").and_then(|rest| rest.split(')').next()?.parse::<u32>().ok());
+    kind.contains("zerofill") && width.is_some_and(|width| width < DIGITS)
 }
 
 /// What may differ in numbers that an expression computes of these columns, seen on MySQL 9.7 and TiDB 8.5.6: how many

@@ -289,6 +289,25 @@ fn numbers_that_servers_compute_with_other_digits_are_named() {
 }
 
 #[test]
+fn a_choice_between_values_that_are_longer_than_shown_stops_the_plan() {
+    for (kind, expression, expected) in [
+        ("bigint(5) unsigned zerofill", "ifnull(`n`,0) % 10", "No MIG2122 MIG2172"),
+        ("bigint(5) unsigned zerofill", "case when `n` is null then 0 else `n` end", "No MIG2122 MIG2172"),
+        ("bigint(5) unsigned zerofill", "coalesce(`n`,0)", "Warned MIG2122"),
+        ("bigint(20) unsigned zerofill", "ifnull(`n`,0)", "Warned MIG2122"),
+        ("int(5) unsigned zerofill", "ifnull(`n`,0)", "Warned MIG2122"),
+    ] {
+        let case = Case::sound().changed(|c| {
+            c.target.row_limit = 0;
+            let data_type = kind.split('(').next().unwrap_or_default().to_owned();
+            add(c, crate::formats::structure::Column { data_type, ..column("n", kind) });
+            add(c, column("g", "bigint unsigned").generated_as(expression, false));
+        });
+        check("compatibility", &case, expected);
+    }
+}
+
+#[test]
 fn a_generated_column_that_every_server_computes_alike_is_not_named() {
     for (kind, expression) in [
         ("int", "`id` + 1"),
