@@ -187,6 +187,29 @@ async fn who_is_second_is_told_who_has_the_lock_and_since_when_it_is_silent() {
     team.end().await;
 }
 
+#[tokio::test]
+async fn a_job_that_is_cancelled_gives_its_lock_back_whatever_it_was_at() {
+    let mut team = Team::new("cancelled", "60s").await;
+    // The first object that a holder writes into the journal is there before it plans.
+    for (name, record) in [("-TERM", ".lock"), ("-INT", "/0000000002"), ("-HUP", "")] {
+        let dir = team.machine(team.bucket.port);
+        let before = team.bucket.objects();
+        let job = start(&dir, &["apply", "-auto-approve"]);
+        let is_new = |name: &String| name.ends_with(record) && !before.contains(name);
+        until(record, || team.bucket.objects().iter().any(is_new)).await;
+        signal(&job, name);
+        let output = job.wait_with_output().unwrap();
+        assert!([Some(130), Some(0)].contains(&output.status.code()), "{name}: {}", program::said(&output));
+        // A lease that was left would keep others out for a minute.
+        let status = run(&dir, &["status", "-json"], 0, &[]);
+        assert!(!status.contains("\"holder\""), "{name}: {status}");
+    }
+    let last = team.machine(team.bucket.port);
+    run(&last, &["apply", "-auto-approve"], 0, &["equal"]);
+    team.is_whole().await.unwrap();
+    team.end().await;
+}
+
 /// Two machines apply at the same time. In a third of the races one is suspended for longer than its lease, in a third its
 /// line to the bucket is bad.
 async fn race(seed: u64) -> Vec<String> {

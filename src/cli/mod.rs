@@ -95,7 +95,14 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
 async fn dispatch(mut cli: Cli) -> ExitKind {
     let style = Style::of_stdout(cli.global.no_color);
     let outcome = match enter(&mut cli.global) {
-        Ok(()) => command(&cli, style).await,
+        Ok(()) => tokio::select! {
+            biased;
+            outcome = command(&cli, style) => outcome,
+            () = signals::before_a_run(), if takes_the_lock(&cli.command) => {
+                let hint = "Nothing was done. Run the same command again.";
+                Err(Failure::new(codes::INTERRUPTED, "run the command", "it was interrupted before its first step", hint))
+            }
+        },
         Err(failure) => Err(failure),
     };
     match outcome {
@@ -105,6 +112,11 @@ async fn dispatch(mut cli: Cli) -> ExitKind {
             failure.exit
         }
     }
+}
+
+/// A lock that it holds is to be given back when it is interrupted.
+fn takes_the_lock(command: &Command) -> bool {
+    matches!(command, Command::Apply(_) | Command::ImportDump(_) | Command::Destroy(_) | Command::State(_))
 }
 
 /// `-chdir`: every path of the command line is read from there, as if the program had been started there.
