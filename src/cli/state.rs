@@ -138,8 +138,11 @@ fn read(path: &Path) -> Outcome<Vec<u8>> {
 /// Makes a state the one on record, and says where the one before is kept.
 fn put(session: &Session, next: &State) -> Outcome<String> {
     let store = &*session.store;
+    // A journal that cannot be read is what -force puts aside.
     let mut kept = Vec::new();
-    for (bytes, file) in [(store.read_state()?, Companion::Backup), (store.read_journal()?, Companion::BackupJournal)] {
+    for (bytes, file) in
+        [(store.read_state()?, Companion::Backup), (store.read_journal().unwrap_or(None), Companion::BackupJournal)]
+    {
         let Some(bytes) = bytes else { continue };
         store.keep(&file, &bytes)?;
         kept.push(store.place_of(&file));

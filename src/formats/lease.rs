@@ -64,11 +64,12 @@ pub enum Standing {
 }
 
 impl Lease {
-    /// Of the first holder, or of the one behind `last`.
-    pub fn taken(last: Option<&Self>, holder: Holder, lease: Duration) -> Self {
+    /// Of the first holder, or of the one behind `last`. `now`: the server's clock, in seconds since 1970: the token rises also
+    /// where the object was deleted, or the state moved to another place.
+    pub fn taken(last: Option<&Self>, holder: Holder, lease: Duration, now: u64) -> Self {
         Self {
             format_version: FORMAT_VERSION,
-            token: last.map_or(0, |last| last.token) + 1,
+            token: last.map_or(0, |last| last.token).saturating_add(1).max(now),
             lease_seconds: lease.as_secs(),
             beat: 0,
             holder: Some(holder),
@@ -78,15 +79,15 @@ impl Lease {
 
     /// With one more sign of life.
     pub fn renewed(&self) -> Self {
-        Self { beat: self.beat + 1, ..self.clone() }
+        Self { beat: self.beat.saturating_add(1), ..self.clone() }
     }
 
     pub fn given_back(&self) -> Self {
-        Self { beat: self.beat + 1, holder: None, broken: false, ..self.clone() }
+        Self { beat: self.beat.saturating_add(1), holder: None, broken: false, ..self.clone() }
     }
 
     pub fn broken(&self) -> Self {
-        Self { beat: self.beat + 1, broken: true, ..self.clone() }
+        Self { beat: self.beat.saturating_add(1), broken: true, ..self.clone() }
     }
 
     /// `age`: for how long the object is there unchanged, by the clock of its server. A holder whose lock was broken may act
@@ -103,7 +104,7 @@ impl Lease {
 
     /// For how long a holder that gives no sign of life keeps others out.
     pub fn longest(lease: Duration) -> Duration {
-        lease + GRACE
+        lease.saturating_add(GRACE)
     }
 
     /// How long a holder waits between two signs of life.
@@ -114,10 +115,13 @@ impl Lease {
     /// # Errors
     /// What is wrong with the text.
     pub fn read(bytes: &[u8]) -> Result<Self, String> {
-        let lease: Self = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
-        match lease.format_version {
-            FORMAT_VERSION => Ok(lease),
-            other => Err(format!("format_version {other} is not of this version of mig")),
+        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(|error| error.to_string())?;
+        match value.get("format_version").and_then(serde_json::Value::as_u64) {
+            Some(version) if version == u64::from(FORMAT_VERSION) => {
+                serde_json::from_value(value).map_err(|error| error.to_string())
+            }
+            Some(other) => Err(format!("format_version {other} is not of this version of mig")),
+            None => Err("it has no format_version".into()),
         }
     }
 
@@ -138,7 +142,7 @@ mod tests {
 
     #[test]
     fn a_lease_can_be_taken_once_it_was_given_back_or_is_older_than_it_may_be() {
-        let held = Lease::taken(None, holder("a"), Duration::from_secs(60));
+        let held = Lease::taken(None, holder("a"), Duration::from_secs(60), 0);
         let check = |lease: &Lease, age: u64, expected: Standing| {
             assert_eq!(lease.standing(Duration::from_secs(age)), expected, "{lease:?} at {age}");
         };
@@ -154,8 +158,10 @@ mod tests {
 
     #[test]
     fn each_holder_has_a_higher_token_and_no_two_texts_are_equal() {
-        let first = Lease::taken(None, holder("a"), Duration::from_secs(60));
-        let second = Lease::taken(Some(&first.renewed().given_back()), holder("b"), Duration::from_secs(30));
+        let first = Lease::taken(None, holder("a"), Duration::from_secs(60), 0);
+        let second = Lease::taken(Some(&first.renewed().given_back()), holder("b"), Duration::from_secs(30), 0);
+        // The object was deleted: the clock goes on.
+        assert!(Lease::taken(None, holder("c"), Duration::from_secs(30), 1_800_000_000).token > second.token);
         assert_eq!((first.token, second.token, second.lease_seconds), (1, 2, 30));
         let texts = [&first, &first.renewed(), &first.given_back(), &first.broken(), &second].map(Lease::write);
         assert!(texts.iter().enumerate().all(|(n, text)| !texts.iter().skip(n + 1).any(|other| other == text)));

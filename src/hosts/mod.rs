@@ -10,8 +10,6 @@ pub mod dump;
 pub mod file;
 pub mod memory;
 pub mod mysql;
-#[cfg(feature = "aws")]
-pub mod s3;
 pub mod ssh;
 pub mod ssh_agent;
 pub mod store;

@@ -1,5 +1,8 @@
 //! Which store each backend of the spec is.
 
+#[cfg(feature = "aws")]
+pub mod s3;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -34,7 +37,7 @@ pub fn open(backend: &Backend, dir: &Path) -> Outcome<Opened> {
 
 #[cfg(feature = "aws")]
 fn s3(settings: &S3, dir: &Path) -> Outcome<Arc<dyn Store>> {
-    Ok(Arc::new(super::s3::S3Store::new(settings, dir)?))
+    Ok(Arc::new(s3::S3Store::new(settings, dir)?))
 }
 
 #[cfg(not(feature = "aws"))]

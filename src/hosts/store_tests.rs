@@ -10,7 +10,7 @@ use std::{
 use super::file::{self, FileStore};
 use super::memory::{Faults, MemoryStore};
 #[cfg(feature = "aws")]
-use super::s3::S3Store;
+use super::store::s3::S3Store;
 #[cfg(feature = "aws")]
 use crate::formats::spec::backend::{Encryption, S3};
 use crate::seams::store::{Companion, Guard, Holder, Holding, Locking, Store};
@@ -243,6 +243,24 @@ macro_rules! rows {
     ($($name:ident),* $(,)?) => { [$((stringify!($name), $name as fn(&dyn Backend))),*] };
 }
 
+fn a_state_that_is_put_back_has_no_journal_of_the_time_in_between(backend: &dyn Backend) {
+    let one = backend.open();
+    one.replace_state(b"one").unwrap();
+    one.append(b"frame\n").unwrap();
+    let two = backend.open();
+    let guard = got(two.try_lock(&holder(2)).unwrap());
+    two.replace_state(b"two").unwrap();
+    two.remove_journal().unwrap();
+    two.replace_state(b"one").unwrap();
+    drop(guard);
+    assert_eq!(backend.open().read_journal().unwrap(), None);
+    let three = backend.open();
+    let guard = got(three.try_lock(&holder(3)).unwrap());
+    three.append(b"next\n").unwrap();
+    assert_eq!(backend.open().read_journal().unwrap().unwrap(), b"next\n");
+    drop(guard);
+}
+
 fn files_beside_the_state_are_replaced_as_a_whole(backend: &dyn Backend) {
     let (one, two) = (backend.open(), backend.open());
     let file = Companion::certificate("shop");
@@ -267,7 +285,7 @@ fn a_lock_is_broken_by_its_own_id_alone(backend: &dyn Backend) {
 
 #[test]
 fn every_backend_does_what_a_store_promises() {
-    let rows: [Row; 13] = rows![
+    let rows: [Row; 14] = rows![
         nothing_is_there_at_first,
         frames_stand_one_behind_the_other_and_every_handle_sees_them,
         a_journal_that_another_began_is_never_gone_on_with,
@@ -279,6 +297,7 @@ fn every_backend_does_what_a_store_promises() {
         a_lock_outlives_its_store_and_is_given_back,
         who_looks_is_told_of_the_holder_and_takes_nothing,
         what_a_run_says_of_itself_is_replaced_and_removed,
+        a_state_that_is_put_back_has_no_journal_of_the_time_in_between,
         files_beside_the_state_are_replaced_as_a_whole,
         a_lock_is_broken_by_its_own_id_alone,
     ];

@@ -123,11 +123,16 @@ fn local(_: &Evaluator, fields: &Fields) -> Read<Backend> {
 fn s3(_: &Evaluator, fields: &Fields) -> Read<Backend> {
     let bucket = fields.required_word("bucket");
     let key = fields.required_word("key").and_then(|key| {
-        let sound = !key.starts_with('/') && !key.ends_with('/') && key.len() <= LONGEST_KEY;
-        if sound {
+        let parts = key.split('/').all(|part| !["", ".", ".."].contains(&part));
+        // It would be taken for a part of another state.
+        let foreign = key.contains(".journal/") || COMPANIONS.iter().any(|suffix| key.ends_with(suffix));
+        if parts && !foreign && key.len() <= LONGEST_KEY {
             return Ok(key);
         }
-        let help = format!("Write it as \"shop/mig.migstate\": no slash at either end, at most {LONGEST_KEY} bytes.");
+        let help = format!(
+            "Write it as \"shop/mig.migstate\": no empty part, `.` or `..` between slashes, at most {LONGEST_KEY} bytes, and not the \
+             name of a file that belongs to a state."
+        );
         Err(fields.wrong("key", codes::OUT_OF_RANGE, "`key` is not the name of a state's object", help))
     });
     let region = fields.word("region");
@@ -135,6 +140,10 @@ fn s3(_: &Evaluator, fields: &Fields) -> Read<Backend> {
         Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => {
             let help = "Write it with its scheme: \"https://…\"; leave it out for AWS itself.";
             Err(fields.wrong("endpoint_url", codes::OUT_OF_RANGE, "`endpoint_url` is not a URL", help))
+        }
+        Some(url) if url.contains(['@', '?', '#', ' ']) => {
+            let help = "Write scheme, host and port alone: messages show it. Credentials come from the environment or a profile.";
+            Err(fields.wrong("endpoint_url", codes::OUT_OF_RANGE, "`endpoint_url` has more than a server's address", help))
         }
         url => Ok(url),
     });
@@ -172,6 +181,9 @@ fn s3(_: &Evaluator, fields: &Fields) -> Read<Backend> {
         lease_seconds: lease?,
     }))
 }
+
+/// How the names end of what lies beside a state.
+const COMPANIONS: [&str; 6] = [".journal", ".lock", ".progress", ".backup", ".backup.journal", ".certificate.json"];
 
 /// S3 takes names of 1,024 bytes; the names of segments and companions are longer than the state's.
 const LONGEST_KEY: usize = 800;

@@ -8,6 +8,7 @@ use crate::words::codes::{self, Code};
 use crate::words::diag::Severity;
 
 mod aws;
+mod backend;
 mod migrations;
 mod table;
 mod values;

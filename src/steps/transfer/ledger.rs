@@ -200,6 +200,45 @@ impl Named<'_> {
         connection.execute(&sql).await.map(drop).map_err(fault("record what was created"))
     }
 
+    /// The same for the holder `token` of a lock that can be lost, from the row that it has `seen`: nothing is changed once a
+    /// newer holder loads, or the row is another one.
+    ///
+    /// # Errors
+    /// MIG4015, then.
+    pub async fn set_held(
+        &self,
+        connection: &mut dyn Connection,
+        seen: &Object,
+        wanted: &Object,
+        token: u64,
+    ) -> Outcome<()> {
+        if token == 0 {
+            return self.set(connection, &wanted.state, wanted.epoch).await;
+        }
+        let sql = format!(
+            "UPDATE {table} o LEFT JOIN (SELECT MAX(epoch) AS newest FROM {table} WHERE kind = {holder} AND name = {lineage}) h \
+             ON TRUE SET o.state = {state}, o.epoch = {epoch} \
+             WHERE {condition} AND o.state = {was} AND o.epoch = {from} AND (h.newest IS NULL OR h.newest <= {token})",
+            table = self.table(),
+            holder = literal(HOLDER),
+            lineage = literal(self.lineage),
+            state = literal(&wanted.state),
+            epoch = wanted.epoch,
+            condition = self.condition(),
+            was = literal(&seen.state),
+            from = seen.epoch,
+        );
+        let done = connection.execute(&sql).await.map_err(fault("record what is about to be emptied"))?;
+        if done.affected == 0 {
+            hold(connection, self.schema, self.lineage, token).await?;
+            // An attempt whose answer was lost has done it.
+            if self.read(connection).await?.as_ref() != Some(wanted) {
+                return Err(superseded());
+            }
+        }
+        Ok(())
+    }
+
     pub async fn withdraw(&self, connection: &mut dyn Connection) -> Outcome<()> {
         let sql = format!("DELETE FROM {} WHERE {}", self.table(), self.condition());
         connection.execute(&sql).await.map(drop).map_err(fault("withdraw an object"))

@@ -32,7 +32,7 @@ use crate::steps::step::{StepCtx, Upstream};
 use crate::steps::transfer::batch::{self, Form};
 use crate::steps::transfer::dump::manifest_path;
 use crate::steps::transfer::import;
-use crate::steps::transfer::ledger::{self, Batches, Named};
+use crate::steps::transfer::ledger::{self, Batches, Named, Object};
 use crate::steps::transfer::refusal::refused;
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::codes;
@@ -301,7 +301,12 @@ async fn ready(context: &Context, node: &Node, ctx: &StepCtx, name: &TableName, 
     if due {
         // An adopted table stays one: it is emptied, never owned.
         let owned = if object.state.ends_with("adopted") { "adopted" } else { "created" };
-        named.set(&mut *line.connection, &format!("reset_{owned}"), epoch).await?;
+        let wanted = Object { state: format!("reset_{owned}"), epoch };
+        named.set_held(&mut *line.connection, &object, &wanted, context.token).await?;
+        if context.token != 0 {
+            // The answer may have come late: who has taken over meanwhile may have loaded the table.
+            ledger::hold(&mut *line.connection, ledger, &context.lineage, context.token).await?;
+        }
         let sql = format!("TRUNCATE TABLE {}", name.sql());
         line.connection.execute(&sql).await.map_err(|f| refused(name, &f))?;
         named.set(&mut *line.connection, owned, epoch).await?;

@@ -83,7 +83,7 @@ fn look(subject: &Subject, name: &TableName, table: Option<&Table>, found: &mut 
     }
     let Some(there) = there else { return };
     let same_kind = matches!((&there, table), (There::Table(_), Some(_)) | (There::View, None));
-    if same_kind && own.is_some_and(|o| o.state == "created") {
+    if same_kind && own.is_some_and(|o| ["created", "reset_created"].contains(&o.state.as_str())) {
         found.own += 1;
         return;
     }

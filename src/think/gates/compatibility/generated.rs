@@ -286,12 +286,8 @@ fn risk_of(
     for why in of_numbers(&text, is_text || column.data_type == "json", &used) {
         add(Risk::May, why);
     }
-    let chooses = calls(&["if", "ifnull"]) || text.to_ascii_lowercase().contains("case");
-    if subject.target.flavor == Flavor::Tidb && chooses && used.iter().any(|column| is_narrow(column)) {
-        add(
-            Risk::Differs,
-            "by a choice between values of a BIGINT ZEROFILL, which the target refuses if they are longer than shown",
-        );
+    if let Some(why) = of_choices(subject, &text, &called, &used) {
+        add(Risk::Differs, why);
     }
     let is_bytes = column.charset.is_none() && is_text;
     if let Some(other) = used.iter().find(|column| other_bytes(subject, column)).filter(|_| is_bytes || calls(OF_BYTES))
@@ -325,6 +321,15 @@ fn risk_of(
     let worst = risks.into_iter().reduce(|worst, next| if next.0 > worst.0 { next } else { worst });
     known.insert(column.name.clone(), worst.clone());
     worst
+}
+
+/// IF, IFNULL and CASE over a BIGINT UNSIGNED that is shown with fewer digits than it can have.
+fn of_choices(subject: &Subject, text: &str, called: &BTreeSet<String>, used: &[&Column]) -> Option<&'static str> {
+    let chooses = called.contains("if") || called.contains("ifnull") || text.to_ascii_lowercase().contains("case");
+    let concerned = subject.target.flavor == Flavor::Tidb && chooses && used.iter().any(|column| is_narrow(column));
+    concerned.then_some(
+        "by a choice between values of a BIGINT ZEROFILL, which the target refuses if they are longer than shown",
+    )
 }
 
 /// A BIGINT UNSIGNED that is shown with fewer digits than it can have. TiDB makes IF, IFNULL and CASE over it and a signed number a

@@ -33,6 +33,9 @@ use crate::words::error::{Failure, Outcome};
 /// How long a call without a lease is tried again while it gets no answer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long the file of the progress is tried for.
+const PROGRESS_WITHIN: Duration = Duration::from_secs(3);
+
 pub struct S3Store {
     inner: Arc<Inner>,
     /// Where the calls run: a store blocks, the SDK does not, and who calls may itself be on a runtime.
@@ -143,7 +146,11 @@ impl Store for S3Store {
     fn put_progress(&self, bytes: Option<&[u8]>) -> Outcome<()> {
         let bytes = bytes.map(<[u8]>::to_vec);
         self.wait(|inner| async move {
-            let (key, until) = (inner.key(".progress"), inner.patience());
+            // It is for people who look: nobody waits for it, and who lost the lock leaves that of the next one alone.
+            if inner.still_held().is_err() {
+                return Ok(());
+            }
+            let (key, until) = (inner.key(".progress"), Instant::now() + inner.patience.min(PROGRESS_WITHIN));
             let objects = inner.objects().await;
             let done = match bytes {
                 Some(bytes) => objects.put(&key, &bytes, &Condition::Any, until).await.map(drop),
@@ -161,8 +168,16 @@ impl Store for S3Store {
         let (suffix, bytes) = (file.suffix(), bytes.to_vec());
         self.wait(|inner| async move {
             let until = inner.writing()?;
-            let put = inner.objects().await.put(&inner.key(&suffix), &bytes, &Condition::Any, until).await;
-            put.map(drop).map_err(|trouble| inner.unwritten(&suffix, &trouble))
+            let (objects, key) = (inner.objects().await, inner.key(&suffix));
+            // On the condition that nobody else writes it: a write that comes late does not replace a newer one.
+            let before = objects.etag(&key, until).await.map_err(|trouble| inner.unwritten(&suffix, &trouble))?;
+            let condition = before.map_or(Condition::Absent, Condition::Is);
+            inner.still_held()?;
+            match objects.put(&key, &bytes, &condition, until).await {
+                Ok(Put::Done(_)) => inner.still_held(),
+                Ok(Put::Refused) => Err(inner.changed(&suffix)),
+                Err(trouble) => Err(inner.unwritten(&suffix, &trouble)),
+            }
         })
     }
 
@@ -245,19 +260,31 @@ impl Inner {
                 drop(journal);
                 self.still_held()
             }
-            Put::Refused => Err(Failure::new(
-                codes::STATE_CHANGED,
-                format!("write {}", self.place),
-                "it is not the state any more that this command read",
-                "Another run or another tool wrote it. Plan again; use no -lock=false while others work.",
-            )),
+            Put::Refused => Err(self.changed("")),
         }
+    }
+
+    fn changed(&self, suffix: &str) -> Failure {
+        Failure::new(
+            codes::STATE_CHANGED,
+            format!("write {}", self.named(suffix)),
+            "it is not what this command has read any more",
+            "Another run or another tool has written it, or a write of a run that lost its lock came late. Run `mig plan`: it \
+             shows what is recorded now.",
+        )
+    }
+
+    /// An object as messages name it.
+    fn named(&self, suffix: &str) -> String {
+        let S3 { bucket, key, endpoint_url, .. } = &self.settings;
+        let at = endpoint_url.as_ref().map(|url| format!(" at {url}")).unwrap_or_default();
+        format!("s3://{bucket}/{key}{suffix}{at}")
     }
 
     fn unread(&self, suffix: &str, trouble: &Trouble) -> Failure {
         let hint = "Check the network, the credentials and the rights to read and list the bucket, then run the same \
                     command again.";
-        Failure::new(codes::STATE_UNREADABLE, format!("read {}{suffix}", self.place), trouble.text.clone(), hint)
+        Failure::new(codes::STATE_UNREADABLE, format!("read {}", self.named(suffix)), trouble.text.clone(), hint)
     }
 
     /// Also where the lease ended meanwhile: then that is what matters.
@@ -267,7 +294,7 @@ impl Inner {
         }
         let hint = "Check the network, the credentials and the rights to write to the bucket, then run the same command \
                     again: what was durable before remains.";
-        Failure::new(codes::STATE_UNWRITABLE, format!("write {}{suffix}", self.place), trouble.text.clone(), hint)
+        Failure::new(codes::STATE_UNWRITABLE, format!("write {}", self.named(suffix)), trouble.text.clone(), hint)
     }
 }
 

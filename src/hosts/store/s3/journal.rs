@@ -6,6 +6,8 @@
 //! a number, so that the append of an older holder finds it taken; a *reset* is a fence that also says that everything
 //! below it is removed.
 
+use std::time::Duration;
+
 use sha2::{Digest as _, Sha256};
 
 use super::objects::{Condition, ETag, Listed, Objects, Put, Trouble};
@@ -66,6 +68,13 @@ impl Segment {
     }
 }
 
+/// How often a journal that is not whole is read again, and after which pause.
+const TRIES: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(300);
+
+/// Fences that may stand in a journal without a frame before somebody removes them.
+const FENCES: usize = 32;
+
 /// What stands in one generation.
 #[derive(Debug, Default)]
 struct Segments {
@@ -100,16 +109,9 @@ impl Inner {
     }
 
     async fn segments(&self, objects: &Objects, generation: &str) -> Result<Segments, Unclear> {
-        let until = self.patience();
-        let prefix = self.key(&format!(".journal/{generation}/"));
-        let listed = objects.list(&prefix, until).await.map_err(Unclear::Trouble)?;
-        let number = |listed: &Listed| listed.key.strip_prefix(&prefix).and_then(|text| text.parse::<u64>().ok());
-        let numbers = listed
-            .iter()
-            .map(|one| number(one).ok_or_else(|| Unclear::Damaged(format!("{} is no segment", one.key))))
-            .collect::<Result<Vec<u64>, _>>()?;
-        let keys: Vec<String> = listed.into_iter().map(|one| one.key).collect();
-        let found = objects.get_all(&keys, until).await.map_err(Unclear::Trouble)?;
+        let numbers = self.numbers(objects, generation).await?;
+        let keys: Vec<String> = numbers.iter().map(|number| self.segment_key(generation, *number)).collect();
+        let found = objects.get_all(&keys, self.patience).await.map_err(Unclear::Trouble)?;
         let mut frames: Option<Vec<u8>> = None;
         let mut expected = Some(1);
         for ((number, key), found) in numbers.iter().zip(&keys).zip(found) {
@@ -118,6 +120,8 @@ impl Inner {
                 .ok_or_else(|| Unclear::Damaged(format!("{key} is no segment of this version")))?;
             match kind {
                 Kind::Reset => (frames, expected) = (None, Some(*number)),
+                // What was before it is removed: it alone stays for a day, see [`Inner::remove_journal`].
+                Kind::Fence if numbers.first() == Some(number) => expected = Some(*number),
                 // A gap counts only where no reset follows.
                 _ if expected != Some(*number) => expected = None,
                 Kind::Frame => frames.get_or_insert_default().extend_from_slice(content),
@@ -127,8 +131,44 @@ impl Inner {
         }
         match expected {
             Some(_) => Ok(Segments { numbers, frames }),
-            None => Err(Unclear::Damaged(format!("a segment is missing in {prefix}"))),
+            None => Err(Unclear::Damaged(format!(
+                "a segment is missing in {}",
+                self.key(&format!(".journal/{generation}"))
+            ))),
         }
+    }
+
+    /// The numbers of a generation's segments, in order, whatever is in them.
+    async fn numbers(&self, objects: &Objects, generation: &str) -> Result<Vec<u64>, Unclear> {
+        let prefix = self.key(&format!(".journal/{generation}/"));
+        let listed = objects.list(&prefix, self.patience()).await.map_err(Unclear::Trouble)?;
+        let number = |listed: &Listed| {
+            let number = listed.key.strip_prefix(&prefix).and_then(|text| text.parse::<u64>().ok());
+            number.ok_or_else(|| Unclear::Damaged(format!("{} is no segment", listed.key)))
+        };
+        listed.iter().map(number).collect()
+    }
+
+    /// The generation of the state as it is, with the numbers of its segments.
+    async fn places(&self, failed: impl Fn(&Trouble) -> Failure) -> Outcome<(String, Vec<u64>)> {
+        let objects = self.objects().await;
+        let state = objects.etag(&self.key(""), self.patience()).await.map_err(|t| failed(&t))?;
+        let generation = generation(state.as_ref());
+        match self.numbers(objects, &generation).await {
+            Ok(numbers) => Ok((generation, numbers)),
+            Err(Unclear::Trouble(trouble)) => Err(failed(&trouble)),
+            Err(Unclear::Damaged(damage)) => Err(self.damaged(damage)),
+        }
+    }
+
+    fn damaged(&self, damage: String) -> Failure {
+        Failure::new(
+            codes::JOURNAL_DAMAGED,
+            format!("read {}", self.named(".journal")),
+            damage,
+            "Restore the object from an older version of the bucket, or put a sound state in the place of state and journal: \
+             `mig state push -force FILE`. Nothing was changed.",
+        )
     }
 
     /// The generation of the state as it is, with its segments.
@@ -138,6 +178,7 @@ impl Inner {
     async fn current(&self, failed: impl Fn(&Trouble) -> Failure) -> Outcome<(String, Segments)> {
         let objects = self.objects().await;
         let mut was = objects.etag(&self.key(""), self.patience()).await.map_err(|t| failed(&t))?;
+        let mut tries = 0;
         loop {
             let generation = generation(was.as_ref());
             let read = self.segments(objects, &generation).await;
@@ -147,13 +188,13 @@ impl Inner {
                 Err(Unclear::Damaged(damage)) => damage,
             };
             let now = objects.etag(&self.key(""), self.patience()).await.map_err(|t| failed(&t))?;
+            // Who takes the lock removes fences of others, also while somebody reads: damage is what stays.
+            tries += 1;
+            if now == was && tries > TRIES {
+                return Err(self.damaged(damage));
+            }
             if now == was {
-                return Err(Failure::new(
-                    codes::JOURNAL_DAMAGED,
-                    format!("read {}.journal", self.place),
-                    damage,
-                    "Restore the object from an older version of the bucket. Nothing was changed.",
-                ));
+                tokio::time::sleep(PAUSE).await;
             }
             // The state was replaced in between, and its journal removed.
             was = now;
@@ -169,7 +210,7 @@ impl Inner {
         let before = std::mem::replace(&mut *lock(&self.journal), Appending::Broken);
         let unwritten = |cause: &str| {
             let hint = "Run the same command again: what was durable before remains.";
-            Failure::new(codes::STATE_UNWRITABLE, format!("write {}.journal", self.place), cause.to_owned(), hint)
+            Failure::new(codes::STATE_UNWRITABLE, format!("write {}", self.named(".journal")), cause.to_owned(), hint)
         };
         let (generation, next) = match before {
             Appending::Open { generation, next } => (generation, next),
@@ -202,18 +243,21 @@ impl Inner {
 
     /// Removes every generation. What takes the place of an append that may still be on its way stays for a day.
     pub(super) async fn remove_journal(&self) -> Outcome<()> {
-        const FENCES_STAY: std::time::Duration = std::time::Duration::from_secs(24 * 3600);
+        const FENCES_STAY: Duration = Duration::from_secs(24 * 3600);
         let until = self.writing()?;
         let objects = self.objects().await;
-        let (generation, segments) = self.current(|trouble| self.unread(".journal", trouble)).await?;
-        let kept =
-            if segments.numbers.is_empty() { None } else { Some(self.reset(objects, &generation, &segments).await?) };
+        let (generation, numbers) = self.places(|trouble| self.unread(".journal", trouble)).await?;
+        let kept = match numbers.last() {
+            None => None,
+            Some(last) => Some(self.reset(objects, &generation, last + 1).await?),
+        };
         let fence = self.fence();
         let listed = objects.list(&self.key(".journal/"), until).await.map_err(|t| self.unread(".journal", &t))?;
         let is_kept = |one: &Listed| {
             kept.as_ref() == Some(&one.key) || (fence.as_ref() == Some(&one.key) && one.age < FENCES_STAY)
         };
-        let gone: Vec<String> = listed.into_iter().filter(|one| !is_kept(one)).map(|one| one.key).collect();
+        let gone: Vec<String> =
+            listed.into_iter().filter(|one| !is_kept(one) && self.is_segment(&one.key)).map(|one| one.key).collect();
         objects.delete(&gone, until).await.map_err(|trouble| self.unwritten(".journal", &trouble))?;
         let mut journal = lock(&self.journal);
         if *journal != Appending::Broken {
@@ -223,16 +267,22 @@ impl Inner {
         self.still_held()
     }
 
-    async fn reset(&self, objects: &Objects, generation: &str, segments: &Segments) -> Outcome<String> {
+    /// Whether an object is what [`Inner::segment_key`] names.
+    fn is_segment(&self, key: &str) -> bool {
+        let rest = key.strip_prefix(&self.key(".journal/")).and_then(|rest| rest.split_once('/'));
+        rest.is_some_and(|(_, number)| number.len() == 10 && number.bytes().all(|byte| byte.is_ascii_digit()))
+    }
+
+    async fn reset(&self, objects: &Objects, generation: &str, number: u64) -> Outcome<String> {
         let until = self.writing()?;
-        let key = self.segment_key(generation, segments.last() + 1);
+        let key = self.segment_key(generation, number);
         let segment = Segment::of(Kind::Reset, &self.id, b"");
         match objects.put(&key, &segment.0, &Condition::Absent, until).await {
             Ok(Put::Done(_)) => Ok(key),
             Ok(Put::Refused) => {
                 let hint = "Run the same command again.";
                 let cause = "another run writes to it";
-                Err(Failure::new(codes::STATE_CHANGED, format!("remove {}.journal", self.place), cause, hint))
+                Err(Failure::new(codes::STATE_CHANGED, format!("remove {}", self.named(".journal")), cause, hint))
             }
             Err(trouble) => Err(self.unwritten(".journal", &trouble)),
         }
@@ -243,10 +293,14 @@ impl Inner {
         let objects = self.objects().await;
         loop {
             let until = self.writing()?;
-            let (generation, segments) = self.current(|trouble| self.unread(".journal", trouble)).await?;
-            // Fences alone are of no use to a reader: the new one stands for them.
-            let kind = if segments.frames.is_some() { Kind::Fence } else { Kind::Reset };
-            let key = self.segment_key(&generation, segments.last() + 1);
+            let (generation, numbers) = self.places(|trouble| self.unread(".journal", trouble)).await?;
+            // Fences alone are of no use to a reader: once they are many, the new one stands for them. Else nothing is read
+            // here: a long journal takes its time, and a damaged one must not keep those out who mend it.
+            let many = numbers.len() >= FENCES;
+            let only_fences =
+                many && matches!(self.segments(objects, &generation).await, Ok(found) if found.frames.is_none());
+            let kind = if only_fences { Kind::Reset } else { Kind::Fence };
+            let key = self.segment_key(&generation, numbers.last().unwrap_or(&0) + 1);
             let segment = Segment::of(kind, &self.id, b"");
             let put = objects.put(&key, &segment.0, &Condition::Absent, until).await;
             match put.map_err(|trouble| self.unwritten(".journal", &trouble))? {
@@ -254,7 +308,7 @@ impl Inner {
                 Put::Done(_) => {}
             }
             if kind == Kind::Reset {
-                let older: Vec<String> = segments.numbers.iter().map(|n| self.segment_key(&generation, *n)).collect();
+                let older: Vec<String> = numbers.iter().map(|n| self.segment_key(&generation, *n)).collect();
                 objects.delete(&older, until).await.map_err(|trouble| self.unwritten(".journal", &trouble))?;
             }
             return Ok(key);

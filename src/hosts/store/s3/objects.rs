@@ -146,6 +146,11 @@ impl Objects {
         }
     }
 
+    /// The server's clock at its last answer, in seconds since 1970; 0: it has not told.
+    pub fn server_seconds(&self) -> u64 {
+        u64::try_from(self.server_now.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
     fn age(&self, modified: Option<&DateTime>) -> Duration {
         let age = modified.map_or(0, |at| self.server_now.load(Ordering::Relaxed).saturating_sub(at.secs()));
         Duration::from_secs(u64::try_from(age).unwrap_or(0))
@@ -228,14 +233,19 @@ impl Objects {
             }
             match page.next_continuation_token {
                 Some(token) if page.is_truncated.unwrap_or(false) => next = Some(token),
+                None if page.is_truncated.unwrap_or(false) => {
+                    let text = "a list that ends in the middle without saying how it goes on".to_owned();
+                    return Err(Trouble { text, kind: Kind::Lasting });
+                }
                 _ => return Ok(listed),
             }
         }
     }
 
     /// The contents of objects, in the order of `keys`; `None` for one that is not there.
-    pub async fn get_all(&self, keys: &[String], until: Instant) -> Result<Vec<Option<Found>>, Trouble> {
-        let one = |key: String| async move { self.get(&key, until).await };
+    /// Each of them is tried for `patience`.
+    pub async fn get_all(&self, keys: &[String], patience: Duration) -> Result<Vec<Option<Found>>, Trouble> {
+        let one = |key: String| async move { self.get(&key, Instant::now() + patience).await };
         stream::iter(keys.to_vec()).map(one).buffered(AT_ONCE).try_collect().await
     }
 

@@ -109,14 +109,18 @@ impl Inner {
     fn no_lock(&self, cause: String) -> Failure {
         let hint = "Check the network, the credentials and the rights to read and write in the bucket, then run the same \
                     command again.";
-        Failure::new(codes::LOCK_UNAVAILABLE, format!("lock {}.lock", self.place), cause, hint)
+        Failure::new(codes::LOCK_UNAVAILABLE, format!("lock {}", self.named(".lock")), cause, hint)
     }
 
     async fn lease(&self) -> Outcome<Option<(Lease, Found)>> {
         let found = self.objects().await.get(&self.key(".lock"), self.patience()).await;
         let Some(found) = found.map_err(|trouble| self.no_lock(trouble.text))? else { return Ok(None) };
-        let lease =
-            Lease::read(&found.bytes).map_err(|cause| self.no_lock(format!("it is not understood: {cause}")))?;
+        let lease = Lease::read(&found.bytes).map_err(|cause| {
+            let hint =
+                "Use the newest version of mig that works on this state. If no mig runs with it, delete the object.";
+            let cause = format!("it is not understood: {cause}");
+            Failure::new(codes::LOCK_UNAVAILABLE, format!("lock {}", self.named(".lock")), cause, hint)
+        })?;
         Ok(Some((lease, found)))
     }
 
@@ -145,7 +149,8 @@ impl Inner {
                     Standing::Expired(holder) => (Some(lease), Condition::Is(found.etag), Some(Former::Silent(holder))),
                 },
             };
-            let lease = Lease::taken(last.as_ref(), holder.clone(), self.settings.lease());
+            let now = self.objects().await.server_seconds();
+            let lease = Lease::taken(last.as_ref(), holder.clone(), self.settings.lease(), now);
             // Before it is sent: the server counts from later on.
             let until = Deadline::now_and(self.settings.lease());
             let put = self.put_lease(&lease, &condition, self.patience()).await;
@@ -223,7 +228,12 @@ impl Inner {
             if lease.broken {
                 return Ok(holder);
             }
-            let put = self.put_lease(&lease.broken(), &Condition::Is(found.etag), self.patience()).await;
+            let next = match lease.standing(found.age) {
+                // Nobody is to be waited for any more.
+                Standing::Expired(_) => lease.given_back(),
+                Standing::Free | Standing::Held(_) => lease.broken(),
+            };
+            let put = self.put_lease(&next, &Condition::Is(found.etag), self.patience()).await;
             if let Put::Done(_) = put.map_err(|trouble| self.no_lock(trouble.text))? {
                 return Ok(holder);
             }
