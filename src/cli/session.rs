@@ -11,7 +11,6 @@ use crate::formats::manifest::TableManifest;
 use crate::formats::outputs;
 use crate::formats::plan::{Body, Estimates, Mode, PlanFile};
 use crate::formats::plan_seal;
-use crate::formats::spec::backend::Backend;
 use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec};
 use crate::formats::spec::{self, Inputs, Secrets, SourceFile};
 use crate::formats::state::{State, StepRecord};
@@ -241,10 +240,7 @@ impl Session {
         let dir = global.chdir.clone();
         // Whom a connection trusts is part of what is reviewed. One that cannot be read is told when it is needed.
         let servers = spec.sources.values().chain(spec.targets.values());
-        let of_backend = match &spec.backend {
-            Backend::S3(s3) => s3.ca_file.clone(),
-            Backend::Local { .. } => None,
-        };
+        let of_backend = spec.backend.ca_file().map(str::to_owned);
         let authorities: Vec<String> =
             servers.filter_map(|server| server.tls.ca_file.clone()).chain(of_backend).collect();
         for name in authorities {

@@ -72,6 +72,24 @@ impl std::fmt::Display for Backend {
     }
 }
 
+impl Backend {
+    /// The file that says who signed the certificate of its server; relative to the spec's folder.
+    pub fn ca_file(&self) -> Option<&str> {
+        match self {
+            Self::Local { .. } => None,
+            Self::S3(s3) => s3.ca_file.as_deref(),
+        }
+    }
+
+    /// For how long a holder of its lock may be silent. `None`: the system itself knows whether it lives.
+    pub fn lease(&self) -> Option<Duration> {
+        match self {
+            Self::Local { .. } => None,
+            Self::S3(s3) => Some(s3.lease()),
+        }
+    }
+}
+
 impl S3 {
     pub fn lease(&self) -> Duration {
         Duration::from_secs(self.lease_seconds)
