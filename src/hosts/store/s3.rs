@@ -46,8 +46,6 @@ struct Inner {
     settings: S3,
     authority: Option<Vec<u8>>,
     objects: OnceCell<Objects>,
-    /// As the user named it.
-    place: String,
     patience: Duration,
     /// Names this handle in what it writes.
     id: String,
@@ -73,16 +71,19 @@ impl S3Store {
     /// # Errors
     /// MIG4016: the file of the authority cannot be read.
     pub fn new(settings: &S3, dir: &Path) -> Outcome<Self> {
-        let place = Backend::S3(settings.clone()).to_string();
         let bridge = Bridge::new().map_err(|error| {
             let hint = "Look at the limits of this machine for threads.";
-            Failure::new(codes::BACKEND_UNAVAILABLE, format!("open {place}"), error.to_string(), hint)
+            Failure::new(
+                codes::BACKEND_UNAVAILABLE,
+                format!("open {}", Backend::S3(settings.clone())),
+                error.to_string(),
+                hint,
+            )
         })?;
         let inner = Inner {
             settings: settings.clone(),
             authority: objects::authority(settings, dir)?,
             objects: OnceCell::new(),
-            place,
             patience: PATIENCE,
             id: format!("{:032x}", rand::random::<u128>()),
             held: Mutex::default(),
@@ -113,7 +114,7 @@ impl S3Store {
 
 impl Store for S3Store {
     fn place(&self) -> String {
-        self.inner.place.clone()
+        self.inner.named("")
     }
 
     fn read_state(&self) -> Outcome<Option<Vec<u8>>> {

@@ -248,11 +248,15 @@ impl Named<'_> {
 /// The kind of row that tells which holder of the state's lock loads; its name is the lineage, its epoch the token.
 const HOLDER: &str = "holder";
 
-/// Records that the holder `token` of the state's lock loads now: batches of an older one are refused from here on.
+/// Records that the holder `token` of the state's lock loads now: batches of an older one are refused from here on. Does
+/// nothing for 0, a lock that cannot be lost.
 ///
 /// # Errors
 /// MIG4015: a newer holder has begun.
 pub async fn hold(connection: &mut dyn Connection, schema: &str, lineage: &str, token: u64) -> Outcome<()> {
+    if token == 0 {
+        return Ok(());
+    }
     let doing = fault("record who loads");
     let (schema, name, kind) = (sql_ident(schema), literal(lineage), literal(HOLDER));
     let insert = format!(
@@ -323,17 +327,6 @@ pub struct Batches<'a> {
 }
 
 impl Batches<'_> {
-    /// Why a batch of this load was not taken, where a newer holder of the lock is the reason.
-    ///
-    /// # Errors
-    /// Where it cannot be asked; MIG4015: it is the reason.
-    pub async fn is_held(&self, connection: &mut dyn Connection) -> Outcome<()> {
-        match self.token {
-            0 => Ok(()),
-            token => hold(connection, self.schema, self.lineage, token).await,
-        }
-    }
-
     /// Refuses a holder that another one has followed.
     fn held(&self) -> String {
         match self.token {

@@ -303,10 +303,8 @@ async fn ready(context: &Context, node: &Node, ctx: &StepCtx, name: &TableName, 
         let owned = if object.state.ends_with("adopted") { "adopted" } else { "created" };
         let wanted = Object { state: format!("reset_{owned}"), epoch };
         named.set_held(&mut *line.connection, &object, &wanted, context.token).await?;
-        if context.token != 0 {
-            // The answer may have come late: who has taken over meanwhile may have loaded the table.
-            ledger::hold(&mut *line.connection, ledger, &context.lineage, context.token).await?;
-        }
+        // The answer may have come late: who has taken over meanwhile may have loaded the table.
+        ledger::hold(&mut *line.connection, ledger, &context.lineage, context.token).await?;
         let sql = format!("TRUNCATE TABLE {}", name.sql());
         line.connection.execute(&sql).await.map_err(|f| refused(name, &f))?;
         named.set(&mut *line.connection, owned, epoch).await?;

@@ -85,7 +85,7 @@ impl Inner {
             None => Ok(()),
             Some(cause) => Err(Failure::new(
                 codes::LEASE_LOST,
-                format!("keep the lock of {}", self.place),
+                format!("keep the lock of {}", self.named("")),
                 cause.clone(),
                 "Nothing more was started. Look at `mig status`, then run the same command again.",
             )),
@@ -213,7 +213,7 @@ impl Inner {
 
     pub(super) async fn break_lock(&self, id: &str) -> Outcome<Holder> {
         let refused = |cause: String, hint: &str| {
-            Failure::new(codes::LOCK_NOT_BROKEN, format!("unlock {}", self.place), cause, hint)
+            Failure::new(codes::LOCK_NOT_BROKEN, format!("unlock {}", self.named("")), cause, hint)
         };
         loop {
             let found = self.lease().await?;

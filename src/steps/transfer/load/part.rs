@@ -324,7 +324,7 @@ impl Job {
         if let Err(fault) = connection.execute("ROLLBACK").await {
             return self.stop(&fault, 0);
         }
-        match self.batches().is_held(&mut **connection).await {
+        match ledger::hold(&mut **connection, &self.ledger, &self.context.lineage, self.context.token).await {
             Ok(()) => {}
             Err(failure) if failure.retry == Retry::Later => return Stop::Again(failure),
             Err(failure) => return Stop::For(failure),

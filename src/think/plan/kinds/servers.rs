@@ -15,24 +15,8 @@ use crate::words::addr::{StepAddr, StepKind, StepType};
 use crate::words::error::Outcome;
 
 pub(super) const ROWS: &[Row] = &[
-    Row {
-        of: StepType::Source,
-        wants: Wants::Blocks,
-        rules: PLAIN,
-        undo: |_| Ok(Undone::kept(Kept::Made)),
-        record: holds::<ServerOutputs>,
-        server: unsaid,
-        takes: seconds(0.01, 0.5),
-    },
-    Row {
-        of: StepType::AuroraSource,
-        wants: Wants::Blocks,
-        rules: PLAIN,
-        undo: |_| Ok(Undone::kept(Kept::Made)),
-        record: holds::<ServerOutputs>,
-        server: unsaid,
-        takes: seconds(0.01, 0.5),
-    },
+    source(StepType::Source),
+    source(StepType::AuroraSource),
     Row {
         of: StepType::Target,
         wants: Wants::Blocks,
@@ -56,6 +40,19 @@ pub(super) const ROWS: &[Row] = &[
         takes: seconds(0.001, 0.1),
     },
 ];
+
+/// A source is read by the same rules, however it is found.
+const fn source(of: StepType) -> Row {
+    Row {
+        of,
+        wants: Wants::Blocks,
+        rules: PLAIN,
+        undo: |_| Ok(Undone::kept(Kept::Made)),
+        record: holds::<ServerOutputs>,
+        server: unsaid,
+        takes: seconds(0.01, 0.5),
+    }
+}
 
 impl Desired {
     /// The step of a server block.
