@@ -107,3 +107,40 @@ async fn the_text_of_json_is_never_equal_where_a_reader_sees_another() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn an_enum_with_two_values_that_look_empty_is_named_and_so_is_the_view_over_it() {
+    const SETUP: &[&str] = &[
+        "CREATE TABLE t (id INT PRIMARY KEY, e ENUM('', 'x', 'y'))",
+        "CREATE TABLE u (id INT PRIMARY KEY, e ENUM('', 'x', 'y'), KEY (e))",
+        "INSERT IGNORE INTO t VALUES (1, ''), (2, 'x'), (3, 'unknown')",
+        "INSERT IGNORE INTO u VALUES (1, ''), (2, 'x'), (3, 'unknown')",
+        "CREATE VIEW v AS SELECT t.id AS a, u.id AS b FROM t JOIN u ON t.e = u.e",
+    ];
+    const SAME: &[&str] = &["SELECT id, e + 0 FROM {}.t ORDER BY id", "SELECT id, e + 0 FROM {}.u ORDER BY id"];
+    let named = &["MIG2183", "{}.t.e: 1 row with the value 0", "MIG2182", "{}.v: by the ENUM e"];
+    all(&[
+        Case { name: "enum_mysql", setup: SETUP, plan: (0, named), apply: (6, &["MIG6050", "{}.v"]), ..NOTHING },
+        Case {
+            name: "enum_mariadb",
+            source: Bed::mariadb,
+            gates: "rule \"MIG2182\" {\n action = \"warn\"\n }",
+            setup: SETUP,
+            plan: (0, named),
+            report: &["the spec takes what the target computes", "ENUM e"],
+            same: SAME,
+            ..NOTHING
+        },
+        Case {
+            name: "enum_one_empty",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, e ENUM('', 'x'), f ENUM('x', 'y'))",
+                "INSERT IGNORE INTO t VALUES (1, '', 'unknown'), (2, 'x', 'y')",
+                "CREATE VIEW v AS SELECT t.id AS a, u.id AS b FROM t JOIN t u ON t.e = u.e AND t.f = u.f",
+            ],
+            same: &["SELECT id, e + 0, f + 0 FROM {}.t ORDER BY id", "SELECT * FROM {}.v ORDER BY a, b"],
+            ..NOTHING
+        },
+    ])
+    .await;
+}

@@ -34,6 +34,8 @@ pub enum RowRisk {
     LostParents,
     /// Times beyond 838:59:59.
     LongTime,
+    /// An ENUM with a member '' and rows with the value of a failed INSERT, which is shown as '', too.
+    EmptyMember,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]

@@ -36,7 +36,7 @@ fn named_by(kind: &str) -> &'static [&'static str] {
         "comment" => &["MIG2192"],
         "view" => &["MIG2160", "MIG2161", "MIG2162", "MIG2163", "MIG2164", "MIG2165"],
         "rows" => &["MIG2172", "MIG2173"],
-        "words" => &["MIG2166", "MIG2167", "MIG2172", "MIG2173"],
+        "words" => &["MIG2166", "MIG2167", "MIG2172", "MIG2173", "MIG2182"],
         _ => &[],
     }
 }
@@ -191,14 +191,12 @@ async fn one_schema(bed: Bed, seed: u64, tally: &mut Tally) -> Vec<String> {
             break;
         }
         let (code, told) = journey.said(&["apply", "-auto-approve"]);
-        let agreed = settings.rules.contains_key("MIG2173");
-        if code == 6
-            && told.contains("error[MIG6040]")
-            && !agreed
-            && named(&plan).iter().any(|(code, _)| code == "MIG2173")
-        {
-            // As the plan said.
-            settings.rules.insert("MIG2173".into(), "warn".into());
+        let as_planned = [("MIG6040", "MIG2173"), ("MIG6050", "MIG2182")].into_iter().find(|(met, said)| {
+            let is_named = || named(&plan).iter().any(|(code, _)| code == said);
+            told.contains(&format!("error[{met}]")) && !settings.rules.contains_key(*said) && is_named()
+        });
+        if let (6, Some((_, said))) = (code, as_planned) {
+            settings.rules.insert(said.into(), "warn".into());
             continue;
         }
         if code != 0 {

@@ -10,15 +10,16 @@ use crate::formats::spec::model::{Gates, RuleAction};
 use crate::words::codes::Code;
 pub use crate::words::codes::{
     AUTO_INCREMENT_WITHIN, BINARY_DEFAULT, CHARSET, CHECK, CHECK_NAME, COLLIDING_NAMES, COLUMNS, COMMENT,
-    DEFAULT_EXPRESSION, DEFINER, DESCENDING, DUPLICATE_MEMBER, ENGINE, EVENT, FOREIGN_KEY, FOREIGN_KEY_OFF, FULLTEXT,
-    FUNCTION, GENERATED_DIFFERS, GENERATED_MAY_DIFFER, GENERATED_NOT_NULL, INDEX_EXPRESSION, INDEX_WIDTH, INDEXES,
-    INVISIBLE, INVISIBLE_KEY, JSON_AS_TEXT, JSON_NUMBERS, JSON_TYPES, KEY_COMMENT, KEYLESS, LONG_TIME, LOST_PARENTS,
-    LOST_TEXT, MEMBER_TOO_LONG, MERGED_KEYS, NOT_UNDERSTOOD, NUMBERED_WITHIN, OTHER_CODE, OUTSIDE_REFERENCE, PARTITION,
-    PERIOD, REFERENCE_TO_NO_KEY, RESERVED_NAME, ROUNDED_FLOAT, ROUTINE, ROW_MAY_BE_TOO_LONG, ROW_TOO_LONG,
-    ROWS_ELSEWHERE, SAME_CHECK_NAME, SCHEMA_DEFAULT, SEQUENCE_DEFAULT, SPATIAL, SRID, SUBPARTITION, SYSTEM_VERSIONED,
-    TABLE_OPTION, TEXT_PARSER, TRIGGER, TYPE, UNENFORCED_CHECK, UNKNOWN_MEMBER, UNLOOKED, VIEW_BROKEN, VIEW_CAST,
-    VIEW_CHECK_OPTION, VIEW_COLLATION, VIEW_MAY_DIFFER, VIEW_ORDER, VIEW_OUTSIDE, VIEW_OVER_LEFT_OUT,
-    VIEW_STORED_FUNCTION, VIEW_TEXT, VIEW_UNREAD, VIEW_WORDS, WHOLE_LOB_KEY, WIDENED_TYPE, ZERO_DATE, ZEROFILL,
+    DEFAULT_EXPRESSION, DEFINER, DESCENDING, DUPLICATE_MEMBER, EMPTY_MEMBER, ENGINE, EVENT, FOREIGN_KEY,
+    FOREIGN_KEY_OFF, FULLTEXT, FUNCTION, GENERATED_DIFFERS, GENERATED_MAY_DIFFER, GENERATED_NOT_NULL,
+    GENERATED_REFUSED, INDEX_EXPRESSION, INDEX_WIDTH, INDEXES, INVISIBLE, INVISIBLE_KEY, JSON_AS_TEXT, JSON_NUMBERS,
+    JSON_TYPES, KEY_COMMENT, KEYLESS, LONG_TIME, LOST_PARENTS, LOST_TEXT, MEMBER_TOO_LONG, MERGED_KEYS, NOT_UNDERSTOOD,
+    NUMBERED_WITHIN, OTHER_CODE, OUTSIDE_REFERENCE, PARTITION, PERIOD, REFERENCE_TO_NO_KEY, RESERVED_NAME,
+    ROUNDED_FLOAT, ROUTINE, ROW_MAY_BE_TOO_LONG, ROW_TOO_LONG, ROWS_ELSEWHERE, SAME_CHECK_NAME, SCHEMA_DEFAULT,
+    SEQUENCE_DEFAULT, SPATIAL, SRID, SUBPARTITION, SYSTEM_VERSIONED, TABLE_OPTION, TEXT_PARSER, TRIGGER, TYPE,
+    UNENFORCED_CHECK, UNKNOWN_MEMBER, UNLOOKED, VIEW_BROKEN, VIEW_CAST, VIEW_CHECK_OPTION, VIEW_COLLATION,
+    VIEW_MAY_DIFFER, VIEW_ORDER, VIEW_OUTSIDE, VIEW_OVER_LEFT_OUT, VIEW_STORED_FUNCTION, VIEW_TEXT, VIEW_UNREAD,
+    VIEW_WORDS, WHOLE_LOB_KEY, WIDENED_TYPE, ZERO_DATE, ZEROFILL,
 };
 
 /// One rule.
@@ -147,6 +148,8 @@ pub const RULES: &[Rule] = &[
         .fails(),
     rule(UNKNOWN_MEMBER, "member of ENUM or SET whose letters the source does not show", "would get a member with a question mark", "Change the member on the source, or leave the table out of the filter.")
         .fails(),
+    rule(EMPTY_MEMBER, "ENUM with a member '' and the value 0", "compares the two as one value, where the source tells them apart", "Give these rows a member on the source (UPDATE … SET c = '' WHERE c + 0 = 0), or look at what the queries over the column give.")
+        .warns(),
     rule(SUBPARTITION, "subpartitioned table", "ignores SUBPARTITION without an error", "Set this rule to \"rewrite\" to create it with its partitions alone.")
         .silent()
         .rewrites("created with its partitions alone"),
@@ -263,6 +266,8 @@ pub const RULES: &[Rule] = &[
         .warns(),
     rule(GENERATED_DIFFERS, "generated column with other values", "computes it again, in another way", "Set this rule to \"warn\" to move the table all the same: verify compares the values, and a difference is named in the certificate. Or change the expression on the source.")
         .silent(),
+    rule(GENERATED_REFUSED, "generated column whose rows may be refused", "computes it with fewer digits, and may refuse a row", "Write COALESCE in place of IFNULL, or CAST(column AS UNSIGNED) in place of the column, in the expression on the source. Or leave the table out of the filter.")
+        .fails(),
     rule(GENERATED_MAY_DIFFER, "generated column that may get other values", "computes it again, and may do so in another way", "Nothing needs to be done: verify compares the values, and a difference ends with exit code 6. Set this rule to \"warn\" yourself to have a difference named in the certificate instead.")
         .warns()
         .silent(),

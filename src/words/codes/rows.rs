@@ -40,6 +40,12 @@ codes! {
     LONG_TIME = 2181, Gate,
         "times beyond 838:59:59",
         "MariaDB keeps times with a fraction up to 838:59:59.999999. MySQL and TiDB keep no time beyond 838:59:59.000000 and refuse such a row. A check of the rows found some. Find them with SELECT * FROM table WHERE c > '838:59:59' OR c < '-838:59:59', and correct them on the source.";
+    EMPTY_MEMBER = 2183, Gate,
+        "the value 0 of an ENUM that has a member ''",
+        "MySQL and MariaDB give an ENUM the value 0, shown as '', where an INSERT in a mode that is not strict brought no member. If the ENUM also has a member '', two different values are shown as ''. They arrive as they are. But TiDB takes them as one: in a comparison of two ENUM columns, in a comparison with '' through an index, in COUNT(DISTINCT), MIN, MAX and ORDER BY. So a query, or a view, can give other rows than on the source. Give these rows a member on the source: UPDATE table SET c = '' WHERE c + 0 = 0.";
+    GENERATED_REFUSED = 2184, Gate,
+        "generated columns whose rows the target can refuse",
+        "TiDB computes IF, IFNULL and CASE over a BIGINT(n) UNSIGNED ZEROFILL as a DECIMAL of about n digits, and refuses a row with a longer value: \"DECIMAL value is out of range\". So the load could stop. On the source, write COALESCE in place of IFNULL, or CAST(column AS UNSIGNED) in place of the column.";
     VIEW_MAY_DIFFER = 2182, Gate,
         "views that may give other values",
         "The view computes something that servers compute, or write as a text, in another way; the finding names it. The text of JSON: MariaDB's JSON functions give a text as it was written, TiDB's a document in its own order and spelling. The text of FLOAT and DOUBLE. Regular expressions. STDDEV, VARIANCE and AVG of MariaDB. The certificate compares the rows of every view: a difference ends with exit code 6. With this rule set to \"warn\" in the spec, the certificate names the difference instead, and the verdict is \"unproven\".";

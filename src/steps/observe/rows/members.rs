@@ -1,5 +1,5 @@
-//! Members of ENUM and SET that the source shows with a `?`: MySQL and MariaDB show one for a character of four bytes, too.
-//! Only the rows that hold the member tell what stands there.
+//! Members of ENUM and SET of which only rows tell what they are. Members that the source shows with a `?`: MySQL and MariaDB
+//! show one for a character of four bytes, too. And the value 0 of an ENUM, which is shown like a member ''.
 
 use super::{Look, Looker};
 use crate::formats::dumpfile::members::members;
@@ -10,6 +10,9 @@ use crate::words::addr::{key_ident, sql_ident};
 use crate::words::error::Outcome;
 
 pub(super) async fn look(looker: &mut Looker<'_>, look: &Look<'_>, table: &Table) -> Outcome<()> {
+    if look.target.flavor == Flavor::Tidb {
+        empty(looker, table).await?;
+    }
     if look.source.flavor == Flavor::Tidb {
         return Ok(());
     }
@@ -33,6 +36,30 @@ pub(super) async fn look(looker: &mut Looker<'_>, look: &Look<'_>, table: &Table
         }
     }
     Ok(())
+}
+
+/// ENUMs with a member '' whose rows also hold the value 0: a TiDB takes the two as one value.
+async fn empty(looker: &mut Looker<'_>, table: &Table) -> Outcome<()> {
+    let columns: Vec<&Column> = table.data_columns().filter(|column| has_empty(column)).collect();
+    if columns.is_empty() {
+        return Ok(());
+    }
+    let conditions: Vec<String> = columns.iter().map(|column| format!("{}+0=0", sql_ident(&column.name))).collect();
+    let counted = looker.count(table, &columns, &conditions).await?;
+    for (column, &rows) in columns.iter().zip(&counted.hits) {
+        let object = key_ident(&column.name);
+        if rows > 0 {
+            looker.found(RowRisk::EmptyMember, table, object, rows, String::new());
+        } else if let Some(why) = &counted.short {
+            looker.unfinished(RowRisk::EmptyMember, table, object, why.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Whether the column is an ENUM with a member without letters.
+fn has_empty(column: &Column) -> bool {
+    column.data_type == "enum" && members(&column.column_type).iter().any(String::is_empty)
 }
 
 /// Whether the column is an ENUM or SET whose members may have characters of four bytes.

@@ -215,6 +215,8 @@ const ABOUT_JSON: &[&str] =
 enum Risk {
     May,
     Differs,
+    /// Rows may be refused.
+    Refused,
 }
 
 pub(super) fn look(subject: &Subject, met: &mut Met) {
@@ -225,7 +227,11 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
         let mut known = BTreeMap::new();
         for column in table.columns.iter().filter(|column| column.generated.is_some()) {
             let Some((risk, why)) = risk_of(subject, table, column, &mut known, 0) else { continue };
-            let code = if risk == Risk::Differs { rules::GENERATED_DIFFERS } else { rules::GENERATED_MAY_DIFFER };
+            let code = match risk {
+                Risk::May => rules::GENERATED_MAY_DIFFER,
+                Risk::Differs => rules::GENERATED_DIFFERS,
+                Risk::Refused => rules::GENERATED_REFUSED,
+            };
             let expression = column.generated.as_ref().map(|g| expression_text(&g.expression)).unwrap_or_default();
             let place = format!("{}.{}", table.name, key_ident(&column.name));
             note(met, code, format!("{place} is computed again, {why}: {}", shortened(&expression)));
@@ -287,7 +293,7 @@ fn risk_of(
         add(Risk::May, why);
     }
     if let Some(why) = of_choices(subject, &text, &called, &used) {
-        add(Risk::Differs, why);
+        add(Risk::Refused, why);
     }
     let is_bytes = column.charset.is_none() && is_text;
     if let Some(other) = used.iter().find(|column| other_bytes(subject, column)).filter(|_| is_bytes || calls(OF_BYTES))

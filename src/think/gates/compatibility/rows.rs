@@ -13,6 +13,7 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             RowRisk::JsonTypes => rules::JSON_TYPES,
             RowRisk::LostParents => rules::LOST_PARENTS,
             RowRisk::UnknownMember => rules::UNKNOWN_MEMBER,
+            RowRisk::EmptyMember => rules::EMPTY_MEMBER,
             RowRisk::LostText | RowRisk::MergedKeys | RowRisk::LongTime => continue,
         };
         note(met, code, named(finding));
@@ -76,6 +77,7 @@ fn named(finding: &RowFinding) -> String {
         RowRisk::UnknownMember => {
             format!("{place} '{}': {rows} with other letters in the place of the question mark", finding.what)
         }
+        RowRisk::EmptyMember => format!("{place}: {rows} with the value 0, beside a member ''"),
         RowRisk::LongTime => format!("{place} ({}): {rows}", finding.what),
         RowRisk::LostParents => {
             format!("{place} ({}): {rows} would be without their parent", finding.what)
@@ -89,6 +91,7 @@ fn unfinished(look: &Unfinished) -> String {
         RowRisk::JsonNumbers | RowRisk::JsonTypes => "values in JSON that are more than their text",
         RowRisk::MergedKeys => "values of the unique key that become equal",
         RowRisk::UnknownMember => "a member whose letters the source does not show",
+        RowRisk::EmptyMember => "the value 0 beside a member ''",
         RowRisk::LostParents => "rows that lose their parent",
         RowRisk::LongTime => "times beyond 838:59:59",
     };

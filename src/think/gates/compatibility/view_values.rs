@@ -7,8 +7,10 @@ use std::collections::BTreeSet;
 
 use super::generated::OF_TEXT;
 use crate::formats::ddl::view::{Kind, Piece, calls, pieces, reads};
-use crate::formats::facts::Flavor;
+use crate::formats::facts::{Flavor, MigrationFacts};
+use crate::formats::row_facts::RowRisk;
 use crate::formats::structure::{Column, Inventory, View};
+use crate::words::addr::key_ident;
 
 /// Functions that were seen to give other values on another kind of server, whatever they are given.
 const OTHERS: &[&str] = &[
@@ -68,7 +70,7 @@ const OF_MARIADB: &[&str] = &[
 ];
 
 /// Why a view may give other values on a server of another kind; `None`: nothing is known that would.
-pub(crate) fn risk(view: &View, source: &Inventory, from: Flavor, to: Flavor) -> Option<String> {
+pub(crate) fn risk(view: &View, facts: &MigrationFacts, from: Flavor, to: Flavor) -> Option<String> {
     if from == to || view.fault.is_some() {
         return None;
     }
@@ -85,7 +87,12 @@ pub(crate) fn risk(view: &View, source: &Inventory, from: Flavor, to: Flavor) ->
     if all.windows(2).any(|two| two[0].is("as") && two[1].is("year")) {
         return Some("by CAST(… AS YEAR)".to_owned());
     }
-    let columns = columns_in(view, source, &all);
+    let read = columns_in(view, &facts.source, &all);
+    let columns: Vec<&Column> = read.iter().map(|(_, column)| *column).collect();
+    if let Some(name) = read.iter().find(|(key, column)| two_empty(facts, key, column)).map(|(_, column)| &column.name)
+    {
+        return Some(format!("by the ENUM {name}, which has both a member '' and the value 0"));
+    }
     let is = |kinds: &[&str]| columns.iter().any(|column| kinds.contains(&column.data_type.as_str()));
     let temporal = |name: &str| {
         let column = columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
@@ -111,14 +118,20 @@ pub(crate) fn risk(view: &View, source: &Inventory, from: Flavor, to: Flavor) ->
     }
 }
 
-/// Columns of the tables that a view reads, as far as its text names them.
-fn columns_in<'a>(view: &View, source: &'a Inventory, all: &[Piece<'_>]) -> Vec<&'a Column> {
+/// Columns of the tables that a view reads, as far as its text names them, each with the key of its table.
+fn columns_in<'a>(view: &View, source: &'a Inventory, all: &[Piece<'_>]) -> Vec<(String, &'a Column)> {
     let names: BTreeSet<String> =
         all.iter().filter(|piece| piece.kind == Kind::Name).map(|piece| piece.name().to_lowercase()).collect();
     let read: BTreeSet<String> =
         reads(&view.select, &view.name.schema).iter().map(|name| name.key().to_lowercase()).collect();
     let tables = source.tables.iter().filter(|table| read.contains(&table.name.key().to_lowercase()));
-    tables.flat_map(|table| &table.columns).filter(|column| names.contains(&column.name.to_lowercase())).collect()
+    let columns = tables.flat_map(|table| table.columns.iter().map(|column| (table.name.key(), column)));
+    columns.filter(|(_, column)| names.contains(&column.name.to_lowercase())).collect()
+}
+
+/// Whether rows of the column hold two values that are shown as '', which a TiDB takes as one.
+fn two_empty(facts: &MigrationFacts, table: &str, column: &Column) -> bool {
+    facts.rows.of(RowRisk::EmptyMember).any(|found| found.table == table && found.object == key_ident(&column.name))
 }
 
 /// The columns in `avg(…)` and `sum(…)`, where one stands there alone.
@@ -141,6 +154,7 @@ fn summed<'a>(all: &'a [Piece<'a>]) -> impl Iterator<Item = String> + 'a {
 mod tests {
     use super::*;
     use crate::formats::ddl::fixture::{column, table};
+    use crate::formats::row_facts::RowFinding;
     use crate::words::addr::TableName;
 
     #[test]
@@ -155,7 +169,8 @@ mod tests {
                 .with(column("dt", "datetime"))
                 .with(column("tm", "time")),
         ];
-        let source = Inventory { tables, ..Inventory::default() };
+        let facts =
+            MigrationFacts { source: Inventory { tables, ..Inventory::default() }, ..MigrationFacts::default() };
         for (items, mysql, mariadb) in [
             ("json_object('a',`s`.`t`.`id`)", "", "JSON_OBJECT"),
             ("json_arrayagg(`s`.`t`.`id`)", "", "JSON_ARRAYAGG"),
@@ -181,10 +196,33 @@ mod tests {
             let select = format!("select {items} AS `x` from `s`.`t`");
             let view = View { select, ..View::named(TableName::new("s", "v")) };
             for (from, wanted) in [(Mysql, mysql), (Mariadb, mariadb)] {
-                let found = risk(&view, &source, from, Tidb).unwrap_or_default();
+                let found = risk(&view, &facts, from, Tidb).unwrap_or_default();
                 assert!(found.contains(wanted) && found.is_empty() == wanted.is_empty(), "{from:?} {items}: {found}");
             }
-            assert_eq!(risk(&view, &source, Mysql, Mysql), None);
+            assert_eq!(risk(&view, &facts, Mysql, Mysql), None);
+        }
+    }
+
+    #[test]
+    fn a_view_that_reads_an_enum_with_two_empty_values_is_named() {
+        let tables = vec![table("s", "t").with(column("e", "enum('','a')")).with(column("n", "int"))];
+        let finding = RowFinding {
+            risk: RowRisk::EmptyMember,
+            table: "s.t".into(),
+            object: "e".into(),
+            rows: 1,
+            what: String::new(),
+        };
+        let mut facts =
+            MigrationFacts { source: Inventory { tables, ..Inventory::default() }, ..MigrationFacts::default() };
+        for (items, found, expected) in
+            [("`s`.`t`.`e`", true, true), ("`s`.`t`.`n`", true, false), ("`s`.`t`.`e`", false, false)]
+        {
+            facts.rows.found = if found { vec![finding.clone()] } else { Vec::new() };
+            let select = format!("select {items} AS `x` from `s`.`t`");
+            let view = View { select, ..View::named(TableName::new("s", "v")) };
+            let told = risk(&view, &facts, Flavor::Mariadb, Flavor::Tidb);
+            assert_eq!(told.is_some_and(|why| why.contains("ENUM e")), expected, "{items} {found}");
         }
     }
 }

@@ -40,7 +40,7 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
                 note(met, rules::VIEW_CAST, format!("{}: {casts} CAST without a length", view.name));
             }
         }
-        if let Some(why) = view_values::risk(view, source, subject.source.flavor, subject.target.flavor) {
+        if let Some(why) = view_values::risk(view, subject.facts, subject.source.flavor, subject.target.flavor) {
             note(met, rules::VIEW_MAY_DIFFER, format!("{}: {why}", view.name));
         }
         if let Some(option) = check_option_lost(view, subject.target) {

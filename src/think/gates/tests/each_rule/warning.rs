@@ -26,6 +26,9 @@ pub(super) const WARNING_ROWS: &[Row] = &[
         let select = "select format(`shop`.`orders`.`id`,1) AS `x` from `shop`.`orders`".into();
         c.facts.source.views.push(View { select, ..view("v") })
     }),
+    (rules::EMPTY_MEMBER, "shop.orders.e: 2 rows with the value 0, beside a member ''", |c| {
+        rows(c, RowRisk::EmptyMember, "e", "")
+    }),
     (rules::VIEW_CHECK_OPTION, "shop.v WITH LOCAL CHECK OPTION", |c| {
         c.facts.source.views.push(View { check_option: "LOCAL".into(), ..view("v") })
     }),
