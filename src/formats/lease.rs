@@ -48,7 +48,8 @@ pub struct Lease {
     pub beat: u64,
     /// `None`: it was given back.
     pub holder: Option<Holder>,
-    /// Somebody took it away from that holder: no sign of life can be given any more.
+    /// Somebody took it away from the holder: no sign of life can be given any more. Without a holder: what the last one
+    /// has sent may still arrive.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub broken: bool,
 }
@@ -84,6 +85,16 @@ impl Lease {
 
     pub fn given_back(&self) -> Self {
         Self { beat: self.beat.saturating_add(1), holder: None, broken: false, ..self.clone() }
+    }
+
+    /// Free, but a write of an older holder may still be on its way.
+    pub fn taken_away(&self) -> Self {
+        Self { broken: true, ..self.given_back() }
+    }
+
+    /// Whether its holder may still write, though somebody else takes the lock.
+    pub fn may_write(&self) -> bool {
+        self.broken || self.holder.is_some()
     }
 
     pub fn broken(&self) -> Self {
@@ -151,9 +162,21 @@ mod tests {
         check(&held, 63, Standing::Expired(holder("a")));
         check(&held.renewed(), 62, Standing::Held(holder("a")));
         check(&held.given_back(), 0, Standing::Free);
+        check(&held.taken_away(), 0, Standing::Free);
         // Its holder does not know yet.
         check(&held.broken(), 1, Standing::Held(holder("a")));
         check(&held.broken(), 63, Standing::Expired(holder("a")));
+    }
+
+    #[test]
+    fn only_who_gave_the_lock_back_can_have_nothing_on_its_way() {
+        let held = Lease::taken(None, holder("a"), Duration::from_secs(60), 0);
+        let check = |lease: &Lease, expected| assert_eq!(lease.may_write(), expected, "{lease:?}");
+        check(&held, true);
+        check(&held.broken(), true);
+        check(&held.broken().taken_away(), true);
+        check(&held.given_back(), false);
+        check(&Lease::taken(Some(&held.taken_away()), holder("b"), Duration::from_secs(60), 0).given_back(), false);
     }
 
     #[test]

@@ -55,11 +55,11 @@ impl Backend for Memory {
 
 /// A bucket on the MinIO of the testbed, made for one state.
 #[cfg(feature = "aws")]
-struct Bucket(String);
+pub(super) struct Bucket(String);
 
 #[cfg(feature = "aws")]
 impl Bucket {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let name = format!("store-{:016x}", rand::random::<u64>());
         // A folder of its data is a bucket.
         std::fs::create_dir(minio().0.join("data").join(&name)).unwrap();
@@ -80,6 +80,10 @@ impl Bucket {
         }
     }
 
+    pub fn at_minio(&self) -> S3Store {
+        self.open_at(minio().1)
+    }
+
     fn open_at(&self, port: u16) -> S3Store {
         S3Store::new(&self.settings(port), Path::new(".")).unwrap().with_patience(Duration::from_secs(10))
     }
@@ -96,7 +100,7 @@ fn minio() -> (PathBuf, u16) {
 #[cfg(feature = "aws")]
 impl Backend for Bucket {
     fn open(&self) -> Box<dyn Store> {
-        Box::new(self.open_at(minio().1))
+        Box::new(self.at_minio())
     }
 
     fn open_failing(&self) -> Box<dyn Store> {
@@ -106,7 +110,7 @@ impl Backend for Bucket {
     }
 }
 
-fn holder(pid: u32) -> Holder {
+pub(super) fn holder(pid: u32) -> Holder {
     Holder {
         id: format!("id{pid}"),
         holder: "ada".into(),
@@ -121,6 +125,15 @@ fn got(locking: Locking) -> Box<dyn Guard> {
     match locking {
         Locking::Got { guard, former: None } => guard,
         Locking::Got { former, .. } => panic!("a former holder: {former:?}"),
+        Locking::Held(by) => panic!("held by {by:?}"),
+    }
+}
+
+/// Whoever had it before.
+#[cfg(feature = "aws")]
+pub(super) fn taken(locking: Locking) -> Box<dyn Guard> {
+    match locking {
+        Locking::Got { guard, .. } => guard,
         Locking::Held(by) => panic!("held by {by:?}"),
     }
 }

@@ -5,13 +5,15 @@
 //! - `KEY.lock`: who holds the lock, see [`crate::formats::lease`].
 //! - `KEY.MIGRATION.certificate.json`, `KEY.backup`, `KEY.progress`.
 //!
-//! Three things keep an older holder from writing behind the back of the one that took over: it stops when it could not
-//! renew its lease in time, by its own clock; the new holder takes the next number of the journal before it reads it, so
+//! Four things keep an older holder from writing behind the back of the one that took over: it stops when it could not
+//! renew its lease in time, by its own clock; who takes the lock from it makes the state another object, so that a
+//! replacement that was on its way is refused, see [`state`]; takes the next number of the journal before it reads it, so
 //! that an append that was on its way finds its place taken; and each state has a journal of its own.
 
 mod journal;
 mod lock;
 mod objects;
+mod state;
 
 use std::future::Future;
 use std::path::Path;
@@ -24,7 +26,8 @@ use tokio::sync::OnceCell;
 
 use self::journal::{Appending, Segment};
 use self::lock::Held;
-use self::objects::{Condition, ETag, Objects, Put, Trouble};
+use self::objects::{Condition, Objects, Put, Trouble};
+use self::state::Seen;
 use crate::formats::spec::backend::{Backend, S3};
 use crate::seams::store::{Companion, Holder, Holding, Locking, Store};
 use crate::words::codes;
@@ -54,15 +57,6 @@ struct Inner {
     lease_turn: tokio::sync::Mutex<()>,
     journal: Mutex<Appending>,
     seen: Mutex<Seen>,
-}
-
-/// The state that this handle last read or wrote: the only one that it replaces.
-#[derive(Clone, Debug, Default)]
-enum Seen {
-    #[default]
-    NotYet,
-    Absent,
-    There(ETag),
 }
 
 impl S3Store {
@@ -171,8 +165,8 @@ impl Store for S3Store {
             let until = inner.writing()?;
             let (objects, key) = (inner.objects().await, inner.key(&suffix));
             // On the condition that nobody else writes it: a write that comes late does not replace a newer one.
-            let before = objects.etag(&key, until).await.map_err(|trouble| inner.unwritten(&suffix, &trouble))?;
-            let condition = before.map_or(Condition::Absent, Condition::Is);
+            let before = objects.head(&key, until).await.map_err(|trouble| inner.unwritten(&suffix, &trouble))?;
+            let condition = before.map_or(Condition::Absent, |head| Condition::Is(head.etag));
             inner.still_held()?;
             match objects.put(&key, &bytes, &condition, until).await {
                 Ok(Put::Done(_)) => inner.still_held(),
@@ -228,51 +222,6 @@ impl Inner {
     async fn read(&self, suffix: &str) -> Outcome<Option<Vec<u8>>> {
         let found = self.objects().await.get(&self.key(suffix), self.patience()).await;
         Ok(found.map_err(|trouble| self.unread(suffix, &trouble))?.map(|found| found.bytes))
-    }
-
-    async fn read_state(&self) -> Outcome<Option<Vec<u8>>> {
-        let found = self.objects().await.get(&self.key(""), self.patience()).await;
-        let found = found.map_err(|trouble| self.unread("", &trouble))?;
-        *lock(&self.seen) = found.as_ref().map_or(Seen::Absent, |found| Seen::There(found.etag.clone()));
-        Ok(found.map(|found| found.bytes))
-    }
-
-    async fn replace_state(&self, bytes: &[u8]) -> Outcome<()> {
-        let until = self.writing()?;
-        let objects = self.objects().await;
-        let seen = lock(&self.seen).clone();
-        let condition = match seen {
-            Seen::There(etag) => Condition::Is(etag),
-            Seen::Absent => Condition::Absent,
-            Seen::NotYet => {
-                let etag = objects.etag(&self.key(""), until).await.map_err(|trouble| self.unwritten("", &trouble))?;
-                etag.map_or(Condition::Absent, Condition::Is)
-            }
-        };
-        let put = objects.put(&self.key(""), bytes, &condition, until).await;
-        match put.map_err(|trouble| self.unwritten("", &trouble))? {
-            Put::Done(etag) => {
-                *lock(&self.seen) = Seen::There(etag);
-                let mut journal = lock(&self.journal);
-                if matches!(*journal, Appending::Open { .. }) {
-                    // The new state has a journal of its own.
-                    *journal = Appending::NotYet;
-                }
-                drop(journal);
-                self.still_held()
-            }
-            Put::Refused => Err(self.changed("")),
-        }
-    }
-
-    fn changed(&self, suffix: &str) -> Failure {
-        Failure::new(
-            codes::STATE_CHANGED,
-            format!("write {}", self.named(suffix)),
-            "it is not what this command has read any more",
-            "Another run or another tool has written it, or a write of a run that lost its lock came late. Run `mig plan`: it \
-             shows what is recorded now.",
-        )
     }
 
     /// An object as messages name it.

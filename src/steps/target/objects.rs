@@ -285,6 +285,8 @@ impl Owner {
             Ok(difference) => refused(difference),
             Err(failure) => failure,
         })?;
+        // The proof takes its time: who has taken over the lock meanwhile may have loaded the table.
+        ledger::hold(&mut *line.connection, &self.schema, &context.lineage, context.token).await?;
         let sql = format!("DROP TABLE {}", name.sql());
         patiently(context, line, &sql)
             .await

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::objects::{Condition, ETag, Listed, Objects, Put, Trouble};
+use super::objects::{Condition, Head, Listed, Objects, Put, Trouble};
 use super::{Inner, lock};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
@@ -96,10 +96,12 @@ enum Unclear {
     Damaged(String),
 }
 
-fn generation(state: Option<&ETag>) -> String {
+/// The generation of the journal that belongs to a state.
+pub(super) fn generation(state: Option<&Head>) -> String {
     match state {
         None => "first".into(),
-        Some(etag) => hex::encode(Sha256::digest(&etag.0)).chars().take(16).collect(),
+        Some(Head { generation: Some(name), .. }) => name.clone(),
+        Some(Head { etag, .. }) => hex::encode(Sha256::digest(&etag.0)).chars().take(16).collect(),
     }
 }
 
@@ -152,7 +154,7 @@ impl Inner {
     /// The generation of the state as it is, with the numbers of its segments.
     async fn places(&self, failed: impl Fn(&Trouble) -> Failure) -> Outcome<(String, Vec<u64>)> {
         let objects = self.objects().await;
-        let state = objects.etag(&self.key(""), self.patience()).await.map_err(|t| failed(&t))?;
+        let state = self.state_head(&failed).await?;
         let generation = generation(state.as_ref());
         match self.numbers(objects, &generation).await {
             Ok(numbers) => Ok((generation, numbers)),
@@ -177,7 +179,7 @@ impl Inner {
     /// JOURNAL_DAMAGED; what `failed` makes of a call that got no answer.
     async fn current(&self, failed: impl Fn(&Trouble) -> Failure) -> Outcome<(String, Segments)> {
         let objects = self.objects().await;
-        let mut was = objects.etag(&self.key(""), self.patience()).await.map_err(|t| failed(&t))?;
+        let mut was = self.state_head(&failed).await?;
         let mut tries = 0;
         loop {
             let generation = generation(was.as_ref());
@@ -187,7 +189,7 @@ impl Inner {
                 Err(Unclear::Trouble(trouble)) => return Err(failed(&trouble)),
                 Err(Unclear::Damaged(damage)) => damage,
             };
-            let now = objects.etag(&self.key(""), self.patience()).await.map_err(|t| failed(&t))?;
+            let now = self.state_head(&failed).await?;
             // Who takes the lock removes fences of others, also while somebody reads: damage is what stays.
             tries += 1;
             if now == was && tries > TRIES {

@@ -22,6 +22,8 @@ pub(super) struct Held {
     lost: Option<String>,
     /// What keeps the place of an older holder's append, see `journal`.
     fence: Option<String>,
+    /// What an older holder sent may still arrive.
+    unfenced: bool,
 }
 
 /// A moment by two clocks: one stands still while the machine is suspended, the other one can be set.
@@ -53,7 +55,6 @@ impl Taken {
         match self {
             Self::Held(living) => Locking::Held(living),
             Self::Got { former } => {
-                bridge.spawn(renew(Arc::downgrade(inner)));
                 let guard = S3Guard { inner: Arc::clone(inner), bridge: Arc::clone(bridge) };
                 Locking::Got { guard: Box::new(guard), former }
             }
@@ -137,7 +138,8 @@ impl Inner {
         })
     }
 
-    pub(super) async fn take(&self, holder: Holder) -> Outcome<Taken> {
+    /// Takes the lock, gives signs of life from then on, and shuts out what an older holder has sent.
+    pub(super) async fn take(self: Arc<Self>, holder: Holder) -> Outcome<Taken> {
         /// Each turn means that somebody else changed it in between.
         const TURNS: usize = 20;
         for _ in 0..TURNS {
@@ -145,8 +147,10 @@ impl Inner {
                 None => (None, Condition::Absent, None),
                 Some((lease, found)) => match lease.standing(found.age) {
                     Standing::Held(holder) => return Ok(Taken::Held(living(holder, found.age))),
-                    Standing::Free => (Some(lease), Condition::Is(found.etag), None),
-                    Standing::Expired(holder) => (Some(lease), Condition::Is(found.etag), Some(Former::Silent(holder))),
+                    Standing::Free => (Some(lease), Condition::Is(found.head.etag), None),
+                    Standing::Expired(holder) => {
+                        (Some(lease), Condition::Is(found.head.etag), Some(Former::Silent(holder)))
+                    }
                 },
             };
             let now = self.objects().await.server_seconds();
@@ -155,15 +159,12 @@ impl Inner {
             let until = Deadline::now_and(self.settings.lease());
             let put = self.put_lease(&lease, &condition, self.patience()).await;
             let Put::Done(etag) = put.map_err(|trouble| self.no_lock(trouble.text))? else { continue };
-            *lock(&self.held) = Some(Held { lease, etag, until, lost: None, fence: None });
+            let unfenced = last.as_ref().is_some_and(Lease::may_write);
+            *lock(&self.held) = Some(Held { lease, etag, until, lost: None, fence: None, unfenced });
             *lock(&self.seen) = super::Seen::NotYet;
-            match self.fence_journal().await {
-                Ok(fence) => {
-                    if let Some(held) = lock(&self.held).as_mut() {
-                        held.fence = Some(fence);
-                    }
-                    return Ok(Taken::Got { former });
-                }
+            tokio::spawn(renew(Arc::downgrade(&self)));
+            match self.shut_out(unfenced).await {
+                Ok(()) => return Ok(Taken::Got { former }),
                 Err(failure) => {
                     self.give_back().await;
                     return Err(failure);
@@ -173,13 +174,27 @@ impl Inner {
         Err(self.no_lock("it is taken and given back all the time".into()))
     }
 
+    /// Takes every place where a write of an older holder could still land. Who gave the lock back has sent its last state;
+    /// an append may still be on its way.
+    async fn shut_out(&self, state: bool) -> Outcome<()> {
+        if state {
+            self.fence_state().await?;
+        }
+        let fence = self.fence_journal().await?;
+        if let Some(held) = lock(&self.held).as_mut() {
+            (held.fence, held.unfenced) = (Some(fence), false);
+        }
+        Ok(())
+    }
+
     /// Best effort: a lease that is not given back ends by itself.
     async fn give_back(&self) {
         let _turn = self.lease_turn.lock().await;
         let Some(held) = lock(&self.held).take() else { return };
         if held.lost.is_none() && !held.until.left().is_zero() {
             let until = Instant::now() + held.until.left().min(GIVE_BACK_WITHIN);
-            let _ = self.put_lease(&held.lease.given_back(), &Condition::Is(held.etag), until).await;
+            let free = if held.unfenced { held.lease.taken_away() } else { held.lease.given_back() };
+            let _ = self.put_lease(&free, &Condition::Is(held.etag), until).await;
         }
     }
 
@@ -230,10 +245,10 @@ impl Inner {
             }
             let next = match lease.standing(found.age) {
                 // Nobody is to be waited for any more.
-                Standing::Expired(_) => lease.given_back(),
+                Standing::Expired(_) => lease.taken_away(),
                 Standing::Free | Standing::Held(_) => lease.broken(),
             };
-            let put = self.put_lease(&next, &Condition::Is(found.etag), self.patience()).await;
+            let put = self.put_lease(&next, &Condition::Is(found.head.etag), self.patience()).await;
             if let Put::Done(_) = put.map_err(|trouble| self.no_lock(trouble.text))? {
                 return Ok(holder);
             }

@@ -4,6 +4,8 @@
 //! write. So the SDK's own retries are off, and each call is tried again here until a moment that the caller names.
 //! Source of the conditions: Amazon S3 User Guide, "Conditional writes"; 412 refuses, 409 asks to send again.
 
+use std::collections::HashMap;
+use std::error::Error;
 use std::future::Future;
 use std::path::Path;
 use std::sync::Arc;
@@ -43,6 +45,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Objects that are read or deleted at the same time.
 const AT_ONCE: usize = 16;
 
+/// In the metadata of a state: the generation of its journal.
+const GENERATION: &str = "mig-generation";
+
 /// Names one content of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct ETag(pub String);
@@ -62,9 +67,17 @@ pub(super) enum Put {
     Refused,
 }
 
+/// What tells of an object without its content.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Head {
+    pub etag: ETag,
+    /// Of its journal, where it was written with one.
+    pub generation: Option<String>,
+}
+
 pub(super) struct Found {
     pub bytes: Vec<u8>,
-    pub etag: ETag,
+    pub head: Head,
     /// Since when it is there, by the server's own clock.
     pub age: Duration,
 }
@@ -160,10 +173,10 @@ impl Objects {
     pub async fn get(&self, key: &str, until: Instant) -> Result<Option<Found>, Trouble> {
         let found = patiently(until, || async {
             let answer = self.client.get_object().bucket(&self.bucket).key(key).send().await.map_err(trouble)?;
-            let etag = ETag(answer.e_tag.unwrap_or_default());
+            let head = head(answer.e_tag, answer.metadata.as_ref());
             let age = self.age(answer.last_modified.as_ref());
             let bytes = answer.body.collect().await.map_err(|error| Trouble::passing(&error))?.into_bytes().to_vec();
-            Ok(Found { bytes, etag, age })
+            Ok(Found { bytes, head, age })
         });
         match found.await {
             Ok(found) => Ok(Some(found)),
@@ -172,15 +185,17 @@ impl Objects {
         }
     }
 
-    /// What names the content of an object. `None`: there is no such object.
-    pub async fn etag(&self, key: &str, until: Instant) -> Result<Option<ETag>, Trouble> {
+    /// `None`: there is no such object.
+    pub async fn head(&self, key: &str, until: Instant) -> Result<Option<Head>, Trouble> {
         let found = patiently(until, || async {
             let answer = self.client.head_object().bucket(&self.bucket).key(key).send().await.map_err(trouble)?;
-            Ok(ETag(answer.e_tag.unwrap_or_default()))
+            Ok(head(answer.e_tag, answer.metadata.as_ref()))
         });
         match found.await {
-            Ok(etag) => Ok(Some(etag)),
+            Ok(head) => Ok(Some(head)),
             Err(Trouble { kind: Kind::Gone, .. }) => Ok(None),
+            // The answer to HEAD has no body: only that to GET says what is wrong.
+            Err(Trouble { kind: Kind::Lasting, .. }) => Ok(self.get(key, until).await?.map(|found| found.head)),
             Err(trouble) => Err(trouble),
         }
     }
@@ -188,9 +203,22 @@ impl Objects {
     /// Writes an object as a whole. `bytes` must be of this writer alone: what stands there after a lost answer tells by
     /// them whether it was this write.
     pub async fn put(&self, key: &str, bytes: &[u8], condition: &Condition, until: Instant) -> Result<Put, Trouble> {
+        self.put_of(key, bytes, None, condition, until).await
+    }
+
+    /// The same, of a state whose journal is of a given generation.
+    pub async fn put_of(
+        &self,
+        key: &str,
+        bytes: &[u8],
+        generation: Option<&str>,
+        condition: &Condition,
+        until: Instant,
+    ) -> Result<Put, Trouble> {
         let sent = patiently(until, || async {
             let request = self.client.put_object().bucket(&self.bucket).key(key);
             let request = self.encrypted(request).body(ByteStream::from(bytes.to_vec()));
+            let request = generation.iter().fold(request, |request, name| request.metadata(GENERATION, *name));
             let request = match condition {
                 Condition::Any => request,
                 Condition::Absent => request.if_none_match("*"),
@@ -202,7 +230,7 @@ impl Objects {
         match sent.await {
             Ok(etag) => Ok(Put::Done(etag)),
             Err(Trouble { kind: Kind::Refused | Kind::Gone, .. }) => match self.get(key, until).await? {
-                Some(found) if found.bytes == bytes => Ok(Put::Done(found.etag)),
+                Some(found) if found.bytes == bytes => Ok(Put::Done(found.head.etag)),
                 _ => Ok(Put::Refused),
             },
             Err(trouble) => Err(trouble),
@@ -267,25 +295,36 @@ impl Objects {
 /// The certificate authority of the endpoint.
 pub(super) fn authority(settings: &S3, dir: &Path) -> Outcome<Option<Vec<u8>>> {
     let Some(file) = &settings.ca_file else { return Ok(None) };
-    std::fs::read(dir.join(file)).map(Some).map_err(|error| {
-        let hint = "Look at `ca_file` of the backend.";
-        Failure::new(codes::BACKEND_UNAVAILABLE, format!("read {file}"), error.to_string(), hint)
-    })
+    let refused = |cause: String| {
+        let hint = "Name a PEM file with the certificate of the authority that signed the endpoint's, or leave `ca_file` out to \
+                    trust the system's store.";
+        Failure::new(codes::BACKEND_UNAVAILABLE, format!("read `ca_file` of the backend ({file})"), cause, hint)
+    };
+    let pem = std::fs::read(dir.join(file)).map_err(|error| refused(error.to_string()))?;
+    match memchr::memmem::find(&pem, b"-----BEGIN CERTIFICATE-----") {
+        Some(_) => Ok(Some(pem)),
+        None => Err(refused("it holds no certificate".into())),
+    }
 }
 
 impl Trouble {
-    fn passing(error: &(dyn std::error::Error + Send + Sync + 'static)) -> Self {
+    fn passing(error: &(dyn Error + Send + Sync + 'static)) -> Self {
         Self { text: error.to_string(), kind: Kind::Passing }
     }
 }
 
+fn head(etag: Option<String>, metadata: Option<&HashMap<String, String>>) -> Head {
+    let generation = metadata.and_then(|metadata| metadata.get(GENERATION)).cloned();
+    Head { etag: ETag(etag.unwrap_or_default()), generation }
+}
+
 fn trouble<E>(error: SdkError<E, HttpResponse>) -> Trouble
 where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
     let SdkError::ServiceError(answer) = &error else {
         // The chain of causes names the host and what was refused; it holds no credential.
-        let kind = if matches!(error, SdkError::ConstructionFailure(_)) { Kind::Lasting } else { Kind::Passing };
+        let kind = if lasts(&error) { Kind::Lasting } else { Kind::Passing };
         return Trouble { text: chain(&error), kind };
     };
     let status = answer.raw().status().as_u16();
@@ -304,10 +343,33 @@ where
     Trouble { text, kind }
 }
 
+/// Whether another attempt would fail in the same way: no credentials, an address that is none, a certificate that is not
+/// trusted, a server without TLS.
+fn lasts<E: Error + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
+    let of_tls = |cause: &(dyn Error + 'static)| {
+        let fault = cause.downcast_ref::<rustls::Error>();
+        matches!(fault, Some(rustls::Error::InvalidCertificate(_) | rustls::Error::InvalidMessage(_)))
+    };
+    match error {
+        SdkError::ConstructionFailure(_) => true,
+        SdkError::DispatchFailure(failure) => failure.is_user() || failure.is_other() || causes(error).any(of_tls),
+        _ => false,
+    }
+}
+
+/// An error and what lies under it. One of the system may hold another one, which is no source of it.
+fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        let held = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+        held.map(|held| held as &(dyn Error + 'static)).or_else(|| error.source())
+    })
+}
+
 /// An error and what lies under it, the last one the most telling.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let causes = std::iter::successors(Some(error), |error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut texts: Vec<String> = causes(error).map(ToString::to_string).collect();
+    texts.dedup();
+    texts.join(": ")
 }
 
 /// Makes a call until it answers, or until nothing that may pass is worth waiting for any more.
@@ -352,5 +414,33 @@ impl Intercept for ServerClock {
             self.0.store(at.secs(), Ordering::Relaxed);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+mod tests {
+    use aws_sdk_s3::operation::head_object::HeadObjectError;
+    use aws_smithy_runtime_api::client::result::ConnectorError;
+    use rustls::{CertificateError, InvalidMessage};
+
+    use super::*;
+
+    #[test]
+    fn what_another_attempt_cannot_mend_is_told_at_once() {
+        let in_io = |fault: rustls::Error| ConnectorError::io(Box::new(std::io::Error::other(fault)));
+        for (failure, expected) in [
+            (ConnectorError::other("no credentials".into(), None), true),
+            (ConnectorError::user("no address".into()), true),
+            (in_io(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)), true),
+            (in_io(rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType)), true),
+            (in_io(rustls::Error::General("cut".into())), false),
+            (ConnectorError::io(std::io::Error::from(std::io::ErrorKind::ConnectionRefused).into()), false),
+            (ConnectorError::timeout("late".into()), false),
+        ] {
+            let text = format!("{failure:?}");
+            let error: SdkError<HeadObjectError, HttpResponse> = SdkError::dispatch_failure(failure);
+            assert_eq!(lasts(&error), expected, "{text}");
+        }
     }
 }
