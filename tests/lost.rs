@@ -86,12 +86,103 @@ async fn whatever_is_lost_the_plan_names_a_way_that_ends_with_every_row() {
     check("nothing", &[], &[], &[]).await;
     check("moved", &[Moved], &[], &[]).await;
     check("state", &[State], &["MIG2047", "DELETE FROM `LEDGER`.objects"], &[dropped, rows_out[0], rows_out[1]]).await;
+    check("recovered", &[State], &["MIG2047", "`mig recover` makes it anew"], &["mig recover", "mig recover -confirm"])
+        .await;
+    check("recovered_moved", &[State, Moved], &["MIG2048"], &["mig recover -confirm"]).await;
     check("ledger", &[Ledger], &["MIG3040", "mig state rm target.tidb.to"], &[forgotten[0], forgotten[1], dropped])
         .await;
     check("state_moved", &[State, Moved], &["MIG2048", "DELETE FROM `LEDGER`.objects"], &rows_out).await;
     check("state_ledger", &[State, Ledger], &["MIG2043", "Drop or rename"], &[dropped]).await;
     check("ledger_moved", &[Ledger, Moved], &["MIG3040", "mig state rm target.tidb.to"], &forgotten).await;
     check("all", &[State, Ledger, Moved], &[], &[]).await;
+}
+
+/// What every command says where something is lost, and that none of them takes a row away.
+async fn refused(name: &str, lost: &[&str], commands: &[(&str, i32, &str)]) {
+    let journey = journey(name).await;
+    journey.apply();
+    let (schema, ledger) = (journey.schema().to_owned(), journey.ledger().to_owned());
+    for one in lost {
+        match *one {
+            "state" => std::fs::remove_file(journey.path("mig.migstate")).unwrap(),
+            "damaged" => std::fs::write(journey.path("mig.migstate"), "{").unwrap(),
+            sql => journey.target.run(&[&sql.replace("LEDGER", &ledger)]).await,
+        }
+    }
+    for (command, expected, piece) in commands {
+        let (code, said) = journey.said(&command.split(' ').collect::<Vec<_>>());
+        assert_eq!(code, *expected, "{name}: mig {command}: {said}");
+        assert!(program::flat(&said).contains(piece), "{name}: mig {command} does not say {piece:?}: {said}");
+        let rows = journey.target.rows(&format!("SELECT COUNT(*) FROM {schema}.a JOIN {schema}.w USING (id)")).await;
+        assert_eq!(rows, [["2"]], "{name}: mig {command}");
+    }
+    journey.end().await;
+}
+
+/// The table of docs/shared-state.md.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_state_or_ledger_are_lost_no_command_drops_a_row_without_confirm() {
+    const DROP: &str = "destroy -auto-approve -drop-target-data";
+    let nothing = "Nothing to destroy";
+    refused(
+        "no_state",
+        &["state"],
+        &[
+            ("plan", 5, "MIG2047"),
+            ("apply -auto-approve", 5, "MIG2047"),
+            (DROP, 0, nothing),
+            ("recover", 0, "Nothing was recorded"),
+            ("recover -confirm", 0, "2 tables, 1 view, 3 rows loaded"),
+            ("recover -confirm", 1, "MIG4019"),
+            ("apply -auto-approve", 0, "Certificate of migration.m: equal"),
+            ("plan -detailed-exitcode", 0, "No changes"),
+            (DROP, 1, "MIG1014"),
+        ],
+    )
+    .await;
+    refused(
+        "damaged_state",
+        &["damaged"],
+        &[
+            ("plan", 1, "MIG4002"),
+            (DROP, 1, "MIG4002"),
+            ("recover -confirm", 0, "What was there before is in"),
+            ("apply -auto-approve", 0, "Certificate of migration.m: equal"),
+        ],
+    )
+    .await;
+    refused(
+        "no_ledger",
+        &["DROP DATABASE LEDGER"],
+        &[
+            ("plan", 5, "MIG3040"),
+            ("apply -auto-approve", 3, "MIG3040"),
+            (DROP, 3, "MIG3040"),
+            ("recover -confirm", 1, "MIG4019"),
+        ],
+    )
+    .await;
+    refused(
+        "no_batches",
+        &["DELETE FROM LEDGER.batches"],
+        &[
+            ("plan", 0, "verified rows are dropped: needs -confirm=TARGET_HOST"),
+            ("apply -auto-approve", 1, "MIG1014"),
+            (DROP, 1, "MIG1014"),
+        ],
+    )
+    .await;
+    refused(
+        "neither",
+        &["state", "DROP DATABASE LEDGER"],
+        &[
+            ("plan", 5, "MIG2043"),
+            ("apply -auto-approve", 5, "MIG2043"),
+            (DROP, 0, nothing),
+            ("recover -confirm", 1, "MIG4017"),
+        ],
+    )
+    .await;
 }
 
 /// Takes something out of the spec after a run: `from` becomes `to`. What is left is planned, applied and destroyed.

@@ -69,6 +69,8 @@ pub enum Command {
     Status(Status),
     /// Take the lock of the state away from a holder that is gone for good.
     ForceUnlock(ForceUnlock),
+    /// Make a lost state anew from what the ledger on the target knows.
+    Recover(Recover),
     /// Print the graph of steps, or the phases, of a plan.
     Graph(Graph),
     /// Show or edit the state.
@@ -529,6 +531,20 @@ pub struct ForceUnlock {
     pub id: String,
     #[command(flatten)]
     pub variables: Variables,
+}
+
+#[derive(Args, Debug)]
+pub struct Recover {
+    /// The lineage, where tables of the spec belong to several.
+    #[arg(long, value_name = "ID")]
+    pub lineage: Option<String>,
+    /// Record the state. Without this, only say what is known.
+    #[arg(long)]
+    pub confirm: bool,
+    #[command(flatten)]
+    pub variables: Variables,
+    #[command(flatten)]
+    pub locking: Locking,
 }
 
 #[derive(Args, Debug)]

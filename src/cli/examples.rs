@@ -32,6 +32,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &["mig output", "mig output shop.position.file", "mig output -json | jq -r .migrations.shop.target.host"],
     ),
     ("status", &["mig status", "mig status -json"]),
+    ("recover", &["mig recover", "mig recover -confirm"]),
     ("force-unlock", &["mig force-unlock 8f3a51c0d2"]),
     ("diff", &["mig diff approved.plan new.plan", "mig diff -markdown approved.plan new.plan >comment.md"]),
     ("graph", &["mig graph | dot -Tsvg >plan.svg", "mig graph -format=mermaid shop.plan"]),

@@ -22,6 +22,7 @@ mod output;
 mod page;
 mod plan;
 mod probe;
+mod recover;
 mod remote;
 mod report;
 mod saved;
@@ -161,6 +162,7 @@ async fn command(cli: &Cli, style: Style) -> Outcome<ExitKind> {
         Command::Diff(a) => diff::run(a, style),
         Command::Status(a) => status::run(&cli.global, a, style),
         Command::ForceUnlock(a) => force_unlock::run(&cli.global, a),
+        Command::Recover(a) => recover::run(&cli.global, a, style).await,
         Command::State(a) => state::run(&cli.global, a, style).await,
         Command::Report(a) => report::run(&cli.global, a, style),
         Command::Logs(a) => logs::run(&cli.global, a).await,
@@ -224,6 +226,7 @@ fn asks_for_json(command: &Command) -> Json {
         | Command::Explain(_)
         | Command::Fmt(_)
         | Command::ForceUnlock(_)
+        | Command::Recover(_)
         | Command::Init(_)
         | Command::Console(_)
         | Command::Man(_)

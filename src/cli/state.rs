@@ -136,7 +136,7 @@ fn read(path: &Path) -> Outcome<Vec<u8>> {
 }
 
 /// Makes a state the one on record, and says where the one before is kept.
-fn put(session: &Session, next: &State) -> Outcome<String> {
+pub(super) fn put(session: &Session, next: &State) -> Outcome<String> {
     let store = &*session.store;
     // A journal that cannot be read is what -force puts aside.
     let mut kept = Vec::new();

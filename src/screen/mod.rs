@@ -26,6 +26,7 @@ pub mod plan;
 pub mod plan_diff;
 pub mod probe;
 pub mod progress;
+pub mod recover;
 pub mod rehearsal;
 pub mod resolved;
 mod rewrites;

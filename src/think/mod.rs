@@ -12,6 +12,7 @@ pub mod plan_diff;
 pub mod probe;
 pub mod ready;
 pub mod reconcile;
+pub mod recover;
 pub mod rehearsal;
 pub mod resolved;
 pub mod rewrite;

@@ -83,7 +83,8 @@ pub async fn table(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Val
         }
         Some(object) => match look(&mut line, &name).await? {
             Some(_) => object,
-            None => create(&owner, &mut line, (&inputs, &ddl), object.epoch, false).await?,
+            // What the ledger says was loaded into it is gone with the table.
+            None => create(&owner, &mut line, (&inputs, &ddl), object.epoch + 1, false).await?,
         },
         None if found => Object { state: "adopted".to_owned(), epoch: 1 },
         None => create(&owner, &mut line, (&inputs, &ddl), 1, false).await?,

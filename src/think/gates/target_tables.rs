@@ -222,7 +222,7 @@ fn other_lineage(subject: &Subject, name: &TableName, other: &LedgerObject) -> D
     let (lineage, object) = (literal(&other.lineage), literal(&other.name));
     // With the state of a lineage its rows of schemas have lost their use, too: no command takes them out any more.
     Diagnostic::error(codes::TARGET_TABLE_OF_OTHER_SPEC, text).about(name.key()).help(format!(
-        "Leave the {kind} out of one of the two specs, or run `mig destroy -drop-target-data` where the other state is. Where that state is lost and no mig runs with it: drop the {kind} on the target, then DELETE FROM {ledger}.batches WHERE lineage = {lineage} AND tbl = {object}; DELETE FROM {ledger}.objects WHERE lineage = {lineage} AND (name = {object} OR kind = 'schema'); then plan again."
+        "Leave the {kind} out of one of the two specs, or run `mig destroy -drop-target-data` where the other state is. Where that state is lost and no mig runs with it: `mig recover` makes it anew. Or drop the {kind} on the target, then DELETE FROM {ledger}.batches WHERE lineage = {lineage} AND tbl = {object}; DELETE FROM {ledger}.objects WHERE lineage = {lineage} AND (name = {object} OR kind = 'schema'); then plan again."
     ))
 }
 

@@ -146,6 +146,20 @@ codes! {
         "the backend of the state cannot be opened",
         "The spec keeps the state on S3. This build of mig has no S3, or a file that the backend is set up with (`ca_file`) \
          cannot be read. Nothing was done.";
+    NOTHING_TO_RECOVER = 4017, Error,
+        "no ledger knows the lost state",
+        "`mig recover` asks the ledger on each target for the lineage of the tables that the spec selects, and found none. \
+         Nothing was changed. If nothing was applied yet, there is nothing to recover. If the ledger schema is gone as well, \
+         nothing tells which rows on the target mig has loaded: drop the tables that are to be moved again, then plan.";
+    SEVERAL_LINEAGES = 4018, Error,
+        "tables of the spec belong to several lineages",
+        "A state has one lineage. `mig recover` found tables or views of the spec that belong to different ones: two \
+         specs, or two copies of one state, have worked on this target. Nothing was changed. Name the lineage whose state \
+         is lost with -lineage=ID, and leave the tables of the others out of the spec.";
+    STATE_NOT_LOST = 4019, Error,
+        "there is a state",
+        "`mig recover` makes a state anew where there is none, or where the one on record is damaged. The state of this spec \
+         can be read, so nothing was changed. `mig plan` shows what it records.";
     NOT_A_PLAN = 4101, Stale,
         "not a plan file",
         "The file given to apply is not a plan that mig wrote: the file cannot be read, or the parts of a plan are missing. \
