@@ -343,9 +343,10 @@ async fn zero_and_impossible_dates_are_seen_by_column_and_good_dates_are_not_tak
                 ],
             )
             .await;
-        let inventory = look(&bed, &schema).await;
         let mut conn = bed.server().connect(&Role::Look).await.unwrap();
-        let found = zero_dates::odd_dates(conn.as_mut(), None, &inventory.tables).await.unwrap();
+        let (dates, schemas) = (zero_dates::Dates::default(), [schema.clone()]);
+        inventory::inventory_and(conn.as_mut(), None, Some(&schemas), &|_, _| true, &dates).await.unwrap();
+        let found = dates.found();
         let names = |names: &[&str]| names.iter().map(|name| format!("{schema}.{name}")).collect::<Vec<_>>();
         assert_eq!(found.zero, names(&["a.part", "a.ts", "a.zero", "c.mixed"]), "{}", bed.kind);
         assert_eq!(found.impossible, names(&["c.leap", "c.mixed", "c.none"]), "{}", bed.kind);

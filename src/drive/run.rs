@@ -426,7 +426,11 @@ impl Drive {
         let now = self.clock.millis();
         let (at, began) = (self.clock.now(), self.began);
         self.events.send(|| Shown::RunEnded { at, exit, summary: counts, seconds: seconds(began, now) });
-        let state = self.shared.read().unwrap_or_else(PoisonError::into_inner).clone();
+        // Nothing reads it any more: it is handed on, not copied.
+        let mut shared = self.shared.write().unwrap_or_else(PoisonError::into_inner);
+        let nothing = State::new(shared.lineage.clone());
+        let state = std::mem::replace(&mut *shared, nothing);
+        drop(shared);
         let ends = self.graph.nodes.iter().map(|node| node.addr.clone()).zip(ends).collect();
         RunEnd { state, ends, exit, failures, counts, left: self.left }
     }

@@ -135,12 +135,11 @@ impl Thread {
         if self.seq == 0 || self.broken { Ok(()) } else { self.replace_state() }
     }
 
+    /// The state as it is in memory becomes the file; it has its new serial in memory only once it is durable.
     fn replace_state(&self) -> Outcome<()> {
-        let mut next = self.state.read().unwrap_or_else(PoisonError::into_inner).clone();
-        next.serial += 1;
-        next.mig_version = env!("CARGO_PKG_VERSION").to_owned();
-        self.store.replace_state(&next.write()?)?;
-        *self.state.write().unwrap_or_else(PoisonError::into_inner) = next;
+        let bytes = self.state.read().unwrap_or_else(PoisonError::into_inner).write_next()?;
+        self.store.replace_state(&bytes)?;
+        self.state.write().unwrap_or_else(PoisonError::into_inner).was_written_next();
         self.store.remove_journal()
     }
 }

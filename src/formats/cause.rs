@@ -2,8 +2,9 @@
 //! them back. The JSON of a plan has both, and the keys here do not change with the words.
 
 use schemars::JsonSchema;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 
 use crate::words::addr::StepAddr;
 
@@ -59,10 +60,25 @@ pub enum Cause {
 
 /// Reads a cause as a plan file has it: the value, or the sentence of an earlier build.
 pub(super) fn read<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cause, D::Error> {
-    match Value::deserialize(deserializer)? {
-        Value::String(text) => Ok(Cause::Words { text }),
-        value => Cause::deserialize(value).map_err(serde::de::Error::custom),
+    struct Either;
+
+    impl<'de> Visitor<'de> for Either {
+        type Value = Cause;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a cause, or a sentence")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Cause, E> {
+            Ok(Cause::Words { text: text.to_owned() })
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Cause, A::Error> {
+            Cause::deserialize(MapAccessDeserializer::new(map))
+        }
     }
+
+    deserializer.deserialize_any(Either)
 }
 
 /// What changed among a step's inputs.

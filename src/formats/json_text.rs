@@ -1,12 +1,17 @@
 //! A value of JSON that is kept as its text: what steps need and what they left. A plan or a state of thousands of tables holds
 //! all of them at once, and a tree of values takes ten times as much memory. Knows nothing of what is in it.
 
+mod passing;
+
 use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
+
+use crate::words::sorted_json::{self, Form};
+use passing::Passing;
 
 /// In files it is the value itself. Two texts are equal if their values are: keys are in alphabetical order.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -18,6 +23,16 @@ impl JsonText {
     /// There is nothing.
     pub fn none() -> Self {
         Self(NULL.into())
+    }
+
+    /// The text of what a value is written as.
+    ///
+    /// # Errors
+    /// It cannot be written as JSON: a map with keys that are no strings.
+    pub fn of<T: Serialize>(value: &T) -> serde_json::Result<Self> {
+        let mut text = Vec::new();
+        sorted_json::write(value, &mut text, Form::Plain)?;
+        String::from_utf8(text).map(|text| Self(text.into())).map_err(serde::ser::Error::custom)
     }
 
     pub fn is_none(&self) -> bool {
@@ -50,13 +65,15 @@ impl From<Value> for JsonText {
 
 impl Serialize for JsonText {
     fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
-        self.value().serialize(s)
+        Passing::of(&mut serde_json::Deserializer::from_str(&self.0)).serialize(s)
     }
 }
 
 impl<'de> Deserialize<'de> for JsonText {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        Value::deserialize(d).map(Into::into)
+        let value = Passing::of(d);
+        let text = Self::of(&value);
+        value.ended(text)
     }
 }
 

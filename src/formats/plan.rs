@@ -1,10 +1,12 @@
 //! The plan: what a plan file holds (contract, "What is written"). Types, sealing and strict opening; nothing of how
 //! a plan is made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::{SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::cause::Cause;
 use super::facts::Verdict;
@@ -101,19 +103,62 @@ pub struct Graph {
     /// In a topological order that is the same for the same graph.
     pub nodes: Vec<Node>,
     /// Sorted by `to`, then `from`.
+    #[serde(deserialize_with = "shared_edges")]
     pub edges: Vec<Edge>,
 }
 
-impl Graph {
-    /// Lets the edges share the texts of the nodes' addresses, of which one that was read has a copy for each mention.
-    pub fn share_addresses(&mut self) {
-        let known: BTreeMap<StepAddr, StepAddr> =
-            self.nodes.iter().map(|node| (node.addr.clone(), node.addr.clone())).collect();
-        for edge in &mut self.edges {
-            for addr in [&mut edge.to, &mut edge.from] {
-                if let Some(shared) = known.get(addr) {
-                    *addr = shared.clone();
+/// Reads edges so that those of one step share its address: a graph names each address many times, and a copy for each
+/// mention would be most of what a plan of thousands of tables takes while it is read.
+fn shared_edges<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Edge>, D::Error> {
+    /// As an [`Edge`] is written.
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Read<'a> {
+        #[serde(borrow)]
+        to: Cow<'a, str>,
+        #[serde(borrow)]
+        from: Cow<'a, str>,
+        kind: EdgeKind,
+    }
+
+    struct Edges;
+
+    impl<'de> Visitor<'de> for Edges {
+        type Value = Vec<Edge>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a sequence")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut from: A) -> Result<Vec<Edge>, A::Error> {
+            let mut known: HashMap<Box<str>, StepAddr> = HashMap::new();
+            let mut addr = |text: &str| match known.get(text) {
+                Some(addr) => Ok(addr.clone()),
+                None => {
+                    let addr = StepAddr::read(text)?;
+                    known.insert(text.into(), addr.clone());
+                    Ok(addr)
                 }
+            };
+            let mut edges = Vec::new();
+            while let Some(edge) = from.next_element::<Read<'de>>()? {
+                edges.push(Edge { to: addr(&edge.to)?, from: addr(&edge.from)?, kind: edge.kind });
+            }
+            Ok(edges)
+        }
+    }
+
+    deserializer.deserialize_seq(Edges)
+}
+
+impl Body {
+    /// Lets edges and changes share the texts of the nodes' addresses, of which a plan that was read has a copy for each.
+    pub fn share_addresses(&mut self) {
+        let known: HashSet<StepAddr> = self.graph.nodes.iter().map(|node| node.addr.clone()).collect();
+        let edges = self.graph.edges.iter_mut().flat_map(|edge| [&mut edge.to, &mut edge.from]);
+        for addr in edges.chain(self.changes.iter_mut().map(|change| &mut change.addr)) {
+            if let Some(shared) = known.get(addr) {
+                *addr = shared.clone();
             }
         }
     }

@@ -132,11 +132,14 @@ fn unpacked(bytes: &[u8]) -> std::io::Result<Cow<'_, [u8]>> {
     if !bytes.starts_with(&ZSTD_MAGIC) {
         return Ok(Cow::Borrowed(bytes));
     }
-    let mut text = Vec::new();
-    zstd::Decoder::new(bytes)?.take(MOST_BYTES + 1).read_to_end(&mut text)?;
-    if text.len() as u64 > MOST_BYTES {
+    // Counted first: a buffer that grows is twice as large as the text, and is in memory beside its copy.
+    let size = std::io::copy(&mut zstd::Decoder::new(bytes)?.take(MOST_BYTES + 1), &mut std::io::sink())?;
+    if size > MOST_BYTES {
         return Err(std::io::Error::other(format!("unpacked it has more than {MOST_BYTES} bytes")));
     }
+    // One byte more: that nothing follows is only found by reading on.
+    let mut text = Vec::with_capacity(usize::try_from(size + 1).unwrap_or_default());
+    zstd::Decoder::new(bytes)?.read_to_end(&mut text)?;
     Ok(Cow::Owned(text))
 }
 
@@ -185,7 +188,7 @@ pub fn open(bytes: &[u8], place: &str) -> Outcome<PlanFile> {
         if digest_of(&plan.header, &plan.body, &plan.estimates) != plan.digest {
             return Err(refuse(codes::PLAN_ALTERED, ALTERED.into()));
         }
-        plan.body.graph.share_addresses();
+        plan.body.share_addresses();
         return Ok(plan);
     }
     judged(&bytes, refuse)

@@ -23,6 +23,8 @@ pub const FORMAT_VERSION: u32 = 2;
 /// it does not stop somebody who means to deceive.
 const CHECKSUM: &str = ",\n  \"checksum\": \"";
 const END: &str = "\"\n}\n";
+/// More than the checksum's field and the end have.
+const SEAL_BYTES: usize = 128;
 /// What stands behind the fields of a state without its checksum.
 const UNSEALED_END: &str = "\n}\n";
 
@@ -239,7 +241,36 @@ impl State {
     /// # Errors
     /// MIG1001, where a value cannot be written as JSON; none of these types can bring that about.
     pub fn write(&self) -> Outcome<Vec<u8>> {
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(|error| {
+        self.write_as(self.serial, &self.mig_version)
+    }
+
+    /// The same of the state that follows this one, by this build: nothing else of it is another. No copy of a state of
+    /// thousands of tables is made for it.
+    ///
+    /// # Errors
+    /// As for [`State::write`].
+    pub fn write_next(&self) -> Outcome<Vec<u8>> {
+        self.write_as(self.serial + 1, env!("CARGO_PKG_VERSION"))
+    }
+
+    /// What [`State::write_next`] gave is durable.
+    pub fn was_written_next(&mut self) {
+        self.serial += 1;
+        env!("CARGO_PKG_VERSION").clone_into(&mut self.mig_version);
+    }
+
+    fn write_as(&self, serial: u64, mig_version: &str) -> Outcome<Vec<u8>> {
+        let Self { format_version, mig_version: _, lineage, serial: _, open_run, provider, steps } = self;
+        let written = Written {
+            format_version: *format_version,
+            mig_version,
+            lineage,
+            serial,
+            open_run: open_run.as_ref(),
+            provider: provider.as_ref(),
+            steps,
+        };
+        let mut bytes = pretty(&written).map_err(|error| {
             Failure::new(codes::INTERNAL, "write the state", error.to_string(), "Please report this.")
         })?;
         bytes.push(b'\n');
@@ -254,6 +285,41 @@ impl State {
     pub fn outputs(&self, addr: &StepAddr) -> Option<&JsonText> {
         self.steps.get(addr).filter(|record| record.status == Status::Complete).map(|record| &record.outputs)
     }
+}
+
+/// A state as it is written: the fields of [`State`], in their order.
+#[derive(Serialize)]
+struct Written<'a> {
+    format_version: u32,
+    mig_version: &'a str,
+    lineage: &'a str,
+    serial: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    open_run: Option<&'a OpenRun>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provider: Option<&'a CloudPlace>,
+    steps: &'a BTreeMap<StepAddr, StepRecord>,
+}
+
+/// Indented JSON in a buffer of its size, with some bytes for a seal: one that grows is twice as large, and is in memory
+/// beside its copy.
+fn pretty(value: &Written<'_>) -> serde_json::Result<Vec<u8>> {
+    struct Counter(usize);
+    impl std::io::Write for Counter {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0 += bytes.len();
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let mut counter = Counter(0);
+    serde_json::to_writer_pretty(&mut counter, value)?;
+    let mut bytes = Vec::with_capacity(counter.0 + SEAL_BYTES);
+    serde_json::to_writer_pretty(&mut bytes, value)?;
+    Ok(bytes)
 }
 
 /// The field that stands in the file and in no value.

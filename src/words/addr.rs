@@ -1,6 +1,7 @@
 //! Addresses: what state, plan, screen and logs call a step, and the names of tables inside them.
 //! Knows how an address is written and read back; which steps there are is in [`super::step`].
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -225,12 +226,24 @@ impl StepAddr {
             words.iter().all(|w| !w.is_empty() && w.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b)));
         (sound && words.len() > 1).then(|| Self::of(words.into(), key.map(Into::into)))
     }
+
+    /// The same for a reader of a file.
+    ///
+    /// # Errors
+    /// The text is not an address.
+    pub fn read<E: serde::de::Error>(text: &str) -> Result<Self, E> {
+        Self::parse(text).ok_or_else(|| E::custom(format!("{text:?} is not an address of a step")))
+    }
 }
 
 impl fmt::Display for StepAddr {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words.join("."))?;
-        match &self.key {
+        for (at, word) in self.words.iter().enumerate() {
+            f.write_str(if at > 0 { "." } else { "" })?;
+            f.write_str(word)?;
+        }
+        match self.key.as_deref() {
+            Some(key) if key.bytes().all(|b| b >= b' ' && b != b'"' && b != b'\\') => write!(f, "[\"{key}\"]"),
             // A JSON string and an HCL string escape the same bytes, but HCL also reads `${` and `%{`:
             // an address is shown and compared, never evaluated, so one form serves.
             Some(key) => write!(f, "[{}]", serde_json::Value::String(key.to_string())),
@@ -247,8 +260,7 @@ impl Serialize for StepAddr {
 
 impl<'de> Deserialize<'de> for StepAddr {
     fn deserialize<D: Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(d)?;
-        Self::parse(&text).ok_or_else(|| serde::de::Error::custom(format!("{text:?} is not an address of a step")))
+        Self::read(&Cow::<str>::deserialize(d)?)
     }
 }
 

@@ -7,6 +7,8 @@ use serde_json::{Map, Number, Value};
 use sha2::{Digest as _, Sha256};
 use twox_hash::XxHash3_128;
 
+use super::sorted_json::{self, Form};
+
 /// `sha256:` and 64 hexadecimal digits; of a dump file `xxh3:` and 32.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Debug, schemars::JsonSchema)]
 #[schemars(transparent)]
@@ -22,8 +24,9 @@ impl Digest {
     /// A value that cannot be written as JSON (a map with keys that are no strings) has the digest of that error's
     /// text: it can equal nothing real, so it reads as "changed".
     pub fn of<T: Serialize>(value: &T) -> Self {
-        match serde_json_canonicalizer::to_vec(value) {
-            Ok(bytes) => Self::of_bytes(&bytes),
+        let mut text = Vec::new();
+        match sorted_json::write(value, &mut text, Form::Canonical) {
+            Ok(()) => Self::of_bytes(&text),
             Err(error) => Self(format!("unwritable:{error}")),
         }
     }
@@ -119,7 +122,7 @@ impl CanonicalText {
 
     fn value<T: Serialize>(&mut self, value: &T) {
         self.piece.clear();
-        match serde_json_canonicalizer::to_writer(value, &mut self.piece) {
+        match sorted_json::write(value, &mut self.piece, Form::Canonical) {
             Ok(()) => self.hash.update(&self.piece),
             Err(error) => self.fault = Some(error.to_string()),
         }

@@ -7,5 +7,6 @@ pub mod digest;
 pub mod error;
 pub mod list;
 pub mod secret;
+pub mod sorted_json;
 pub mod step;
 pub(crate) mod table;

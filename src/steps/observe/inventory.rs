@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use futures::future::BoxFuture;
+
 use crate::formats::collation::{charset_of, normal_charset, normal_collation, normal_column_type};
 use crate::formats::ddl::{create_reader, raw};
 use crate::formats::facts::Flavor;
@@ -19,6 +21,10 @@ use super::more::{More, shares};
 use super::{counters, defaults, each, literal, number, optional_text, server, text, texts, views};
 
 const DOING: &str = "read the structure of the tables";
+
+/// Tables of one connection of which [`Also`] is asked together. Servers keep more tables open than all connections read
+/// meanwhile.
+const ASKED_AT_ONCE: usize = 32;
 
 /// Schemas that belong to a server. Nobody migrates them.
 const SYSTEM: &str =
@@ -38,16 +44,46 @@ pub async fn inventory(
     schemas: Option<&[String]>,
     select: &(dyn Fn(&str, &str) -> bool + Sync),
 ) -> Outcome<(Inventory, Vec<TableName>)> {
+    inventory_and(conn, more, schemas, select, &Nothing).await
+}
+
+/// What else is asked of tables, over the connection that has just read how they were created: the server still has them open
+/// then. Of thousands of tables it keeps some open, and to open one is most of what such a question costs it.
+pub trait Also: Sync {
+    /// # Errors
+    /// Where a query fails.
+    fn ask<'a>(&'a self, conn: &'a mut dyn Connection, tables: Vec<&'a Table>) -> BoxFuture<'a, Outcome<()>>;
+}
+
+struct Nothing;
+
+impl Also for Nothing {
+    fn ask<'a>(&'a self, _: &'a mut dyn Connection, _: Vec<&'a Table>) -> BoxFuture<'a, Outcome<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// The same, and asks `also` of each table once: when its structure is read, and is no riddle any more.
+///
+/// # Errors
+/// As [`inventory`], and what `also` meets.
+pub async fn inventory_and(
+    conn: &mut dyn Connection,
+    more: Option<More<'_>>,
+    schemas: Option<&[String]>,
+    select: &(dyn Fn(&str, &str) -> bool + Sync),
+    also: &dyn Also,
+) -> Outcome<(Inventory, Vec<TableName>)> {
     if schemas.is_some_and(<[String]>::is_empty) {
         return Ok(Default::default());
     }
-    let (mut found, names) = read(conn, more, schemas, select).await?;
+    let (mut found, names) = read(conn, more, schemas, select, (also, is_settled)).await?;
     // The two accounts are read one after the other: a table that was altered in between is not a riddle.
-    let doubted = |table: &&Table| table.doubts.iter().any(|doubt| matches!(doubt, Doubt::Disagreement { .. }));
-    let doubted: BTreeSet<TableName> = found.tables.iter().filter(doubted).map(|table| table.name.clone()).collect();
+    let doubted: BTreeSet<TableName> =
+        found.tables.iter().filter(|table| !is_settled(table)).map(|table| table.name.clone()).collect();
     if !doubted.is_empty() {
         let select = |schema: &str, name: &str| doubted.contains(&TableName::new(schema, name));
-        let (mut again, _) = read(conn, None, schemas, &select).await?;
+        let (mut again, _) = read(conn, None, schemas, &select, (also, |_| true)).await?;
         for table in &mut found.tables {
             if let Some(at) = again.tables.iter().position(|other| other.name == table.name) {
                 *table = again.tables.swap_remove(at);
@@ -57,15 +93,25 @@ pub async fn inventory(
     Ok((found, names))
 }
 
+/// Whether both accounts say the same of a table.
+fn is_settled(table: &Table) -> bool {
+    !table.doubts.iter().any(|doubt| matches!(doubt, Doubt::Disagreement { .. }))
+}
+
+/// What is also asked, and of which tables.
+type Asked<'a> = (&'a dyn Also, fn(&Table) -> bool);
+
 async fn read(
     conn: &mut dyn Connection,
     more: Option<More<'_>>,
     schemas: Option<&[String]>,
     select: &(dyn Fn(&str, &str) -> bool + Sync),
+    also: Asked<'_>,
 ) -> Outcome<(Inventory, Vec<TableName>)> {
     let mut reading = Reading::begin(conn, schemas, select).await?;
     reading.schemas(conn).await?;
     reading.tables(conn).await?;
+    reading.narrow();
     if !(reading.tables.is_empty() && reading.views.is_empty()) {
         reading.columns(conn).await?;
         reading.indexes(conn).await?;
@@ -75,7 +121,7 @@ async fn read(
         reading.programs(conn).await?;
     }
     reading.sort();
-    reading.statements(conn, more).await?;
+    reading.statements(conn, more, also).await?;
     Ok(reading.end())
 }
 
@@ -212,6 +258,14 @@ impl<'a> Reading<'a> {
         .await?;
         names.sort();
         Ok(())
+    }
+
+    /// From here on only schemas are asked for in which something was selected: a server may have many others.
+    fn narrow(&mut self) {
+        let used: BTreeSet<&str> =
+            self.tables.keys().chain(self.views.keys()).map(|name| name.schema.as_str()).collect();
+        let names = used.into_iter().map(literal).collect::<Vec<_>>().join(", ");
+        self.within = format!("IN ({})", if names.is_empty() { "''".into() } else { names });
     }
 
     async fn columns(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
@@ -411,7 +465,7 @@ impl<'a> Reading<'a> {
 
     /// The second account of each table: SHOW CREATE TABLE, over several connections where there are many tables: over a
     /// long line each costs a round trip.
-    async fn statements(&mut self, conn: &mut dyn Connection, more: Option<More<'_>>) -> Outcome<()> {
+    async fn statements(&mut self, conn: &mut dyn Connection, more: Option<More<'_>>, also: Asked<'_>) -> Outcome<()> {
         let tables: Vec<(TableName, Table)> = std::mem::take(&mut self.tables).into_iter().collect();
         let mut others = match more {
             Some(more) => more.connections(tables.len()).await,
@@ -420,7 +474,7 @@ impl<'a> Reading<'a> {
         let shares = shares(tables, others.len() + 1);
         let lines = std::iter::once(conn).chain(others.iter_mut().map(|line| &mut **line as &mut dyn Connection));
         let this = &*self;
-        let work = lines.zip(shares).map(|(line, share)| this.both_accounts(line, share));
+        let work = lines.zip(shares).map(|(line, share)| this.both_accounts(line, share, also));
         let read = futures::future::try_join_all(work).await?;
         self.tables = read.into_iter().flatten().collect();
         Ok(())
@@ -430,9 +484,11 @@ impl<'a> Reading<'a> {
         &self,
         conn: &mut dyn Connection,
         tables: Vec<(TableName, Table)>,
+        (also, of): Asked<'_>,
     ) -> Outcome<Vec<(TableName, Table)>> {
         let narrow = self.flavor == Flavor::Mariadb || (self.flavor == Flavor::Mysql && !self.hex_defaults);
-        let mut read = Vec::with_capacity(tables.len());
+        let mut read: Vec<(TableName, Table)> = Vec::with_capacity(tables.len());
+        let mut asked = 0;
         for (name, listed) in tables {
             let sql = format!("SHOW CREATE TABLE {}", name.sql());
             let rows = conn.query(&sql).await.map_err(|fault| fault.told(format!("read how {name} was created")))?;
@@ -448,7 +504,13 @@ impl<'a> Reading<'a> {
                 both.next_id = counters::left_out(conn, &both).await?;
             }
             read.push((name, both));
+            if read.len() - asked == ASKED_AT_ONCE {
+                also.ask(conn, read[asked..].iter().map(|(_, table)| table).filter(|table| of(table)).collect())
+                    .await?;
+                asked = read.len();
+            }
         }
+        also.ask(conn, read[asked..].iter().map(|(_, table)| table).filter(|table| of(table)).collect()).await?;
         Ok(read)
     }
 

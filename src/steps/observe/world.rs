@@ -24,8 +24,8 @@ use crate::words::error::{Failure, Outcome};
 use super::binlog::Since;
 use super::dump_folder::Import;
 use super::more::More;
-use super::zero_dates::OddDates;
-use super::{binlog, expressions, inventory, ledger, rows, server, texts, views, zero_dates};
+use super::zero_dates::{Dates, OddDates};
+use super::{binlog, expressions, inventory, ledger, rows, server, texts, views};
 
 /// How long one server may take to tell about itself, and how long one side of a migration may take.
 const SERVER_TIME: Duration = Duration::from_secs(60);
@@ -255,15 +255,14 @@ async fn source_side(
     let mut conn = connect(look.servers, address).await?;
     let takes = |schema: &str, name: &str| import.is_none_or(|import| import.takes(&TableName::new(schema, name)));
     let select = |schema: &str, name: &str| meets(schema, name) && takes(schema, name);
-    let (inventory, mut names) =
-        inventory::inventory(conn.as_mut(), more(look, address, source), None, &select).await?;
+    let (more, dates) = (more(look, address, source), Dates::default());
+    let (inventory, mut names) = match of.gates.zero_dates {
+        ZeroDates::Stop => inventory::inventory_and(conn.as_mut(), more, None, &select, &dates).await?,
+        ZeroDates::Keep => inventory::inventory(conn.as_mut(), more, None, &select).await?,
+    };
     names.retain(|name| movable(&name.schema));
     let selected = names.iter().filter(|name| meets(&name.schema, &name.name)).cloned().collect();
     let (imports, import_findings) = import.map(|import| import.settle(&met, &selected)).unwrap_or_default();
-    let odd_dates = match of.gates.zero_dates {
-        ZeroDates::Stop => zero_dates::odd_dates(conn.as_mut(), more(look, address, source), &inventory.tables).await?,
-        ZeroDates::Keep => OddDates::default(),
-    };
     let mut schemas =
         texts(conn.as_mut(), "list the schemas", "SELECT SCHEMA_NAME FROM information_schema.SCHEMATA").await?;
     schemas.retain(|row| row.first().is_some_and(|name| movable(name)));
@@ -274,7 +273,7 @@ async fn source_side(
         names,
         schemas,
         where_faults,
-        odd_dates,
+        odd_dates: dates.found(),
         rows: RowFacts::default(),
         imports,
         import_findings,

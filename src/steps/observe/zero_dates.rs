@@ -2,12 +2,16 @@
 //! ALLOW_INVALID_DATES lets in), which a strict target refuses. It finds what the first rows and the ends of indexes
 //! show; what it does not see is refused by the load, which is strict.
 
+use std::sync::{Mutex, PoisonError};
+
+use futures::future::BoxFuture;
+
 use crate::formats::structure::{Column, Table};
 use crate::seams::sql::Connection;
 use crate::words::addr::{key_ident, sql_ident};
 use crate::words::error::Outcome;
 
-use super::more::{More, shares};
+use super::inventory::Also;
 use super::texts;
 
 /// Rows of a table that are looked at.
@@ -23,36 +27,41 @@ pub struct OddDates {
     pub impossible: Vec<String>,
 }
 
-/// Looks at the columns of `tables`. The session has to be one that takes such dates for values: `Look` or `Read`.
-///
-/// # Errors
-/// Where a query fails.
-pub async fn odd_dates(conn: &mut dyn Connection, more: Option<More<'_>>, tables: &[Table]) -> Outcome<OddDates> {
-    let columns: Vec<(&Table, &Column)> = tables
-        .iter()
-        .flat_map(|table| table.data_columns().map(move |column| (table, column)))
-        .filter(|(_, column)| matches!(column.data_type.as_str(), "date" | "datetime" | "timestamp"))
-        .collect();
-    let mut others = match more {
-        Some(more) => more.connections(columns.len()).await,
-        None => Vec::new(),
-    };
-    let shares = shares(columns.chunks(COLUMNS).collect(), others.len() + 1);
-    let lines = std::iter::once(conn).chain(others.iter_mut().map(|line| &mut **line as &mut dyn Connection));
-    let mut found = OddDates::default();
-    for seen in futures::future::try_join_all(lines.zip(shares).map(|(line, share)| seen(line, share))).await? {
-        found.zero.extend(seen.zero);
-        found.impossible.extend(seen.impossible);
+/// Looks at the tables of an inventory while it is read. The sessions have to be ones that take such dates for values: `Look`
+/// or `Read`.
+#[derive(Default)]
+pub struct Dates(Mutex<OddDates>);
+
+impl Dates {
+    /// What was seen in all tables.
+    pub fn found(self) -> OddDates {
+        let mut found = self.0.into_inner().unwrap_or_else(PoisonError::into_inner);
+        found.zero.sort();
+        found.impossible.sort();
+        found
     }
-    found.zero.sort();
-    found.impossible.sort();
-    Ok(found)
 }
 
-/// What one connection sees in its share of the columns.
-async fn seen(conn: &mut dyn Connection, share: Vec<&[(&Table, &Column)]>) -> Outcome<OddDates> {
+impl Also for Dates {
+    fn ask<'a>(&'a self, conn: &'a mut dyn Connection, tables: Vec<&'a Table>) -> BoxFuture<'a, Outcome<()>> {
+        Box::pin(async move {
+            let columns: Vec<(&Table, &Column)> = tables
+                .into_iter()
+                .flat_map(|table| table.data_columns().map(move |column| (table, column)))
+                .filter(|(_, column)| matches!(column.data_type.as_str(), "date" | "datetime" | "timestamp"))
+                .collect();
+            let seen = seen(conn, &columns).await?;
+            let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+            found.zero.extend(seen.zero);
+            found.impossible.extend(seen.impossible);
+            Ok(())
+        })
+    }
+}
+
+async fn seen(conn: &mut dyn Connection, columns: &[(&Table, &Column)]) -> Outcome<OddDates> {
     let mut found = OddDates::default();
-    for some in share {
+    for some in columns.chunks(COLUMNS) {
         let looks = some.iter().map(|(table, column)| look(table, column)).collect::<Vec<_>>().join(", ");
         let rows = texts(conn, "look for zero dates", &format!("SELECT {looks}")).await?;
         for ((table, column), seen) in some.iter().zip(rows.first().into_iter().flatten()) {

@@ -40,25 +40,23 @@ fn read_back_of(tables: usize) -> GateOutputs {
 /// `MIG5127` with every difference; the failure of a look.
 pub async fn judge(context: &Context, node: &Node) -> Outcome<Value> {
     let migration = context.migration(&node.addr)?;
-    let mut wanted: Vec<TableInputs> = Vec::new();
-    for table in context.nodes().filter(|n| of(n, migration, StepKind::Table) && n.action.makes()) {
-        let mut inputs: TableInputs = read_inputs(table)?;
-        let keys = StepAddr::of_table(&migration.name, StepKind::ForeignKeys, &inputs.source.name);
+    let made = context.nodes().filter(|n| of(n, migration, StepKind::Table) && n.action.makes());
+    let wanted: Vec<(&Node, TableName)> = made.filter_map(|node| Some((node, node.addr.table()?))).collect();
+    if wanted.is_empty() {
+        return outputs::to_value(&read_back_of(0));
+    }
+    let names = wanted.iter().map(|(_, name)| name.clone()).collect();
+    let there = read_back(context, migration, &names).await?;
+    let mut findings = Vec::new();
+    let mut different = Vec::new();
+    for (node, name) in &wanted {
+        // One at a time: of thousands of tables, what is wanted of all of them is many times as much as the plan's text.
+        let mut inputs: TableInputs = read_inputs(node)?;
+        let keys = StepAddr::of_table(&migration.name, StepKind::ForeignKeys, name);
         if context.node(&keys).is_err() {
             // The plan was narrowed to less than the whole table.
             inputs.target.foreign_keys.clear();
         }
-        wanted.push(inputs);
-    }
-    if wanted.is_empty() {
-        return outputs::to_value(&read_back_of(0));
-    }
-    let names = wanted.iter().map(|inputs| inputs.source.name.clone()).collect();
-    let there = read_back(context, migration, &names).await?;
-    let mut findings = Vec::new();
-    let mut different = Vec::new();
-    for inputs in &wanted {
-        let name = &inputs.source.name;
         let differences = match there.table(name) {
             Some(actual) => {
                 let found = compare::structure_differences(&inputs.target, actual);

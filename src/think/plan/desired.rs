@@ -10,6 +10,7 @@ use super::{aws, place};
 use crate::formats::cause::Cause;
 use crate::formats::facts::{MigrationFacts, ServerFacts, Verdict, World};
 use crate::formats::filter::Filter;
+use crate::formats::json_text::JsonText;
 use crate::formats::plan::{Action, Edge, EdgeKind, Node, Pending, Rewrite};
 use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec};
 use crate::formats::state::State;
@@ -191,7 +192,7 @@ pub(super) fn after_addrs(spec: &Spec, wanted: &Desired, text: &str) -> Vec<Step
 impl Desired {
     /// `inputs` is what the step works with; its digest is over `decisive` alone.
     pub(super) fn node(&mut self, addr: StepAddr, kind: StepKind, inputs: &impl Serialize, decisive: &impl Serialize) {
-        let inputs = serde_json::to_value(inputs).unwrap_or_default().into();
+        let inputs = JsonText::of(inputs).unwrap_or_else(|_| JsonText::none());
         self.nodes.push(Node { addr, kind, action: Action::Create, inputs, inputs_digest: Digest::of(decisive) });
     }
 
