@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::approve;
 use super::args::{Apply, Global, Locking};
+use super::moves;
 use super::remote::{self, Handover};
 use super::saved::{blocked, check_file, check_world, same_provider};
 use super::session::{Session, addresses, duration, print, read_plan, say};
@@ -110,7 +111,10 @@ pub async fn go(
     let asked = args.plan.is_some() || args.auto_approve;
     let what = Approval { asked, confirm: args.confirm.as_deref(), copied: &copied };
     if !approved(&session, &plan, state.as_ref(), &what).await? {
-        recovery::fold(&*session.store)?;
+        match state {
+            Some(state) if !state.moves.is_empty() => drop(moves::record(&session, state)?),
+            _ => recovery::fold(&*session.store)?,
+        }
         if args.plan.is_some() && !args.json {
             print("No changes: nothing is to be done.\n");
         }
@@ -168,7 +172,8 @@ async fn observed(
 ) -> Outcome<(Option<State>, World, Vec<String>)> {
     let seen = remote::observe(session, servers, state, replace, true).await?;
     let state = match seen.state {
-        Some(ahead) if seen.ahead => Some(recovery::absorb(&*session.store, ahead)?),
+        Some(ahead) if seen.ahead && ahead.moves.is_empty() => Some(recovery::absorb(&*session.store, ahead)?),
+        Some(ahead) if seen.ahead => Some(moves::record(session, ahead)?),
         state => state,
     };
     for (migration, bytes) in &seen.certificates {
@@ -381,7 +386,10 @@ impl Order {
 /// Runs the plan's graph and shows how it goes.
 pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<ExitKind> {
     let Order { mut plan, state, world, provider, servers, parallelism, json, show_keys, stop_worker, signed } = order;
-    let state = state.unwrap_or_else(|| State::new(format!("{:032x}", rand::random::<u128>())));
+    let state = match state {
+        Some(state) => moves::record(&session, state)?,
+        None => State::new(format!("{:032x}", rand::random::<u128>())),
+    };
     let mut open_run = OpenRun::new(plan.digest.clone(), plan.body.state_digest.clone());
     open_run.provider = provider;
     let graph = Arc::new(std::mem::take(&mut plan.body.graph));
@@ -410,6 +418,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         token: store.token(),
         store: store.clone(),
         lineage: state.lineage.clone(),
+        first_names: state.first_names.clone(),
         plan_digest: plan.digest.clone(),
         clock: clock.clone(),
         world,

@@ -592,6 +592,8 @@ pub enum StateCommand {
     },
     /// Put an edited copy in place of the state.
     Push(Push),
+    /// Record a block under another name: the spec calls it so now. Nothing of it runs again.
+    Mv(Mv),
     /// Forget steps. What they created stays where it is.
     Rm(Rm),
 }
@@ -608,6 +610,23 @@ pub struct Push {
     /// Replace any state: one of another lineage, a later one, one that cannot be read.
     #[arg(long)]
     pub force: bool,
+    /// Only say what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Mv {
+    /// The block as it is recorded, for example migration.shop.
+    #[arg(value_name = "FROM")]
+    pub from: String,
+    /// Its name in the spec.
+    #[arg(value_name = "TO")]
+    pub to: String,
+    #[command(flatten)]
+    pub variables: Variables,
+    #[command(flatten)]
+    pub locking: Locking,
     /// Only say what would be done.
     #[arg(long)]
     pub dry_run: bool,

@@ -40,6 +40,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("state show", &["mig state show 'migration.shop.load[\"shop.orders\"]'"]),
     ("state pull", &["mig state pull >copy.migstate"]),
     ("state push", &["mig state push -dry-run copy.migstate"]),
+    ("state mv", &["mig state mv migration.shop migration.store"]),
     ("state rm", &["mig state rm -dry-run 'migration.shop.table[\"shop.orders\"]'"]),
     ("report", &["mig report", "mig report -json shop"]),
     ("logs", &["mig logs", "mig logs -follow shop"]),

@@ -18,6 +18,7 @@ mod import_dump;
 mod init;
 mod logs;
 mod man;
+mod moves;
 mod output;
 mod page;
 mod plan;
@@ -220,7 +221,9 @@ fn asks_for_json(command: &Command) -> Json {
             StateCommand::Show { json, .. } => (*json, Json::Value),
             // The state's own bytes.
             StateCommand::Pull { .. } => (true, Json::Value),
-            StateCommand::List { .. } | StateCommand::Push(_) | StateCommand::Rm(_) => (false, Json::No),
+            StateCommand::List { .. } | StateCommand::Push(_) | StateCommand::Mv(_) | StateCommand::Rm(_) => {
+                (false, Json::No)
+            }
         },
         Command::Approve(_)
         | Command::Explain(_)

@@ -307,6 +307,7 @@ pub fn remotes(of: &Handover<'_>) -> Outcome<Vec<Arc<Remote>>> {
             steps: BTreeMap::new(),
             world,
             lineage: of.state.lineage.clone(),
+            first_names: of.state.first_names.clone(),
             token: of.store.token(),
             plan_digest: of.plan.digest.clone(),
             base_state_digest: of.plan.body.state_digest.clone(),

@@ -38,6 +38,7 @@ use crate::steps::observe::{self, world::Look};
 use crate::steps::proof::writes;
 use crate::steps::transfer::dump::manifest_path;
 use crate::steps::transfer::import;
+use crate::think::moves::moved;
 use crate::think::plan::desired::{source_addr, target_addr};
 use crate::think::plan::kinds;
 use crate::think::plan::{Question, plan};
@@ -276,17 +277,18 @@ impl Session {
         Self { spec, warnings: Vec::new(), ..self.clone() }
     }
 
-    /// The state with the journal of an interrupted run played over it; `None` before the first apply.
+    /// The state with the journal of an interrupted run played over it and the renames of the spec done; `None` before the first
+    /// apply.
     ///
     /// # Errors
     /// What [`recovery::look`] refuses; MIG4002, where a step's outputs cannot be read.
     pub fn state(&self) -> Outcome<Option<State>> {
-        let state = self.state_to_mend()?;
+        let state = self.state_to_mend()?.map(|state| moved(state, &self.spec));
         state.as_ref().map_or(Ok(()), kinds::check_records)?;
         Ok(state)
     }
 
-    /// The same without a check of the outputs: for commands that show a damaged record, so that people can correct it.
+    /// The state as it is recorded, without a check of the outputs: for commands that show a damaged record, so that people can correct it.
     ///
     /// # Errors
     /// What [`recovery::look`] refuses.
@@ -330,7 +332,9 @@ impl Session {
         if read.any(|read| file::is_same(&read, path)) {
             return Some("a file that the spec reads".to_owned());
         }
-        let workdirs = self.spec.migrations.values().map(|migration| dump_dir(&self.spec, &self.dir, migration));
+        let names = self.state_to_mend().ok().flatten().map(|state| state.first_names).unwrap_or_default();
+        let migrations = self.spec.migrations.values();
+        let workdirs = migrations.map(|migration| dump_dir(&self.spec, &self.dir, migration, &names));
         let mut workdirs = workdirs.filter_map(|dump| dump.parent().and_then(|dir| std::fs::canonicalize(dir).ok()));
         workdirs.any(|dir| folder.starts_with(dir)).then(|| "in the work folder of a migration".to_owned())
     }
@@ -359,7 +363,8 @@ impl Session {
         replace: &std::collections::BTreeSet<StepAddr>,
     ) -> Outcome<World> {
         let by_text = servers.iter().map(|(addr, server)| (addr.to_string(), server.clone())).collect();
-        let workdir = |migration: &Migration| dump_dir(&self.spec, &self.dir, migration);
+        let names = state.map(|state| state.first_names.clone()).unwrap_or_default();
+        let workdir = |migration: &Migration| dump_dir(&self.spec, &self.dir, migration, &names);
         let firsts = first_positions(state, &self.spec, replace)?;
         let mut world = observe::world::world(Look {
             spec: &self.spec,
@@ -373,7 +378,7 @@ impl Session {
         world.only = self.import.as_ref().map(|(migration, _)| migration.clone());
         for (name, facts) in &mut world.migrations {
             if let Some(migration) = self.spec.migrations.get(name) {
-                facts.manifests = manifests(&dump_dir(&self.spec, &self.dir, migration), state, name);
+                facts.manifests = manifests(&workdir(migration), state, name);
             }
         }
         Ok(world)

@@ -5,7 +5,8 @@ use std::io::Read as _;
 use std::path::Path;
 
 use super::apply::take_lock;
-use super::args::{Global, Push, Rm, State as Arguments, StateCommand};
+use super::args::{Global, Mv, Push, Rm, State as Arguments, StateCommand};
+use super::moves;
 use super::session::{Session, addresses, print, say};
 use crate::drive::recovery;
 use crate::formats::journal::{Leftover, Recovered};
@@ -38,6 +39,7 @@ pub async fn run(global: &Global, args: &Arguments, style: Style) -> Outcome<Exi
             }
         }
         StateCommand::Push(args) => push(global, args).await?,
+        StateCommand::Mv(args) => rename(global, args).await?,
         StateCommand::Rm(args) => remove(global, args).await?,
     }
     Ok(ExitKind::Success)
@@ -103,6 +105,26 @@ async fn push(global: &Global, args: &Push) -> Outcome<()> {
     }
     let kept = put(&session, &next)?;
     print(&format!("Pushed: {what}.{kept}\n"));
+    Ok(())
+}
+
+async fn rename(global: &Global, args: &Mv) -> Outcome<()> {
+    let session = Session::open_to_look(global, &args.variables)?;
+    let one =
+        |name: &str, text: &String| addresses(name, std::slice::from_ref(text)).map(|addrs| addrs.into_iter().next());
+    let (Some(from), Some(to)) = (one("FROM", &args.from)?, one("TO", &args.to)?) else { return Ok(()) };
+    let _lock = take_lock(&session, &args.locking, "mig state mv").await?;
+    let state = recovery::look(&*session.store)?.state.unwrap_or_else(|| State::new(String::new()));
+    let (next, one) = state_edit::renamed(&state, &session.spec, from, to)?;
+    let steps = next.steps.keys().filter(|addr| addr.is_under(&one.to)).count() as u64;
+    let what = format!("{}: {}", screen::moves::words(&one), count(steps, "step", "steps"));
+    if args.dry_run {
+        print(&format!("Would rename {what}. Nothing was changed.\n"));
+        return Ok(());
+    }
+    moves::keep_certificates(&*session.store, std::slice::from_ref(&one))?;
+    let kept = put(&session, &next)?;
+    print(&format!("Renamed {what}.{kept}\n"));
     Ok(())
 }
 

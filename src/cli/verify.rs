@@ -16,6 +16,7 @@ use super::signals;
 use crate::drive::run::{EventSink, Run, run as drive};
 use crate::formats::certificate::Judgement;
 use crate::formats::facts::World;
+use crate::formats::names::FirstNames;
 use crate::formats::spec::model::{Migration, Spec};
 use crate::formats::state::{OpenRun, State};
 use crate::formats::verification::Verification;
@@ -172,6 +173,8 @@ async fn look(
             store: session.store,
             token: 0,
             lineage: String::new(),
+            // It reads no dump.
+            first_names: FirstNames::default(),
             plan_digest: Digest::of_bytes(b""),
             clock: clock.clone(),
             world,

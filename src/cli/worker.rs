@@ -476,6 +476,7 @@ impl Place for Here {
             store: session.store.clone(),
             token: work.token,
             lineage: state.lineage.clone(),
+            first_names: work.first_names,
             plan_digest: work.plan_digest.clone(),
             clock: session.clock.clone(),
             world: work.world,

@@ -261,6 +261,8 @@ pub enum Left {
     Spec,
     /// The table is there and selected; what the step did with it is not asked for any more.
     Unasked,
+    /// A `removed` block names its block.
+    Removed,
 }
 
 /// What is removed. Without an id or a name: as far as it was made.

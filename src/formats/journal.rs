@@ -293,9 +293,7 @@ pub fn fold_one(state: &mut State, record: &Record) -> Result<(), String> {
             record.status = Status::Failed;
             record.finished = Some(at.clone());
         }
-        Record::Forget { addr, .. } => {
-            state.steps.remove(addr);
-        }
+        Record::Forget { addr, .. } => state.forget(addr),
         Record::Reset { addr } => unfinished(state, addr)?.progress = Progress::default(),
         Record::End => {
             state.open_run = None;

@@ -20,6 +20,7 @@ pub mod json_text;
 pub mod lease;
 pub mod ledger;
 pub mod manifest;
+pub mod names;
 pub mod outputs;
 pub mod plan;
 pub mod plan_diff;

@@ -11,6 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use super::cause::Cause;
 use super::facts::Verdict;
 use super::json_text::JsonText;
+use super::names::Move;
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
@@ -61,6 +62,9 @@ pub struct Body {
     /// What `-target` named; empty: the plan is of the whole spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<String>,
+    /// Blocks that are recorded under another address from now on. No step runs because of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub moves: Vec<Move>,
     /// What another plan will show, once a step of this one has run.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pending: Vec<Pending>,

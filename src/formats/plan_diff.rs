@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::cause::Cause;
 use super::facts::{GateOutcome, Verdict};
+use super::names::Move;
 use super::plan::{Action, Change, Edge, Estimates, Mode, Pending};
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::diag::Diagnostic;
@@ -100,6 +101,11 @@ pub enum Basis {
     Targets {
         before: Vec<String>,
         after: Vec<String>,
+    },
+    /// Blocks that are renamed in the state.
+    Moves {
+        before: Vec<Move>,
+        after: Vec<Move>,
     },
     /// Tables that only a later plan shows.
     Pending {

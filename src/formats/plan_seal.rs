@@ -45,6 +45,7 @@ fn body_fields(text: &mut CanonicalText, body: &Body) {
         blocked,
         replace,
         targets,
+        moves,
         pending,
     } = body;
     let Observed { servers, tables, verdicts } = observed;
@@ -59,13 +60,16 @@ fn body_fields(text: &mut CanonicalText, body: &Body) {
     });
     text.field("lineage", lineage);
     text.field("mode", mode);
+    // As they are written: left out where there is nothing in them.
+    if !moves.is_empty() {
+        text.list("moves", moves);
+    }
     text.key("observed");
     text.object(&mut |text| {
         text.field("servers", servers);
         text.field("tables", tables);
         text.field("verdicts", verdicts);
     });
-    // As they are written: left out where there is nothing in them.
     if !pending.is_empty() {
         text.list("pending", pending);
     }

@@ -11,6 +11,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::cloud::CloudPlace;
 use super::json_text::JsonText;
+use super::names::{FirstNames, Move};
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::codes;
 use crate::words::digest::{Digest, strict_json};
@@ -50,7 +51,14 @@ pub struct State {
     /// mig was of a version that did not record it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<CloudPlace>,
+    /// Of migrations that were renamed: what they were called at first.
+    #[serde(default, skip_serializing_if = "FirstNames::is_empty")]
+    pub first_names: FirstNames,
     pub steps: BTreeMap<StepAddr, StepRecord>,
+    /// Renames that the spec asks for, that the steps here show already, and that no run has recorded: a part of the plan
+    /// that is made over them, and never of the file.
+    #[serde(skip)]
+    pub moves: Vec<Move>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -161,13 +169,36 @@ impl State {
             serial: 0,
             open_run: None,
             provider: None,
+            first_names: FirstNames::default(),
             steps: BTreeMap::new(),
+            moves: Vec::new(),
         }
     }
 
     /// What plans are bound to: the content without the serial's bookkeeping and the open run.
     pub fn digest(&self) -> Digest {
-        Digest::of(&(&self.lineage, &self.steps))
+        match self.first_names.is_empty() {
+            true => Digest::of(&(&self.lineage, &self.steps)),
+            false => Digest::of(&(&self.lineage, &self.steps, &self.first_names)),
+        }
+    }
+
+    /// Whether anything is recorded at or under an address.
+    pub fn has_under(&self, addr: &StepAddr) -> bool {
+        self.steps.range(addr.clone()..).next().is_some_and(|(step, _)| step.is_under(addr))
+    }
+
+    /// Forgets a step, and the first name of a migration whose last step it was.
+    pub fn forget(&mut self, addr: &StepAddr) {
+        self.steps.remove(addr);
+        self.forget_names();
+    }
+
+    /// Forgets the first names of migrations of which nothing is recorded any more.
+    pub fn forget_names(&mut self) {
+        let mut names = std::mem::take(&mut self.first_names);
+        names.keep(|migration| self.has_under(&StepAddr::new(&["migration", migration])));
+        self.first_names = names;
     }
 
     /// Reads a state strictly. `place` is the file as the user named it.
@@ -260,7 +291,18 @@ impl State {
     }
 
     fn write_as(&self, serial: u64, mig_version: &str) -> Outcome<Vec<u8>> {
-        let Self { format_version, mig_version: _, lineage, serial: _, open_run, provider, steps } = self;
+        // What is not recorded yet is not written.
+        let Self {
+            format_version,
+            mig_version: _,
+            lineage,
+            serial: _,
+            open_run,
+            provider,
+            first_names,
+            steps,
+            moves: _,
+        } = self;
         let written = Written {
             format_version: *format_version,
             mig_version,
@@ -268,6 +310,7 @@ impl State {
             serial,
             open_run: open_run.as_ref(),
             provider: provider.as_ref(),
+            first_names,
             steps,
         };
         let mut bytes = pretty(&written).map_err(|error| {
@@ -298,6 +341,8 @@ struct Written<'a> {
     open_run: Option<&'a OpenRun>,
     #[serde(skip_serializing_if = "Option::is_none")]
     provider: Option<&'a CloudPlace>,
+    #[serde(skip_serializing_if = "FirstNames::is_empty")]
+    first_names: &'a FirstNames,
     steps: &'a BTreeMap<StepAddr, StepRecord>,
 }
 

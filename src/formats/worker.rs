@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::event::{Ended, Event};
 use super::facts::World;
 use super::journal::Record;
+use super::names::FirstNames;
 use super::plan::{Graph, Node};
 use super::spec::SourceFile;
 use super::state::{OpenRun, State, Status, StepRecord};
@@ -180,6 +181,9 @@ pub struct Work {
     /// What was observed before the run.
     pub world: World,
     pub lineage: String,
+    /// Of the state: the folder of a dump has the first name of its migration.
+    #[serde(default, skip_serializing_if = "FirstNames::is_empty")]
+    pub first_names: FirstNames,
     /// The controller's number as a holder of the state's lock; 0: its lock cannot be lost.
     #[serde(default)]
     pub token: u64,

@@ -38,6 +38,7 @@ fn of(cause: &Cause, table: &str) -> String {
         Cause::Left { left: Left::Unasked } => {
             "neither the spec nor the source asks for it now; what it did stays".into()
         }
+        Cause::Left { left: Left::Removed } => "a `removed` block names it; what it made stays".into(),
         Cause::Left { left: Left::Spec } => "it is no longer in the spec; what it made stays".into(),
         Cause::Removed { object, left_spec: true } => format!("it is no longer in the spec: {}", removed(object)),
         Cause::Removed { object, left_spec: false } => removed(object),

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use super::moves;
 use crate::formats::plan::{Action, EdgeKind, PlanFile};
 
 /// One node a step in the plan's order, then the edges in theirs.
@@ -11,6 +12,10 @@ pub fn dot(plan: &PlanFile) -> String {
     let mut out = String::from(
         "digraph mig {\n  rankdir = \"LR\";\n  node [shape = box, fontname = \"monospace\", fontsize = 10];\n",
     );
+    let moves: Vec<String> = moves::lines(plan).collect();
+    if !moves.is_empty() {
+        let _ = writeln!(out, "  label = {};", quoted(&format!("{}: {}", moves::TITLE, moves.join(", "))));
+    }
     for node in &graph.nodes {
         let look = match node.action {
             Action::NoOp => "color = gray, fontcolor = gray",

@@ -13,7 +13,7 @@ use super::plan::{
 };
 use super::style::{bytes, count, thousands};
 use super::view::{Subject, Tried};
-use super::{check, mermaid, plan as text, probe, rehearsal, rewrites};
+use super::{check, mermaid, moves, plan as text, probe, rehearsal, rewrites};
 use crate::formats::plan::{Action, Change, Mode, PlanFile, Rewrite};
 use crate::formats::probe::Probed;
 use crate::words::codes::Code;
@@ -111,6 +111,7 @@ fn whole(
         findings(plan, probed).into_iter().partition(|(_, finding)| finding.severity == Severity::Error);
     sections.extend(finding_section("Stops", &stops, limits));
     sections.extend(finding_section("Warnings", &warnings, limits));
+    sections.extend(renamed(plan));
     sections.extend(groups.iter().map(|group| group_section(group, plan, limits)));
     sections.extend(pending(plan));
     sections.extend(probed.iter().map(|one| format!("{}\n", line(&probe::words(one)))));
@@ -322,6 +323,14 @@ fn quantity(rows: u64, size: u64) -> (String, String) {
 
 fn steps(entry: &Entry) -> String {
     entry.kinds().iter().map(|kind| kind.word()).collect::<Vec<_>>().join(", ")
+}
+
+fn renamed(plan: &PlanFile) -> Option<String> {
+    if plan.body.moves.is_empty() {
+        return None;
+    }
+    let items = moves::lines(plan).map(|words| format!("- {}\n", line(&words)));
+    Some(format!("#### {}\n\n{}\n{}\n", moves::TITLE, items.collect::<String>(), moves::MEANING))
 }
 
 fn pending(plan: &PlanFile) -> Option<String> {

@@ -4,6 +4,7 @@
 use std::fmt::Write as _;
 
 use super::changes::symbol;
+use super::moves;
 use super::phases::{Phase, Phases};
 use super::style::thousands;
 use crate::formats::plan::{Action, PlanFile};
@@ -12,6 +13,10 @@ use crate::formats::plan::{Action, PlanFile};
 pub fn flowchart(plan: &PlanFile) -> String {
     let phases = Phases::of(plan);
     let mut out = String::from("flowchart LR\n");
+    let moves: Vec<String> = moves::lines(plan).collect();
+    if !moves.is_empty() {
+        let _ = writeln!(out, "  moves[{}]", quoted(&format!("{}: {}", moves::TITLE, moves.join(", "))));
+    }
     let mut blocks: Vec<&str> = Vec::new();
     for phase in &phases.nodes {
         if !blocks.contains(&phase.block.as_str()) {

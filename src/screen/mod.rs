@@ -19,6 +19,7 @@ mod keys;
 mod layout;
 pub mod markdown;
 pub mod mermaid;
+pub mod moves;
 pub mod out;
 mod overall;
 mod phases;

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::style::{self, Ink, Style, band, bytes, columns, count, pad, thousands, wrap};
-use super::{changes, compact, diagnostics, rewrites, safe_json};
+use super::{changes, compact, diagnostics, moves, rewrites, safe_json};
 use crate::formats::facts::{GateOutcome, Verdict};
 use crate::formats::plan::{Action, Mode, PlanFile};
 use crate::words::addr::{StepAddr, StepKind};
@@ -52,6 +52,7 @@ impl Counts {
 /// The whole plan, for people.
 pub fn text(plan: &PlanFile, style: Style) -> String {
     let mut sections = vec![header(plan, style)];
+    sections.extend(renamed(plan, style));
     sections.extend(changes::sections(plan, style));
     sections.extend(pending(plan, style));
     sections.extend(rewrites::section(plan, style));
@@ -405,6 +406,17 @@ pub(super) fn confirmation_words(plan: &PlanFile) -> Option<String> {
         };
         format!("{} {text}", thousands(number))
     })
+}
+
+/// Blocks that have another address from now on.
+fn renamed(plan: &PlanFile, style: Style) -> Option<String> {
+    if plan.body.moves.is_empty() {
+        return None;
+    }
+    let mut text = format!("{}\n", style.ink(Ink::Bold, moves::TITLE));
+    moves::lines(plan).for_each(|line| text.push_str(&wrap("  ", &line, style.width)));
+    text.push_str(&wrap("  ", moves::MEANING, style.width));
+    Some(text)
 }
 
 /// Tables that another plan shows.

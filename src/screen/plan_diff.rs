@@ -8,7 +8,8 @@ use super::diff::{indented, of_texts};
 use super::groups::group_of;
 use super::plan::{moment, outcome_words, sentence};
 use super::style::{Ink, Style, bytes, count, thousands, wrap};
-use super::{cause, markdown};
+use super::{cause, markdown, moves};
+use crate::formats::names::Move;
 use crate::formats::plan::{Action, Mode};
 use crate::formats::plan_diff::{
     Aspect, Basis, FindingDiff, GateSide, Named, Pair, PlanDiff, PlanName, Quantities, Side, StepDiff, StepSide,
@@ -113,6 +114,10 @@ fn basis_words(basis: &Basis) -> String {
         Basis::Replace { before, after } => format!("-replace: {} becomes {}", texts(before), texts(after)),
         Basis::Targets { before, after } => {
             format!("-target: {} becomes {}", list(before.clone()), list(after.clone()))
+        }
+        Basis::Moves { before, after } => {
+            let moves = |moves: &[Move]| list(moves.iter().map(moves::words).collect());
+            format!("renamed in the state: {} becomes {}", moves(before), moves(after))
         }
         Basis::Pending { before, after } => {
             let tables = |pending: &[crate::formats::plan::Pending]| {

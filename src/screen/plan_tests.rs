@@ -44,6 +44,7 @@ pub(in crate::screen) fn empty() -> PlanFile {
             blocked: false,
             replace: Default::default(),
             targets: Vec::new(),
+            moves: Vec::new(),
             pending: Vec::new(),
         },
         estimates: Estimates::default(),

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{OnceCell, OwnedSemaphorePermit, Semaphore};
 
 use crate::formats::facts::{Flavor, MigrationFacts, ServerFacts, World};
+use crate::formats::names::FirstNames;
 use crate::formats::plan::{Graph, Node};
 use crate::formats::rowhash::JsonNumbers;
 use crate::formats::spec::model::{self, Migration, Spec, ZeroDates};
@@ -69,6 +70,8 @@ pub struct Context {
     pub cloud: Option<Outcome<Arc<dyn Cloud>>>,
     /// Files in folders of dumps that are removed, also of migrations that left the spec.
     pub leftovers: Leftovers,
+    /// The names that folders of dumps have.
+    pub first_names: FirstNames,
 }
 
 /// What [`Context::new`] is made from.
@@ -78,6 +81,8 @@ pub struct Parts {
     pub store: Arc<dyn Store>,
     pub token: u64,
     pub lineage: String,
+    /// Of the state.
+    pub first_names: FirstNames,
     pub plan_digest: Digest,
     pub clock: Arc<dyn Clock>,
     pub world: World,
@@ -193,7 +198,10 @@ impl Context {
                 ready: Ready::default(),
                 pace: Pace::new(migration.dump.rate_limit),
                 leftovers: Leftovers::default(),
-                room: Room::new(migration.dump.room(), &dump_dir(&parts.spec, &parts.dir, migration)),
+                room: Room::new(
+                    migration.dump.room(),
+                    &dump_dir(&parts.spec, &parts.dir, migration, &parts.first_names),
+                ),
             };
             migrations.insert(migration.name.clone(), Arc::new(lines));
         }
@@ -215,6 +223,7 @@ impl Context {
             shells: parts.shells,
             cloud: parts.cloud,
             leftovers: Leftovers::default(),
+            first_names: parts.first_names,
         }
     }
 
@@ -287,7 +296,7 @@ impl Context {
 
     /// Where a migration's dump lies.
     pub fn dump_dir(&self, migration: &Migration) -> PathBuf {
-        dump_dir(&self.spec, &self.dir, migration)
+        dump_dir(&self.spec, &self.dir, migration, &self.first_names)
     }
 }
 
@@ -299,12 +308,12 @@ fn own_name(facts: &ServerFacts) -> Option<&str> {
     own.then_some(facts.own_id.as_str())
 }
 
-/// Where a migration's dump lies: `WORKDIR/MIGRATION/dump`.
-pub fn dump_dir(spec: &Spec, dir: &Path, migration: &Migration) -> PathBuf {
-    dump_folder(&dir.join(workdir(spec, migration)), &migration.name)
+/// Where a migration's dump lies: `WORKDIR/MIGRATION/dump`, by the first name of the migration.
+pub fn dump_dir(spec: &Spec, dir: &Path, migration: &Migration, names: &FirstNames) -> PathBuf {
+    dump_folder(&dir.join(workdir(spec, migration)), names.of(&migration.name))
 }
 
-/// The same in a work folder.
+/// The same in a work folder, for a first name.
 pub fn dump_folder(workdir: &Path, migration: &str) -> PathBuf {
     workdir.join(migration).join("dump")
 }

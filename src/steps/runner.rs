@@ -57,9 +57,13 @@ enum Rows<'a> {
 
 /// The migrations of the spec, and those that are recorded and have left it.
 fn migrations(context: &Context) -> (BTreeSet<String>, BTreeSet<String>) {
-    let named: BTreeSet<String> = context.spec.migrations.keys().cloned().collect();
+    let now: Vec<&String> = context.spec.migrations.keys().collect();
+    // The folder of a dump has the first name of its migration.
+    let first = now.iter().map(|name| context.first_names.of(name).to_owned());
+    let named: BTreeSet<String> = now.iter().map(|name| (*name).clone()).chain(first).collect();
     let recorded = context.nodes().filter_map(|node| node.addr.migration().map(str::to_owned));
-    let gone = recorded.filter(|name| !named.contains(name)).collect();
+    let gone = recorded.flat_map(|name| [context.first_names.of(&name).to_owned(), name]);
+    let gone = gone.filter(|name| !named.contains(name)).collect();
     (named, gone)
 }
 

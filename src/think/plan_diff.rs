@@ -30,6 +30,7 @@ pub fn diff(before: &PlanFile, after: &PlanFile) -> PlanDiff {
         blocked: _,
         replace: _,
         targets: _,
+        moves: _,
         pending: _,
     } = &after.body;
     let estimates = (Quantities::from(&before.estimates), Quantities::from(&after.estimates));
@@ -72,6 +73,8 @@ fn basis(before: &PlanFile, after: &PlanFile) -> Vec<Basis> {
     add(before.replace != after.replace, Basis::Replace { before: replace(before), after: replace(after) });
     let targets = (before.targets.clone(), after.targets.clone());
     add(targets.0 != targets.1, Basis::Targets { before: targets.0, after: targets.1 });
+    let moves = (before.moves.clone(), after.moves.clone());
+    add(moves.0 != moves.1, Basis::Moves { before: moves.0, after: moves.1 });
     let pending = (before.pending.clone(), after.pending.clone());
     add(pending.0 != pending.1, Basis::Pending { before: pending.0, after: pending.1 });
     add(before.blocked != after.blocked, Basis::Blocked { after: after.blocked });

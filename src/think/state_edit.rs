@@ -1,6 +1,9 @@
 //! Edits of the state by hand: what may be put in its place, and what is forgotten. Pure; the caller holds the lock.
 
+use crate::formats::names::Move;
+use crate::formats::spec::model::Spec;
 use crate::formats::state::State;
+use crate::think::moves;
 use crate::words::addr::StepAddr;
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
@@ -26,6 +29,30 @@ pub fn pushed(recorded: Option<&State>, new: State, force: bool) -> Outcome<Stat
     Ok(State { serial: serial.max(new.serial) + 1, ..new })
 }
 
+/// The state with a block under another address, and the rename itself.
+///
+/// # Errors
+/// MIG1250: the block cannot be renamed like this; MIG1017: it is not in the state; MIG4030, MIG4031: not now.
+pub fn renamed(state: &State, spec: &Spec, from: StepAddr, to: StepAddr) -> Outcome<(State, Move)> {
+    let doing = format!("rename {from} in the state");
+    let one = Move::new(from, to).map_err(|fault| {
+        let hint = format!("{} Nothing was changed.", fault.help());
+        Failure::new(codes::MOVE_IMPOSSIBLE, doing.clone(), fault.words(), hint)
+    })?;
+    if !state.has_under(&one.from) {
+        let hint = "`mig state list` names the addresses. Nothing was changed.";
+        return Err(Failure::new(codes::NOT_IN_STATE, doing, format!("{} is not in the state", one.from), hint));
+    }
+    if let Some(conflict) = moves::conflict(state, spec, &one) {
+        let hint = format!("{} Nothing was changed.", conflict.help);
+        return Err(Failure::new(conflict.code, doing, conflict.summary, hint));
+    }
+    let mut next = state.clone();
+    moves::rename(&mut next, &one);
+    next.serial += 1;
+    Ok((next, one))
+}
+
 /// The state without the steps at or under some addresses, and which those are.
 ///
 /// # Errors
@@ -43,6 +70,7 @@ pub fn without(state: &State, addrs: &[StepAddr]) -> Outcome<(State, Vec<StepAdd
     }
     let mut left = state.clone();
     left.steps.retain(|step, _| !addrs.iter().any(|addr| step.is_under(addr)));
+    left.forget_names();
     left.serial += 1;
     if left.steps.is_empty() {
         left.provider = None;

@@ -188,6 +188,29 @@ impl StepAddr {
         self.words.get(if kind.in_migration() { 1 } else { 2 }).map(String::as_str)
     }
 
+    /// The block that the step is of: `runner.ec2.mover` of `runner.ec2.mover.volume`. Of a block it is that block itself;
+    /// `None`: the words name neither.
+    pub fn block(&self) -> Option<Self> {
+        let words = match self.words.first()?.as_str() {
+            "migration" | "peering" => 2,
+            "source" | "target" | "runner" => 3,
+            _ => return None,
+        };
+        Some(Self::new(self.words.get(..words)?))
+    }
+
+    /// A part of a block: `runner.ec2.mover.volume` of `runner.ec2.mover`.
+    pub fn part(&self, part: StepType) -> Self {
+        Self::of(self.words.iter().cloned().chain([part.word().to_owned()]).collect(), None)
+    }
+
+    /// The same step of another block.
+    pub fn in_block(&self, block: &Self) -> Self {
+        let own = self.block().map_or(0, |own| own.words.len());
+        let words = block.words.iter().chain(self.words.iter().skip(own)).cloned().collect();
+        Self::of(words, self.key.clone())
+    }
+
     /// The migration's name, for a step of one.
     pub fn migration(&self) -> Option<&str> {
         (self.words.first()? == "migration").then(|| self.words.get(1).map(String::as_str)).flatten()

@@ -172,6 +172,7 @@ impl Journey {
             store: Arc::new(mig::hosts::file::FileStore::new(self.dir.path().join("mig.migstate"))),
             token: 0,
             lineage: LINEAGE.into(),
+            first_names: Default::default(),
             plan_digest: plan_digest.clone(),
             clock: clock.clone(),
             world: World::default(),

@@ -34,7 +34,12 @@ const TOPS: &[Top] = &[
     Top { name: "migration", labels: &["NAME"], kinds: &[], later: &[] },
     Top { name: "provider", labels: &["KIND"], kinds: &["aws"], later: &[] },
     Top { name: "peering", labels: &["KIND"], kinds: &["tidb_cloud"], later: &[] },
+    Top { name: "moved", labels: &[], kinds: &[], later: &[] },
+    Top { name: "removed", labels: &[], kinds: &[], later: &[] },
 ];
+
+/// Blocks without a name, of which a spec may have any number.
+const MANY: [&str; 3] = ["locals", "moved", "removed"];
 
 /// A block and the number of the text it stands in.
 pub(super) type Found<'b> = (usize, &'b Block);
@@ -49,6 +54,8 @@ pub(super) struct Blocks<'b> {
     pub migrations: Vec<Found<'b>>,
     pub providers: Vec<Found<'b>>,
     pub peerings: Vec<Found<'b>>,
+    pub moved: Vec<Found<'b>>,
+    pub removed: Vec<Found<'b>>,
     locals: Vec<Found<'b>>,
     /// Addresses; `false`: not part of this version.
     addresses: BTreeMap<String, bool>,
@@ -126,7 +133,7 @@ impl<'b> Blocks<'b> {
     fn take(&mut self, evaluator: &Evaluator, text: usize, block: &'b Block) {
         let Some(address) = self.sound_address(evaluator, text, block) else { return };
         let name = block.ident.as_str();
-        if name != "locals" {
+        if !MANY.contains(&name) {
             let faults = evaluator.faults;
             let here = At::new(text, header_of(block));
             if let Some(first) = self.places.get(&address) {
@@ -151,9 +158,11 @@ impl<'b> Blocks<'b> {
             "runner" => self.runners.push(found),
             "provider" => self.providers.push(found),
             "peering" => self.peerings.push(found),
+            "moved" => self.moved.push(found),
+            "removed" => self.removed.push(found),
             _ => self.migrations.push(found),
         }
-        if !matches!(name, "mig" | "locals" | "variable") {
+        if !matches!(name, "mig" | "variable") && !MANY.contains(&name) {
             self.addresses.insert(address, true);
         }
     }

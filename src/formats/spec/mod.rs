@@ -17,6 +17,7 @@ mod formatter;
 mod functions;
 pub(crate) mod migrations;
 pub mod model;
+mod moves;
 mod overlap;
 pub mod schema;
 mod servers;
@@ -343,10 +344,12 @@ fn model(evaluator: &Evaluator, blocks: &Blocks, inputs: &Inputs) -> Read<Spec> 
         spec.sources.insert(migration.source.clone(), model::Server::dump(&migration.name, migration.place.clone()));
     }
     spec.migrations = all;
+    (spec.moved, spec.removed) = moves::read(evaluator, blocks);
     // What blocks ask of each other can be said only where all of them were read.
     if !evaluator.faults.any_error() {
         aws::together(evaluator, &spec);
         overlap::together(evaluator, &spec);
+        moves::together(evaluator, blocks, &spec);
     }
     let settings = settings?;
     spec.backend = settings.backend;

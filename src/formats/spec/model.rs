@@ -11,8 +11,9 @@ use serde::Serialize;
 use super::backend::Backend;
 use crate::formats::dumpfile::Packing;
 use crate::formats::engine::{DumpEngine, LoadEngine};
+use crate::formats::names::Move;
 use crate::formats::worker::Endpoint;
-use crate::words::addr::GateName;
+use crate::words::addr::{GateName, StepAddr};
 use crate::words::codes::Code;
 use crate::words::diag::Place;
 use crate::words::secret::Secret;
@@ -32,8 +33,26 @@ pub struct Spec {
     /// By their address: `peering.tidb_cloud`.
     pub peerings: IndexMap<String, aws::Peering>,
     pub migrations: IndexMap<String, Migration>,
+    /// Blocks that had another name before.
+    pub moved: Vec<Moved>,
+    /// Blocks that are gone from the spec and of which nothing is to be destroyed.
+    pub removed: Vec<Removed>,
     /// Every file that was read (spec files, `file()` and `@file` rules), by name, with its digest.
     pub files: BTreeMap<String, String>,
+}
+
+/// `moved { from = …, to = … }`.
+#[derive(Clone, Debug)]
+pub struct Moved {
+    pub of: Move,
+    pub place: Place,
+}
+
+/// `removed { from = … }`.
+#[derive(Clone, Debug)]
+pub struct Removed {
+    pub block: StepAddr,
+    pub place: Place,
 }
 
 /// The label of the source of a migration that names none: its rows come out of a dump (`mig import-dump`).
@@ -350,6 +369,12 @@ impl Spec {
             if !aws.allowed_account_ids.is_empty() {
                 form["aws"]["allowed_account_ids"] = serde_json::json!(aws.allowed_account_ids);
             }
+        }
+        if !self.moved.is_empty() {
+            form["moved"] = serde_json::json!(self.moved.iter().map(|one| &one.of).collect::<Vec<_>>());
+        }
+        if !self.removed.is_empty() {
+            form["removed"] = serde_json::json!(self.removed.iter().map(|one| &one.block).collect::<Vec<_>>());
         }
         if !self.peerings.is_empty() {
             let all = self.peerings.iter().map(|(k, p)| (k.clone(), peering(p))).collect::<BTreeMap<_, _>>();

@@ -187,6 +187,16 @@ schemas! {
             "you stop the writes to the source, and a gate checks it; no other value is part of this version";
     }
 
+    MOVED = "moved", in None, blocks [], later [] {
+        from: "address of a block", "required", "the former name of a block: nothing of it is created, moved or loaded again";
+        to: "address of a block", "required", "the name that it has in the spec now; a block of the same kind";
+    }
+
+    REMOVED = "removed", in None, blocks [], later [] {
+        from: "address of a block", "required",
+            "a block that is no longer in the spec: its steps leave the state, and what they made stays, also in a cloud";
+    }
+
     GATES = "gates", in Some(&MIGRATION), blocks [Nested::many("rule", "the rule's own", "the action of one rule")], later [] {
         collation: "\"stop\" or \"convert\"", "`\"stop\"`",
             "`\"stop\"`: a collation that the target does not have stops the plan; `\"convert\"`: collations are replaced as \

@@ -10,6 +10,7 @@ use crate::words::diag::Severity;
 mod aws;
 mod backend;
 mod migrations;
+mod moves;
 mod table;
 mod values;
 

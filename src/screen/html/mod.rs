@@ -22,7 +22,7 @@ use super::plan::{
 };
 use super::style::{band, bytes, count, thousands};
 use super::view::Subject;
-use super::{check, probe, svg};
+use super::{check, moves, probe, svg};
 use crate::formats::plan::{Mode, PlanFile};
 use crate::formats::probe::Probed;
 use crate::formats::state::{State, Status};
@@ -135,6 +135,7 @@ fn of_plan_file(plan: &PlanFile, probed: &[Probed], subject: Subject) -> serde_j
     if let Some(words) = confirmation_words(plan).filter(|_| whole) {
         alerts.push(("warn", "! Needs a confirmation", words));
     }
+    alerts.extend(moves::lines(plan).map(|words| ("note", moves::TITLE, format!("{words}. {}", moves::MEANING))));
     for one in &plan.body.pending {
         let words = format!("{} is known after {}; tables: {}", one.addr, one.after, one.tables.join(", "));
         alerts.push(("note", "? Shown by a later plan", words));

@@ -165,7 +165,8 @@ fn place<'a>(
 pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
     let (Some(name), Some(migration)) = (node.addr.table(), node.addr.migration()) else { return Ok(Value::Null) };
     let recorded = Removal::of(node)?.folders;
-    let recorded = recorded.iter().map(|folder| dump_folder(&context.dir.join(folder), migration));
+    let first = context.first_names.of(migration);
+    let recorded = recorded.iter().map(|folder| dump_folder(&context.dir.join(folder), first));
     let mut dirs: Vec<PathBuf> = recorded.collect();
     dirs.extend(context.migration(&node.addr).ok().map(|migration| context.dump_dir(migration)));
     dirs.sort();

@@ -11,6 +11,7 @@ use crate::formats::cause::Cause;
 use crate::formats::facts::{MigrationFacts, ServerFacts, Verdict, World};
 use crate::formats::filter::Filter;
 use crate::formats::json_text::JsonText;
+use crate::formats::names::FirstNames;
 use crate::formats::plan::{Action, Edge, EdgeKind, Node, Pending, Rewrite};
 use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec};
 use crate::formats::state::State;
@@ -45,6 +46,10 @@ pub struct Desired {
     pub kept_blocks: BTreeSet<String>,
     /// Migrations whose tables are known after a step only.
     pub pending: Vec<Pending>,
+    /// Blocks that `removed` names: nothing of them is destroyed.
+    pub removed: Vec<StepAddr>,
+    /// Of the state: what the digest of a report calls its migration.
+    pub first_names: FirstNames,
     /// Servers whose blocks have another name than the one they are recorded under.
     pub renamed: BTreeMap<StepAddr, Cause>,
 }
@@ -102,7 +107,9 @@ pub fn workdir(spec: &Spec, migration: &Migration) -> String {
 /// A filter that does not parse (the spec's loader has said so with its place before).
 pub fn desired(spec: &Spec, world: &World, state: Option<&State>, anew: &BTreeSet<StepAddr>) -> Outcome<Desired> {
     let renamed = state.map_or_else(|| Ok(BTreeMap::new()), |state| place::renamed(spec, state, world))?;
-    let mut wanted = Desired { renamed, ..Desired::default() };
+    let first_names = state.map(|state| state.first_names.clone()).unwrap_or_default();
+    let removed = spec.removed.iter().map(|one| one.block.clone()).collect();
+    let mut wanted = Desired { renamed, removed, first_names, ..Desired::default() };
     let delegated = delegated(spec);
     let sources = spec.sources.values().map(|server| (StepKind::Source, source_addr(server), server));
     let targets = spec.targets.values().map(|server| (StepKind::Target, target_addr(server), server));

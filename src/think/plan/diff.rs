@@ -36,7 +36,8 @@ pub fn settle(
     targeted: bool,
 ) -> Outcome<Settled> {
     let Desired { nodes, edges, rewrites, mut diagnostics, unknown, out_of_sight, filters, .. } = wanted;
-    let (standings, kept_blocks, renamed) = (wanted.standings, wanted.kept_blocks, wanted.renamed);
+    let (standings, kept_blocks, renamed, removed) =
+        (wanted.standings, wanted.kept_blocks, wanted.renamed, wanted.removed);
     let wanted_warnings = wanted.warn_if_pending;
     let mut graph = graph::arrange(nodes, edges)?;
     check_replace(&graph, replace)?;
@@ -95,7 +96,7 @@ pub fn settle(
     }
     diagnostics.extend(destroy::gone_along(&graph, state)?);
     if !targeted {
-        forget(&mut graph, &mut changes, state, (&unknown, &out_of_sight), &filters, world);
+        forget(&mut graph, &mut changes, state, (&unknown, &out_of_sight, &removed), &filters, world);
         let leaving = leave(&mut graph, &mut changes, state, &kept_blocks)?;
         diagnostics.extend(leaving);
     }
@@ -193,7 +194,7 @@ fn forget(
     graph: &mut Graph,
     changes: &mut Vec<Change>,
     state: &State,
-    (unknown, out_of_sight): (&BTreeSet<String>, &BTreeSet<StepAddr>),
+    (unknown, out_of_sight, removed): (&BTreeSet<String>, &BTreeSet<StepAddr>, &[StepAddr]),
     filters: &BTreeMap<String, Filter>,
     world: &World,
 ) {
@@ -204,10 +205,15 @@ fn forget(
     let wanted: BTreeSet<StepAddr> = graph.nodes.iter().map(|n| n.addr.clone()).collect();
     for (addr, record) in &state.steps {
         let migration = addr.migration().unwrap_or_default();
-        if wanted.contains(addr) || unknown.contains(migration) || out_of_sight.contains(addr) || addr.in_cloud() {
+        let asked = removed.iter().any(|block| addr.is_under(block));
+        if wanted.contains(addr) || unknown.contains(migration) || out_of_sight.contains(addr) {
+            continue;
+        }
+        if addr.in_cloud() && !asked {
             continue;
         }
         let left = match (filters.get(migration), addr.table()) {
+            _ if asked => Left::Removed,
             (Some(_), Some(table)) if at_source(migration, &table) => Left::Unasked,
             (Some(filter), Some(table)) if filter.matches(&table.schema, &table.name) => Left::Source,
             (Some(_), Some(_)) => Left::Filter,

@@ -30,6 +30,7 @@ use crate::formats::facts::World;
 use crate::formats::plan::{Body, Change, Estimates, Graph, Mode, Observed};
 use crate::formats::spec::model::Spec;
 use crate::formats::state::State;
+use crate::think::moves;
 use crate::words::addr::StepAddr;
 use crate::words::diag::{Diagnostic, Severity};
 use crate::words::digest::Digest;
@@ -97,6 +98,10 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
     diagnostics.extend(here.and_then(|here| place::wrong_provider(spec, state, &here)));
     diagnostics.extend(place::without_provider(spec, &graph));
     diagnostics.extend(place::not_recorded(state, world, question.mode)?);
+    diagnostics.extend(moves::conflicts(recorded, spec));
+    if question.mode == Mode::Apply {
+        diagnostics.extend(moves::taken_names(recorded, spec));
+    }
     let refused = observed.verdicts.values().any(|verdict| verdict.outcome.refuses());
     let faulty = diagnostics.iter().any(|d| d.severity == Severity::Error);
     diagnostics.sort_by(|a, b| {
@@ -115,6 +120,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
         diagnostics,
         replace: question.replace.clone(),
         targets: question.targets.to_vec(),
+        moves: state.map(|state| state.moves.clone()).unwrap_or_default(),
         pending,
     };
     Ok((body, estimates))

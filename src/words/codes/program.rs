@@ -160,6 +160,19 @@ codes! {
         "there is a state",
         "`mig recover` makes a state anew where there is none, or where the one on record is damaged. The state of this spec \
          can be read, so nothing was changed. `mig plan` shows what it records.";
+    MOVE_CONFLICT = 4030, Error,
+        "a rename would lose records",
+        "A block is to be recorded under another address (`moved`, `mig state mv`), and the state has records at both addresses. \
+         The records of one of them would be lost, so nothing is renamed. Give the block another name, or forget the records \
+         that are not needed: `mig state rm ADDR`.";
+    MOVE_WHILE_OPEN = 4031, Error,
+        "a rename has to wait for a run",
+        "A run on another machine was interrupted. Its worker began under the former name of the block and may be at work. Give \
+         the block its former name, finish the run with `mig apply`, then rename it.";
+    NAME_KEPT_BY_ANOTHER = 4032, Error,
+        "another migration had this name before",
+        "A migration that was renamed keeps the folder of its dump under its first name, because a rename moves no file. A new \
+         migration of that name would work in the same folder. Give the new migration another name.";
     NOT_A_PLAN = 4101, Stale,
         "not a plan file",
         "The file given to apply is not a plan that mig wrote: the file cannot be read, or the parts of a plan are missing. \

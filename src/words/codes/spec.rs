@@ -216,6 +216,15 @@ codes! {
         "Two migrations of the spec have selected tables or views of one name for one target server, as two shards of \
          one schema have. One target table has one owner: the second migration would empty what the first has moved. \
          Leave the tables out of one of the two filters, or give one of the migrations another target.";
+    MOVE_IMPOSSIBLE = 1250, Error,
+        "a block cannot be renamed like this",
+        "A rename (`moved`, `mig state mv`) is between two blocks of one kind: a migration, a source, a target, or a runner that \
+         is not in EC2. A single step has the name of a table of the source, which a spec cannot rename. The objects of a runner \
+         \"ec2\" have its name in their tags.";
+    MOVE_NOT_AS_IN_SPEC = 1251, Error,
+        "a `moved` or `removed` block does not fit the other blocks",
+        "`moved` says what a block of the spec was called before: `to` is a block of the spec, `from` is not. Several of them can \
+         be a chain, but not a circle. `removed` names a block that is no longer in the spec.";
     SPEC_FAULTS = 1200, Error,
         "the spec has faults",
         "The spec cannot be used as it is. Every fault is listed above with its place. `mig explain CODE` says more about each.";

@@ -28,6 +28,7 @@ fn wanted(value: &str) -> &str {
         "reference to a source" => "must be a reference to a source",
         "reference to a target" => "must be a reference to a target",
         "reference to a runner" => "must be a reference to a runner",
+        "address of a block" => "is not the address of a block",
         "type" => "not a type of a variable",
         words if words.starts_with('"') => "must be a string",
         other => panic!("the table has no type {other}"),

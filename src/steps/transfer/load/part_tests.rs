@@ -55,6 +55,7 @@ fn context(server: &Scripted) -> Context {
         store: Arc::new(crate::hosts::memory::MemoryStore::new()),
         token: 0,
         lineage: "l".into(),
+        first_names: Default::default(),
         plan_digest: Digest::of(&"a plan"),
         clock: Arc::new(Hurried::default()),
         world: World::default(),

@@ -95,7 +95,9 @@ fn report(wanted: &mut Desired, wish: &Wish) {
     let views: Vec<(String, bool)> =
         source.views.iter().map(|v| (v.name.key(), left_out.contains_key(&v.name))).collect();
     let inputs = ReportInputs { migration: name.to_owned(), tables };
-    wanted.node(report.clone(), StepKind::Report, &inputs, &(&inputs, views));
+    // A rename is not a reason to write the certificate again.
+    let decisive = ReportInputs { migration: wanted.first_names.of(name).to_owned(), ..inputs.clone() };
+    wanted.node(report.clone(), StepKind::Report, &inputs, &(&decisive, views));
     wanted.after(&report, below);
 }
 
