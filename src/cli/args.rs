@@ -32,6 +32,9 @@ pub struct Global {
     /// The spec's folder: run as if started in it.
     #[arg(long, global = true, value_name = "DIR", default_value = ".", env = "MIG_CHDIR")]
     pub chdir: PathBuf,
+    /// The workspace: one of several states of the spec. `${workspace}` in the backend stands for it. Default: `default`.
+    #[arg(long, global = true, value_name = "NAME", env = "MIG_WORKSPACE")]
+    pub workspace: Option<String>,
     /// Print without colours, on any terminal. NO_COLOR has the same effect.
     #[arg(long, global = true, env = "MIG_NO_COLOR")]
     pub no_color: bool,

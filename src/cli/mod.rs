@@ -18,6 +18,7 @@ mod import_dump;
 mod init;
 mod logs;
 mod man;
+mod migrate;
 mod moves;
 mod output;
 mod page;
@@ -118,7 +119,11 @@ async fn dispatch(mut cli: Cli) -> ExitKind {
 
 /// A lock that it holds is to be given back when it is interrupted.
 fn takes_the_lock(command: &Command) -> bool {
-    matches!(command, Command::Apply(_) | Command::ImportDump(_) | Command::Destroy(_) | Command::State(_))
+    match command {
+        Command::Apply(_) | Command::ImportDump(_) | Command::Destroy(_) | Command::State(_) => true,
+        Command::Init(init) => init.migrate_state,
+        _ => false,
+    }
 }
 
 /// `-chdir`: every path of the command line is read from there, as if the program had been started there.
@@ -147,6 +152,7 @@ fn compacts(command: &Command) -> bool {
 async fn command(cli: &Cli, style: Style) -> Outcome<ExitKind> {
     let style = style.compact(compacts(&cli.command));
     match &cli.command {
+        Command::Init(a) if a.migrate_state => migrate::run(&cli.global, a).await,
         Command::Init(a) => init::run(&cli.global, a),
         Command::Validate(a) => validate::run(&cli.global, a, style),
         Command::Fmt(a) => fmt::run(a, style),

@@ -12,7 +12,7 @@ use crate::formats::outputs;
 use crate::formats::plan::{Body, Estimates, Mode, PlanFile};
 use crate::formats::plan_seal;
 use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec};
-use crate::formats::spec::{self, Inputs, Secrets, SourceFile};
+use crate::formats::spec::{self, Inputs, Secrets, SourceFile, WORKSPACE_ENV};
 use crate::formats::state::{State, StepRecord};
 use crate::formats::steps::{DumpOutputs, GateOutputs, ImportInputs};
 use crate::formats::worker::{SpecTexts, identity_path};
@@ -165,7 +165,8 @@ fn read_texts<T>(
         content
     };
     let env = |name: &str| {
-        let value = std::env::var(name).ok()?;
+        // The flag is its twin, and goes before it.
+        let value = global.workspace.clone().filter(|_| name == WORKSPACE_ENV).or_else(|| std::env::var(name).ok())?;
         texts.borrow_mut().env.insert(name.to_owned(), value.clone());
         Some(value)
     };

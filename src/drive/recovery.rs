@@ -4,13 +4,32 @@
 use crate::formats::journal::{Leftover, Recovered, recover};
 use crate::formats::state::State;
 use crate::seams::store::Store;
-use crate::words::error::Outcome;
+use crate::words::codes;
+use crate::words::error::{Failure, Outcome};
 
 /// Reads state and journal. Changes nothing. Blocks, as a store does.
 ///
 /// # Errors
-/// What the store cannot read; a newer, damaged or foreign state or journal.
+/// What the store cannot read; a newer, damaged or foreign state or journal; MIG4033, a state that was moved elsewhere.
 pub fn look(store: &dyn Store) -> Outcome<Recovered> {
+    let recovered = look_also_closed(store)?;
+    match recovered.state.as_ref().and_then(|state| state.moved_to.as_ref()) {
+        None => Ok(recovered),
+        Some(place) => Err(Failure::new(
+            codes::STATE_MOVED_AWAY,
+            format!("open the state {}", store.place()),
+            format!("it was moved to {place}"),
+            "Take the spec whose `mig` block names that place. If the state is to come back from there: `mig init -migrate-state`. \
+             Nothing was touched.",
+        )),
+    }
+}
+
+/// The same, also of a state that was moved elsewhere.
+///
+/// # Errors
+/// As [`look`], but MIG4033.
+pub fn look_also_closed(store: &dyn Store) -> Outcome<Recovered> {
     // The journal first: see `Store::read_journal`.
     let journal = store.read_journal()?;
     let state = store.read_state()?;

@@ -54,6 +54,9 @@ pub struct State {
     /// Of migrations that were renamed: what they were called at first.
     #[serde(default, skip_serializing_if = "FirstNames::is_empty")]
     pub first_names: FirstNames,
+    /// It is closed: `mig init -migrate-state` has moved it to this place, where runs go on with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<String>,
     pub steps: BTreeMap<StepAddr, StepRecord>,
     /// Renames that the spec asks for, that the steps here show already, and that no run has recorded: a part of the plan
     /// that is made over them, and never of the file.
@@ -170,6 +173,7 @@ impl State {
             open_run: None,
             provider: None,
             first_names: FirstNames::default(),
+            moved_to: None,
             steps: BTreeMap::new(),
             moves: Vec::new(),
         }
@@ -300,6 +304,7 @@ impl State {
             open_run,
             provider,
             first_names,
+            moved_to,
             steps,
             moves: _,
         } = self;
@@ -311,6 +316,7 @@ impl State {
             open_run: open_run.as_ref(),
             provider: provider.as_ref(),
             first_names,
+            moved_to: moved_to.as_deref(),
             steps,
         };
         let mut bytes = pretty(&written).map_err(|error| {
@@ -343,6 +349,8 @@ struct Written<'a> {
     provider: Option<&'a CloudPlace>,
     #[serde(skip_serializing_if = "FirstNames::is_empty")]
     first_names: &'a FirstNames,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    moved_to: Option<&'a str>,
     steps: &'a BTreeMap<StepAddr, StepRecord>,
 }
 

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::Variables;
+use super::{Locking, Variables};
 
 #[derive(Args, Debug)]
 pub struct Fmt {
@@ -49,6 +49,22 @@ pub struct Init {
     /// The same of the target.
     #[arg(long, value_name = "MODE")]
     pub target_tls: Option<String>,
+    /// Move the state to the backend that the spec names now, with its journal and its certificates. The former place is closed.
+    #[arg(long, conflicts_with_all = ["source", "target", "tables", "name"])]
+    pub migrate_state: bool,
+    /// With -migrate-state: a file with the `mig` block that the spec had before, or the file of a state. Default: mig.migstate.
+    #[arg(long, value_name = "FILE", requires = "migrate_state")]
+    pub from: Option<PathBuf>,
+    /// With -migrate-state: replace a state that is in the new place.
+    #[arg(long, requires = "migrate_state")]
+    pub force: bool,
+    /// With -migrate-state: only say what would be done.
+    #[arg(long, requires = "migrate_state")]
+    pub dry_run: bool,
+    #[command(flatten)]
+    pub variables: Variables,
+    #[command(flatten)]
+    pub locking: Locking,
     /// Whether mig may ask for what no flag says. MIG_IN_AUTOMATION=1 has the same effect as `false`.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true", env = "MIG_INPUT")]
     pub input: bool,

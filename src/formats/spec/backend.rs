@@ -8,11 +8,12 @@ use std::time::Duration;
 use hcl_edit::structure::Block;
 use serde::Serialize;
 
-use super::expression::Evaluator;
+use super::expression::{DEFAULT_WORKSPACE, Evaluator, Scope};
 use super::faults::{Read, suggestion};
 use super::fields::Fields;
 use super::schema::{LOCAL_BACKEND, S3_BACKEND, Schema};
 use crate::words::codes;
+use crate::words::diag::Diagnostic;
 
 /// Where a state is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +107,25 @@ struct Kind {
 const KINDS: [Kind; 2] =
     [Kind { label: "local", schema: &LOCAL_BACKEND, read: local }, Kind { label: "s3", schema: &S3_BACKEND, read: s3 }];
 
+/// A workspace that the backend does not ask for would be another name of one state.
+pub(super) fn check_workspace(evaluator: &Evaluator) {
+    let name = &evaluator.workspace;
+    let sound = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+    if name.is_empty() || !name.chars().all(sound) {
+        let help = "Give MIG_WORKSPACE or -workspace a name of letters, digits, `_` and `-`.";
+        let found = Diagnostic::error(codes::WORKSPACE, format!("{name:?} is not the name of a workspace"));
+        evaluator.faults.push(found.help(help));
+    } else if name != DEFAULT_WORKSPACE && !evaluator.workspace_used.get() {
+        let help =
+            "Write it into the backend, for example key = \"shop/${workspace}/mig.migstate\", or name no workspace.";
+        let found = Diagnostic::error(
+            codes::WORKSPACE,
+            format!("the backend does not tell the workspace {name:?} from others"),
+        );
+        evaluator.faults.push(found.help(help));
+    }
+}
+
 /// The backend that a `mig` block names; `None`: it names none.
 pub(super) fn backend(evaluator: &Evaluator, text: usize, settings: &Fields) -> Read<Option<Backend>> {
     let mut found = Ok(None);
@@ -131,7 +151,7 @@ fn one(evaluator: &Evaluator, text: usize, settings: &Fields, block: &Block) -> 
         let summary = format!("unknown block `backend \"{name}\"`");
         return Err(evaluator.faults.error(codes::UNKNOWN_BLOCK, &at, summary, suggestion(name, "backend", &labels)));
     };
-    (kind.read)(evaluator, &Fields::open(evaluator, text, block, kind.schema))
+    (kind.read)(evaluator, &Fields::open(evaluator, text, block, kind.schema).scope(Scope::Backend))
 }
 
 fn local(_: &Evaluator, fields: &Fields) -> Read<Backend> {

@@ -20,12 +20,21 @@ use crate::words::digest::Digest;
 pub(super) const ROOTS: &[(&str, usize)] =
     &[("source", 3), ("target", 3), ("runner", 3), ("migration", 2), ("peering", 2), ("provider", 2)];
 
+/// The word that stands for the workspace in a backend.
+const WORKSPACE: &str = "workspace";
+/// The environment variable that names it.
+pub const WORKSPACE_ENV: &str = "MIG_WORKSPACE";
+/// The workspace where nobody names one.
+pub(super) const DEFAULT_WORKSPACE: &str = "default";
+
 /// What may stand in an expression.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
     All,
     /// No reference: defaults of variables and files of variables.
     Literals,
+    /// Where the state is kept: also `workspace`.
+    Backend,
 }
 
 /// Names whose declaration could not be read: a use of one is not a fault of its own.
@@ -75,6 +84,10 @@ pub(super) struct Evaluator<'a> {
     pub unreadable: Unreadable,
     /// Keys that stand twice, by text and offset.
     pub duplicates: Vec<BTreeSet<usize>>,
+    /// The name of the workspace: that of [`WORKSPACE_ENV`], or [`DEFAULT_WORKSPACE`].
+    pub workspace: String,
+    /// Whether the backend asked for it.
+    pub workspace_used: Cell<bool>,
     files: RefCell<BTreeMap<String, FileRead>>,
     /// How many locals are being read, one for another.
     depth: Cell<usize>,
@@ -93,6 +106,8 @@ impl<'a> Evaluator<'a> {
             blocks: BTreeMap::new(),
             unreadable: Unreadable::default(),
             duplicates: Vec::new(),
+            workspace: DEFAULT_WORKSPACE.to_owned(),
+            workspace_used: Cell::new(false),
             files: RefCell::default(),
             depth: Cell::new(0),
         }
@@ -114,6 +129,10 @@ impl<'a> Evaluator<'a> {
             Expression::StringTemplate(template) => self.template(text, scope, template, at),
             Expression::HeredocTemplate(heredoc) => self.template(text, scope, &heredoc.template, at),
             Expression::Parenthesis(inner) => self.value(text, scope, inner.inner()),
+            Expression::Variable(name) if scope == Scope::Backend && name.as_str() == WORKSPACE => {
+                self.workspace_used.set(true);
+                Ok(Value::new(Kind::String(self.workspace.clone()), at))
+            }
             Expression::Variable(name) => Err(self.bare_word(&at, name.as_str())),
             Expression::Traversal(traversal) => self.traversal(scope, traversal, at),
             Expression::FuncCall(call) => self.call(text, scope, call, at),
@@ -441,6 +460,10 @@ impl<'a> Evaluator<'a> {
 
     fn bare_word(&self, at: &At, word: &str) -> Faulted {
         let shown = self.faults.shown(at, word);
+        if word == WORKSPACE {
+            let help = "Only `backend` blocks know it: their `key` or `path`.";
+            return self.faults.error(codes::UNKNOWN_REFERENCE, at, "`workspace` means nothing here", help);
+        }
         let mut known = vec!["var", "local"];
         known.extend(ROOTS.iter().map(|(root, _)| *root));
         let help = match super::faults::nearest(word, known.iter().copied()) {

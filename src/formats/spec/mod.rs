@@ -36,7 +36,9 @@ use std::ops::Range;
 use hcl_edit::structure::Body;
 use indexmap::IndexMap;
 
+use self::backend::Backend;
 use self::blocks::Blocks;
+pub use self::expression::WORKSPACE_ENV;
 use self::expression::{Evaluator, Scope};
 use self::faults::{Faults, Read};
 use self::migrations::Servers;
@@ -92,6 +94,19 @@ pub fn load(inputs: &Inputs) -> (Option<Spec>, Vec<Diagnostic>) {
     let (spec, faults) = with_evaluator(inputs, None, |evaluator, blocks| model(evaluator, blocks, inputs));
     let spec = spec.filter(|_| !faults.any_error()).and_then(Result::ok);
     (spec, faults.into_sorted())
+}
+
+/// Where the state of a spec is kept, whatever is wrong with the rest of it: of one that is not the spec any more.
+///
+/// # Errors
+/// What is wrong with its `mig` block.
+pub fn backend_of(inputs: &Inputs) -> Result<Backend, Vec<Diagnostic>> {
+    let (read, faults) = with_evaluator(inputs, None, |evaluator, blocks| match blocks.settings {
+        // Its version is that of another time.
+        Some((text, block)) => servers::former_backend(evaluator, text, block),
+        None => Ok(Backend::default()),
+    });
+    read.and_then(Read::ok).ok_or_else(|| faults.into_sorted())
 }
 
 /// What a sensitive value is shown as.
@@ -164,6 +179,9 @@ fn with_evaluator<T>(
         let mut evaluator = Evaluator::new(&faults, inputs.read_file);
         evaluator.duplicates = duplicates;
         note_unreadable(&mut evaluator, &parsed[..specs.min(parsed.len())]);
+        if let Some(workspace) = (inputs.env)(WORKSPACE_ENV).filter(|name| !name.is_empty()) {
+            evaluator.workspace = workspace;
+        }
         let blocks = Blocks::sort(&evaluator, bodies.iter().copied().filter(|(text, _)| *text < specs));
         let named = specs + inputs.auto_files.len();
         let of_files = |texts: Range<usize>| bodies.iter().copied().filter(|(text, _)| texts.contains(text)).collect();
@@ -294,6 +312,9 @@ fn model(evaluator: &Evaluator, blocks: &Blocks, inputs: &Inputs) -> Read<Spec> 
         Some((text, block)) => servers::settings(evaluator, text, block),
         None => Ok(Settings::default()),
     };
+    if settings.is_ok() {
+        backend::check_workspace(evaluator);
+    }
     let mut spec = Spec::default();
     for (text, block) in &blocks.sources {
         if let Ok(server) = servers::source(evaluator, *text, block) {

@@ -88,7 +88,7 @@ schemas! {
 
     S3_BACKEND = "backend \"s3\"", in Some(&SETTINGS), blocks [], later [] {
         bucket: "text", "required", "the bucket";
-        key: "text", "required", "the name of the state's object; the names of all other objects begin with it";
+        key: "text", "required", "the name of the state's object; the names of all other objects begin with it; `${workspace}` is the name of the workspace";
         region: "text", "of the environment or the profile", "where the bucket is";
         endpoint_url: "text", "Amazon S3", "a server that speaks the protocol of S3";
         use_path_style: "true or false", "`false`", "`https://host/bucket/key` instead of `https://bucket.host/key`";
@@ -99,7 +99,7 @@ schemas! {
         lease: "duration", "`60s`", "for how long a holder of the lock may be silent, from 2s to 1h";
     }
     LOCAL_BACKEND = "backend \"local\"", in Some(&SETTINGS), blocks [], later [] {
-        path: "text", "`mig.migstate`", "the file of the state";
+        path: "text", "`mig.migstate`", "the file of the state; `${workspace}` is the name of the workspace";
     }
 
     VARIABLE = "variable \"NAME\"", in None, blocks [], later [] {

@@ -224,6 +224,12 @@ pub(super) fn settings(evaluator: &Evaluator, text: usize, block: &Block) -> Rea
     })
 }
 
+/// The backend alone, of a spec that was.
+pub(super) fn former_backend(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Backend> {
+    let fields = Fields::open(evaluator, text, block, &SETTINGS);
+    Ok(backend::backend(evaluator, text, &fields)?.unwrap_or_default())
+}
+
 fn required_version(evaluator: &Evaluator, fields: &Fields) -> Read<()> {
     let name = "required_version";
     let Some(constraint) = fields.text(name)? else { return Ok(()) };

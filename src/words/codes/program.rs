@@ -173,6 +173,20 @@ codes! {
         "another migration had this name before",
         "A migration that was renamed keeps the folder of its dump under its first name, because a rename moves no file. A new \
          migration of that name would work in the same folder. Give the new migration another name.";
+    STATE_MOVED_AWAY = 4033, Error,
+        "the state was moved to another place",
+        "`mig init -migrate-state` has moved this state to another backend and closed it here, so that no job goes on with an old \
+         copy. Take the spec that names the new place. To move it back, write the former backend into the spec again and run `mig \
+         init -migrate-state -from=FILE`. If the new place is lost: `mig state push -force` with a copy, for example the one \
+         beside the closed state.";
+    NO_STATE_TO_MOVE = 4034, Error,
+        "there is no state to move",
+        "`mig init -migrate-state` reads the state from its former place: the file mig.migstate, or what -from names. There is none. \
+         Nothing was changed.";
+    STATE_IN_THE_WAY = 4035, Error,
+        "the new place has a state already",
+        "The backend that the spec names has a state of its own, which would be replaced. Nothing was changed. Name another key or \
+         path. -force replaces that state and keeps a copy of it beside it.";
     NOT_A_PLAN = 4101, Stale,
         "not a plan file",
         "The file given to apply is not a plan that mig wrote: the file cannot be read, or the parts of a plan are missing. \

@@ -225,6 +225,11 @@ codes! {
         "a `moved` or `removed` block does not fit the other blocks",
         "`moved` says what a block of the spec was called before: `to` is a block of the spec, `from` is not. Several of them can \
          be a chain, but not a circle. `removed` names a block that is no longer in the spec.";
+    WORKSPACE = 1252, Error,
+        "a workspace that the backend does not know",
+        "A workspace is one of several states of a spec: MIG_WORKSPACE or -workspace names it, and `${workspace}` in the `key` or the \
+         `path` of the backend stands for it. A name without a place in the backend would lead to the state of every other workspace. \
+         Without a name, the workspace is `default`.";
     SPEC_FAULTS = 1200, Error,
         "the spec has faults",
         "The spec cannot be used as it is. Every fault is listed above with its place. `mig explain CODE` says more about each.";
