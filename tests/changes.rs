@@ -109,6 +109,7 @@ async fn a_renamed_migration_of_many_tables_is_not_changed() {
     let said = is_settled(&journey);
     assert!(program::flat(&said).contains("migration.m becomes migration.shop"), "{said}");
     assert!(!listed(&journey).contains("migration.shop"), "a plan records nothing");
+    journey.run(&["report"], 0);
     let said = journey.run(&["apply", "-auto-approve"], 0);
     assert!(program::flat(&said).contains("Renamed in the state: migration.m becomes migration.shop"), "{said}");
     assert!(!listed(&journey).contains("migration.m."), "{}", listed(&journey));
@@ -353,5 +354,68 @@ async fn a_block_that_is_renamed_by_hand_is_found_under_its_name_in_the_spec() {
     // A destroy finds what runs made under the first name.
     let said = journey.run(&["destroy", "-auto-approve"], 0);
     assert!(!journey.path(".mig/work").exists(), "{said}");
+    journey.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refresh_takes_what_is_gone_out_of_the_state_and_touches_nothing() {
+    let journey = journey("refresh", &TABLES).await;
+    journey.run(&["apply", "-auto-approve"], 0);
+    let schema = journey.schema().to_owned();
+    let none = journey.run(&["plan", "-refresh-only", "-detailed-exitcode"], 0);
+    assert!(program::flat(&none).contains("Every table and view that is recorded is on the target"), "{none}");
+
+    journey
+        .target
+        .run(&[&format!("DROP TABLE {schema}.b"), &format!("ALTER TABLE {schema}.a ADD COLUMN more INT")])
+        .await;
+    let before = outside(&journey).await;
+    let state = pulled(&journey);
+    let said = program::flat(&journey.run(&["plan", "-refresh-only", "-detailed-exitcode", "-out=plan"], 2));
+    assert!(said.contains("Refresh plan") && said.contains("1 to forget, 0 to destroy"), "{said}");
+    assert!(said.contains("0 to create, 0 to re-run, 0 to replace") && said.contains("gone from the target"), "{said}");
+    assert!(
+        said.contains("Differs from the record") && said.contains(&format!(r#"migration.m.table["{schema}.a"]"#)),
+        "{said}"
+    );
+    for arguments in [&["show", "-markdown", "plan"] as &[&str], &["show", "-json", "plan"]] {
+        let said = journey.run(arguments, 0);
+        assert!(said.to_lowercase().contains("differs"), "{said}");
+    }
+    assert_eq!(pulled(&journey), state, "a plan changes nothing");
+    journey.run(&["apply", "plan"], 0);
+    let list = listed(&journey);
+    assert!(
+        !list.contains(&format!(r#"table["{schema}.b"]"#)) && list.contains(&format!(r#"table["{schema}.a"]"#)),
+        "{list}"
+    );
+    assert_eq!(outside(&journey).await, before);
+    assert_eq!(
+        journey
+            .target
+            .rows(&format!("SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = '{schema}'"))
+            .await,
+        [["1"]]
+    );
+    // What differs is still told, and the state is up to date.
+    let said = program::flat(&journey.run(&["apply", "-refresh-only", "-auto-approve"], 0));
+    assert!(said.contains("Differs from the record"), "{said}");
+
+    // A whole plan sets all of it right again.
+    journey.target.run(&[&format!("ALTER TABLE {schema}.a DROP COLUMN more")]).await;
+    journey.apply();
+    assert_eq!(journey.target.rows(&format!("SELECT COUNT(*) FROM {schema}.b")).await, [["1"]]);
+    is_settled(&journey);
+
+    // A plan that the world has left behind, and a target that does not answer.
+    journey.target.run(&[&format!("RENAME TABLE {schema}.b TO {schema}.kept")]).await;
+    journey.run(&["plan", "-refresh-only", "-out=plan"], 0);
+    journey.target.run(&[&format!("RENAME TABLE {schema}.kept TO {schema}.b")]).await;
+    let (code, said) = journey.said(&["apply", "plan"]);
+    assert_eq!(code, 3, "{said}");
+    let port = journey.target.config().port.to_string();
+    edit(&journey, &[(&port, "1")]);
+    let (code, said) = journey.said(&["plan", "-refresh-only"]);
+    assert!(code == 5 && said.contains("is not known, so nothing of it can be recorded"), "{code} {said}");
     journey.end().await;
 }

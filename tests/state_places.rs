@@ -47,12 +47,14 @@ async fn a_state_is_moved_to_a_bucket_to_another_one_and_back() {
         println!("{what} is settled");
     };
 
+    std::fs::write(journey.path("mig.migstate.known_hosts"), "a key").unwrap();
     // From the file. Before it is moved, the new place has nothing: all would be new.
     keep_in(&journey, &one.settings(one.port, "5s"));
     run(&journey, &["init", "-migrate-state", "-dry-run"], 0, &["Would move the state", "Nothing was changed"]);
     assert!(!one.objects().iter().any(|name| name == "team/shop.migstate"), "{:?}", one.objects());
     run(&journey, &["init", "-migrate-state"], 0, &["Moved the state", "1 certificate", "mig.migstate to s3://"]);
     settled("the first bucket");
+    assert_eq!(std::fs::read_to_string(journey.path("shop.migstate.known_hosts")).unwrap(), "a key");
     // A second time there is nothing to move: the former place is closed.
     run(&journey, &["init", "-migrate-state"], 1, &["MIG4033", "it was moved to s3://"]);
     // Who goes on with the former spec is refused, whatever the command.

@@ -81,7 +81,8 @@ pub async fn go(
     let command = if session.import.is_some() { "mig import-dump" } else { "mig apply" };
     let _lock = take_lock(&session, &args.locking, command).await?;
     let mut state = session.state()?;
-    let mode = file.as_ref().map_or(Mode::Apply, |plan| plan.body.mode);
+    let asked = if args.refresh_only { Mode::Refresh } else { Mode::Apply };
+    let mode = file.as_ref().map_or(asked, |plan| plan.body.mode);
     let provider = session.right_provider(state.as_ref()).await?;
     let servers = session.servers()?;
     let replace = match &file {
@@ -93,17 +94,17 @@ pub async fn go(
         same_provider(plan, provider.as_ref())?;
     }
     let (mut world, mut copied) = (World::default(), Vec::new());
-    if mode == Mode::Apply {
+    if mode != Mode::Destroy {
         (state, world, copied) = observed(&session, &servers, state, &replace, args.json, style).await?;
     }
     let plan = match file {
         Some(plan) => {
-            if mode == Mode::Apply {
+            if mode != Mode::Destroy {
                 check_world(&session, &plan, state.as_ref(), &world, &replace)?;
             }
             plan
         }
-        None => shown_plan(&session, state.as_ref(), &world, &replace, args, style)?,
+        None => shown_plan(&session, state.as_ref(), &world, (mode, &replace), args, style)?,
     };
     if let Some(state) = state.as_ref().filter(|_| mode == Mode::Destroy) {
         super::destroy::same_targets(&session, &plan, state).await?;
@@ -187,11 +188,11 @@ fn shown_plan(
     session: &Session,
     state: Option<&State>,
     world: &World,
-    replace: &BTreeSet<StepAddr>,
+    (mode, replace): (Mode, &BTreeSet<StepAddr>),
     args: &Apply,
     style: Style,
 ) -> Outcome<PlanFile> {
-    let plan = session.plan(state, world, Mode::Apply, replace, false, &args.target)?;
+    let plan = session.plan(state, world, mode, replace, false, &args.target)?;
     if !args.json {
         print(&screen::plan::text(&plan, style));
     }
@@ -205,7 +206,7 @@ async fn second(session: Session, args: &Apply, style: Style) -> Outcome<ExitKin
     let servers = session.servers()?;
     let nothing = BTreeSet::new();
     let (state, world, copied) = observed(&session, &servers, state, &nothing, args.json, style).await?;
-    let plan = shown_plan(&session, state.as_ref(), &world, &nothing, args, style)?;
+    let plan = shown_plan(&session, state.as_ref(), &world, (Mode::Apply, &nothing), args, style)?;
     let what = Approval { asked: true, confirm: args.confirm.as_deref(), copied: &copied };
     if !approved(&session, &plan, state.as_ref(), &what).await? {
         return Ok(ExitKind::Success);

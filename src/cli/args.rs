@@ -172,6 +172,9 @@ pub struct Plan {
     /// Accepted and ignored: a plan writes nothing, so it takes no lock.
     #[command(flatten)]
     pub locking: Locking,
+    /// Plan no work: only take out of the state what is gone from the target, and tell what differs there otherwise.
+    #[arg(long, conflicts_with_all = ["destroy", "probe", "rehearse"])]
+    pub refresh_only: bool,
     /// With -destroy: also plan to drop the tables that this state's lineage created.
     #[arg(long, requires = "destroy")]
     pub drop_target_data: bool,
@@ -235,6 +238,9 @@ pub struct Apply {
     pub variables: Variables,
     #[command(flatten)]
     pub locking: Locking,
+    /// Do no work: only take out of the state what is gone from the target.
+    #[arg(long, conflicts_with_all = ["plan", "destroy", "target", "replace", "continue"])]
+    pub refresh_only: bool,
     /// Do not ask.
     #[arg(long)]
     pub auto_approve: bool,

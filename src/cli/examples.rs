@@ -5,7 +5,14 @@ use crate::words::codes;
 
 /// By the words of the command. `CODE` is a code.
 const EXAMPLES: &[(&str, &[&str])] = &[
-    ("init", &["mig init", "mig init -source=mysql://mig@db -target=tidb://mig@tidb -tables='shop.*'"]),
+    (
+        "init",
+        &[
+            "mig init",
+            "mig init -source=mysql://mig@db -target=tidb://mig@tidb -tables='shop.*'",
+            "mig init -migrate-state -from=former.txt",
+        ],
+    ),
     ("validate", &["mig validate", "mig -chdir=shop validate -var=region=us-west-2"]),
     ("fmt", &["mig fmt", "mig fmt -check -diff -recursive"]),
     (

@@ -21,6 +21,7 @@ pub async fn run(global: &Global, args: &ImportDump, style: Style) -> Outcome<Ex
     session.import = Some((migration, folder));
     let apply = Apply {
         destroy: false,
+        refresh_only: false,
         drop_target_data: false,
         plan: None,
         variables: args.variables.clone(),

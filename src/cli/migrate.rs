@@ -13,6 +13,7 @@ use crate::formats::spec::backend::Backend;
 use crate::formats::spec::{self, Inputs, SourceFile};
 use crate::formats::state::State;
 use crate::hosts;
+use crate::hosts::ssh::accepted_keys;
 use crate::hosts::store::Opened;
 use crate::screen::style::count;
 use crate::seams::store::{Companion, Store};
@@ -57,6 +58,7 @@ pub async fn run(global: &Global, args: &Init) -> Outcome<ExitKind> {
     for (file, bytes) in &certificates {
         to.keep(file, bytes)?;
     }
+    keep_host_keys(&former.local, &session.local)?;
     if !arrived {
         put(&session, &next)?;
     }
@@ -126,6 +128,19 @@ fn what_is_there(to: &dyn Store, next: &State, force: bool) -> Outcome<bool> {
     let cause = format!("{} has a state: serial {}, lineage {}", to.place(), there.serial, there.lineage);
     let hint = "Name a place that has none, or replace it with -force; a copy is kept beside it. Nothing was changed.";
     Err(Failure::new(codes::STATE_IN_THE_WAY, DOING, cause, hint))
+}
+
+/// Keys of hosts that were accepted on this machine are in a file that has the name of the state.
+fn keep_host_keys(from: &Path, to: &Path) -> Outcome<()> {
+    let (from, to) = (accepted_keys(from), accepted_keys(to));
+    if from == to || to.exists() || !from.exists() {
+        return Ok(());
+    }
+    let done = std::fs::copy(&from, &to).map(drop);
+    done.map_err(|error| {
+        let hint = "Make the folder writable, then run the same command again.";
+        Failure::new(codes::FILE_UNWRITABLE, format!("copy {}", from.display()), error.to_string(), hint)
+    })
 }
 
 /// The certificates beside the former state: those of its migrations, and those of the spec.

@@ -27,15 +27,20 @@ pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind
     }
     session.look_up().await;
     let replace = addresses("-replace", &args.replace)?;
-    if args.destroy && !(args.target.is_empty() && args.replace.is_empty()) {
+    if (args.destroy || args.refresh_only) && !(args.target.is_empty() && args.replace.is_empty()) {
         return Err(Failure::new(
             codes::COMMAND_LINE,
             "read the arguments",
-            "-target and -replace do not go with -destroy",
-            "Leave one of them out: what is destroyed is all of the scaffolding.",
+            "-target and -replace do not go with -destroy or -refresh-only",
+            "Leave one of them out: these plans are of all that is recorded.",
         ));
     }
-    let plan = make(&session, args.destroy, args.drop_target_data, &replace, &args.target).await?;
+    let mode = match (args.destroy, args.refresh_only) {
+        (true, _) => Mode::Destroy,
+        (false, true) => Mode::Refresh,
+        (false, false) => Mode::Apply,
+    };
+    let plan = make(&session, mode, args.drop_target_data, &replace, &args.target).await?;
     let refused = plan.body.blocked;
     let probed = if args.probe && !refused { Some(probe::run(&session, &plan).await) } else { None };
     let view = args.views.view();
@@ -80,25 +85,27 @@ fn rehearsed(session: &Session, plan: &PlanFile, parallelism: usize, seed: u64) 
 /// Observes the world and plans.
 pub async fn make(
     session: &Session,
-    destroy: bool,
+    mode: Mode,
     drop_target_data: bool,
     replace: &std::collections::BTreeSet<crate::words::addr::StepAddr>,
     targets: &[String],
 ) -> Outcome<PlanFile> {
     let state = session.state()?;
-    if destroy {
+    if mode == Mode::Destroy {
         let world = session.world_of_destroy(state.as_ref()).await;
-        return session.plan(state.as_ref(), &world, Mode::Destroy, replace, drop_target_data, &[]);
+        return session.plan(state.as_ref(), &world, mode, replace, drop_target_data, &[]);
     }
     let servers = session.servers()?;
     let seen = remote::observe(session, &servers, state, replace, false).await?;
-    session.plan(seen.state.as_ref(), &seen.world, Mode::Apply, replace, false, targets)
+    session.plan(seen.state.as_ref(), &seen.world, mode, replace, false, targets)
 }
 
 fn exit(plan: &PlanFile, detailed: bool) -> ExitKind {
     if plan.body.blocked {
         ExitKind::Gate
-    } else if detailed && !(plan.body.changes.is_empty() && plan.body.pending.is_empty()) {
+    } else if detailed
+        && !(plan.body.changes.is_empty() && plan.body.pending.is_empty() && plan.body.differs.is_empty())
+    {
         ExitKind::Changes
     } else {
         ExitKind::Success

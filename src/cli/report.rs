@@ -27,7 +27,11 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
             ));
         }
     };
-    let (certificate, bytes) = read(&*session.store, &name)?.ok_or_else(|| {
+    let state = session.state()?;
+    // Until a run has recorded a rename, the certificate is under the former name.
+    let moves = state.iter().flat_map(|state| &state.moves);
+    let former = moves.filter(|one| one.to.migration() == Some(name.as_str())).find_map(|one| one.from.migration());
+    let (certificate, bytes) = read(&*session.store, former.unwrap_or(&name))?.ok_or_else(|| {
         let place = session.store.place_of(&Companion::certificate(&name));
         Failure::new(
             codes::NO_SOUND_CERTIFICATE,
@@ -37,7 +41,6 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
         )
     })?;
     let step = StepAddr::in_migration(&name, StepKind::Report, None);
-    let state = session.state()?;
     let recorded = state.as_ref().map_or(Ok(None), |state| state.outputs_if_complete::<ReportOutputs>(&step))?;
     if recorded.as_ref().is_some_and(|report| report.certificate != certificate.digest) {
         say("This is the certificate of another run than the last one.\n");

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::session::Session;
 use crate::formats::cloud::CloudPlace;
 use crate::formats::facts::World;
-use crate::formats::plan::{Action, Body, Mode, Observed, PlanFile};
+use crate::formats::plan::{Action, Body, Observed, PlanFile};
 use crate::formats::plan_seal;
 use crate::formats::state::State;
 use crate::think::plan::Question;
@@ -148,7 +148,7 @@ pub(super) fn check_world(
 ) -> Outcome<()> {
     let resumes = state.and_then(|s| s.open_run.as_ref()).is_some_and(|open| open.plan_digest == plan.digest);
     let targets = plan.body.targets.as_slice();
-    let (spec, mode, drop_target_data) = (&session.spec, Mode::Apply, false);
+    let (spec, mode, drop_target_data) = (&session.spec, plan.body.mode, false);
     let question = Question { spec, state, world, mode, replace, drop_target_data, targets };
     let (now, _) = session.body(&question)?;
     let (then, here) = (&plan.body.observed, &now.observed);

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::args::{Global, Graph, GraphForm, Show};
 use super::page;
 use super::session::{Session, print, read_plan};
+use crate::formats::plan::Mode;
 use crate::formats::state::State;
 use crate::screen;
 use crate::screen::style::Style;
@@ -79,7 +80,7 @@ pub async fn graph(global: &Global, args: &Graph) -> Outcome<ExitKind> {
         Some(path) => read_plan(path)?,
         None => {
             let session = Session::open(global, &args.variables)?;
-            super::plan::make(&session, false, false, &Default::default(), &[]).await?
+            super::plan::make(&session, Mode::Apply, false, &Default::default(), &[]).await?
         }
     };
     print(&match args.format {

@@ -54,6 +54,9 @@ pub struct Body {
     /// What would be done, in the order of the graph; no-op steps do not stand here.
     pub changes: Vec<Change>,
     pub diagnostics: Vec<Diagnostic>,
+    /// Of a refresh: what differs from the records in a way that only another plan sets right.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub differs: Vec<Change>,
     /// A gate refuses: applying it exits 5 and starts nothing.
     pub blocked: bool,
     /// What `-replace` named.
@@ -87,6 +90,8 @@ pub struct Pending {
 pub enum Mode {
     Apply,
     Destroy,
+    /// `-refresh-only`: what is gone leaves the state, and nothing else is done.
+    Refresh,
 }
 
 /// The facts the plan is bound to.

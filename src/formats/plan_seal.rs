@@ -42,6 +42,7 @@ fn body_fields(text: &mut CanonicalText, body: &Body) {
         graph,
         changes,
         diagnostics,
+        differs,
         blocked,
         replace,
         targets,
@@ -53,6 +54,10 @@ fn body_fields(text: &mut CanonicalText, body: &Body) {
     text.field("blocked", blocked);
     text.list("changes", changes);
     text.list("diagnostics", diagnostics);
+    // As they are written: left out where there is nothing in them.
+    if !differs.is_empty() {
+        text.list("differs", differs);
+    }
     text.key("graph");
     text.object(&mut |text| {
         text.list("edges", edges);
@@ -60,7 +65,6 @@ fn body_fields(text: &mut CanonicalText, body: &Body) {
     });
     text.field("lineage", lineage);
     text.field("mode", mode);
-    // As they are written: left out where there is nothing in them.
     if !moves.is_empty() {
         text.list("moves", moves);
     }

@@ -33,10 +33,15 @@ pub struct Ssh {
     accept: bool,
 }
 
+/// Where the keys are that were accepted for the runners of a state.
+pub fn accepted_keys(state: &Path) -> PathBuf {
+    let name = state.file_name().and_then(|n| n.to_str()).unwrap_or("mig.migstate");
+    state.with_file_name(format!("{name}.known_hosts"))
+}
+
 impl Ssh {
     pub fn new(dir: &Path, state: &Path, accept: bool) -> Self {
-        let name = state.file_name().and_then(|n| n.to_str()).unwrap_or("mig.migstate");
-        Self { dir: dir.to_owned(), accepted: state.with_file_name(format!("{name}.known_hosts")), accept }
+        Self { dir: dir.to_owned(), accepted: accepted_keys(state), accept }
     }
 
     /// Writes the configuration that a line is opened with. Files that it names lie in `scratch`.

@@ -112,6 +112,7 @@ fn whole(
     sections.extend(finding_section("Stops", &stops, limits));
     sections.extend(finding_section("Warnings", &warnings, limits));
     sections.extend(renamed(plan));
+    sections.extend(differing(plan));
     sections.extend(groups.iter().map(|group| group_section(group, plan, limits)));
     sections.extend(pending(plan));
     sections.extend(probed.iter().map(|one| format!("{}\n", line(&probe::words(one)))));
@@ -184,6 +185,7 @@ fn title(plan: &PlanFile, subject: Subject) -> String {
     let what = match plan.body.mode {
         Mode::Apply => "mig plan",
         Mode::Destroy => "mig destroy plan",
+        Mode::Refresh => "mig refresh plan",
     };
     let blocked = if plan.body.blocked { ": blocked" } else { "" };
     format!("{MARK}\n### {what}{blocked}\n\n{}\n", summary(plan))
@@ -323,6 +325,11 @@ fn quantity(rows: u64, size: u64) -> (String, String) {
 
 fn steps(entry: &Entry) -> String {
     entry.kinds().iter().map(|kind| kind.word()).collect::<Vec<_>>().join(", ")
+}
+
+fn differing(plan: &PlanFile) -> Option<String> {
+    let items: String = text::differs(plan).map(|words| format!("- {}\n", line(&words))).collect();
+    (!items.is_empty()).then(|| format!("#### {}\n\n{items}", text::DIFFERS))
 }
 
 fn renamed(plan: &PlanFile) -> Option<String> {

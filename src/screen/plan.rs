@@ -54,6 +54,7 @@ pub fn text(plan: &PlanFile, style: Style) -> String {
     let mut sections = vec![header(plan, style)];
     sections.extend(renamed(plan, style));
     sections.extend(changes::sections(plan, style));
+    sections.extend(differing(plan, style));
     sections.extend(pending(plan, style));
     sections.extend(rewrites::section(plan, style));
     sections.extend(gates(plan, style));
@@ -115,6 +116,8 @@ pub fn summary(plan: &PlanFile) -> String {
             Mode::Apply => "No changes. Every step of the spec is recorded as complete, and nothing observed differs from the state. A plan compares no rows: mig verify does."
                 .to_owned(),
             Mode::Destroy => "No changes. Nothing is recorded that a destroy would remove.".to_owned(),
+            Mode::Refresh if plan.body.blocked => "No changes are known: the refresh is refused.".to_owned(),
+            Mode::Refresh => "No changes. Every table and view that is recorded is on the target.".to_owned(),
         };
     }
     format!(
@@ -143,6 +146,7 @@ fn header(plan: &PlanFile, style: Style) -> String {
     let what = match plan.body.mode {
         Mode::Apply => "Plan",
         Mode::Destroy => "Destroy plan",
+        Mode::Refresh => "Refresh plan",
     };
     format!(
         "{} of {}, mig {}, good until {}\n{}",
@@ -401,11 +405,26 @@ pub(super) fn confirmation_words(plan: &PlanFile) -> Option<String> {
     (number > 0).then(|| {
         let drops = if number == 1 { "change drops" } else { "changes drop" };
         let text = match plan.body.mode {
-            Mode::Apply => format!("{drops} rows that were verified: apply needs -confirm=TARGET_HOST."),
+            Mode::Apply | Mode::Refresh => {
+                format!("{drops} rows that were verified: apply needs -confirm=TARGET_HOST.")
+            }
             Mode::Destroy => format!("{drops} tables or views of the target: destroy needs -confirm=TARGET_HOST."),
         };
         format!("{} {text}", thousands(number))
     })
+}
+
+/// Above what a refresh cannot record.
+pub(super) const DIFFERS: &str = "Differs from the record; mig apply sets it right";
+
+/// One text for each of them.
+pub(super) fn differs(plan: &PlanFile) -> impl Iterator<Item = String> {
+    plan.body.differs.iter().map(|change| format!("{}: {}", change.addr, super::cause::words(change)))
+}
+
+fn differing(plan: &PlanFile, style: Style) -> Option<String> {
+    let lines: String = differs(plan).map(|line| wrap("  ", &line, style.width)).collect();
+    (!lines.is_empty()).then(|| format!("{}\n{lines}", style.ink(Ink::Bold, DIFFERS)))
 }
 
 /// Blocks that have another address from now on.

@@ -94,6 +94,7 @@ fn basis_words(basis: &Basis) -> String {
     let mode = |mode: Mode| match mode {
         Mode::Apply => "apply",
         Mode::Destroy => "destroy",
+        Mode::Refresh => "refresh",
     };
     let list = |items: Vec<String>| if items.is_empty() { "none".to_owned() } else { items.join(", ") };
     let texts = |addrs: &[crate::words::addr::StepAddr]| list(addrs.iter().map(ToString::to_string).collect());

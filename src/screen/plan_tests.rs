@@ -41,6 +41,7 @@ pub(in crate::screen) fn empty() -> PlanFile {
             graph: Graph::default(),
             changes: Vec::new(),
             diagnostics: Vec::new(),
+            differs: Vec::new(),
             blocked: false,
             replace: Default::default(),
             targets: Vec::new(),

@@ -27,6 +27,8 @@ pub fn diff(before: &PlanFile, after: &PlanFile) -> PlanDiff {
         graph: Graph { nodes: _, edges },
         changes: _,
         diagnostics: _,
+        // Of a refresh, which does nothing about it.
+        differs: _,
         blocked: _,
         replace: _,
         targets: _,

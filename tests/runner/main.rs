@@ -496,6 +496,43 @@ async fn a_worker_at_work_is_seen_whatever_its_migration_is_called_now() {
     journey.end().await;
 }
 
+/// A rename waits for the worker, and then the migration goes on over the same machine: no row again, the files of the dump under the
+/// first name, and a destroy that leaves nothing of either name.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_over_another_machine_is_renamed_when_its_run_has_ended() {
+    let journey = Journey::new("moved", "\"96KiB\"").await;
+    journey.prepare();
+    let mut child = journey.start(&["apply", "-auto-approve"]);
+    journey.until_batches(2).await;
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let path = journey.here().join("trial.mig.hcl");
+    let spec = std::fs::read_to_string(&path).unwrap();
+    let moved = "moved {\n  from = migration.m\n  to   = migration.shop\n}\nmoved {\n  from = runner.ssh.mover\n  to   = runner.ssh.far\n}\n";
+    let renamed = spec
+        .replace("migration \"m\"", "migration \"shop\"")
+        .replace("runner \"ssh\" \"mover\"", "runner \"ssh\" \"far\"")
+        .replace("runner.ssh.mover", "runner.ssh.far");
+    std::fs::write(&path, format!("{renamed}{moved}")).unwrap();
+    journey.run(&["plan"], 5, &["MIG4031"]);
+    journey.run(&["apply", "-auto-approve"], 5, &[]);
+    std::fs::write(&path, &spec).unwrap();
+    journey.run(&["apply", "-auto-approve"], 0, &["Certificate of migration.m"]);
+    journey.every_row_once(1).await;
+
+    std::fs::write(&path, format!("{renamed}{moved}")).unwrap();
+    journey.run(&["plan", "-detailed-exitcode"], 0, &["No changes.", "migration.m becomes migration.shop"]);
+    let more = format!("CREATE TABLE {0}.more AS SELECT * FROM {0}.keyless", journey.schema);
+    journey.source.run(&[&more]).await;
+    journey.run(&["apply", "-auto-approve"], 0, &["Certificate of migration.shop"]);
+    journey.every_row_once(1).await;
+    journey.run(&["plan", "-detailed-exitcode"], 0, &["No changes."]);
+    let dumps = files(&journey.there().join("m/dump"));
+    assert!(dumps.iter().any(|file| file.to_string_lossy().contains(".more.")), "{dumps:?}");
+    assert!(!journey.there().join("shop/dump").exists());
+    journey.end().await;
+}
+
 /// What the record of the apply says is not a word about the destroy.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_destroy_reports_what_the_worker_did_and_nothing_else() {

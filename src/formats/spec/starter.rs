@@ -315,9 +315,7 @@ mod tests {
                 auto_files: Vec::new(),
                 outputs: Vec::new(),
                 var_files: Vec::new(),
-                env: &|name| {
-                    (name != "MIG_VAR_source_password" && name != "MIG_VAR_target_password").then(|| "secret".into())
-                },
+                env: &|name| (!name.starts_with("MIG_")).then(|| "secret".into()),
                 read_file: &|_| Err("none".into()),
                 secrets: Secrets::Needed,
             };

@@ -18,7 +18,8 @@ use self::model::{Data, History};
 use super::clean::markup;
 use super::phases::Phases;
 use super::plan::{
-    Counts, blocked_words, confirmation_words, moment, place_of, quantities_words, short_identity, summary,
+    Counts, DIFFERS, blocked_words, confirmation_words, differs, moment, place_of, quantities_words, short_identity,
+    summary,
 };
 use super::style::{band, bytes, count, thousands};
 use super::view::Subject;
@@ -126,6 +127,7 @@ fn of_plan_file(plan: &PlanFile, probed: &[Probed], subject: Subject) -> serde_j
         (Subject::Check, _) => "check",
         (Subject::Plan, Mode::Apply) => "plan",
         (Subject::Plan, Mode::Destroy) => "destroy plan",
+        (Subject::Plan, Mode::Refresh) => "refresh plan",
     };
     let badge = badge(plan, &data);
     let mut alerts = Vec::new();
@@ -136,6 +138,7 @@ fn of_plan_file(plan: &PlanFile, probed: &[Probed], subject: Subject) -> serde_j
         alerts.push(("warn", "! Needs a confirmation", words));
     }
     alerts.extend(moves::lines(plan).map(|words| ("note", moves::TITLE, format!("{words}. {}", moves::MEANING))));
+    alerts.extend(differs(plan).map(|words| ("warn", DIFFERS, words)));
     for one in &plan.body.pending {
         let words = format!("{} is known after {}; tables: {}", one.addr, one.after, one.tables.join(", "));
         alerts.push(("note", "? Shown by a later plan", words));

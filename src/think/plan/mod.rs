@@ -21,6 +21,7 @@ mod overlap;
 pub mod place;
 #[cfg(test)]
 mod place_tests;
+mod refresh;
 mod strays;
 pub mod target;
 
@@ -66,10 +67,10 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
             observed.servers.insert(address.clone(), facts.identity.clone());
         }
     }
-    let mut pending = Vec::new();
+    let (mut pending, mut differs) = (Vec::new(), Vec::new());
     aws_source::observed(spec, world, &mut observed.servers);
     let (graph, changes, mut diagnostics, estimates) = match question.mode {
-        Mode::Apply => {
+        Mode::Apply | Mode::Refresh => {
             let mut wanted = desired::desired(spec, world, state, question.replace)?;
             let named =
                 (!question.targets.is_empty()).then(|| target::narrow(&mut wanted, question.targets)).transpose()?;
@@ -80,6 +81,10 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
             let twice = overlap::of_migrations(spec, world);
             let mut settled = diff::settle(wanted, recorded, world, question.replace, named.is_some())?;
             settled.diagnostics.extend(named.into_iter().chain(twice).chain(strays::of(world)));
+            if question.mode == Mode::Refresh {
+                (settled, differs) = refresh::only(settled);
+                settled.diagnostics.extend(refresh::refused(recorded, world));
+            }
             place::add_elsewhere(&mut settled.diagnostics, spec, recorded, world)?;
             let estimates = estimate::of_pending(estimates, &settled.graph);
             // A gate is asked only if a pending step depends on it: the verdicts of the others are no part of the plan.
@@ -99,7 +104,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
     diagnostics.extend(place::without_provider(spec, &graph));
     diagnostics.extend(place::not_recorded(state, world, question.mode)?);
     diagnostics.extend(moves::conflicts(recorded, spec));
-    if question.mode == Mode::Apply {
+    if question.mode != Mode::Destroy {
         diagnostics.extend(moves::taken_names(recorded, spec));
     }
     let refused = observed.verdicts.values().any(|verdict| verdict.outcome.refuses());
@@ -118,6 +123,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
         graph,
         changes,
         diagnostics,
+        differs,
         replace: question.replace.clone(),
         targets: question.targets.to_vec(),
         moves: state.map(|state| state.moves.clone()).unwrap_or_default(),

@@ -118,7 +118,7 @@ pub(super) fn not_recorded(state: Option<&State>, world: &World, mode: Mode) -> 
     }
     let summary = "the account has objects of this lineage that the state does not know";
     let (diagnostic, help) = match mode {
-        Mode::Apply => (
+        Mode::Apply | Mode::Refresh => (
             Diagnostic::warning(codes::OBJECTS_NOT_RECORDED, summary),
             "Usually the state is an older copy: put the newer one back (`mig state push`). Else apply takes over those of \
              a step that it makes; remove the others by hand, or take their tag mig:lineage off.",

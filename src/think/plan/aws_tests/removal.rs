@@ -122,6 +122,27 @@ fn what_was_made_is_removed_in_reverse_and_what_was_found_stays() {
 }
 
 #[test]
+fn what_a_removed_block_names_leaves_the_state_and_is_not_destroyed() {
+    let spec = spec_of(NOTHING);
+    let (state, cloud) = applied(&planned(&spec, &account(), None), &account());
+    let gone = [
+        ("  runner = runner.ec2.mover\n", "  runner = null\n"),
+        ("  connection_id", "  route_tables = [\"rtb-main\"]\n  connection_id"),
+    ];
+    let mut without = spec_of(&gone);
+    without.runners.shift_remove("mover");
+    let of = |spec: &Spec, action: Action| {
+        let body = planned(spec, &cloud, Some(&state));
+        let changes = body.changes.iter().filter(|change| change.action == action);
+        changes.filter(|change| change.addr.to_string().starts_with("runner.ec2.mover.")).count()
+    };
+    assert_eq!((of(&without, Action::Destroy), of(&without, Action::Forget)), (5, 0));
+    let block = StepAddr::parse("runner.ec2.mover").unwrap();
+    without.removed.push(crate::formats::spec::model::Removed { block, place: without.migrations[0].place.clone() });
+    assert_eq!((of(&without, Action::Destroy), of(&without, Action::Forget)), (0, 5));
+}
+
+#[test]
 fn objects_that_others_made_are_left_when_the_runner_goes() {
     let named = [
         ("\"t2.large\"\n", "\"t2.large\"\n  key_pair = \"team\"\n  security_group = \"sg-team\"\n"),
