@@ -13,6 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use base64::Engine;
 use futures::future::BoxFuture;
 use mig::formats::dumpfile::Piece;
+use mig::formats::facts::Position;
 use mig::formats::spec::model::TlsMode;
 use mig::hosts::mysql;
 use mig::seams::sql::{Role, Tokens};
@@ -462,4 +463,23 @@ async fn silent(bed: Bed, asked: Asked) {
         Asked::Long => assert_eq!(got, Ok(1), "{what}"),
         _ => assert!(got.unwrap_err().lost && (10..60).contains(&seconds), "{what}"),
     }
+}
+
+#[tokio::test]
+async fn a_binlog_that_stops_coming_is_given_up() {
+    let bed = Bed::mysql();
+    let rows = ["CREATE TABLE t (v LONGTEXT)", "INSERT INTO t VALUES (REPEAT('x', 1000000))"];
+    let schema = bed.schema("silent_log", &rows).await;
+    let status = bed.rows("SHOW BINARY LOG STATUS").await;
+    let (file, offset) = (status[0][0].clone(), status[0][1].parse().unwrap());
+    let place = |offset| Position { file: file.clone(), offset, ..Position::default() };
+    let proxy = Proxy::to(bed.config().port);
+    let mut config = bed.config();
+    config.port = proxy.port;
+    let server = mysql::server(&config, &bed.dir, None).unwrap();
+    drop(server.connect(&Role::Look).await.unwrap());
+    proxy.arm(&[Silence { toward: Toward::Client, after: 1 << 19 }]);
+    let failure = server.binlog(&place(4), &place(offset), &mut |_| {}).await.unwrap_err();
+    assert!(failure.cause.contains("no event of the binlog came"), "{failure:?}");
+    bed.drop_schema(&schema).await;
 }

@@ -80,6 +80,18 @@ pub async fn go(
     }
     let command = if session.import.is_some() { "mig import-dump" } else { "mig apply" };
     let _lock = take_lock(&session, &args.locking, command).await?;
+    let store = session.store.clone();
+    let ended = under_lock(session, args, (file, signed), style).await;
+    // Without the lock, another run may have caused what was found.
+    ended.map_err(|failure| store.still_held().err().unwrap_or(failure))
+}
+
+async fn under_lock(
+    session: Session,
+    args: &Apply,
+    (file, signed): (Option<PlanFile>, Option<Approvals>),
+    style: Style,
+) -> Outcome<ExitKind> {
     let mut state = session.state()?;
     let asked = if args.refresh_only { Mode::Refresh } else { Mode::Apply };
     let mode = file.as_ref().map_or(asked, |plan| plan.body.mode);
@@ -96,6 +108,7 @@ pub async fn go(
     let (mut world, mut copied) = (World::default(), Vec::new());
     if mode != Mode::Destroy {
         (state, world, copied) = observed(&session, &servers, state, &replace, args.json, style).await?;
+        session.store.still_held()?;
     }
     let plan = match file {
         Some(plan) => {

@@ -101,6 +101,14 @@ pub trait Store: Send + Sync {
         0
     }
 
+    /// Whether the lock that this handle took is still its own.
+    ///
+    /// # Errors
+    /// MIG4015: it was lost, so what was seen meanwhile may be another run's doing.
+    fn still_held(&self) -> Outcome<()> {
+        Ok(())
+    }
+
     /// Takes the lock away from the holder with this [`Holder::id`], dead or alive; who it was. Where that holder still runs,
     /// its next write is refused.
     ///

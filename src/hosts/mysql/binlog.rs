@@ -1,11 +1,14 @@
 //! The binlog as a replica reads it, as far as it tells which tables were written. Looks at no value of a row.
 
+use std::time::Duration;
+
 use futures::StreamExt;
 use mysql_async::binlog::events::{Event, EventData, TransactionPayloadEvent};
 use mysql_async::binlog::{BinlogChecksumAlg, EventType};
 use mysql_async::prelude::Queryable;
 use mysql_async::{BinlogStream, BinlogStreamRequest, Conn};
 use rand::Rng;
+use tokio::time::timeout;
 
 use crate::formats::facts::Position;
 use crate::seams::sql::{Change, Fault, LogEnd, OnChange};
@@ -18,6 +21,9 @@ const MARIADB_HARMLESS: std::ops::RangeInclusive<u8> = 160..=163;
 const MARIADB_ROWS: std::ops::RangeInclusive<u8> = 166..=171;
 const MARIADB_INSERTS: [u8; 2] = [166, 169];
 
+/// How long one event may take. No other watch is over this connection.
+const SILENCE: Duration = Duration::from_secs(20);
+
 /// Reads until `to`, where the file that it begins with is the one that `from` was taken in.
 pub(super) async fn read(
     conn: Conn,
@@ -25,12 +31,12 @@ pub(super) async fn read(
     to: &Position,
     on_change: &mut OnChange<'_>,
 ) -> Result<LogEnd, Fault> {
-    let mut stream = open(conn, from).await?;
+    let opened = timeout(SILENCE, open(conn, from)).await;
+    let mut stream = opened.map_err(|_| Fault::line("the server did not begin to send its binlog"))??;
     let mut file = from.file.clone();
     let mut at_end = false;
     let mut known = false;
-    while let Some(event) = stream.next().await {
-        let event = event.map_err(fault_of)?;
+    while let Some(event) = next(&mut stream).await? {
         let raw = event.header().event_type_raw();
         if !known && raw == EventType::FORMAT_DESCRIPTION_EVENT as u8 {
             known = true;
@@ -63,11 +69,19 @@ pub(super) async fn read(
     Ok(if at_end { LogEnd::Reached } else { LogEnd::Short })
 }
 
+/// The next event. The server sends what it has and then ends: where nothing comes, the line is dead.
+async fn next(stream: &mut BinlogStream) -> Result<Option<Event>, Fault> {
+    match timeout(SILENCE, stream.next()).await {
+        Ok(event) => event.transpose().map_err(fault_of),
+        Err(_) => Err(Fault::line(format!("no event of the binlog came for {} s", SILENCE.as_secs()))),
+    }
+}
+
 /// When the file at a place was begun: the time of its first event, which every reader is sent first.
 pub(super) async fn begun(conn: Conn, at: &Position) -> Result<u64, Fault> {
     let mut stream = open(conn, at).await?;
-    while let Some(event) = stream.next().await {
-        let header = event.map_err(fault_of)?.header();
+    while let Some(event) = next(&mut stream).await? {
+        let header = event.header();
         if header.event_type_raw() == EventType::FORMAT_DESCRIPTION_EVENT as u8 {
             return Ok(u64::from(header.timestamp()));
         }

@@ -200,6 +200,10 @@ impl Store for S3Store {
         self.inner.token()
     }
 
+    fn still_held(&self) -> Outcome<()> {
+        self.inner.still_held()
+    }
+
     fn break_lock(&self, id: &str) -> Outcome<Holder> {
         let id = id.to_owned();
         self.wait(|inner| async move { inner.break_lock(&id).await })

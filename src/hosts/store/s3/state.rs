@@ -130,7 +130,9 @@ mod tests {
                 let _old = taken(old.try_lock(&holder(1)).unwrap());
                 assert_eq!(old.read_state().unwrap().as_deref(), before);
                 old.append(b"one\n").unwrap();
+                assert!(old.still_held().is_ok());
                 old.inner.lose("it sleeps");
+                assert_eq!(old.still_held().unwrap_err().code, codes::LEASE_LOST);
                 std::thread::sleep(std::time::Duration::from_secs(6));
                 if broken {
                     new.break_lock("id1").unwrap();
