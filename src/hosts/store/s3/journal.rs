@@ -100,7 +100,7 @@ enum Unclear {
 pub(super) fn generation(state: Option<&Head>) -> String {
     match state {
         None => "first".into(),
-        Some(Head { generation: Some(name), .. }) => name.clone(),
+        Some(Head { fence: Some(fence), .. }) => fence.generation.clone(),
         Some(Head { etag, .. }) => hex::encode(Sha256::digest(&etag.0)).chars().take(16).collect(),
     }
 }

@@ -45,8 +45,9 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 /// Objects that are read or deleted at the same time.
 const AT_ONCE: usize = 16;
 
-/// In the metadata of a state: the generation of its journal.
+/// Names in the metadata of a state, for the fields of a [`Fence`].
 const GENERATION: &str = "mig-generation";
+const LINE_ENDS: &str = "mig-line-ends";
 
 /// Names one content of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,8 +72,17 @@ pub(super) enum Put {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     pub etag: ETag,
-    /// Of its journal, where it was written with one.
-    pub generation: Option<String>,
+    /// Of a state that was made another object with the same content.
+    pub fence: Option<Fence>,
+}
+
+/// What was done to a state without a change of its content, see [`super::state`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Fence {
+    /// Of the journal that belongs to it all the same.
+    pub generation: String,
+    /// How many were put behind its content.
+    pub line_ends: usize,
 }
 
 pub(super) struct Found {
@@ -206,19 +216,24 @@ impl Objects {
         self.put_of(key, bytes, None, condition, until).await
     }
 
-    /// The same, of a state whose journal is of a given generation.
+    /// The same, of a state with a fence.
     pub async fn put_of(
         &self,
         key: &str,
         bytes: &[u8],
-        generation: Option<&str>,
+        fence: Option<&Fence>,
         condition: &Condition,
         until: Instant,
     ) -> Result<Put, Trouble> {
         let sent = patiently(until, || async {
             let request = self.client.put_object().bucket(&self.bucket).key(key);
             let request = self.encrypted(request).body(ByteStream::from(bytes.to_vec()));
-            let request = generation.iter().fold(request, |request, name| request.metadata(GENERATION, *name));
+            let request = match fence {
+                None => request,
+                Some(Fence { generation, line_ends }) => {
+                    request.metadata(GENERATION, generation).metadata(LINE_ENDS, line_ends.to_string())
+                }
+            };
             let request = match condition {
                 Condition::Any => request,
                 Condition::Absent => request.if_none_match("*"),
@@ -314,8 +329,10 @@ impl Trouble {
 }
 
 fn head(etag: Option<String>, metadata: Option<&HashMap<String, String>>) -> Head {
-    let generation = metadata.and_then(|metadata| metadata.get(GENERATION)).cloned();
-    Head { etag: ETag(etag.unwrap_or_default()), generation }
+    let said = |name: &str| metadata?.get(name);
+    let fence = said(GENERATION).zip(said(LINE_ENDS).and_then(|text| text.parse().ok()));
+    let fence = fence.map(|(generation, line_ends)| Fence { generation: generation.clone(), line_ends });
+    Head { etag: ETag(etag.unwrap_or_default()), fence }
 }
 
 fn trouble<E>(error: SdkError<E, HttpResponse>) -> Trouble

@@ -1,12 +1,12 @@
 //! The state as an object: read, replaced on the condition that it is still the one that was read, and made another object
 //! with the same content (*fenced*) when the lock is taken from a holder that may still write.
 //!
-//! A condition compares ETags, and an ETag follows from the content. So a fence puts one more line end behind the content:
-//! it means nothing to a reader, and no earlier condition holds any more. Where there is no state yet, line ends alone are
-//! one that says nothing. The journal goes on: which generation of it belongs to the object stands in the metadata.
+//! A condition compares ETags, and an ETag follows from the content. So a fence puts one more line end behind the content,
+//! and no earlier condition holds any more. Where there is no state yet, line ends alone stand for it. How many there are, and
+//! which generation of the journal goes on with the object, stands in its metadata: who reads the state gets what was written.
 
 use super::journal::{Appending, generation};
-use super::objects::{Condition, ETag, Head, Put, Trouble};
+use super::objects::{Condition, ETag, Fence, Head, Put, Trouble};
 use super::{Inner, lock};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
@@ -31,8 +31,13 @@ impl Inner {
         let found = self.objects().await.get(&self.key(""), self.patience()).await;
         let found = found.map_err(|trouble| self.unread("", &trouble))?;
         *lock(&self.seen) = found.as_ref().map_or(Seen::Absent, |found| Seen::There(found.head.etag.clone()));
-        let says_nothing = |bytes: &[u8]| !bytes.is_empty() && bytes.iter().all(|byte| *byte == b'\n');
-        Ok(found.map(|found| found.bytes).filter(|bytes| !says_nothing(bytes)))
+        let Some(found) = found else { return Ok(None) };
+        let (mut bytes, line_ends) = (found.bytes, found.head.fence.map_or(0, |fence| fence.line_ends));
+        if line_ends > 0 && line_ends == bytes.len() {
+            return Ok(None);
+        }
+        bytes.truncate(bytes.len().saturating_sub(line_ends));
+        Ok(Some(bytes))
     }
 
     pub(super) async fn replace_state(&self, bytes: &[u8]) -> Outcome<()> {
@@ -70,13 +75,15 @@ impl Inner {
             let until = self.writing()?;
             let objects = self.objects().await;
             let found = objects.get(&self.key(""), until).await.map_err(|trouble| self.unread("", &trouble))?;
-            let generation = generation(found.as_ref().map(|found| &found.head));
+            let head = found.as_ref().map(|found| &found.head);
+            let before = head.and_then(|head| head.fence.as_ref()).map_or(0, |fence| fence.line_ends);
+            let fence = Fence { generation: generation(head), line_ends: before + 1 };
             let (mut bytes, condition) = match found {
                 None => (Vec::new(), Condition::Absent),
                 Some(found) => (found.bytes, Condition::Is(found.head.etag)),
             };
             bytes.push(b'\n');
-            let put = objects.put_of(&self.key(""), &bytes, Some(&generation), &condition, until).await;
+            let put = objects.put_of(&self.key(""), &bytes, Some(&fence), &condition, until).await;
             match put.map_err(|trouble| self.unwritten("", &trouble))? {
                 // That write came first: now it counts.
                 Put::Refused => continue,
@@ -101,6 +108,7 @@ impl Inner {
 mod tests {
     use super::super::S3Store;
     use super::*;
+    use crate::formats::state::State;
     use crate::hosts::store_tests::{Bucket, holder, taken};
     use crate::seams::store::Store as _;
 
@@ -119,8 +127,9 @@ mod tests {
     }
 
     #[test]
-    fn a_state_that_an_older_holder_has_sent_is_refused_and_its_journal_is_read() {
-        for before in [None, Some(&b"{}\n"[..])] {
+    fn a_state_that_an_older_holder_has_sent_is_refused_and_state_and_journal_are_read_as_they_were() {
+        let written = State::new("one".into()).write().unwrap();
+        for before in [None, Some(written.as_slice())] {
             for broken in [false, true] {
                 let bucket = Bucket::new();
                 let (old, new) = (bucket.at_minio(), bucket.at_minio());
@@ -140,8 +149,18 @@ mod tests {
                 let _new = taken(new.try_lock(&holder(2)).unwrap());
                 assert!(!late(&old, b"{\"late\":true}\n"), "{before:?} {broken}");
                 assert_eq!(new.read_journal().unwrap().as_deref(), Some(&b"one\n"[..]));
-                let read = new.read_state().unwrap();
-                assert_eq!(read.is_some(), before.is_some());
+                assert_eq!(new.read_state().unwrap().as_deref(), before);
+                if before.is_some() {
+                    // One more holder is silent: no line end stays.
+                    new.inner.lose("it sleeps, too");
+                    std::thread::sleep(std::time::Duration::from_secs(6));
+                    let third = bucket.at_minio();
+                    let _third = taken(third.try_lock(&holder(3)).unwrap());
+                    let bytes = third.read_state().unwrap().unwrap();
+                    assert_eq!(State::read(&bytes, "it").unwrap().lineage, "one");
+                    assert_eq!(third.read_journal().unwrap().as_deref(), Some(&b"one\n"[..]));
+                    continue;
+                }
                 new.replace_state(b"{\"next\":1}\n").unwrap();
                 new.remove_journal().unwrap();
                 assert_eq!(bucket.at_minio().read_journal().unwrap(), None);
