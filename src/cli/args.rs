@@ -72,7 +72,7 @@ pub enum Command {
     Status(Status),
     /// Take the lock of the state away from a holder that is gone for good.
     ForceUnlock(ForceUnlock),
-    /// Make a lost state anew from what the ledger on the target knows.
+    /// Rebuild a lost state from the ledger on the target.
     Recover(Recover),
     /// Print the graph of steps, or the phases, of a plan.
     Graph(Graph),

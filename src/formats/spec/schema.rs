@@ -194,7 +194,7 @@ schemas! {
 
     REMOVED = "removed", in None, blocks [], later [] {
         from: "address of a block", "required",
-            "a block that is no longer in the spec: its steps leave the state, and what they made stays, also in a cloud";
+            "a block that was taken out of the spec. Its steps leave the state. What they created stays, also in the cloud account";
     }
 
     GATES = "gates", in Some(&MIGRATION), blocks [Nested::many("rule", "the rule's own", "the action of one rule")], later [] {
