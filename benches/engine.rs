@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stdout)]
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -50,7 +51,8 @@ fn layered() -> Graph {
 }
 
 fn opening(state: &State) -> Opening {
-    Opening { base_serial: 0, open_run: OpenRun::new(Digest::of_bytes(b"plan"), state.digest()) }
+    let open_run = OpenRun::new(Digest::of_bytes(b"plan"), state.digest());
+    Opening { base_serial: 0, open_run, elsewhere: BTreeSet::new() }
 }
 
 /// The machine alone: everything durable and done at once.

@@ -27,7 +27,7 @@ use mig::words::addr::{StepAddr, StepKind, TableName};
 use mig::words::digest::Digest;
 use mig::words::error::{ExitKind, Failure, Outcome};
 use serde_json::{Value, json};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 
 const PARTS: u32 = 3;
 
@@ -65,6 +65,10 @@ struct Steps {
     panics: Option<&'static str>,
     fails: Option<&'static str>,
     hangs: Option<&'static str>,
+    /// The load throws its parts away once the verification is at work, which does not begin again.
+    throws_away: Option<Arc<Notify>>,
+    /// Another machine carries the steps out.
+    elsewhere: bool,
     /// Effects: `ADDR#PART`.
     effects: Arc<Mutex<Vec<String>>>,
     starts: Arc<AtomicU32>,
@@ -108,6 +112,14 @@ impl Steps {
         if is(self.hangs) {
             std::future::pending::<()>().await;
         }
+        match (node.kind, &self.throws_away) {
+            (StepKind::Verify, Some(at_work)) => at_work.notify_one(),
+            (StepKind::Load, Some(at_work)) => {
+                at_work.notified().await;
+                ctx.reset().await?;
+            }
+            _ => {}
+        }
         match node.kind {
             StepKind::Dump => {
                 for part in 0..PARTS {
@@ -129,7 +141,7 @@ impl Steps {
                         }
                         break;
                     }
-                    Upstream::Reset => panic!("nobody resets here"),
+                    Upstream::Reset => assert!(self.throws_away.is_some(), "nobody resets here"),
                     Upstream::Failed => return Err(ctx.upstream_failed()),
                 }
             },
@@ -146,6 +158,10 @@ impl Steps {
 impl StepSet for Steps {
     fn run<'a>(&'a self, node: &'a Node, ctx: StepCtx) -> BoxFuture<'a, Outcome<Value>> {
         Box::pin(self.work(node, ctx))
+    }
+
+    fn elsewhere(&self, _: &StepAddr) -> bool {
+        self.elsewhere
     }
 }
 
@@ -307,6 +323,18 @@ async fn a_panic_or_a_failure_in_one_table_is_told_once_and_the_others_end() {
         let end = going(tables(3)).over(store.clone()).await;
         assert_eq!((end.exit, end.counts.unchanged, end.counts.complete), (ExitKind::Success, 10, 2));
         assert_complete(store.as_ref(), 3);
+    }
+}
+
+/// Where another machine carries the steps out, that machine has held them to it, and the records only follow: that the
+/// load had thrown its parts away may come late.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_step_that_keeps_parts_that_were_thrown_away_fails_where_it_was_carried_out() {
+    for (elsewhere, exit, codes) in [(false, ExitKind::Error, vec!["MIG5004"]), (true, ExitKind::Success, vec![])] {
+        let steps = Steps { throws_away: Some(Arc::default()), elsewhere, ..Steps::default() };
+        let end = Going { steps, ..going(tables(1)) }.over(Arc::new(MemoryStore::new())).await;
+        let told: Vec<String> = end.failures.iter().map(|failure| failure.code.to_string()).collect();
+        assert_eq!((end.exit, told), (exit, codes.into_iter().map(str::to_owned).collect()), "{:?}", end.failures);
     }
 }
 

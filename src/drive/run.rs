@@ -172,7 +172,9 @@ impl Drive {
         // Folding what is left over writes one state before the journal begins.
         let base_serial = state.serial + u64::from(found.leftover == Leftover::Live);
         let resumed = state.open_run.as_ref().is_some_and(|open| open.plan_digest == open_run.plan_digest);
-        let machine = Machine::new(&graph, &state, Opening { base_serial, open_run }, limits)?;
+        let addrs = graph.nodes.iter().map(|node| node.addr.clone());
+        let elsewhere = addrs.filter(|addr| steps.elsewhere(addr)).collect();
+        let machine = Machine::new(&graph, &state, Opening { base_serial, open_run, elsewhere }, limits)?;
         let shared = Arc::new(RwLock::new(state.clone()));
         let (tell, told) = mpsc::unbounded_channel();
         let writer = Writer::spawn(store, Arc::clone(&shared), found.leftover, tell, tap);

@@ -26,6 +26,12 @@ use serde::de::DeserializeOwned;
 pub trait StepSet: Send + Sync {
     fn run<'a>(&'a self, node: &'a Node, ctx: StepCtx) -> BoxFuture<'a, Outcome<Value>>;
 
+    /// Whether another machine carries the step out, and [`StepSet::run`] only follows it.
+    fn elsewhere(&self, addr: &StepAddr) -> bool {
+        let _ = addr;
+        false
+    }
+
     /// Asked once when a run has come to its end: takes back what the run made and nothing can use. `completed`: steps
     /// that this run has ended well; `failures`: the root causes. What it could not take back comes back as failures.
     fn withdraw<'a>(

@@ -12,7 +12,7 @@ mod ends;
 mod graph;
 mod records;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use serde_json::Value;
 
@@ -165,6 +165,9 @@ pub struct Summary {
 pub struct Opening {
     pub base_serial: u64,
     pub open_run: OpenRun,
+    /// Steps that another machine carries out. Its own run holds them to the rules of parts; here their records only
+    /// follow, each in its own time: that a step above has thrown parts away may come after this one has begun again.
+    pub elsewhere: BTreeSet<StepAddr>,
 }
 
 /// Something whose record is on its way.
@@ -203,7 +206,7 @@ impl Machine {
     /// # Errors
     /// MIG4112 when the graph cannot be run at all.
     pub fn new(graph: &Graph, state: &State, opening: Opening, limits: Limits) -> Outcome<Self> {
-        let Opening { base_serial, mut open_run } = opening;
+        let Opening { base_serial, mut open_run, elsewhere } = opening;
         let resumed = state.open_run.as_ref().filter(|open| open.plan_digest == open_run.plan_digest);
         let mut steps = link(graph)?;
         order(&mut steps)?;
@@ -214,6 +217,7 @@ impl Machine {
         for (step, node) in steps.iter_mut().zip(&graph.nodes) {
             let record = state.steps.get(&node.addr);
             let again = open_run.again.contains(&node.addr);
+            step.elsewhere = elsewhere.contains(&node.addr);
             let complete = record.filter(|r| r.status == Status::Complete && r.inputs_digest == node.inputs_digest);
             step.task = match node.action {
                 Action::NoOp => Task::Pass,

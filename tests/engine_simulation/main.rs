@@ -135,7 +135,7 @@ impl<'a> Sim<'a> {
     fn new(scene: &'a Scene, world: &'a mut World, mut rng: StdRng) -> Self {
         let state = world.open(&mut rng);
         let open_run = OpenRun::new(Digest::of_bytes(b"plan"), scene.base.digest());
-        let opening = Opening { base_serial: state.serial, open_run };
+        let opening = Opening { base_serial: state.serial, open_run, elsewhere: BTreeSet::new() };
         let machine = Machine::new(&scene.graph, &state, opening, scene.limits.clone()).unwrap();
         let mut intents = BTreeSet::new();
         for (addr, record) in &state.steps {

@@ -246,6 +246,10 @@ impl StepSet for Everywhere {
         }
     }
 
+    fn elsewhere(&self, addr: &StepAddr) -> bool {
+        self.remotes.iter().any(|remote| remote.takes(addr))
+    }
+
     /// What a worker created it takes back itself, at the end of its own run.
     fn withdraw<'a>(
         &'a self,
@@ -254,8 +258,7 @@ impl StepSet for Everywhere {
         failures: &'a [Failure],
     ) -> BoxFuture<'a, Vec<Failure>> {
         Box::pin(async move {
-            let here = |addr: &StepAddr| !self.remotes.iter().any(|remote| remote.takes(addr));
-            let own: BTreeSet<StepAddr> = completed.iter().filter(|addr| here(addr)).cloned().collect();
+            let own: BTreeSet<StepAddr> = completed.iter().filter(|addr| !self.elsewhere(addr)).cloned().collect();
             crate::steps::target::structure::withdraw(&self.here.0, graph, &own, failures).await
         })
     }

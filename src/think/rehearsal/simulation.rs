@@ -1,7 +1,7 @@
 //! One simulated run of a plan: the real run machine, over steps that only take their time. What works on the same server shares
 //! its rate. Knows no clock and no server; chance comes in as a generator.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -58,6 +58,7 @@ pub(super) fn run(scene: &Scene, rng: &mut StdRng, fails: Option<StepNo>) -> Out
     let opening = Opening {
         base_serial: scene.state.serial,
         open_run: OpenRun::new(scene.plan.digest.clone(), scene.plan.body.state_digest.clone()),
+        elsewhere: BTreeSet::new(),
     };
     let limits = Limits::of_run(scene.parallelism);
     let machine = Machine::new(&scene.plan.body.graph, &scene.state, opening, limits)?;

@@ -47,7 +47,7 @@ impl Machine {
         let mut complete = vec![(no, outputs)];
         while let Some((no, outputs)) = complete.pop() {
             let step = &mut self.steps[no];
-            if step.progress.notes.contains_key(UPSTREAM_RESET) {
+            if step.progress.notes.contains_key(UPSTREAM_RESET) && !step.elsewhere {
                 let failure = Failure::new(
                     codes::CHUNK_PROTOCOL,
                     "finish the step",

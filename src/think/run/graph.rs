@@ -42,6 +42,8 @@ pub(super) struct Step {
     pub(super) kind: StepKind,
     pub(super) inputs_digest: Digest,
     pub(super) destroys: bool,
+    /// Another machine carries it out.
+    pub(super) elsewhere: bool,
     pub(super) depends_on: Vec<StepAddr>,
     pub(super) task: Task,
     pub(super) phase: Phase,
@@ -91,6 +93,7 @@ pub(super) fn link(graph: &Graph) -> Outcome<Vec<Step>> {
             kind: node.kind,
             inputs_digest: node.inputs_digest.clone(),
             destroys: node.action == Action::Destroy,
+            elsewhere: false,
             depends_on: Vec::new(),
             task: Task::Work,
             phase: Phase::Waiting,
