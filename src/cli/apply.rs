@@ -9,13 +9,13 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::approve;
-use super::args::{Apply, Global, Locking};
+use super::args::{Apply, Global};
+use super::locked::locked;
 use super::moves;
 use super::remote::{self, Handover};
 use super::saved::{blocked, check_file, check_world, same_provider};
-use super::session::{Session, addresses, duration, print, read_plan, say};
+use super::session::{Session, addresses, print, read_plan, say};
 use super::signals;
-use crate::drive::lock::{self, Locked};
 use crate::drive::recovery;
 use crate::drive::run::{EventSink, Run, RunEnd, run as drive};
 use crate::formats::certificate::Certificate;
@@ -28,7 +28,7 @@ use crate::screen::progress::{Moment, Reporter};
 use crate::screen::style::Style;
 use crate::seams::clock::Clock;
 use crate::seams::sql::Server;
-use crate::seams::store::{Companion, Former, Holder, Living, Store};
+use crate::seams::store::{Companion, Store};
 use crate::steps::Steps;
 use crate::steps::context::{Context, Parts};
 use crate::steps::remote::{Everywhere, Remote};
@@ -79,11 +79,7 @@ pub async fn go(
         ));
     }
     let command = if session.import.is_some() { "mig import-dump" } else { "mig apply" };
-    let _lock = take_lock(&session, &args.locking, command).await?;
-    let store = session.store.clone();
-    let ended = under_lock(session, args, (file, signed), style).await;
-    // Without the lock, another run may have caused what was found.
-    ended.map_err(|failure| store.still_held().err().unwrap_or(failure))
+    locked(&session.clone(), &args.locking, command, under_lock(session, args, (file, signed), style)).await
 }
 
 async fn under_lock(
@@ -240,37 +236,6 @@ pub fn may_ask(auto_approve: bool, input: bool) -> Outcome<()> {
         "there is no terminal to ask on",
         "Save a plan with `mig plan -out=FILE` and apply that file, or give -auto-approve.",
     ))
-}
-
-/// Takes the state's lock, telling whom it waits for.
-pub async fn take_lock(session: &Session, args: &Locking, command: &str) -> Outcome<Option<Locked>> {
-    if !args.lock {
-        say("The state is not locked: make sure that no other apply runs.\n");
-        return Ok(None);
-    }
-    let holder = Holder {
-        id: format!("{:032x}", rand::random::<u128>()),
-        holder: std::env::var("USER")
-            .or_else(|_| std::env::var("LOGNAME"))
-            .unwrap_or_else(|_| format!("user {}", rustix::process::getuid().as_raw())),
-        host: std::fs::read_to_string("/proc/sys/kernel/hostname")
-            .map_or_else(|_| "unknown".into(), |t| t.trim().to_owned()),
-        pid: std::process::id(),
-        since: session.clock.now(),
-        command: command.to_owned(),
-    };
-    let timeout = duration(&args.lock_timeout)?;
-    let waits = |living: &Living| say(&format!("Waiting for the lock of the state: {living} has it.\n"));
-    let locked = lock::take(session.store.clone(), &*session.clock, holder, timeout, waits).await?;
-    match &locked.former {
-        None => {}
-        Some(Former::Died(holder)) => say(&format!("The lock of a run that died was taken over: {holder}.\n")),
-        Some(Former::Silent(holder)) => say(&format!(
-            "The lock of a run that gave no sign of life for longer than its lease was taken over: {holder}. If that \
-             process still runs, it can record nothing more.\n"
-        )),
-    }
-    Ok(Some(locked))
 }
 
 /// How a plan is approved.

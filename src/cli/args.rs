@@ -607,21 +607,28 @@ pub enum StateCommand {
     Rm(Rm),
 }
 
+/// What the edits of a state share.
+#[derive(Args, Debug)]
+pub struct Edit {
+    #[command(flatten)]
+    pub variables: Variables,
+    #[command(flatten)]
+    pub locking: Locking,
+    /// Only say what would be done.
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
 #[derive(Args, Debug)]
 pub struct Push {
     /// An edited copy of what `mig state pull` printed. `-` reads standard input.
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
     #[command(flatten)]
-    pub variables: Variables,
-    #[command(flatten)]
-    pub locking: Locking,
+    pub edit: Edit,
     /// Replace any state: one of another lineage, a later one, one that cannot be read.
     #[arg(long)]
     pub force: bool,
-    /// Only say what would be done.
-    #[arg(long)]
-    pub dry_run: bool,
 }
 
 #[derive(Args, Debug)]
@@ -633,12 +640,7 @@ pub struct Mv {
     #[arg(value_name = "TO")]
     pub to: String,
     #[command(flatten)]
-    pub variables: Variables,
-    #[command(flatten)]
-    pub locking: Locking,
-    /// Only say what would be done.
-    #[arg(long)]
-    pub dry_run: bool,
+    pub edit: Edit,
 }
 
 #[derive(Args, Debug)]
@@ -647,12 +649,7 @@ pub struct Rm {
     #[arg(value_name = "ADDR", required = true)]
     pub addrs: Vec<String>,
     #[command(flatten)]
-    pub variables: Variables,
-    #[command(flatten)]
-    pub locking: Locking,
-    /// Only say what would be done.
-    #[arg(long)]
-    pub dry_run: bool,
+    pub edit: Edit,
 }
 
 #[derive(Args, Debug)]

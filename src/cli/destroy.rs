@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::apply::{Approval, Order, approved, execute, may_ask, take_lock};
+use super::apply::{Approval, Order, approved, execute, may_ask};
 use super::args::{Destroy, Global};
+use super::locked::locked;
 use super::remote;
 use super::session::{Session, print};
 use crate::drive::recovery;
@@ -25,7 +26,10 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
     let mut session = Session::open(global, &args.variables)?;
     session.look_up().await;
     may_ask(args.auto_approve, args.input)?;
-    let _lock = take_lock(&session, &args.locking, "mig destroy").await?;
+    locked(&session.clone(), &args.locking, "mig destroy", under_lock(session, args, style)).await
+}
+
+async fn under_lock(session: Session, args: &Destroy, style: Style) -> Outcome<ExitKind> {
     let state = session.state()?;
     let Some(state) = state.filter(|s| !s.steps.is_empty() || s.open_run.is_some()) else {
         recovery::fold(&*session.store)?;

@@ -4,8 +4,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::apply::take_lock;
 use super::args::{Global, Init};
+use super::locked::locked;
 use super::session::{Session, print, with_inputs};
 use super::state::put;
 use crate::drive::recovery;
@@ -33,8 +33,11 @@ pub async fn run(global: &Global, args: &Init) -> Outcome<ExitKind> {
     }
     let Opened { store, local } = hosts::store::open(&backend, &session.dir)?;
     let former = Session { store, local, ..session.clone() };
-    let _former = take_lock(&former, &args.locking, COMMAND).await?;
-    let _lock = take_lock(&session, &args.locking, COMMAND).await?;
+    let work = locked(&session, &args.locking, COMMAND, under_locks(&former, &session, args));
+    locked(&former, &args.locking, COMMAND, work).await
+}
+
+async fn under_locks(former: &Session, session: &Session, args: &Init) -> Outcome<ExitKind> {
     let (from, to) = (&*former.store, &*session.store);
     let state = recovery::look(from)?.state.ok_or_else(|| {
         let hint = "Name the former place: -from=FILE with the `mig` block that the spec had then, or with the state itself. Nothing was changed.";
@@ -42,7 +45,7 @@ pub async fn run(global: &Global, args: &Init) -> Outcome<ExitKind> {
     })?;
     let next = State { serial: state.serial + 1, ..state };
     let arrived = what_is_there(to, &next, args.force)?;
-    let certificates = certificates(from, &next, &session)?;
+    let certificates = certificates(from, &next, session)?;
     let what = format!(
         "serial {}, {}, {}, from {} to {}",
         next.serial,
@@ -60,14 +63,14 @@ pub async fn run(global: &Global, args: &Init) -> Outcome<ExitKind> {
     }
     keep_host_keys(&former.local, &session.local)?;
     if !arrived {
-        put(&session, &next)?;
+        put(session, &next)?;
     }
     // The former place is closed only when the new one says the same.
     if recovery::look(to)?.state.map(|there| there.digest()) != Some(next.digest()) {
         let cause = format!("what was written to {} is not what is read there", to.place());
         return Err(Failure::new(codes::STATE_UNREADABLE, DOING, cause, "The former state is as it was. Try again."));
     }
-    put(&former, &State { moved_to: Some(to.place()), ..next })?;
+    put(former, &State { moved_to: Some(to.place()), ..next })?;
     print(&format!(
         "Moved the state: {what}. The former one is closed; a copy of it is in {}.\n",
         from.place_of(&Companion::Backup)

@@ -16,6 +16,7 @@ mod force_unlock;
 mod habits;
 mod import_dump;
 mod init;
+mod locked;
 mod logs;
 mod man;
 mod migrate;

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use super::apply::take_lock;
 use super::args::{self, Global};
+use super::locked::locked;
 use super::session::{Session, print, say};
 use super::{remote, state};
 use crate::drive::recovery;
@@ -36,9 +36,11 @@ pub async fn run(global: &Global, args: &args::Recover, style: Style) -> Outcome
         );
         return Ok(ExitKind::Success);
     }
-    let _lock = take_lock(&session, &args.locking, "mig recover").await?;
-    is_lost(&session)?;
-    let kept = state::put(&session, &next)?;
+    let put = async {
+        is_lost(&session)?;
+        state::put(&session, &next)
+    };
+    let kept = locked(&session, &args.locking, "mig recover", put).await?;
     print(&format!("\nRecorded: a state of lineage {lineage}.{kept} `mig plan` shows what is left to do.\n"));
     Ok(ExitKind::Success)
 }

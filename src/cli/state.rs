@@ -4,8 +4,8 @@
 use std::io::Read as _;
 use std::path::Path;
 
-use super::apply::take_lock;
-use super::args::{Global, Mv, Push, Rm, State as Arguments, StateCommand};
+use super::args::{Edit, Global, Mv, Push, Rm, State as Arguments, StateCommand};
+use super::locked::locked;
 use super::moves;
 use super::session::{Session, addresses, print, say};
 use crate::drive::recovery;
@@ -65,18 +65,21 @@ fn shown(state: Option<&State>, text: &str, json: bool, style: Style) -> Outcome
 }
 
 async fn push(global: &Global, args: &Push) -> Outcome<()> {
-    let session = Session::open_to_look(global, &args.variables)?;
+    let session = Session::open_to_look(global, &args.edit.variables)?;
     let new = State::read_unsealed(&read(&args.file)?, &args.file.display().to_string())?;
     // No command could use it, -force or not.
     kinds::check_records(&new).map_err(|failure| Failure {
         hint: "Correct the record in the copy, or take the step out of it. Nothing was changed.".into(),
         ..failure
     })?;
-    let _lock = take_lock(&session, &args.locking, "mig state push").await?;
+    locked(&session, &args.edit.locking, "mig state push", pushed(&session, args, new)).await
+}
+
+async fn pushed(session: &Session, args: &Push, new: State) -> Outcome<()> {
     let recorded = match recovery::look(&*session.store) {
         // What a killed run had recorded is more than a copy from before it knows: it counts as a state of its own, so
         // that the copy is pulled again.
-        Ok(Recovered { state: Some(state), leftover: Leftover::Live, .. }) if args.dry_run => {
+        Ok(Recovered { state: Some(state), leftover: Leftover::Live, .. }) if args.edit.dry_run => {
             Some(State { serial: state.serial + 1, ..state })
         }
         Ok(Recovered { state: Some(state), leftover: Leftover::Live, .. }) => {
@@ -99,48 +102,54 @@ async fn push(global: &Global, args: &Push) -> Outcome<()> {
         recorded.as_ref().map_or("nothing that can be read".to_owned(), |state| format!("serial {}", state.serial));
     let steps = count(next.steps.len() as u64, "step", "steps");
     let what = format!("serial {}, {steps}, lineage {}, in the place of {was}", next.serial, next.lineage);
-    if args.dry_run {
+    if args.edit.dry_run {
         print(&format!("Would push: {what}. Nothing was changed.\n"));
         return Ok(());
     }
-    let kept = put(&session, &next)?;
+    let kept = put(session, &next)?;
     print(&format!("Pushed: {what}.{kept}\n"));
     Ok(())
 }
 
 async fn rename(global: &Global, args: &Mv) -> Outcome<()> {
-    let session = Session::open_to_look(global, &args.variables)?;
+    let session = Session::open_to_look(global, &args.edit.variables)?;
     let one =
         |name: &str, text: &String| addresses(name, std::slice::from_ref(text)).map(|addrs| addrs.into_iter().next());
     let (Some(from), Some(to)) = (one("FROM", &args.from)?, one("TO", &args.to)?) else { return Ok(()) };
-    let _lock = take_lock(&session, &args.locking, "mig state mv").await?;
+    locked(&session, &args.edit.locking, "mig state mv", renamed(&session, &args.edit, from, to)).await
+}
+
+async fn renamed(session: &Session, edit: &Edit, from: StepAddr, to: StepAddr) -> Outcome<()> {
     let state = recovery::look(&*session.store)?.state.unwrap_or_else(|| State::new(String::new()));
     let (next, one) = state_edit::renamed(&state, &session.spec, from, to)?;
     let steps = next.steps.keys().filter(|addr| addr.is_under(&one.to)).count() as u64;
     let what = format!("{}: {}", screen::moves::words(&one), count(steps, "step", "steps"));
-    if args.dry_run {
+    if edit.dry_run {
         print(&format!("Would rename {what}. Nothing was changed.\n"));
         return Ok(());
     }
     moves::keep_certificates(&*session.store, std::slice::from_ref(&one))?;
-    let kept = put(&session, &next)?;
+    let kept = put(session, &next)?;
     print(&format!("Renamed {what}.{kept}\n"));
     Ok(())
 }
 
 async fn remove(global: &Global, args: &Rm) -> Outcome<()> {
-    let session = Session::open_to_look(global, &args.variables)?;
+    let session = Session::open_to_look(global, &args.edit.variables)?;
     let addrs: Vec<StepAddr> = addresses("ADDR", &args.addrs)?.into_iter().collect();
-    let _lock = take_lock(&session, &args.locking, "mig state rm").await?;
+    locked(&session, &args.edit.locking, "mig state rm", removed(&session, &args.edit, &addrs)).await
+}
+
+async fn removed(session: &Session, edit: &Edit, addrs: &[StepAddr]) -> Outcome<()> {
     let state = recovery::look(&*session.store)?.state.unwrap_or_else(|| State::new(String::new()));
-    let (next, gone) = state_edit::without(&state, &addrs)?;
+    let (next, gone) = state_edit::without(&state, addrs)?;
     let list: String = gone.iter().map(|addr| format!("{addr}\n")).collect();
     let steps = count(gone.len() as u64, "step", "steps");
-    if args.dry_run {
+    if edit.dry_run {
         print(&format!("{list}Would forget {steps}. Nothing was changed.\n"));
         return Ok(());
     }
-    let kept = put(&session, &next)?;
+    let kept = put(session, &next)?;
     print(&format!("{list}Forgot {steps}; what they made stays where it is.{kept}\n"));
     Ok(())
 }
