@@ -173,6 +173,18 @@ async fn where_state_or_ledger_are_lost_no_command_drops_a_row_without_confirm()
     )
     .await;
     refused(
+        "no_objects",
+        &["DELETE FROM LEDGER.objects WHERE kind IN ('table', 'view')"],
+        &[
+            ("plan", 5, "MIG2049"),
+            ("apply -auto-approve", 5, "MIG2049"),
+            (DROP, 1, "MIG1014"),
+            ("destroy -auto-approve -drop-target-data -confirm=127.0.0.1", 5, "MIG2062"),
+            ("recover -confirm", 1, "MIG4019"),
+        ],
+    )
+    .await;
+    refused(
         "neither",
         &["state", "DROP DATABASE LEDGER"],
         &[
@@ -183,6 +195,23 @@ async fn where_state_or_ledger_are_lost_no_command_drops_a_row_without_confirm()
         ],
     )
     .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn objects_that_the_ledger_has_lost_are_put_back_by_the_statement_of_the_plan() {
+    let journey = journey("objects").await;
+    journey.apply();
+    let lost = format!("DELETE FROM {}.objects WHERE kind = 'view' OR name LIKE '%.b'", journey.ledger());
+    journey.target.run(&[&lost]).await;
+    let said = program::flat(&journey.run(&["plan"], 5));
+    let statement = said.split("INSERT INTO").nth(1).and_then(|rest| rest.split("; then plan again").next());
+    journey.target.run(&[&format!("INSERT INTO {}", statement.expect(&said))]).await;
+    says(&journey, &["plan", "-detailed-exitcode"], 0, &["No changes"]);
+    // One of them was never dropped, and these are not now.
+    says(&journey, &DROP, 5, &["MIG2062"]);
+    let rows = journey.target.rows(&format!("SELECT COUNT(*) FROM {}.b", journey.schema())).await;
+    assert_eq!(rows, [["1"]]);
+    journey.end().await;
 }
 
 /// Takes something out of the spec after a run: `from` becomes `to`. What is left is planned, applied and destroyed.

@@ -50,6 +50,11 @@ pub fn sql_ident(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
+/// A text as a literal of SQL, for a statement that a person runs in a session of the usual `sql_mode`.
+pub fn sql_literal(text: &str) -> String {
+    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
+}
+
 /// An identifier as a key of an address holds it: bare where it is `[A-Za-z0-9_$-]+`, else in backticks. One with a
 /// character that is not to be seen stands as a JSON string, with every such character escaped: a key is one line.
 pub fn key_ident(name: &str) -> String {

@@ -9,7 +9,7 @@ use crate::formats::spec::model::TargetTables;
 use crate::formats::structure::Table;
 use crate::think::compare::structure_differences;
 use crate::think::rewrite::for_target;
-use crate::words::addr::{TableName, key_ident, sql_ident};
+use crate::words::addr::{TableName, key_ident, sql_ident, sql_literal};
 use crate::words::codes;
 use crate::words::diag::{Diagnostic, Severity};
 
@@ -169,13 +169,13 @@ fn gone_of(subject: &Subject, lineage: &str, objects: &[(String, String)]) -> Di
     let mine = subject.facts.ledger.objects.iter().filter(|object| object.lineage == lineage);
     let all = mine.into_iter().all(|object| objects.contains(&(object.kind.clone(), object.name.clone())));
     let ledger = sql_ident(subject.ledger_schema);
-    let lineage_sql = literal(lineage);
+    let lineage_sql = sql_literal(lineage);
     let statements = match all {
         true => format!(
             "DELETE FROM {ledger}.batches WHERE lineage = {lineage_sql}; DELETE FROM {ledger}.objects WHERE lineage = {lineage_sql};"
         ),
         false => {
-            let names: Vec<String> = objects.iter().map(|(_, name)| literal(name)).collect();
+            let names: Vec<String> = objects.iter().map(|(_, name)| sql_literal(name)).collect();
             let names = names.join(", ");
             format!(
                 "DELETE FROM {ledger}.batches WHERE lineage = {lineage_sql} AND tbl IN ({names}); DELETE FROM {ledger}.objects WHERE lineage = {lineage_sql} AND name IN ({names});"
@@ -219,14 +219,9 @@ fn other_lineage(subject: &Subject, name: &TableName, other: &LedgerObject) -> D
     let kind = other.kind.as_str();
     let text = format!("two specs onto one target {kind}: {name} belongs to lineage {}", other.lineage);
     let ledger = sql_ident(subject.ledger_schema);
-    let (lineage, object) = (literal(&other.lineage), literal(&other.name));
+    let (lineage, object) = (sql_literal(&other.lineage), sql_literal(&other.name));
     // With the state of a lineage its rows of schemas have lost their use, too: no command takes them out any more.
     Diagnostic::error(codes::TARGET_TABLE_OF_OTHER_SPEC, text).about(name.key()).help(format!(
         "Leave the {kind} out of one of the two specs, or run `mig destroy -drop-target-data` where the other state is. Where that state is lost and no mig runs with it: `mig recover` makes it anew. Or drop the {kind} on the target, then DELETE FROM {ledger}.batches WHERE lineage = {lineage} AND tbl = {object}; DELETE FROM {ledger}.objects WHERE lineage = {lineage} AND (name = {object} OR kind = 'schema'); then plan again."
     ))
-}
-
-/// A text as SQL.
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }

@@ -10,15 +10,16 @@ use crate::formats::cause::Cause;
 use crate::formats::cloud::CloudPlace;
 use crate::formats::cloud_facts::CloudFacts;
 use crate::formats::cloud_inputs::{InstanceOutputs, VolumeOutputs};
-use crate::formats::facts::{ServerFacts, World};
+use crate::formats::facts::{LedgerFacts, ServerFacts, World};
 use crate::formats::plan::{Action, Graph, Mode, Node};
 use crate::formats::spec::model::{DUMP, Migration, Spec};
-use crate::formats::state::{State, Status};
+use crate::formats::state::{State, Status, StepRecord};
 use crate::formats::steps::ServerOutputs;
-use crate::words::addr::{StepAddr, StepKind, StepType};
+use crate::words::addr::{StepAddr, StepKind, StepType, sql_ident, sql_literal};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
 use crate::words::error::Outcome;
+use crate::words::step::Creates;
 
 /// Where the provider's credentials lead. `None`: no provider, or the account did not say.
 pub fn of_provider(spec: &Spec, cloud: Option<&CloudFacts>) -> Option<CloudPlace> {
@@ -353,8 +354,8 @@ pub fn other_ledgers(spec: &Spec, state: &State) -> Outcome<Vec<Diagnostic>> {
     Ok(found)
 }
 
-/// Targets that have lost their ledger and are known by a name of their own all the same: what it said of the tables that
-/// are recorded is gone.
+/// Targets that have lost their ledger, or its rows, and are known by a name of their own all the same: what it said of the
+/// tables that are recorded is gone.
 ///
 /// # Errors
 /// As [`other_ledgers`].
@@ -369,18 +370,80 @@ fn lost_ledgers(spec: &Spec, state: &State, world: &World) -> Outcome<Vec<Diagno
             let name = addr.table();
             name.zip(facts).is_some_and(|(name, facts)| facts.target.has(&name))
         };
-        let made = |(addr, record): (&StepAddr, &crate::formats::state::StepRecord)| {
+        let made = |(addr, record): &(&StepAddr, &StepRecord)| {
             let object = record.kind.is_target_data() && is_there(addr);
             object && !record.outputs.is_none() && addr.migration() == Some(migration.name.as_str())
         };
-        let lost = facts.is_some_and(|facts| !facts.ledger.present);
+        let made: Vec<_> = state.steps.iter().filter(made).collect();
         let seen = world.servers.get(&addr.to_string()).filter(|facts| facts.fault.is_none());
-        let (Some(recorded), Some(seen)) = (recorded_server(state, &addr)?, seen) else { continue };
-        if lost && recorded == seen.server_id && state.steps.iter().any(made) {
+        let (Some(recorded), Some(seen), Some(facts)) = (recorded_server(state, &addr)?, seen, facts) else { continue };
+        if recorded != seen.server_id || made.is_empty() {
+            continue;
+        }
+        if !facts.ledger.present {
             found.insert(addr.to_string(), another_server(addr.to_string(), &recorded, ""));
+            continue;
+        }
+        let unlisted = unlisted(&facts.ledger, &state.lineage, &made);
+        if !unlisted.is_empty() {
+            let addr = format!("migration.{}", migration.name);
+            let told = not_listed(&addr, &target.ledger_schema, &facts.ledger, (&state.lineage, &unlisted));
+            found.insert(addr, told);
         }
     }
     Ok(found.into_values().collect())
+}
+
+/// What is complete by its record and stands on the target, and has no row of this lineage in the ledger.
+fn unlisted<'a>(
+    ledger: &LedgerFacts,
+    lineage: &str,
+    made: &[(&'a StepAddr, &StepRecord)],
+) -> Vec<(&'a StepAddr, StepKind)> {
+    let own = ledger.objects.iter().filter(|object| object.lineage == lineage);
+    let listed: BTreeSet<&str> = own.map(|object| object.name.as_str()).collect();
+    let lacks = |(addr, record): &&(&StepAddr, &StepRecord)| {
+        record.status == Status::Complete && addr.key().is_some_and(|key| !listed.contains(key))
+    };
+    made.iter().filter(lacks).map(|(addr, record)| (*addr, record.kind)).collect()
+}
+
+/// Names of objects that the finding lists.
+const NAMED: usize = 20;
+
+/// Whoever loads, empties or drops an object asks the ledger about it first, and it does not know these. They are put back
+/// as adopted, since such objects are never dropped.
+fn not_listed(
+    about: &str,
+    schema: &str,
+    ledger: &LedgerFacts,
+    (lineage, objects): (&str, &[(&StepAddr, StepKind)]),
+) -> Diagnostic {
+    let name = |addr: &StepAddr| addr.key().unwrap_or_default().to_owned();
+    let mut names: Vec<String> = objects.iter().take(NAMED).map(|(addr, _)| name(addr)).collect();
+    let row = |(addr, kind): &(&StepAddr, StepKind)| {
+        let kind = if kind.creates() == Some(Creates::View) { "view" } else { "table" };
+        let epoch = ledger.loaded.get(&name(addr)).map_or(1, |loaded| loaded.epoch);
+        format!("({}, '{kind}', {}, 'adopted', {epoch})", sql_literal(lineage), sql_literal(&name(addr)))
+    };
+    let rows: Vec<String> = objects.iter().take(NAMED).map(row).collect();
+    if objects.len() > NAMED {
+        names.push(format!("and {} more", objects.len() - NAMED));
+    }
+    Diagnostic::error(
+        codes::OBJECT_NOT_IN_LEDGER,
+        "the ledger on the target does not list what the state has as made there",
+    )
+    .about(about)
+    .detail(names.join("\n"))
+    .help(format!(
+        "Put the rows of `objects` back from a backup of the ledger. Where there is none and these are the objects of the \
+         earlier runs: INSERT INTO {}.objects (lineage, kind, name, state, epoch) VALUES {}; then plan again{}. mig never \
+         drops what it has adopted.",
+        sql_ident(schema),
+        rows.join(", "),
+        if objects.len() > NAMED { ", for the rest of them" } else { "" }
+    ))
 }
 
 /// A server that is not the one recorded: nothing may be compared with it.

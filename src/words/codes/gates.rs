@@ -88,6 +88,9 @@ codes! {
     OTHER_LINEAGE_OBJECT_GONE = 2048, Gate,
         "what another lineage created is gone",
         "The ledger has rows of another lineage for these names, but nothing is there: it was dropped by hand, perhaps together with a state that was lost. A new migration would find the names taken. Run mig destroy with the other state. If that state is lost forever, delete its rows from the ledger's tables batches and objects with the statements in the help: nothing else depends on them.";
+    OBJECT_NOT_IN_LEDGER = 2049, Gate,
+        "the ledger does not list what the state has as made on the target",
+        "Tables or views are complete by the state and stand on the target, and the ledger has no row of this lineage for them: rows of `objects` were deleted, or the ledger was restored. Whoever loads, empties or drops a table asks the ledger first. Put the rows back from a backup, or by the statement of the finding.";
     BINLOG_OFF = 2050, Gate,
         "the binlog is off",
         "Positions in the binlog are the evidence that nothing was written while the rows were read. Without a binlog there is none. Accept it by name: then the source is hashed again after the last chunk.";
