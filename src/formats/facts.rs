@@ -104,6 +104,9 @@ pub struct ServerFacts {
     /// TiDB's `tidb_enable_foreign_key` is OFF: it takes foreign keys, and enforces none of them.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub foreign_keys_off: bool,
+    /// ONLY_FULL_GROUP_BY is in the `sql_mode` that sessions begin with.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub only_full_group_by: bool,
     /// `@@sql_require_primary_key`, `@@restrict_fk_on_non_standard_key` … that are ON: what the server then refuses or
     /// adds, other servers take as it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]

@@ -220,6 +220,9 @@ pub struct View {
     /// `UNDEFINED`, `MERGE`, `TEMPTABLE`; empty: not told.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub algorithm: String,
+    /// It selects columns that do not follow from its groups: a server reads it only without ONLY_FULL_GROUP_BY.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub loose_groups: bool,
     /// Its columns with their types, where the server told them. No part of a fingerprint or of a step's inputs.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub shape: Vec<Column>,
@@ -250,6 +253,7 @@ impl View {
             charset: String::new(),
             collation: String::new(),
             algorithm: String::new(),
+            loose_groups: false,
             shape: Vec::new(),
             fault: None,
         }

@@ -214,7 +214,8 @@ fn default_text(column: &Column) -> String {
     match column.data_type.as_str() {
         "binary" | "varbinary" => bytes(column, default),
         "bit" => bits(default),
-        kind if kind.ends_with("int") || matches!(kind, "decimal" | "float" | "double" | "year") => number(default),
+        "float" => float(default),
+        kind if kind.ends_with("int") || matches!(kind, "decimal" | "double" | "year") => number(default),
         "time" | "datetime" | "timestamp" if default.contains('.') => {
             default.trim_end_matches('0').trim_end_matches('.').to_owned()
         }
@@ -224,6 +225,11 @@ fn default_text(column: &Column) -> String {
 
 fn clock(column: &Column, text: &str) -> String {
     clock_function(&column.data_type, text).unwrap_or_else(|| canonical_expression(text))
+}
+
+/// A FLOAT by its 32 bits: MySQL keeps the digits that were written, TiDB those that tell the number from others.
+fn float(text: &str) -> String {
+    text.trim().parse::<f32>().map_or_else(|_| number(text), |value| number(&value.to_string()))
 }
 
 /// Numbers by value: `0.00` is `0`, `00007` is `7`, `1e20` is its digits.

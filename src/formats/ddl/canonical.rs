@@ -42,7 +42,11 @@ fn spelled(all: Vec<Token>) -> Vec<Piece> {
         let piece = match token {
             // An introducer says how bytes are read; every server has read them by now.
             Token::Word(word) if word.starts_with('_') && matches!(all.get(at + 1), Some(Token::Text(_))) => None,
-            Token::Word(word) => Some(Piece::Word(word.to_lowercase())),
+            Token::Word(word) => {
+                let (piece, more) = literal(word, &all[at + 1..]);
+                at += more;
+                Some(piece)
+            }
             Token::Ident(name) => Some(Piece::Ident(name.to_lowercase())),
             Token::Text(value) => Some(Piece::Text(value.clone())),
             Token::Sign(_) => {
@@ -57,6 +61,37 @@ fn spelled(all: Vec<Token>) -> Vec<Piece> {
         at += 1;
     }
     out
+}
+
+/// A word, or a number or bytes that servers spell in several ways, and how many more tokens belong to it: `1e3` and `1e+03`,
+/// `0x41` and `x'41'`, `0x05` and `b'101'`.
+fn literal(word: &str, rest: &[Token]) -> (Piece, usize) {
+    let word = word.to_lowercase();
+    let bytes = match (word.as_str(), rest.first()) {
+        ("x", Some(Token::Text(digits))) => Some(digits.to_lowercase()),
+        ("b", Some(Token::Text(digits))) if digits.bytes().all(|b| b == b'0' || b == b'1') => Some(of_bits(digits)),
+        _ => None,
+    };
+    if let Some(bytes) = bytes {
+        return (Piece::Word(format!("0x{bytes}")), 1);
+    }
+    let exponent =
+        |number: &str| number.parse::<f64>().ok().filter(|_| number.starts_with(|c: char| c.is_ascii_digit()));
+    let (number, more) = match (word.strip_suffix('e'), rest) {
+        (Some(_), [Token::Sign(sign @ ('+' | '-')), Token::Word(digits), ..]) => (format!("{word}{sign}{digits}"), 2),
+        _ => (word.clone(), 0),
+    };
+    match exponent(&number).filter(|_| number.contains('e')) {
+        Some(value) => (Piece::Word(format!("{value:e}")), more),
+        None => (Piece::Word(word), 0),
+    }
+}
+
+/// Binary digits as hexadecimal ones, whole bytes.
+fn of_bits(digits: &str) -> String {
+    let padded = format!("{}{digits}", "0".repeat((8 - digits.len() % 8) % 8));
+    let nibble = |four: &[u8]| four.iter().fold(0, |value, bit| value * 2 + u32::from(bit - b'0'));
+    padded.as_bytes().chunks(4).filter_map(|four| char::from_digit(nibble(four), 16)).collect()
 }
 
 /// What was read: its text, and what it means where a truth value is asked for.
@@ -236,6 +271,9 @@ impl Reader<'_> {
             "power" => "pow",
             "ceiling" => "ceil",
             "nvl" => "ifnull",
+            // TiDB's own names.
+            "char_func" => "char",
+            "insert_func" => "insert",
             other => other,
         };
         if !matches!(self.all.get(self.at), Some(Piece::Sign("("))) {
@@ -247,6 +285,13 @@ impl Reader<'_> {
             arguments.push(self.argument()?);
             if !self.take_sign(",") && !matches!(self.all.get(self.at), Some(Piece::Sign(")"))) {
                 return None;
+            }
+        }
+        // TiDB writes the charset of CHAR() as one more argument.
+        if word == "char_func" {
+            let charset = arguments.pop()?;
+            if let Some(last) = arguments.last_mut().filter(|_| charset != "null") {
+                *last = format!("{last} using {}", charset.trim_matches('\''));
             }
         }
         Some(match (name, arguments.as_slice()) {
@@ -265,12 +310,26 @@ impl Reader<'_> {
 
     /// One argument, with the words that some functions take in it: `cast(a as char(9))`, `trim(both 'x' from a)`.
     fn argument(&mut self) -> Option<String> {
-        const BETWEEN: [&str; 4] = ["as", "using", "from", "separator"];
+        const BETWEEN: [&str; 3] = ["as", "from", "separator"];
         let mut text = self.expression(0)?.text;
         loop {
             match self.all.get(self.at) {
-                // The charset of a CAST: MySQL names it, TiDB does not.
-                Some(Piece::Word(word)) if word == "charset" => self.at += 2,
+                // The charset of a CAST: MySQL names it always, TiDB where it is another than its own.
+                Some(Piece::Word(word)) if word == "charset" => {
+                    let Some(Piece::Word(charset)) = self.all.get(self.at + 1) else { return None };
+                    self.at += 2;
+                    text = match charset.as_str() {
+                        "utf8mb4" | "utf8mb3" | "utf8" => text,
+                        "binary" => of_bytes(&text),
+                        other => format!("{text} charset {other}"),
+                    };
+                }
+                // Its name is a word on one server, a text on another.
+                Some(Piece::Word(word)) if word == "using" => {
+                    let (Piece::Word(charset) | Piece::Text(charset)) = self.all.get(self.at + 1)? else { return None };
+                    self.at += 2;
+                    text = format!("{text} using {}", charset.to_lowercase());
+                }
                 Some(Piece::Word(word)) if BETWEEN.contains(&word.as_str()) => {
                     self.at += 1;
                     text = format!("{text} {word} {}", self.expression(0)?.text);
@@ -317,6 +376,14 @@ impl Reader<'_> {
         let Some(Piece::Word(unit)) = self.all.get(self.at) else { return None };
         self.at += 1;
         Some(format!("interval {count} {unit}"))
+    }
+}
+
+/// `s as char(10)` in the charset of bytes is `s as binary(10)`.
+fn of_bytes(cast: &str) -> String {
+    match cast.rsplit_once(" as char") {
+        Some((value, length)) => format!("{value} as binary{length}"),
+        None => cast.to_owned(),
     }
 }
 
@@ -390,6 +457,16 @@ mod tests {
                 "json_unquote(json_extract(`j`,'$.a'))",
                 "`j` ->> '$.a'",
             ),
+            ("cast(`s` as char charset binary)", "cast(`s` as char charset binary)", "cast(`s` as binary)"),
+            ("cast(`s` as char(10) charset binary)", "cast(`s` as char(10) charset binary)", "cast(`s` as binary(10))"),
+            ("convert(`s` using latin1)", "convert(`s` using latin1)", "convert(`s` using 'latin1')"),
+            ("char(65)", "char(65)", "char_func(65, null)"),
+            ("char(65,66 using utf8mb4)", "char(65,66 using utf8mb4)", "char_func(65, 66, 'utf8mb4')"),
+            (r"insert(`s`,1,1,_utf8mb4\'z\')", "insert(`s`,1,1,'z')", "insert_func(`s`, 1, 1, _utf8mb4'z')"),
+            ("(0x41 + 0)", "0x41 + 0", "x'41' + 0"),
+            ("(0x05 + 0)", "0x05 + 0", "b'101' + 0"),
+            ("(`a` + 1e3)", "`a` + 1e3", "`a` + 1e+03"),
+            ("(`a` * 1.5e-7)", "`a` * 1.5e-7", "`a` * 1.5e-07"),
             (
                 "((`a` is not null) and (`b` not in (1,2)))",
                 "`a` is not null and `b` not in (1,2)",
@@ -417,6 +494,11 @@ mod tests {
             ("f(a, b)", "f(b, a)"),
             ("-a * b", "-(b * a)"),
             ("a % b", "b % a"),
+            ("cast(s as char(10) charset latin1)", "cast(s as char(10))"),
+            ("cast(s as char(10) charset binary)", "cast(s as char(10))"),
+            ("a + 1e3", "a + 1e4"),
+            ("0x41", "0x42"),
+            ("convert(s using latin1)", "convert(s using ascii)"),
         ] {
             assert_ne!(canonical_expression(one), canonical_expression(other), "{one}");
         }

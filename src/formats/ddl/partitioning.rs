@@ -78,6 +78,22 @@ pub fn without_algorithm(clause: &str) -> Option<(String, String)> {
     number.map(|number| (written(&all), number))
 }
 
+/// Where a list of HASH or KEY partitions begins that says no more than how many there are: p0, p1, … and nothing else. TiDB
+/// writes their number.
+fn counted_names(all: &[Token]) -> Option<usize> {
+    let kind = kind(&written(all)).filter(|kind| matches!(kind.method.as_str(), "HASH" | "KEY"))?;
+    let first = all.iter().rposition(|token| token == &Token::Sign('('))?;
+    let list = &all[first..];
+    let counts = list.chunks(3).enumerate().all(|(no, three)| {
+        let [before, word, Token::Word(name) | Token::Ident(name)] = three else {
+            return no > 0 && three == [Token::Sign(')')];
+        };
+        let sign = if no == 0 { '(' } else { ',' };
+        *before == Token::Sign(sign) && is_word(Some(word), "PARTITION") && name.eq_ignore_ascii_case(&format!("p{no}"))
+    });
+    (counts && !kind.subpartitioned && list.len() > 3 && list.last() == Some(&Token::Sign(')'))).then_some(first)
+}
+
 /// Whether the rows of one partition are those of the partition of that name on the other side: named by ranges or lists
 /// of values, the same on both. HASH and KEY are each server's own; so are subpartitions, which make no difference here.
 pub fn names_the_same_rows(one: &str, other: &str) -> bool {
@@ -137,6 +153,13 @@ fn normal_tokens(clause: &str) -> Vec<Token> {
             .position(|some| is_word(some.first(), words[0]) && is_word(some.last(), words[1]));
         if let Some(at) = at {
             all.drain(at..at + 2 + usize::from(least == 0));
+        }
+    }
+    if let Some(list) = counted_names(&all) {
+        let count = (all.len() - list) / 3;
+        all.truncate(list);
+        if count > 1 {
+            all.extend([Token::Word("PARTITIONS".into()), Token::Word(count.to_string())]);
         }
     }
     for at in 0..all.len() {

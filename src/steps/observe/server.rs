@@ -67,6 +67,13 @@ pub fn flavor_of(version: &str) -> Flavor {
     }
 }
 
+/// Of the sessions of others: mig's own has a mode of its own.
+async fn only_full_group_by(conn: &mut dyn Connection) -> Outcome<bool> {
+    let mode = texts(conn, DOING, "SELECT @@GLOBAL.sql_mode").await?.into_iter().flatten().next().unwrap_or_default();
+    // ANSI is more modes than one, and lists them.
+    Ok(mode.split(',').any(|mode| mode.eq_ignore_ascii_case("ONLY_FULL_GROUP_BY")))
+}
+
 /// Everything that one session can tell of its server. `ledger_schema` is a target's: TiDB's identity stands in it.
 ///
 /// # Errors
@@ -131,6 +138,7 @@ pub async fn server_facts(conn: &mut dyn Connection, ledger_schema: Option<&str>
         row_limit: if tidb { row_limit(conn, value("tidb_txn_entry_size_limit")).await? } else { 0 },
         check_constraints: false,
         foreign_keys_off: tidb && !on("tidb_enable_foreign_key"),
+        only_full_group_by: only_full_group_by(conn).await?,
         cores: if tidb { cores(conn).await? } else { None },
         binlog,
         user,

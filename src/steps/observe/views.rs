@@ -63,7 +63,28 @@ pub(super) async fn read(
             view.fault = Some(ViewFault::Broken(fault.to_string()));
         }
     }
+    if flavor != Flavor::Tidb {
+        look_at_groups(conn, views).await?;
+    }
     Ok(())
+}
+
+/// Nonaggregated columns: beside groups, and in an aggregate without any.
+const LOOSE: [u16; 2] = [1055, 1140];
+
+/// Asks the server which views it reads only without ONLY_FULL_GROUP_BY.
+async fn look_at_groups(conn: &mut dyn Connection, views: &mut BTreeMap<TableName, View>) -> Outcome<()> {
+    let mode = texts(conn, DOING, "SELECT @@SESSION.sql_mode").await?.into_iter().flatten().next().unwrap_or_default();
+    let set = async |conn: &mut dyn Connection, mode: &str| {
+        let sql = format!("SET SESSION sql_mode = {}", literal(mode));
+        conn.execute(&sql).await.map(drop).map_err(|fault| fault.told(DOING))
+    };
+    set(conn, &format!("{mode},ONLY_FULL_GROUP_BY")).await?;
+    for view in views.values_mut().filter(|view| view.fault.is_none()) {
+        let fault = prepared(conn, &format!("SELECT * FROM {}", view.name.sql())).await?;
+        view.loose_groups = fault.and_then(|fault| fault.number).is_some_and(|number| LOOSE.contains(&number));
+    }
+    set(conn, &mode).await
 }
 
 /// Takes over what SHOW CREATE VIEW says, where information_schema says the same.

@@ -58,7 +58,11 @@ impl Origin<'_> {
             codes::ROW_WOULD_CHANGE,
             format!("load {}", self.table.name),
             format!("the target would change or drop a row ({}): {text}", self.row(entry, row)),
-            format!("Nothing of its batch was kept. {} Then run `mig apply` again.", what_to_do(text)),
+            format!(
+                "Nothing of its batch was kept. {}{} Then run `mig apply` again.",
+                what_to_do(text),
+                computed(self.table)
+            ),
         )
     }
 
@@ -97,6 +101,19 @@ fn what_to_do(text: &str) -> String {
     }
 }
 
+/// Columns that the target computes while it takes a row: what it says may be about them, though the row has no value of theirs.
+fn computed(table: &Table) -> String {
+    let names: Vec<&str> =
+        table.columns.iter().filter(|column| column.generated.is_some()).map(|column| column.name.as_str()).collect();
+    match names.as_slice() {
+        [] => String::new(),
+        names => format!(
+            " The target also computes {} of each row, and refuses a row of which it cannot: then correct the row or that expression on the source.",
+            names.join(", ")
+        ),
+    }
+}
+
 /// Whether a server's error is about the values of one row: of its batch, the others may go in (MySQL's error reference:
 /// duplicate, NULL, range, truncated, wrong value, too long, overflow, default, partition, JSON, CHECK, of MariaDB too).
 pub fn is_of_a_row(number: u16) -> bool {
@@ -109,6 +126,7 @@ pub fn is_of_a_row(number: u16) -> bool {
             | 1265
             | 1292
             | 1364
+            | 1365
             | 1366
             | 1367
             | 1406

@@ -20,6 +20,8 @@ fn spellings_of_two_servers_are_no_difference() {
         (column("a", "int(5) unsigned zerofill"), column("a", "int(5) unsigned")),
         (column("a", "decimal(10,2)").defaulting("0.00"), column("a", "decimal(10, 2)").defaulting("0")),
         (column("a", "float").defaulting("1e20"), column("a", "float").defaulting("1e+20")),
+        (column("a", "float(9,8)").defaulting("0.40000001"), column("a", "float(9,8)").defaulting("0.4")),
+        (column("a", "float").defaulting("-0.50"), column("a", "float").defaulting("-0.5")),
         (column("a", "int").defaulting("00007"), column("a", "int").defaulting("7")),
         (column("a", "bit(3)").defaulting("b'101'"), column("a", "bit(3)").defaulting("b'101'")),
         (column("a", "binary(4)").defaulting("0x6162"), column("a", "binary(4)").defaulting("ab\0\0")),

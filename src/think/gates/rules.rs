@@ -17,7 +17,7 @@ pub use crate::words::codes::{
     NUMBERED_WITHIN, OTHER_CODE, OUTSIDE_REFERENCE, PARTITION, PERIOD, REFERENCE_TO_NO_KEY, RESERVED_NAME,
     ROUNDED_FLOAT, ROUTINE, ROW_MAY_BE_TOO_LONG, ROW_TOO_LONG, ROWS_ELSEWHERE, SAME_CHECK_NAME, SCHEMA_DEFAULT,
     SEQUENCE_DEFAULT, SPATIAL, SRID, SUBPARTITION, SYSTEM_VERSIONED, TABLE_OPTION, TEXT_PARSER, TRIGGER, TYPE,
-    UNENFORCED_CHECK, UNKNOWN_MEMBER, UNLOOKED, VIEW_BROKEN, VIEW_CAST, VIEW_CHECK_OPTION, VIEW_COLLATION,
+    UNENFORCED_CHECK, UNKNOWN_MEMBER, UNLOOKED, VIEW_BROKEN, VIEW_CAST, VIEW_CHECK_OPTION, VIEW_COLLATION, VIEW_GROUPS,
     VIEW_MAY_DIFFER, VIEW_ORDER, VIEW_OUTSIDE, VIEW_OVER_LEFT_OUT, VIEW_STORED_FUNCTION, VIEW_TEXT, VIEW_UNREAD,
     VIEW_WORDS, WHOLE_LOB_KEY, WIDENED_TYPE, ZERO_DATE, ZEROFILL,
 };
@@ -250,6 +250,7 @@ pub const RULES: &[Rule] = &[
         .rewrites("COLLATE is added to its words"),
     rule(VIEW_WORDS, "view whose words may compare by another collation", "may compare words in the view's text by another collation than the source", "Write COLLATE into the view on the source, or look at what it gives on the target: the certificate compares its rows.")
         .warns(),
+    rule(VIEW_GROUPS, "view with columns that do not follow from its groups", "refuses to read it for sessions with ONLY_FULL_GROUP_BY, which its sql_mode has and the source's has not", "Take ONLY_FULL_GROUP_BY out of the target's sql_mode, or write ANY_VALUE(), MIN() or MAX() around these columns on the source. Set this rule to \"warn\" where every reader sets its own sql_mode: the view is created as it is."),
     rule(VIEW_ORDER, "view with an ORDER BY", "gives the rows of a view in any order", "Nothing needs to be done, unless the application counts on the order: then write the ORDER BY into the query that reads the view.")
         .warns(),
     rule(VIEW_CHECK_OPTION, "view with a CHECK OPTION", "takes no writes through views, and keeps no CHECK OPTION", "Nothing needs to be done, unless the application writes through the view: let it write to the table.")

@@ -77,9 +77,10 @@ pub(crate) fn words(view: &View, source: &Inventory, target: &ServerFacts, gates
         Fate::Converted { collation, .. } => (Some(collation), true),
         Fate::MappedToNothing { .. } | Fate::Unsupported => (None, false),
     };
-    let there = collation.as_deref().unwrap_or_default();
+    // The text comes to the target in utf8mb4, whatever the connection spoke that made the view on the source.
+    let there = wide(collation.as_deref().unwrap_or_default());
     let from = &view.collation;
-    let read = || with_collation(&view.select, &view.name.schema, there, &|name| columns(name, source, 0));
+    let read = || with_collation(&view.select, &view.name.schema, &there, &|name| columns(name, source, 0));
     let as_it_is = Worded { select: view.select.clone(), ..Worded::default() };
     let concerned = |worded: &Worded| !worded.added.is_empty() || !worded.unsure.is_empty();
     let (worded, open) = match (target.flavor, &collation) {
@@ -111,6 +112,12 @@ pub(crate) fn words(view: &View, source: &Inventory, target: &ServerFacts, gates
         named.join(" and ")
     );
     Words { collation, worded, added, open }
+}
+
+/// The collation of utf8mb4 that compares as one of utf8mb3 does; any other is its own.
+fn wide(collation: &str) -> String {
+    let narrow = collation.strip_prefix("utf8mb3_").or_else(|| collation.strip_prefix("utf8_"));
+    narrow.map_or_else(|| collation.to_owned(), |rest| format!("utf8mb4_{rest}"))
 }
 
 /// The columns that hold JSON, of the tables and views that a view reads: by name in lower case.

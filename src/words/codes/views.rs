@@ -31,6 +31,9 @@ codes! {
     VIEW_ORDER = 2189, Gate,
         "views with an ORDER BY",
         "MySQL and MariaDB give the rows of such a view in its order to a reader that asks for none. TiDB ignores an ORDER BY in a view that has no LIMIT: the rows are the same and come in any order. The certificate compares rows, not their order. Where the application counts on the order, write the ORDER BY into the query that reads the view.";
+    VIEW_GROUPS = 2157, Gate,
+        "views that the target reads only without ONLY_FULL_GROUP_BY",
+        "The view selects columns that do not follow from its GROUP BY. The source's sql_mode allows that, and the target's has ONLY_FULL_GROUP_BY: there, reading the view fails with error 1055 for every session that does not set a mode of its own. mig sets one, so it can compare the rows, and the certificate says nothing about other readers.";
     VIEW_CHECK_OPTION = 2168, Gate,
         "views with a CHECK OPTION",
         "WITH CHECK OPTION controls INSERT and UPDATE through the view. TiDB accepts neither, for any view, and does not keep the clause. Reading is not affected.";

@@ -307,6 +307,11 @@ fn risk_of(
         let risk = if generated.stored { Risk::Differs } else { Risk::May };
         add(risk, "by the time zone of a session: mig loads in UTC");
     }
+    if subject.target.flavor == Flavor::Tidb
+        && let Some(charset) = cast_to(&text)
+    {
+        add(Risk::Differs, &format!("by a CAST or CONVERT to {charset}, whose letters the target does not reduce"));
+    }
     if calls(&["charset", "collation", "coercibility", "weight_string"]) {
         add(Risk::Differs, "from the names or weights of a collation");
     }
@@ -380,6 +385,21 @@ fn of_numbers(text: &str, into_text: bool, used: &[&Column]) -> Vec<&'static str
         found.push("by a CAST AS FLOAT or YEAR");
     }
     found
+}
+
+/// The charset that a CAST or CONVERT names, where it has fewer letters than utf8mb4. On MySQL a letter that it lacks becomes
+/// `?`; TiDB keeps it (seen on 8.5.6).
+pub(super) fn cast_to(text: &str) -> Option<String> {
+    let words: Vec<String> = tokens(text)
+        .into_iter()
+        .map(|token| if let Token::Word(word) = token { word.to_lowercase() } else { String::new() })
+        .collect();
+    let named = words.windows(3).find_map(|three| match three {
+        [one, charset, _] if one == "charset" || one == "using" => Some(charset),
+        [one, two, charset] if one == "character" && two == "set" => Some(charset),
+        _ => None,
+    });
+    named.filter(|charset| !["utf8mb4", "utf8mb3", "utf8", "binary", ""].contains(&charset.as_str())).cloned()
 }
 
 /// Whether the text of a column is kept in other bytes on the target: converted, or in TiDB's latin1, which is UTF-8.

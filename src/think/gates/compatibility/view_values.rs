@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::generated::OF_TEXT;
+use super::generated::{OF_TEXT, cast_to};
 use crate::formats::ddl::view::{Kind, Piece, calls, pieces, reads};
 use crate::formats::facts::{Flavor, MigrationFacts};
 use crate::formats::row_facts::RowRisk;
@@ -86,6 +86,9 @@ pub(crate) fn risk(view: &View, facts: &MigrationFacts, from: Flavor, to: Flavor
     }
     if all.windows(2).any(|two| two[0].is("as") && two[1].is("year")) {
         return Some("by CAST(… AS YEAR)".to_owned());
+    }
+    if let Some(charset) = cast_to(&view.select).filter(|_| to == Flavor::Tidb) {
+        return Some(format!("by a CAST or CONVERT to {charset}, whose letters the target does not reduce"));
     }
     let read = columns_in(view, &facts.source, &all);
     let columns: Vec<&Column> = read.iter().map(|(_, column)| *column).collect();

@@ -43,6 +43,9 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
         if let Some(why) = view_values::risk(view, subject.facts, subject.source.flavor, subject.target.flavor) {
             note(met, rules::VIEW_MAY_DIFFER, format!("{}: {why}", view.name));
         }
+        if view.loose_groups && subject.target.only_full_group_by && !subject.source.only_full_group_by {
+            note(met, rules::VIEW_GROUPS, view.name.key());
+        }
         if let Some(option) = check_option_lost(view, subject.target) {
             note(met, rules::VIEW_CHECK_OPTION, format!("{} WITH {option} CHECK OPTION", view.name));
         }

@@ -1,0 +1,117 @@
+//! What MySQL and MariaDB spell in one way and TiDB in another, or computes in another way: it arrives and is equal, or the
+//! plan names it. With the program itself between real servers.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use support::Bed;
+use support::case::{Case, NOTHING, all, check};
+
+#[tokio::test]
+async fn one_expression_in_two_spellings_is_one_column() {
+    check(&Case {
+        name: "spelled_twice",
+        setup: &[
+            "CREATE TABLE t (id INT PRIMARY KEY, s VARCHAR(20) COLLATE utf8mb4_bin, \
+             a VARBINARY(10) AS (CAST(s AS BINARY(10))), b VARBINARY(20) AS (CAST(s AS CHAR(4) CHARACTER SET binary)), \
+             c VARCHAR(40) COLLATE utf8mb4_bin AS (CONVERT(s USING utf8mb4)), d INT AS (0x41 + 0), e INT AS (b'101' + 0), \
+             f DOUBLE AS (id * 1e3), g DOUBLE AS (id * 1.5e-7), h VARCHAR(20) AS (INSERT(s, 1, 1, 'z')), \
+             i VARBINARY(20) AS (CHAR(65)), j VARCHAR(20) AS (CHAR(65, 66 USING utf8mb4)))",
+            "INSERT INTO t (id, s) VALUES (1, 'abc'), (2, 'é'), (3, NULL)",
+            "CREATE TABLE floats (id INT PRIMARY KEY, v FLOAT(9,8) NOT NULL DEFAULT 0.40000001, w FLOAT DEFAULT -0.5)",
+            "INSERT INTO floats (id) VALUES (1)",
+            "CREATE TABLE spread (id INT PRIMARY KEY) PARTITION BY HASH (id) (PARTITION p0, PARTITION p1)",
+            "CREATE TABLE keyed (id INT PRIMARY KEY) PARTITION BY KEY (id) (PARTITION p0, PARTITION P1, PARTITION p2)",
+            "INSERT INTO spread VALUES (1), (2)",
+        ],
+        same: &[
+            "SELECT id, HEX(a), HEX(b), HEX(c), d, e, f, g, HEX(h), HEX(i), HEX(j) FROM {}.t ORDER BY id",
+            "SELECT id, v + 0e0, w + 0e0 FROM {}.floats",
+            "SELECT TABLE_NAME, PARTITION_NAME FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = '{}' ORDER BY 1, PARTITION_ORDINAL_POSITION",
+        ],
+        next: &[("INSERT INTO {}.floats (id) VALUES (9)", "SELECT v + 0e0, w + 0e0 FROM {}.floats WHERE id = 9")],
+        ..NOTHING
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_generated_column_that_a_tidb_computes_otherwise_or_refuses_is_named() {
+    all(&[
+        Case {
+            name: "fewer_letters",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, s VARCHAR(20), \
+                 c VARCHAR(10) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin AS (CAST(s AS CHAR(10) CHARACTER SET latin1)), \
+                 d VARCHAR(10) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin AS (CONVERT(s USING ascii)))",
+                "INSERT INTO t (id, s) VALUES (1, 'abc')",
+            ],
+            plan: (5, &["MIG2172", "by a CAST or CONVERT to latin1", "by a CAST or CONVERT to ascii"]),
+            ..NOTHING
+        },
+        Case {
+            name: "fewer_letters_view",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, s VARCHAR(20))",
+                "CREATE VIEW v AS SELECT id, CONVERT(s USING latin1) AS l FROM t",
+            ],
+            plan: (0, &["MIG2182", "{}.v: by a CAST or CONVERT to latin1"]),
+            ..NOTHING
+        },
+        Case {
+            name: "refused_function",
+            setup: &["CREATE TABLE t (id INT PRIMARY KEY, a INT, g INT AS (NULLIF(a, 3)))"],
+            plan: (5, &["MIG2147", "{}.t.g: NULLIF()"]),
+            ..NOTHING
+        },
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn words_of_a_view_by_a_narrow_connection_compare_as_there() {
+    check(&Case {
+        name: "narrow_words",
+        setup: &[
+            "CREATE TABLE t (id INT PRIMARY KEY)",
+            "INSERT INTO t VALUES (1)",
+            "SET NAMES utf8mb3",
+            "CREATE VIEW v AS SELECT id, 'openSIS' AS w FROM t",
+            "SET NAMES utf8mb4",
+        ],
+        plan: (0, &["MIG2166", "COLLATE utf8mb4_general_ci"]),
+        same: &["SELECT * FROM {}.v WHERE w = 'OPENsis'"],
+        ..NOTHING
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_view_that_the_target_reads_only_in_another_sql_mode_is_named() {
+    all(&[
+        Case {
+            name: "loose_groups",
+            source: Bed::mariadb,
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, k INT)",
+                "INSERT INTO t VALUES (1, 1), (3, 2)",
+                "CREATE VIEW loose AS SELECT id, k, COUNT(*) AS n FROM t GROUP BY k",
+                "CREATE VIEW whole AS SELECT k, COUNT(*) AS n FROM t GROUP BY k",
+            ],
+            plan: (5, &["MIG2157", "{}.loose"]),
+            ..NOTHING
+        },
+        Case {
+            name: "own_mode",
+            source: Bed::mariadb,
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, k INT)",
+                "INSERT INTO t VALUES (1, 1), (3, 2)",
+                "CREATE VIEW loose AS SELECT id, k, COUNT(*) AS n FROM t GROUP BY k",
+            ],
+            gates: "rule \"MIG2157\" { action = \"warn\" }",
+            ..NOTHING
+        },
+    ])
+    .await;
+}
