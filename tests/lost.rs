@@ -214,6 +214,43 @@ async fn objects_that_the_ledger_has_lost_are_put_back_by_the_statement_of_the_p
     journey.end().await;
 }
 
+/// After a recover the ledger alone knows what was made, and the target may be in use: what stood there before a run is not
+/// taken back, and what only the ledger knows is dropped with -confirm alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_stood_on_the_target_before_a_run_is_never_taken_back() {
+    let journey = journey("in_use").await;
+    let schema = journey.schema().to_owned();
+    journey.source.run(&[&format!("CREATE TABLE {schema}.queue (id INT PRIMARY KEY)")]).await;
+    journey.apply();
+    journey.target.run(&[&format!("CREATE INDEX theirs ON {schema}.a (v)")]).await;
+    std::fs::remove_file(journey.path("mig.migstate")).unwrap();
+    journey.run(&["recover", "-confirm"], 0);
+    says(&journey, &["apply", "-auto-approve"], 5, &["MIG5127"]);
+    let names = format!("SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{schema}' ORDER BY 1");
+    let all = [["a"], ["b"], ["queue"], ["w"]];
+    assert_eq!(journey.target.rows(&names).await, all);
+    says(&journey, &["apply", "-auto-approve"], 1, &["MIG1014"]);
+    assert_eq!(journey.target.rows(&names).await, all);
+    let rows = journey.target.rows(&format!("SELECT COUNT(*) FROM {schema}.a")).await;
+    assert_eq!(rows, [["2"]]);
+    journey.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_with_rows_of_others_is_not_emptied_to_be_loaded_again() {
+    let journey = journey("others").await;
+    journey.apply();
+    let schema = journey.schema().to_owned();
+    journey.target.run(&[&format!("INSERT INTO {schema}.a VALUES (100, 'theirs')")]).await;
+    let replace = format!("-replace=migration.m.load[\"{schema}.a\"]");
+    let again = ["apply", "-auto-approve", &replace, "-confirm=127.0.0.1"];
+    says(&journey, &again, 5, &["MIG2062", "it has 3 rows, and the ledger knows of 2"]);
+    assert_eq!(journey.target.rows(&format!("SELECT COUNT(*) FROM {schema}.a")).await, [["3"]]);
+    journey.target.run(&[&format!("DELETE FROM {schema}.a WHERE id = 100")]).await;
+    says(&journey, &again, 0, &["Certificate of migration.m: equal"]);
+    journey.end().await;
+}
+
 /// Takes something out of the spec after a run: `from` becomes `to`. What is left is planned, applied and destroyed.
 async fn taken_out(name: &str, change: impl Fn(&str, &str) -> String) {
     let journey = journey(name).await;

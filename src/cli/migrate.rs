@@ -26,7 +26,7 @@ const COMMAND: &str = "mig init -migrate-state";
 pub async fn run(global: &Global, args: &Init) -> Outcome<ExitKind> {
     let session = Session::open_to_look(global, &args.variables)?;
     let backend = former_backend(global, args)?;
-    if backend.to_string() == session.spec.backend.to_string() {
+    if backend.to_string() == session.spec.backend.to_string() || is_same(&session, &backend) {
         let hint = "Name the backend of the earlier runs: -from=FILE with the `mig` block that the spec had then. Nothing was changed.";
         let cause = format!("the spec keeps it in {backend}, and that is where it is to come from");
         return Err(Failure::new(codes::COMMAND_LINE, DOING, cause, hint));
@@ -76,6 +76,16 @@ async fn under_locks(former: &Session, session: &Session, args: &Init) -> Outcom
         from.place_of(&Companion::Backup)
     ));
     Ok(ExitKind::Success)
+}
+
+/// Whether both lead to one file, however it is written.
+fn is_same(session: &Session, former: &Backend) -> bool {
+    match (&session.spec.backend, former) {
+        (Backend::Local { path: one }, Backend::Local { path: other }) => {
+            hosts::file::is_same(&session.dir.join(one), &session.dir.join(other))
+        }
+        _ => false,
+    }
 }
 
 /// Where the state was: the file of a state, or a file of the former spec.

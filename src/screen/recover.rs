@@ -36,7 +36,8 @@ pub fn text(lineage: &str, remains: &[Remains], pending: &[String], width: usize
                    were used, and what was created in a cloud account (`mig plan` looks it up there by its tags).";
     let then = "With a state of this lineage, the next `mig apply` takes these tables as its own: it dumps the source again, \
                 loads only rows that the ledger does not have, and compares every row. If a table holds other rows than the \
-                ledger says, the run ends with exit code 6 and changes nothing in it.";
+                ledger says, or the source is cut into other parts than before (other settings, rows or statistics), the run \
+                ends with exit code 6, and that table has to be dumped and loaded anew.";
     text.push_str(&wrap("", unknown, width));
     text.push_str(&wrap("", then, width));
     text

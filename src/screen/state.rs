@@ -109,7 +109,7 @@ pub fn overview(state: &State, style: Style) -> String {
     }
     if let Some(run) = &state.open_run {
         let text = format!(
-            "A run of plan {} is open: it was interrupted, or is under way. mig apply goes on with it.",
+            "A run of plan {} is open: it was interrupted, or is under way. mig apply goes on with it, or mig destroy if it was one.",
             run.plan_digest.short()
         );
         out.push_str(&wrap("", &text, style.width));

@@ -59,7 +59,9 @@ pub fn text(status: &Status, style: Style) -> String {
         Now::UnderWay => format!("A run of plan {plan} is under way."),
         Now::Locked => format!("No run is open, but {} is locked: its holder plans, asks or edits.", status.place),
         Now::Interrupted => {
-            format!("A run of plan {plan} was interrupted: nobody holds its lock. mig apply goes on with it.")
+            format!(
+                "A run of plan {plan} was interrupted: nobody holds its lock. mig apply goes on with it, or mig destroy if it was one."
+            )
         }
         Now::Nothing => format!("No run is under way at {}. mig show tells what is recorded.", status.place),
     };

@@ -75,7 +75,7 @@ pub fn state(state: &State) -> serde_json::Result<String> {
     };
     let open = state.open_run.as_ref().map(|run| {
         let digest = run.plan_digest.short();
-        format!("A run of plan {digest} is open: it was interrupted, or is under way. mig apply goes on with it.")
+        format!("A run of plan {digest} is open: it was interrupted, or is under way. mig apply goes on with it, or mig destroy if it was one.")
     });
     let moved = data.history.as_ref().map_or(&[][..], |history: &History| &history.moved);
     // What no step has recorded is not nothing.

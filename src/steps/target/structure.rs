@@ -198,12 +198,21 @@ pub async fn withdraw(
                     && node.addr.migration() == Some(name)
                     && (completed.contains(&node.addr) || refused_here.contains(&node.addr))
             });
-            for node in made {
+            for node in made.filter(|node| !stood_before(context, node)) {
                 failed.extend(take_back(context, node).await.err());
             }
         }
     }
     failed
+}
+
+/// Whether the target had it before this run: then it is not this run's to take back, whoever made it. What an earlier start
+/// of this run made counts as such, too, and stays: it is empty, and the ledger lists it.
+fn stood_before(context: &Context, node: &Node) -> bool {
+    match (context.facts(&node.addr), node.addr.table()) {
+        (Ok(facts), Some(name)) => facts.target.has(&name),
+        _ => true,
+    }
 }
 
 async fn take_back(context: &Context, node: &Node) -> Outcome<()> {

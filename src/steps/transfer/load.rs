@@ -26,7 +26,7 @@ use crate::formats::state::Part;
 use crate::formats::steps::{ImportInputs, LoadForm, LoadOutputs, ServerOutputs, Writing};
 use crate::formats::structure::Table;
 use crate::steps::again::again;
-use crate::steps::context::{Context, Lines};
+use crate::steps::context::{Context, Line, Lines};
 use crate::steps::runner::fault as file_fault;
 use crate::steps::step::{StepCtx, Upstream};
 use crate::steps::transfer::batch::{self, Form};
@@ -36,7 +36,7 @@ use crate::steps::transfer::ledger::{self, Batches, Named, Object};
 use crate::steps::transfer::refusal::refused;
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::codes;
-use crate::words::error::{Failure, Outcome};
+use crate::words::error::{ExitKind, Failure, Outcome};
 
 /// Bytes of a batch where `batch_bytes = "auto"`.
 const AUTO_BATCH_BYTES: u64 = manifest::MARK_BYTES;
@@ -300,6 +300,9 @@ async fn ready(context: &Context, node: &Node, ctx: &StepCtx, name: &TableName, 
     }
     if due {
         // An adopted table stays one: it is emptied, never owned.
+        if node.action == Action::Replace && !object.is_reset() {
+            holds_no_others(&mut line, name, (ledger, &context.lineage), object.epoch).await?;
+        }
         let owned = if object.state.ends_with("adopted") { "adopted" } else { "created" };
         let wanted = Object { state: format!("reset_{owned}"), epoch };
         named.set_held(&mut *line.connection, &object, &wanted, context.token).await?;
@@ -314,6 +317,35 @@ async fn ready(context: &Context, node: &Node, ctx: &StepCtx, name: &TableName, 
     }
     line.give_back();
     Ok(epoch)
+}
+
+/// Before a table is emptied: it has no more rows than the ledger says that this lineage has put there. Who wrote the others
+/// is not known, and nothing of theirs is dropped.
+async fn holds_no_others(
+    line: &mut Line,
+    name: &TableName,
+    (schema, lineage): (&str, &str),
+    epoch: u64,
+) -> Outcome<()> {
+    let key = name.key();
+    let batches = Batches { schema, lineage, table: &key, epoch, token: 0 };
+    let known: u64 = batches.chunks(&mut *line.connection).await?.values().map(|chunk| chunk.rows).sum();
+    let doing = || format!("empty {name}");
+    let count = line.connection.query(&format!("SELECT COUNT(*) FROM {}", name.sql())).await;
+    let count =
+        count.map_err(|fault| fault.told(doing()))?.rows.into_iter().next().and_then(|row| row.into_iter().next()?);
+    let count = count.and_then(|cell| std::str::from_utf8(&cell).ok()?.parse::<u64>().ok());
+    if count.is_some_and(|count| count <= known) {
+        return Ok(());
+    }
+    let count = count.map_or_else(|| "an unknown number of".to_owned(), |count| count.to_string());
+    Err(Failure::new(
+        codes::TABLE_CONTENT_DIFFERS,
+        doing(),
+        format!("it has {count} rows, and the ledger knows of {known} that this lineage has loaded: others write to it"),
+        "Look at the other rows. Where they may go, delete them or empty the table by hand, then run the same command again.",
+    )
+    .exit(ExitKind::Gate))
 }
 
 /// The note of a reset that this run has decided on.

@@ -85,7 +85,7 @@ pub fn settle(
             let there = node.addr.table().is_none_or(|table| facts_of(node).target.table(&table).is_some());
             changes.push(Change {
                 what: standing.map(|s| s.what.clone()).filter(|what| !what.is_empty()),
-                needs_confirm: action == Action::Replace && there && drops_proven_rows(node, state)?,
+                needs_confirm: action == Action::Replace && there && drops_proven_rows(node, state, facts_of(node))?,
                 rewrite: rewrites.get(&node.addr).cloned(),
                 drops_rows: if there { rows_dropped(action, node, record)? } else { None },
                 cause,
@@ -170,14 +170,19 @@ fn asked_of(
     (asked, gates)
 }
 
-/// Whether replacing this step drops rows that were verified.
-fn drops_proven_rows(node: &Node, state: &State) -> Outcome<bool> {
+/// Whether replacing this step drops rows that were verified, or of which only the ledger knows: a state that was lost may
+/// have had their verification.
+fn drops_proven_rows(node: &Node, state: &State, facts: &MigrationFacts) -> Outcome<bool> {
     if !matches!(node.kind, StepKind::Table | StepKind::Load) {
         return Ok(false);
     }
     let (Some(migration), Some(table)) = (node.addr.migration(), node.addr.table()) else { return Ok(false) };
     let of = |kind| StepAddr::of_table(migration, kind, &table);
     let verified = state.steps.get(&of(StepKind::Verify)).is_some_and(|record| record.status == Status::Complete);
+    let by_ledger = facts.ledger.loaded.get(&table.key()).is_some_and(|loaded| loaded.rows > 0);
+    if by_ledger && !state.steps.contains_key(&of(StepKind::Load)) {
+        return Ok(true);
+    }
     let loaded = state.outputs_of::<LoadOutputs>(&of(StepKind::Load))?;
     Ok(verified && loaded.is_some_and(|loaded| loaded.total.rows > 0))
 }

@@ -47,7 +47,7 @@ pub(super) fn refused(state: &State, world: &World) -> Vec<Diagnostic> {
         found.push(
             Diagnostic::error(codes::RUN_OPEN, "a run was interrupted and is open")
                 .detail("Its own records say what is there and what is not.")
-                .help("Run `mig apply` to its end first."),
+                .help("Run `mig apply` to its end first, or `mig destroy` if it was one."),
         );
     }
     found
