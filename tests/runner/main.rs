@@ -241,6 +241,14 @@ migration "m" {{
         self.target.rows(&count).await[0][0].parse().unwrap()
     }
 
+    /// Begins an apply and kills it: its worker goes on.
+    async fn leave_at_work(&self) {
+        let mut child = self.start(&["apply", "-auto-approve"]);
+        self.until_batches(2).await;
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+
     async fn until_batches(&self, more_than: usize) -> usize {
         let began = Instant::now();
         loop {
@@ -473,10 +481,7 @@ async fn an_interrupt_leaves_the_worker_at_work_unless_it_is_asked_to_stop_it() 
 async fn a_worker_at_work_is_seen_whatever_its_migration_is_called_now() {
     let journey = Journey::new("renamed", "\"48KiB\"").await;
     journey.prepare();
-    let mut child = journey.start(&["apply", "-auto-approve"]);
-    journey.until_batches(2).await;
-    child.kill().unwrap();
-    child.wait().unwrap();
+    journey.leave_at_work().await;
     let path = journey.here().join("trial.mig.hcl");
     let spec = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, spec.replacen("migration \"m\"", "migration \"renamed\"", 1)).unwrap();
@@ -502,10 +507,7 @@ async fn a_worker_at_work_is_seen_whatever_its_migration_is_called_now() {
 async fn a_migration_over_another_machine_is_renamed_when_its_run_has_ended() {
     let journey = Journey::new("moved", "\"96KiB\"").await;
     journey.prepare();
-    let mut child = journey.start(&["apply", "-auto-approve"]);
-    journey.until_batches(2).await;
-    child.kill().unwrap();
-    child.wait().unwrap();
+    journey.leave_at_work().await;
     let path = journey.here().join("trial.mig.hcl");
     let spec = std::fs::read_to_string(&path).unwrap();
     let moved = "moved {\n  from = migration.m\n  to   = migration.shop\n}\nmoved {\n  from = runner.ssh.mover\n  to   = runner.ssh.far\n}\n";
