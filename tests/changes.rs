@@ -407,6 +407,21 @@ async fn a_refresh_takes_what_is_gone_out_of_the_state_and_touches_nothing() {
     assert_eq!(journey.target.rows(&format!("SELECT COUNT(*) FROM {schema}.b")).await, [["1"]]);
     is_settled(&journey);
 
+    // A user who may not see the schema: nothing of it is gone.
+    let blind = format!("mig_blind_{}", std::process::id());
+    let ledger = journey.ledger().to_owned();
+    journey.target.run(&[&format!("CREATE USER {blind}"), &format!("GRANT ALL ON {ledger}.* TO {blind}")]).await;
+    let state = pulled(&journey);
+    let spec = std::fs::read_to_string(journey.path("journey.mig.hcl")).unwrap();
+    let (source, target) = spec.split_once("target \"").unwrap();
+    let seen_by = |user: &str| format!("{source}target \"{}", target.replacen("\"root\"", &format!("{user:?}"), 1));
+    std::fs::write(journey.path("journey.mig.hcl"), seen_by(&blind)).unwrap();
+    let (code, said) = journey.said(&["apply", "-refresh-only", "-auto-approve"]);
+    assert!(code == 5 && program::flat(&said).contains("may be out of the user's sight"), "{code} {said}");
+    assert_eq!(pulled(&journey), state);
+    std::fs::write(journey.path("journey.mig.hcl"), spec).unwrap();
+    journey.target.run(&[&format!("DROP USER {blind}")]).await;
+
     // A plan that the world has left behind, and a target that does not answer.
     journey.target.run(&[&format!("RENAME TABLE {schema}.b TO {schema}.kept")]).await;
     journey.run(&["plan", "-refresh-only", "-out=plan"], 0);

@@ -84,6 +84,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
             if question.mode == Mode::Refresh {
                 (settled, differs) = refresh::only(settled);
                 settled.diagnostics.extend(refresh::refused(recorded, world));
+                settled.diagnostics.extend(refresh::out_of_sight(&settled.changes, &observed.verdicts));
             }
             place::add_elsewhere(&mut settled.diagnostics, spec, recorded, world)?;
             let estimates = estimate::of_pending(estimates, &settled.graph);

@@ -2,11 +2,14 @@
 //! that the next plan creates it as something new. It moves no row, creates nothing and removes nothing. What differs in another
 //! way is told, and stays for a plan that sets it right: a record cannot say that an object is otherwise than it was asked for.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::Settled;
 use crate::formats::cause::{Cause, Drift};
-use crate::formats::facts::World;
+use crate::formats::facts::{GateOutcome, Verdict, World};
 use crate::formats::plan::{Action, Change};
 use crate::formats::state::State;
+use crate::words::addr::{GateName, StepAddr};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
 
@@ -51,6 +54,25 @@ pub(super) fn refused(state: &State, world: &World) -> Vec<Diagnostic> {
         );
     }
     found
+}
+
+/// Why what looks gone may only be out of sight: information_schema shows a user nothing that it has no right on.
+pub(super) fn out_of_sight(gone: &[Change], verdicts: &BTreeMap<StepAddr, Verdict>) -> Vec<Diagnostic> {
+    let of: BTreeSet<&str> = gone.iter().filter_map(|change| change.addr.migration()).collect();
+    let gates = of.into_iter().map(|migration| StepAddr::gate(migration, GateName::Privileges));
+    let told = |addr: StepAddr| {
+        let verdict = verdicts.get(&addr)?;
+        let sees = matches!(verdict.outcome, GateOutcome::Passed | GateOutcome::Warned);
+        let first = verdict.findings.first().filter(|_| !sees)?;
+        let lacks: Vec<&str> = verdict.findings.iter().map(|finding| finding.summary.as_str()).collect();
+        Some(
+            Diagnostic::error(first.code, "what looks gone from the target may be out of the user's sight")
+                .about(addr.to_string())
+                .detail(lacks.join("\n"))
+                .help("Give the user these rights, then refresh again: nothing was recorded."),
+        )
+    };
+    gates.filter_map(told).collect()
 }
 
 #[cfg(test)]
