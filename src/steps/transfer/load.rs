@@ -7,6 +7,7 @@ mod part;
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod part_tests;
 mod standing;
+mod unrecorded;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -65,6 +66,8 @@ struct Job {
     recorded: BTreeMap<u32, Part>,
     /// What was recorded as done and is not in the ledger.
     lost: BTreeSet<u32>,
+    /// What the ledger has of this load while nothing of it is recorded, by part.
+    unrecorded: BTreeMap<u32, PartHash>,
 }
 
 /// Parts that came by.
@@ -152,8 +155,11 @@ async fn begin_job(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: boo
         keep: migration.dump.keep || import.is_some(),
         recorded,
         lost: BTreeSet::new(),
+        unrecorded: BTreeMap::new(),
     };
+    let nothing = job.recorded.is_empty();
     job.ask_about_recorded().await?;
+    job.look_for_unrecorded(&name, nothing).await?;
     Ok(job)
 }
 
@@ -162,6 +168,13 @@ impl Job {
     async fn take_all(self: &Arc<Self>, taken: &mut Taken) -> Outcome<bool> {
         // Without a key there are no parts to wait for: the dump is whole, and its manifest names them.
         let mut open = chunk::usable_for_ranges(&self.table).is_some();
+        if !self.unrecorded.is_empty() {
+            if open && !self.dump_is_whole().await? {
+                return Ok(false);
+            }
+            self.is_of_this_dump().await?;
+            open = false;
+        }
         if !open {
             self.begin_all(taken).await?;
         }

@@ -22,7 +22,7 @@ const REDONE: u32 = 2;
 
 impl Job {
     /// What the ledger has of this load.
-    async fn chunks(&self) -> Outcome<BTreeMap<u32, PartHash>> {
+    pub(super) async fn chunks(&self) -> Outcome<BTreeMap<u32, PartHash>> {
         again(&self.context, &self.ctx, || async {
             let mut line = self.lines.write.take().await?;
             let chunks = self.batches().chunks(&mut *line.connection).await?;
