@@ -318,7 +318,7 @@ migration.shop.dump[\"shop.orders\"]
         let expected = "\
 State lineage 5f2a, serial 3, format 2, written by mig 0.1.0
 A run of plan 148de9c5a7a4 is open: it was interrupted, or is under way. mig
-apply goes on with it.
+apply goes on with it, or mig destroy if it was one.
 
 migration.shop
   table  1 complete, 1 failed

@@ -178,7 +178,7 @@ mod tests {
         assert!(shown.contains("34 % (at an unknown time)") && shown.contains("  silent    "), "{shown}");
         let unsaid = Status { progress: None, held_seconds: Some(60.0), ..ahead };
         assert!(text(&unsaid, Style::plain()).contains("  silent    What it last said"));
-        let was = "A run of plan 148de9c5a7a4 was interrupted: nobody holds its lock. mig apply\ngoes on with it.";
+        let was = "A run of plan 148de9c5a7a4 was interrupted: nobody holds its lock. mig apply\ngoes on with it, or mig destroy if it was one.";
         let gone = format!("{was}\n{by} (that\n            process is gone)\n{said} (2.0 s ago)\n{step}\n");
         check(&plan, Holding::Former(Former::Died(holder())), Some(2.0), "interrupted", &gone);
         check(&plan, Holding::Nobody, None, "interrupted", &format!("{was}\n"));

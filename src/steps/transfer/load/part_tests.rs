@@ -100,6 +100,7 @@ fn job(
         keep: true,
         recorded: BTreeMap::new(),
         lost: BTreeSet::new(),
+        unrecorded: Default::default(),
     };
     (Arc::new(job), from_step)
 }

@@ -307,10 +307,8 @@ fn risk_of(
         let risk = if generated.stored { Risk::Differs } else { Risk::May };
         add(risk, "by the time zone of a session: mig loads in UTC");
     }
-    if subject.target.flavor == Flavor::Tidb
-        && let Some(charset) = cast_to(&text)
-    {
-        add(Risk::Differs, &format!("by a CAST or CONVERT to {charset}, whose letters the target does not reduce"));
+    if let Some(charset) = cast_to(&text).filter(|_| subject.target.flavor == Flavor::Tidb) {
+        add(Risk::Differs, &not_reduced(&charset));
     }
     if calls(&["charset", "collation", "coercibility", "weight_string"]) {
         add(Risk::Differs, "from the names or weights of a collation");
@@ -400,6 +398,10 @@ pub(super) fn cast_to(text: &str) -> Option<String> {
         _ => None,
     });
     named.filter(|charset| !["utf8mb4", "utf8mb3", "utf8", "binary", ""].contains(&charset.as_str())).cloned()
+}
+
+pub(super) fn not_reduced(charset: &str) -> String {
+    format!("by a CAST or CONVERT to {charset}, whose letters the target does not reduce")
 }
 
 /// Whether the text of a column is kept in other bytes on the target: converted, or in TiDB's latin1, which is UTF-8.

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::generated::{OF_TEXT, cast_to};
+use super::generated::{OF_TEXT, cast_to, not_reduced};
 use crate::formats::ddl::view::{Kind, Piece, calls, pieces, reads};
 use crate::formats::facts::{Flavor, MigrationFacts};
 use crate::formats::row_facts::RowRisk;
@@ -88,7 +88,7 @@ pub(crate) fn risk(view: &View, facts: &MigrationFacts, from: Flavor, to: Flavor
         return Some("by CAST(… AS YEAR)".to_owned());
     }
     if let Some(charset) = cast_to(&view.select).filter(|_| to == Flavor::Tidb) {
-        return Some(format!("by a CAST or CONVERT to {charset}, whose letters the target does not reduce"));
+        return Some(not_reduced(&charset));
     }
     let read = columns_in(view, &facts.source, &all);
     let columns: Vec<&Column> = read.iter().map(|(_, column)| *column).collect();

@@ -206,6 +206,10 @@ const CARRIED_ROWS: &[Row] = &[
     (rules::UNKNOWN_MEMBER, "shop.orders.e '?': 2 rows with other letters in the place of the question mark", |c| {
         rows(c, RowRisk::UnknownMember, "e", "?")
     }),
+    (rules::VIEW_GROUPS, "shop.v", |c| {
+        c.target.only_full_group_by = true;
+        c.facts.source.views.push(View { loose_groups: true, ..view("v") });
+    }),
     (rules::FOREIGN_KEY_OFF, "shop.orders.fk", |c| {
         c.target.foreign_keys_off = true;
         key(c, |t| t.foreign_keys.push(foreign(&["id"], "orders")))
