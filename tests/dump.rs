@@ -467,6 +467,11 @@ async fn rows_that_differ_in_a_partition_or_stand_in_one_that_was_added_are_foun
     while !file.exists() {
         tokio::time::sleep(std::time::Duration::from_millis(5)).await;
     }
+    // What is written before the table is emptied goes with it.
+    let count = format!("SELECT COUNT(*) > 4000 FROM {}.days", moving.schema);
+    while moving.target.rows(&count).await != [["0"]] {
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    }
     on_target("ALTER TABLE DB.days ADD PARTITION (PARTITION p2 VALUES LESS THAN (9999))").await;
     on_target("INSERT INTO DB.days VALUES (9600, 'y')").await;
     let output = child.wait_with_output().unwrap();
