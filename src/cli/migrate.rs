@@ -70,11 +70,8 @@ async fn under_locks(former: &Session, session: &Session, args: &Init) -> Outcom
         let cause = format!("what was written to {} is not what is read there", to.place());
         return Err(Failure::new(codes::STATE_UNREADABLE, DOING, cause, "The former state is as it was. Try again."));
     }
-    put(former, &State { moved_to: Some(to.place()), ..next })?;
-    print(&format!(
-        "Moved the state: {what}. The former one is closed; a copy of it is in {}.\n",
-        from.place_of(&Companion::Backup)
-    ));
+    let kept = put(former, &State { moved_to: Some(to.place()), ..next })?;
+    print(&format!("Moved the state: {what}. The former one is closed.{kept}\n"));
     Ok(ExitKind::Success)
 }
 

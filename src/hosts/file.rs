@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rustix::fs::FlockOperation;
 
-use crate::seams::store::{Companion, Former, Guard, Holder, Holding, Living, Locking, Store};
+use crate::seams::store::{Broken, Companion, Former, Guard, Holder, Holding, Living, Locking, Store};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
@@ -420,7 +420,7 @@ impl Store for FileStore {
 
     /// The system knows whether a holder lives: from one that does the lock is not taken, and one that died needs no
     /// breaking, but what it left can be removed.
-    fn break_lock(&self, id: &str) -> Outcome<Holder> {
+    fn break_lock(&self, id: &str) -> Outcome<Broken> {
         let refused = |cause: String, hint: &str| {
             Failure::new(codes::LOCK_NOT_BROKEN, format!("unlock {}", self.place()), cause, hint)
         };
@@ -439,7 +439,9 @@ impl Store for FileStore {
             }
             Holding::Former(former) if former.holder().id != id => Err(other(former.holder())),
             Holding::Former(_) => match self.try_lock(&Holder::default())? {
-                Locking::Got { former: Some(former), .. } => Ok(former.holder().clone()),
+                Locking::Got { former: Some(former), .. } => {
+                    Ok(Broken { holder: former.holder().clone(), free_in: None })
+                }
                 Locking::Got { former: None, .. } => {
                     Err(refused("nobody has the lock".into(), "Nothing is to be done."))
                 }

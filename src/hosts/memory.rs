@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::seams::store::{Companion, Guard, Holder, Holding, Living, Locking, Store};
+use crate::seams::store::{Broken, Companion, Guard, Holder, Holding, Living, Locking, Store};
 use crate::words::codes::{self, Code};
 use crate::words::error::{Failure, Outcome};
 
@@ -243,11 +243,11 @@ impl Store for MemoryStore {
         Ok(Locking::Got { guard: Box::new(MemoryGuard { disk: Arc::clone(&self.disk) }), former: None })
     }
 
-    fn break_lock(&self, id: &str) -> Outcome<Holder> {
+    fn break_lock(&self, id: &str) -> Outcome<Broken> {
         let mut disk = self.disk();
         alive(&disk)?;
         match disk.locked_by.take() {
-            Some(holder) if holder.id == id => Ok(holder),
+            Some(holder) if holder.id == id => Ok(Broken { holder, free_in: None }),
             other => {
                 disk.locked_by = other;
                 let hint = "`mig status` names who has the lock.";

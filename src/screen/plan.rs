@@ -117,6 +117,9 @@ pub fn summary(plan: &PlanFile) -> String {
                 .to_owned(),
             Mode::Destroy => "No changes. Nothing is recorded that a destroy would remove.".to_owned(),
             Mode::Refresh if plan.body.blocked => "No changes are known: the refresh is refused.".to_owned(),
+            Mode::Refresh if !plan.body.differs.is_empty() => {
+                "Nothing is gone: every table and view that is recorded is on the target. What differs from its record is listed with this plan, and stays for a plan without -refresh-only.".to_owned()
+            }
             Mode::Refresh => "No changes. Every table and view that is recorded is on the target.".to_owned(),
         };
     }

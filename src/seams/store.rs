@@ -114,7 +114,16 @@ pub trait Store: Send + Sync {
     ///
     /// # Errors
     /// MIG4011; MIG4014: nobody, or another holder, has it, or it cannot be taken from one that lives.
-    fn break_lock(&self, id: &str) -> Outcome<Holder>;
+    fn break_lock(&self, id: &str) -> Outcome<Broken>;
+}
+
+/// A lock that was taken away.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Broken {
+    /// Who had it.
+    pub holder: Holder,
+    /// For how long at most nobody else gets it: that holder's own lease. `None`: it is free.
+    pub free_in: Option<Duration>,
 }
 
 /// A file that belongs to a state and lies beside it.

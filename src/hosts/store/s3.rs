@@ -29,7 +29,7 @@ use self::lock::Held;
 use self::objects::{Condition, Objects, Put, Trouble};
 use self::state::Seen;
 use crate::formats::spec::backend::{Backend, S3};
-use crate::seams::store::{Companion, Holder, Holding, Locking, Store};
+use crate::seams::store::{Broken, Companion, Holder, Holding, Locking, Store};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
@@ -204,7 +204,7 @@ impl Store for S3Store {
         self.inner.still_held()
     }
 
-    fn break_lock(&self, id: &str) -> Outcome<Holder> {
+    fn break_lock(&self, id: &str) -> Outcome<Broken> {
         let id = id.to_owned();
         self.wait(|inner| async move { inner.break_lock(&id).await })
     }

@@ -91,6 +91,11 @@ impl DecisionContext<'_> {
         let (Some(old), Some(table)) = (recorded_filter(self.state, &report)?, self.node.addr.table()) else {
             return Ok(Cause::NotRecorded);
         };
+        // Others of its steps are recorded: this one was taken out of the state.
+        let kinds = [StepKind::Table, StepKind::Dump, StepKind::Load, StepKind::Verify];
+        if kinds.iter().any(|kind| self.state.steps.contains_key(&StepAddr::of_table(migration, *kind, &table))) {
+            return Ok(Cause::NotRecorded);
+        }
         let was = old.matches(&table.schema, &table.name);
         Ok(match !was && filter.matches(&table.schema, &table.name) {
             true => Cause::FilterNowIncludes,

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 use super::objects::{Condition, ETag, Found, Put, Trouble};
 use super::{Bridge, Inner, lock};
 use crate::formats::lease::{Lease, Standing};
-use crate::seams::store::{Former, Guard, Holder, Holding, Living, Locking};
+use crate::seams::store::{Broken, Former, Guard, Holder, Holding, Living, Locking};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
@@ -226,7 +226,7 @@ impl Inner {
         held.lost.is_none()
     }
 
-    pub(super) async fn break_lock(&self, id: &str) -> Outcome<Holder> {
+    pub(super) async fn break_lock(&self, id: &str) -> Outcome<Broken> {
         let refused = |cause: String, hint: &str| {
             Failure::new(codes::LOCK_NOT_BROKEN, format!("unlock {}", self.named("")), cause, hint)
         };
@@ -240,17 +240,19 @@ impl Inner {
                 let cause = format!("it is held by {holder}, whose lock is {}", holder.id);
                 return Err(refused(cause, "`mig status` names who has the lock."));
             }
+            // The lease of that holder counts, whatever the spec says now.
+            let whole = Lease::longest(Duration::from_secs(lease.lease_seconds));
             if lease.broken {
-                return Ok(holder);
+                return Ok(Broken { holder, free_in: Some(whole.saturating_sub(found.age)) });
             }
-            let next = match lease.standing(found.age) {
+            let (next, free_in) = match lease.standing(found.age) {
                 // Nobody is to be waited for any more.
-                Standing::Expired(_) => lease.taken_away(),
-                Standing::Free | Standing::Held(_) => lease.broken(),
+                Standing::Expired(_) => (lease.taken_away(), None),
+                Standing::Free | Standing::Held(_) => (lease.broken(), Some(whole)),
             };
             let put = self.put_lease(&next, &Condition::Is(found.head.etag), self.patience()).await;
             if let Put::Done(_) = put.map_err(|trouble| self.no_lock(trouble.text))? {
-                return Ok(holder);
+                return Ok(Broken { holder, free_in });
             }
         }
     }
