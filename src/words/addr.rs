@@ -50,7 +50,8 @@ pub fn sql_ident(name: &str) -> String {
     format!("`{}`", name.replace('`', "``"))
 }
 
-/// A text as a literal of SQL, for a statement that a person runs in a session of the usual `sql_mode`.
+/// A text as a literal of SQL, for every `sql_mode` without NO_BACKSLASH_ESCAPES: those of mig's sessions, and the usual ones of
+/// people who run a statement of a finding.
 pub fn sql_literal(text: &str) -> String {
     format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }

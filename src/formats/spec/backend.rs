@@ -81,17 +81,10 @@ impl Backend {
             Self::S3(s3) => s3.ca_file.as_deref(),
         }
     }
-
-    /// For how long a holder of its lock may be silent. `None`: the system itself knows whether it lives.
-    pub fn lease(&self) -> Option<Duration> {
-        match self {
-            Self::Local { .. } => None,
-            Self::S3(s3) => Some(s3.lease()),
-        }
-    }
 }
 
 impl S3 {
+    /// For how long a holder of the lock may give no sign of life.
     pub fn lease(&self) -> Duration {
         Duration::from_secs(self.lease_seconds)
     }

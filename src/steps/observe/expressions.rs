@@ -30,14 +30,14 @@ pub(super) async fn lacks(
     let mut found = BTreeMap::new();
     let mut known: BTreeMap<String, bool> = BTreeMap::new();
     for table in &source.tables {
-        for (name, expression) in expressions(table, checks) {
+        for (name, expression, generated) in expressions(table, checks) {
             let text = with_own_introducers(&expression_text(expression));
             let mut lacks = Vec::new();
             for function in functions(&text) {
                 if !known.contains_key(&function) && !FORMS.contains(&function.as_str()) {
                     known.insert(function.clone(), lacks_built_in(conn, &function).await?);
                 }
-                let refused = NOT_GENERATED.contains(&function.as_str()) && is_generated(table, name);
+                let refused = generated && NOT_GENERATED.contains(&function.as_str());
                 if refused || known.get(&function) == Some(&true) {
                     lacks.push(format!("{}()", function.to_uppercase()));
                 }
@@ -55,11 +55,8 @@ pub(super) async fn lacks(
     Ok(found)
 }
 
-fn is_generated(table: &Table, name: &str) -> bool {
-    table.columns.iter().any(|column| column.name == name && column.generated.is_some())
-}
-
-fn expressions(table: &Table, checks: bool) -> impl Iterator<Item = (&String, &String)> {
-    let generated = table.columns.iter().filter_map(|c| Some((&c.name, &c.generated.as_ref()?.expression)));
-    generated.chain(table.checks.iter().filter(move |_| checks).map(|check| (&check.name, &check.clause)))
+/// Names and texts, and whether each is of a generated column.
+fn expressions(table: &Table, checks: bool) -> impl Iterator<Item = (&String, &String, bool)> {
+    let generated = table.columns.iter().filter_map(|c| Some((&c.name, &c.generated.as_ref()?.expression, true)));
+    generated.chain(table.checks.iter().filter(move |_| checks).map(|check| (&check.name, &check.clause, false)))
 }

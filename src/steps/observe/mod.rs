@@ -21,6 +21,7 @@ pub mod zero_dates;
 use std::ops::ControlFlow;
 
 use crate::seams::sql::{Connection, Rows};
+use crate::words::addr::sql_literal as literal;
 use crate::words::error::Outcome;
 
 /// A value as text; NULL is the empty text.
@@ -34,11 +35,6 @@ fn optional_text(cell: Option<&[u8]>) -> Option<String> {
 
 fn number(cell: Option<&[u8]>) -> u64 {
     cell.and_then(|bytes| std::str::from_utf8(bytes).ok()?.parse().ok()).unwrap_or(0)
-}
-
-/// A text as an SQL literal, under every `sql_mode` that a session of mig has.
-fn literal(text: &str) -> String {
-    format!("'{}'", text.replace('\\', "\\\\").replace('\'', "''"))
 }
 
 /// Runs a query and hands each row to `take`.

@@ -67,13 +67,6 @@ pub fn flavor_of(version: &str) -> Flavor {
     }
 }
 
-/// Of the sessions of others: mig's own has a mode of its own.
-async fn only_full_group_by(conn: &mut dyn Connection) -> Outcome<bool> {
-    let mode = texts(conn, DOING, "SELECT @@GLOBAL.sql_mode").await?.into_iter().flatten().next().unwrap_or_default();
-    // ANSI is more modes than one, and lists them.
-    Ok(mode.split(',').any(|mode| mode.eq_ignore_ascii_case("ONLY_FULL_GROUP_BY")))
-}
-
 /// Everything that one session can tell of its server. `ledger_schema` is a target's: TiDB's identity stands in it.
 ///
 /// # Errors
@@ -88,9 +81,16 @@ pub async fn server_facts(conn: &mut dyn Connection, ledger_schema: Option<&str>
             .collect();
     let value = |name: &str| variables.get(name).map(String::as_str).unwrap_or_default();
     let on = |name: &str| matches!(value(name).to_ascii_uppercase().as_str(), "ON" | "1" | "TRUE");
-    let who = texts(conn, DOING, "SELECT VERSION(), CURRENT_USER()").await?.into_iter().next().unwrap_or_default();
+    let who = texts(conn, DOING, "SELECT VERSION(), CURRENT_USER(), @@GLOBAL.sql_mode")
+        .await?
+        .into_iter()
+        .next()
+        .unwrap_or_default();
     let version = who.first().cloned().unwrap_or_default();
     let user = who.get(1).cloned().unwrap_or_default();
+    // Of the sessions of others: mig's own have a mode of their own.
+    let mut modes = who.get(2).map(String::as_str).unwrap_or_default().split(',');
+    let only_full_group_by = modes.any(|mode| mode.eq_ignore_ascii_case("ONLY_FULL_GROUP_BY"));
     let flavor = flavor_of(&version);
     let server_id = match flavor {
         Flavor::Mysql if !value("server_uuid").is_empty() => value("server_uuid").to_owned(),
@@ -138,7 +138,7 @@ pub async fn server_facts(conn: &mut dyn Connection, ledger_schema: Option<&str>
         row_limit: if tidb { row_limit(conn, value("tidb_txn_entry_size_limit")).await? } else { 0 },
         check_constraints: false,
         foreign_keys_off: tidb && !on("tidb_enable_foreign_key"),
-        only_full_group_by: only_full_group_by(conn).await?,
+        only_full_group_by,
         cores: if tidb { cores(conn).await? } else { None },
         binlog,
         user,

@@ -206,8 +206,8 @@ pub async fn withdraw(
     failed
 }
 
-/// Whether the target had it before this run: then it is not this run's to take back, whoever made it. What an earlier start
-/// of this run made counts as such, too, and stays: it is empty, and the ledger lists it.
+/// Whether the object was on the target before this run. Such an object is never removed, whoever created it. This includes what
+/// an earlier start of the same run created: it is empty, and the ledger lists it.
 fn stood_before(context: &Context, node: &Node) -> bool {
     match (context.facts(&node.addr), node.addr.table()) {
         (Ok(facts), Some(name)) => facts.target.has(&name),

@@ -159,7 +159,7 @@ async fn begin_job(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: boo
     };
     let nothing = job.recorded.is_empty();
     job.ask_about_recorded().await?;
-    job.look_for_unrecorded(&name, nothing).await?;
+    job.look_for_unrecorded(nothing).await?;
     Ok(job)
 }
 
@@ -312,10 +312,10 @@ async fn ready(context: &Context, node: &Node, ctx: &StepCtx, name: &TableName, 
         due = true;
     }
     if due {
-        // An adopted table stays one: it is emptied, never owned.
         if node.action == Action::Replace && !object.is_reset() {
             holds_no_others(&mut line, name, (ledger, &context.lineage), object.epoch).await?;
         }
+        // An adopted table stays one: it is emptied, never owned.
         let owned = if object.state.ends_with("adopted") { "adopted" } else { "created" };
         let wanted = Object { state: format!("reset_{owned}"), epoch };
         named.set_held(&mut *line.connection, &object, &wanted, context.token).await?;

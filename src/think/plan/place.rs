@@ -411,8 +411,8 @@ fn unlisted<'a>(
 /// Names of objects that the finding lists.
 const NAMED: usize = 20;
 
-/// Whoever loads, empties or drops an object asks the ledger about it first, and it does not know these. They are put back
-/// as adopted, since such objects are never dropped.
+/// Every load, reset and drop asks the ledger first, and the ledger does not list these objects. The statement puts them back as
+/// adopted, because mig never drops an adopted object.
 fn not_listed(
     about: &str,
     schema: &str,

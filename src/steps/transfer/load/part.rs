@@ -123,6 +123,12 @@ impl Job {
         })
     }
 
+    /// A part's file, read as it is loaded.
+    pub(super) fn reader(&self, entry: &PartEntry) -> Outcome<BatchReader> {
+        let reader = BatchReader::open(&self.dir, entry, &self.table, self.target == Flavor::Tidb, self.tool.as_ref())?;
+        Ok(reader.taking(self.context.json_numbers(self.context.migration(&self.ctx.addr)?)?))
+    }
+
     /// Compares the file with the manifest, once, and begins to read it behind so many rows.
     async fn open(&self, entry: &PartEntry, course: &mut Course, row: u64) -> Result<Ahead, Stop> {
         if !course.checked {
@@ -132,9 +138,7 @@ impl Job {
             course.checked = true;
         }
         let first = || {
-            let reader =
-                BatchReader::open(&self.dir, entry, &self.table, self.target == Flavor::Tidb, self.tool.as_ref())?;
-            let mut reader = reader.taking(self.context.json_numbers(self.context.migration(&self.ctx.addr)?)?);
+            let mut reader = self.reader(entry)?;
             reader.skip_to(row)?;
             let batch = reader.next(course.form, course.limit, self.batch_bytes)?;
             Ok((reader, batch))

@@ -1,18 +1,16 @@
-//! A load whose rows are in the ledger in part while nothing is recorded of them: the state was lost and made anew, or the
-//! table left the filter and came back. The ledger counts the rows of each part by its number, and another dump may be cut at
-//! other borders. So nothing is loaded before each part of the ledger is found to be the first rows of the part of that
-//! number; where one is not, the table stays as it is.
+//! A load of which the ledger has rows and the state has no part: the state was lost and rebuilt, or the table left the filter
+//! and came back. The ledger counts rows by the number of their part, and a new dump may be cut at other borders. So each part
+//! in the ledger is compared with the first rows of the part of that number before anything is loaded. If one differs, the
+//! table stays as it is.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::{Job, broken};
-use crate::formats::facts::Flavor;
 use crate::formats::manifest::PartEntry;
 use crate::formats::rowhash::PartHash;
 use crate::steps::step::Upstream;
-use crate::steps::transfer::batch::{self, BatchReader, Form};
-use crate::words::addr::TableName;
+use crate::steps::transfer::batch::{self, Form};
 use crate::words::error::Outcome;
 
 /// Rows and bytes that are read at once.
@@ -21,9 +19,9 @@ const BYTES: usize = 1 << 20;
 
 impl Job {
     /// Looks whether the ledger knows rows of this load. `nothing`: no part is recorded.
-    pub(super) async fn look_for_unrecorded(&mut self, name: &TableName, nothing: bool) -> Outcome<()> {
+    pub(super) async fn look_for_unrecorded(&mut self, nothing: bool) -> Outcome<()> {
         let facts = self.context.facts(&self.ctx.addr)?;
-        let loaded = facts.ledger.loaded.get(&name.key());
+        let loaded = facts.ledger.loaded.get(&self.key);
         if nothing && loaded.is_some_and(|loaded| loaded.rows > 0 && loaded.epoch == self.epoch) {
             self.unrecorded = self.chunks().await?;
             self.lost.extend(self.unrecorded.keys());
@@ -72,8 +70,7 @@ impl Job {
             return Ok(entry.hash == *known);
         }
         batch::check_file(&self.dir, entry)?;
-        let reader = BatchReader::open(&self.dir, entry, &self.table, self.target == Flavor::Tidb, self.tool.as_ref())?;
-        let mut reader = reader.taking(self.context.json_numbers(self.context.migration(&self.ctx.addr)?)?);
+        let mut reader = self.reader(entry)?;
         let mut read = PartHash::default();
         while read.rows < known.rows {
             let Some(batch) = reader.next(Form::Insert, ROWS.min(known.rows - read.rows), BYTES)? else { break };
