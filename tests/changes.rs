@@ -419,6 +419,17 @@ async fn a_refresh_takes_what_is_gone_out_of_the_state_and_touches_nothing() {
     let (code, said) = journey.said(&["apply", "-refresh-only", "-auto-approve"]);
     assert!(code == 5 && program::flat(&said).contains("may be out of the user's sight"), "{code} {said}");
     assert_eq!(pulled(&journey), state);
+    // A user who may see the schema, but not the ledger: which server this is, is not known.
+    let rights = [format!("REVOKE ALL ON {ledger}.* FROM {blind}"), format!("GRANT ALL ON {schema}.* TO {blind}")];
+    journey.target.run(&rights.each_ref().map(String::as_str)).await;
+    let (code, said) = journey.said(&["verify"]);
+    let unknown = format!("{blind} sees no ledger of mig on target.tidb.to");
+    assert!(code == 0 && program::flat(&said).contains(&unknown), "{code} {said}");
+    let (code, said) = journey.said(&["plan"]);
+    assert!(
+        code == 5 && program::flat(&said).contains("the user of this block sees none at this address"),
+        "{code} {said}"
+    );
     std::fs::write(journey.path("journey.mig.hcl"), spec).unwrap();
     journey.target.run(&[&format!("DROP USER {blind}")]).await;
 

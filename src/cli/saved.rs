@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::session::Session;
 use crate::formats::cloud::CloudPlace;
-use crate::formats::facts::World;
+use crate::formats::facts::{NO_LEDGER, World};
 use crate::formats::plan::{Action, Body, Observed, PlanFile};
 use crate::formats::plan_seal;
 use crate::formats::state::State;
@@ -115,11 +115,15 @@ fn same_servers(then: &Observed, here: &Observed, state: Option<&State>, world: 
         }
         let was = then.servers.get(address).map_or("", String::as_str);
         // A plan made before first contact knows no id of the target; its own run may have minted it since.
-        let minted = resumes && was.ends_with("none");
+        let minted = resumes && was.ends_with(NO_LEDGER);
         let addr = StepAddr::parse(address);
         let known = state.zip(addr).map_or(Ok(None), |(state, addr)| recorded_server(state, &addr))?;
         if let Some(known) = known.filter(|known| *known != facts.server_id) {
-            let is = if facts.server_id.is_empty() { "one that mig has not met" } else { facts.server_id.as_str() };
+            let is = if facts.server_id.is_empty() || facts.server_id == NO_LEDGER {
+                "one where its user sees no ledger of mig"
+            } else {
+                facts.server_id.as_str()
+            };
             servers.push(format!("{address} was {known}, is {is}"));
         } else if was != facts.identity && !minted {
             servers.push(format!("{address} was {was}, is {}", facts.identity));

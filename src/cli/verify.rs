@@ -15,7 +15,7 @@ use super::session::{Session, addresses, print, say};
 use super::signals;
 use crate::drive::run::{EventSink, Run, run as drive};
 use crate::formats::certificate::Judgement;
-use crate::formats::facts::World;
+use crate::formats::facts::{NO_LEDGER, World};
 use crate::formats::names::FirstNames;
 use crate::formats::spec::model::{Migration, Spec};
 use crate::formats::state::{OpenRun, State};
@@ -84,7 +84,14 @@ fn elsewhere_than_recorded(spec: &Spec, state: &State, found: &Verification) -> 
     for (addr, party) in [(source, &found.source), (target, &found.target)] {
         let Some(recorded) = addr.as_ref().map_or(Ok(None), |addr| recorded_server(state, addr))? else { continue };
         let Some((_, here)) = party.identity.split_once('@') else { continue };
-        if !party.identity.ends_with(&format!("@{recorded}")) {
+        let user = party.identity.split_once('@').map_or("its user", |(user, _)| user);
+        if here == NO_LEDGER {
+            sentences.push(format!(
+                "{user} sees no ledger of mig on {}: whether that is the server in the state (recorded {recorded}) is not \
+                 known. What was compared says nothing of what its runs moved.",
+                party.address
+            ));
+        } else if !party.identity.ends_with(&format!("@{recorded}")) {
             sentences.push(format!(
                 "{} is another server than the one in the state (recorded {recorded}, compared {here}): of what its runs \
                  moved there, this says nothing.",

@@ -56,6 +56,9 @@ pub enum Flavor {
 }
 
 /// One server as a session saw it.
+/// The id of a TiDB where its user sees no ledger of mig: before first contact, or without SELECT on the ledger's schema.
+pub const NO_LEDGER: &str = "none";
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServerFacts {
     /// Why it could not be looked at; then everything else is empty.
@@ -65,7 +68,7 @@ pub struct ServerFacts {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dump: bool,
     /// User plus server, by the contract's rule ("Secrets"): `mig_reader@` and MySQL's server_uuid, MariaDB's
-    /// hostname:port:datadir, TiDB's id minted into the ledger (`none` before first contact).
+    /// hostname:port:datadir, TiDB's id minted into the ledger ([`NO_LEDGER`] where the user sees none).
     pub identity: String,
     /// The server's part of it alone: the name under which it is recorded. A source that was looked up in a cloud is
     /// recorded by its cluster.

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use crate::formats::collation::{normal_charset, normal_collation};
-use crate::formats::facts::{Binlog, Flavor, Position, ServerFacts};
+use crate::formats::facts::{Binlog, Flavor, NO_LEDGER, Position, ServerFacts};
 use crate::seams::sql::{Connection, Fault, Rows};
 use crate::think::abilities::Abilities;
 use crate::words::addr::sql_ident;
@@ -170,18 +170,18 @@ async fn tidb_id(conn: &mut dyn Connection, ledger_schema: Option<&str>) -> Outc
         // A source has no ledger; its cluster's number is the next best.
         let sql = "SELECT VARIABLE_VALUE FROM mysql.tidb WHERE VARIABLE_NAME = 'cluster_id'";
         let id = maybe(conn, sql).await?.ok().and_then(first);
-        return Ok(id.map_or_else(|| "none".to_owned(), |id| format!("cluster-{id}")));
+        return Ok(id.map_or_else(|| NO_LEDGER.to_owned(), |id| format!("cluster-{id}")));
     };
     let sql = format!(
         "SELECT COUNT(*) FROM information_schema.TABLES WHERE TABLE_SCHEMA = {} AND TABLE_NAME = 'identity'",
         literal(schema)
     );
     if texts(conn, DOING, &sql).await?.first().and_then(|row| row.first()).is_none_or(|count| count == "0") {
-        return Ok("none".into());
+        return Ok(NO_LEDGER.into());
     }
     let sql = format!("SELECT server_id FROM {}.identity", sql_ident(schema));
     let rows = conn.query(&sql).await.map_err(|fault| fault.told(DOING))?;
-    Ok(first(rows).unwrap_or_else(|| "none".into()))
+    Ok(first(rows).unwrap_or_else(|| NO_LEDGER.into()))
 }
 
 /// Collation -> charset, and charset -> its default collation.

@@ -10,7 +10,7 @@ use crate::formats::cause::Cause;
 use crate::formats::cloud::CloudPlace;
 use crate::formats::cloud_facts::CloudFacts;
 use crate::formats::cloud_inputs::{InstanceOutputs, VolumeOutputs};
-use crate::formats::facts::{LedgerFacts, ServerFacts, World};
+use crate::formats::facts::{LedgerFacts, NO_LEDGER, ServerFacts, World};
 use crate::formats::plan::{Action, Graph, Mode, Node};
 use crate::formats::spec::model::{DUMP, Migration, Spec};
 use crate::formats::state::{State, Status, StepRecord};
@@ -317,7 +317,7 @@ pub(super) fn add_elsewhere(
 pub fn migration_elsewhere(migration: &str, addr: &StepAddr, known: &BTreeSet<String>, found: &str) -> Diagnostic {
     let side = if addr.kind() == Some(StepKind::Source) { "source" } else { "target" };
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    let found = if found.is_empty() { "one without a ledger of mig" } else { found };
+    let found = if found.is_empty() || found == NO_LEDGER { "one where its user sees no ledger of mig" } else { found };
     Diagnostic::error(
         codes::OTHER_SERVER_THAN_RECORDED,
         format!("migration.{migration} was carried out with another {side} than {addr}"),
@@ -448,19 +448,20 @@ fn not_listed(
 
 /// A server that is not the one recorded: nothing may be compared with it.
 pub(super) fn another_server(address: String, recorded: &str, found: &str) -> Diagnostic {
-    if found.is_empty() || found == "none" {
+    if found.is_empty() || found == NO_LEDGER {
         // A TiDB is known by the ledger that mig made there.
         let help = format!(
             "Point the block back at the server of the earlier runs; if `ledger_schema` was changed, set it back. If this is \
-             that server and its ledger was dropped: `mig state rm {address}` and each migration into it, drop what they \
-             moved there, then plan again."
+             that server: let the user of the block read the ledger's schema (a user without SELECT there sees none). If \
+             its ledger was dropped: `mig state rm {address}` and each migration into it, drop what they moved there, then \
+             plan again."
         );
         return Diagnostic::error(
             codes::OTHER_SERVER_THAN_RECORDED,
-            "the server in the state has a ledger, and the one at this address has none",
+            "the server in the state has a ledger, and the user of this block sees none at this address",
         )
         .about(address)
-        .detail(format!("recorded {recorded}, found none"))
+        .detail(format!("recorded {recorded}, seen none"))
         .help(help);
     }
     Diagnostic::error(

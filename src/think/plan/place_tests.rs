@@ -131,7 +131,8 @@ fn a_server_is_known_by_its_own_id_whatever_its_block_is_called() {
         check(&renamed, &[s, ("target.tidb.bb", "T"), c], true, taken_over);
         let elsewhere = "migration.shop recorded T, found X; Forget target.tidb.b: gone";
         check(&renamed, &[s, ("target.tidb.bb", "X"), c], true, elsewhere);
-        let unmet = "migration.shop recorded T, found one without a ledger of mig; Forget target.tidb.b: gone";
+        let unmet =
+            "migration.shop recorded T, found one where its user sees no ledger of mig; Forget target.tidb.b: gone";
         check(&renamed, &[s, ("target.tidb.bb", ""), c], true, unmet);
         let taken_over = "Create source.mysql.aa: the server that the state has as source.mysql.a: the same by its own id; \
                           Forget source.mysql.a: gone";
@@ -141,12 +142,12 @@ fn a_server_is_known_by_its_own_id_whatever_its_block_is_called() {
         check(&switched, &[s, b, c], true, "migration.shop recorded T, found U");
         // At one address it is said of the server, once.
         check(&[], &[s, ("target.tidb.b", "X"), c], true, "target.tidb.b recorded T, found X");
-        check(&[], &[s, b, c], false, "target.tidb.b recorded T, found none");
+        check(&[], &[s, b, c], false, "target.tidb.b recorded T, seen none");
         // Restored to a time before the first run: the tables are gone as well. They are created again.
         assert_eq!(told(&planned(&spec_of(&[]), &state_of(build), &[s, b, c], false, false)), "");
         let moved = match build {
             Build::Now => "target.tidb.b recorded mig_ledger, in the spec other",
-            Build::Earlier => "target.tidb.b recorded T, found none",
+            Build::Earlier => "target.tidb.b recorded T, seen none",
         };
         check(&other_schema, &[s, ("target.tidb.b", ""), c], false, moved);
     }
