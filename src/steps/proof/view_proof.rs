@@ -394,12 +394,14 @@ fn doubts(view: &View, facts: &MigrationFacts, migration: &Migration) -> Option<
 
 /// What of a view the spec takes as the target computes it.
 fn taken(context: &Context, view: &View, facts: &MigrationFacts, migration: &Migration) -> Option<String> {
-    let flavor = |addr: Outcome<StepAddr>| Some(context.seen(&addr.ok()?)?.flavor);
-    let (from, to) = (flavor(context.source_of(migration))?, flavor(context.target_of(migration))?);
+    let seen = |addr: Outcome<StepAddr>| context.seen(&addr.ok()?);
+    let servers = (seen(context.source_of(migration))?, seen(context.target_of(migration))?);
     if !rules::accepts_views(&migration.gates) {
         return None;
     }
-    let risk = |view: &View| view_values::risk(view, facts, from, to).map(|why| format!("{}: {why}", view.name));
+    let risk = |view: &View| {
+        view_values::risk(view, facts, servers, &migration.gates).map(|why| format!("{}: {why}", view.name))
+    };
     let why = with_views_below(view, facts).into_iter().find_map(risk)?;
     Some(format!("the spec takes what the target computes ({why})"))
 }

@@ -18,6 +18,7 @@ mod keys;
 mod names;
 mod numbers;
 mod rows;
+mod values;
 pub(crate) mod view_values;
 pub(crate) mod views;
 

@@ -158,5 +158,6 @@ fn kind(column: &Column) -> Kind {
         "char" | "varchar" | "tinytext" | "text" | "mediumtext" | "longtext" | "enum" | "set"
     );
     let bytes = matches!(column.data_type.as_str(), "binary" | "varbinary") || column.data_type.ends_with("blob");
-    if text || bytes { Kind::Own } else { Kind::NoText }
+    // As a text, a BIT is its bytes.
+    if text || bytes || column.data_type == "bit" { Kind::Own } else { Kind::NoText }
 }

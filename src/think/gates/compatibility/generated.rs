@@ -6,6 +6,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::values::{calls_in, otherwise};
+use super::view_values::is_converted;
 use super::{Met, note};
 use crate::formats::ddl::expression::{Token, expression_text, functions, tokens};
 use crate::formats::facts::Flavor;
@@ -307,6 +309,13 @@ fn risk_of(
         let risk = if generated.stored { Risk::Differs } else { Risk::May };
         add(risk, "by the time zone of a session: mig loads in UTC");
     }
+    let converted = used.iter().find(|column| is_converted(column, subject.target, &subject.migration.gates));
+    if let Some(other) = converted.filter(|_| compares(&text, &called)) {
+        add(Risk::May, &format!("by a comparison of {}, whose collation is converted", other.name));
+    }
+    for why in calls_in(&text, &used).iter().filter_map(otherwise) {
+        add(Risk::May, &why);
+    }
     if let Some(charset) = cast_to(&text).filter(|_| subject.target.flavor == Flavor::Tidb) {
         add(Risk::Differs, &not_reduced(&charset));
     }
@@ -330,6 +339,34 @@ fn risk_of(
     let worst = risks.into_iter().reduce(|worst, next| if next.0 > worst.0 { next } else { worst });
     known.insert(column.name.clone(), worst.clone());
     worst
+}
+
+/// Whether an expression compares texts.
+fn compares(text: &str, called: &BTreeSet<String>) -> bool {
+    const BY: [&str; 17] = [
+        "between",
+        "elt",
+        "field",
+        "find_in_set",
+        "greatest",
+        "if",
+        "in",
+        "instr",
+        "least",
+        "like",
+        "locate",
+        "nullif",
+        "position",
+        "regexp",
+        "rlike",
+        "strcmp",
+        "case",
+    ];
+    tokens(text).iter().any(|token| match token {
+        Token::Sign(sign) => "<>=".contains(*sign),
+        Token::Word(word) => BY.contains(&word.to_lowercase().as_str()),
+        _ => false,
+    }) || called.iter().any(|name| BY.contains(&name.as_str()))
 }
 
 /// IF, IFNULL and CASE over a BIGINT UNSIGNED that is shown with fewer digits than it can have.

@@ -6,34 +6,63 @@
 use std::collections::BTreeSet;
 
 use super::generated::{OF_TEXT, cast_to, not_reduced};
+use super::values::{calls_in, otherwise};
 use crate::formats::ddl::view::{Kind, Piece, calls, pieces, reads};
-use crate::formats::facts::{Flavor, MigrationFacts};
+use crate::formats::facts::{Flavor, MigrationFacts, ServerFacts};
 use crate::formats::row_facts::RowRisk;
+use crate::formats::spec::model::Gates;
 use crate::formats::structure::{Column, Inventory, View};
+use crate::think::gates::collation::{Fate, fate};
 use crate::words::addr::key_ident;
 
 /// Functions that were seen to give other values on another kind of server, whatever they are given.
 const OTHERS: &[&str] = &[
+    "acos",
+    "asin",
+    "atan",
+    "atan2",
     "charset",
     "coercibility",
     "collation",
     "compress",
     "conv",
+    "convert_tz",
+    "cos",
+    "cot",
+    "exp",
     "format",
+    "from_days",
     "instr",
+    "is_ipv4",
+    "is_ipv6",
     "json_pretty",
     "json_storage_size",
+    "ln",
     "load_file",
     "locate",
+    "log",
+    "log10",
+    "log2",
     "pi",
     "position",
+    "pow",
+    "power",
     "regexp_instr",
     "regexp_like",
     "regexp_replace",
     "regexp_substr",
+    "sin",
+    "std",
+    "stddev",
+    "stddev_pop",
+    "stddev_samp",
+    "tan",
     "time_format",
     "timediff",
     "uncompressed_length",
+    "var_pop",
+    "var_samp",
+    "variance",
     "weight_string",
 ];
 
@@ -59,22 +88,71 @@ const OF_MARIADB: &[&str] = &[
     "json_set",
     "least",
     "sec_to_time",
-    "std",
-    "stddev",
-    "stddev_pop",
-    "stddev_samp",
     "str_to_date",
-    "var_pop",
-    "var_samp",
-    "variance",
 ];
 
-/// Why a view may give other values on a server of another kind; `None`: nothing is known that would.
-pub(crate) fn risk(view: &View, facts: &MigrationFacts, from: Flavor, to: Flavor) -> Option<String> {
-    if from == to || view.fault.is_some() {
+/// Why a view may give other values on the target; `None`: nothing is known that would.
+pub(crate) fn risk(
+    view: &View,
+    facts: &MigrationFacts,
+    (source, target): (&ServerFacts, &ServerFacts),
+    gates: &Gates,
+) -> Option<String> {
+    if view.fault.is_some() {
         return None;
     }
     let all = pieces(&view.select).ok()?;
+    let read = columns_in(view, &facts.source, &all);
+    if source.flavor != target.flavor
+        && let Some(why) = by_flavor(view, facts, (source.flavor, target.flavor), (&all, &read))
+    {
+        return Some(why);
+    }
+    let mut converted = read.iter().map(|(_, column)| *column).filter(|column| is_converted(column, target, gates));
+    let used = converted.find(|column| is_compared(&all, &column.name))?;
+    Some(format!("by what it does with {}, whose collation is converted", used.name))
+}
+
+/// Whether the collation of a column is another one on the target.
+pub(super) fn is_converted(column: &Column, target: &ServerFacts, gates: &Gates) -> bool {
+    column.collation.as_ref().is_some_and(|name| matches!(fate(name, target, gates), Fate::Converted { .. }))
+}
+
+/// Whether a view does more with a column than to give it.
+fn is_compared(all: &[Piece<'_>], column: &str) -> bool {
+    if all.iter().enumerate().any(|(at, piece)| {
+        let next = |word: &str| all.get(at + 1).is_some_and(|next| next.is(word));
+        piece.is("distinct") || (["union", "intersect", "except"].iter().any(|word| piece.is(word)) && !next("all"))
+    }) {
+        return true;
+    }
+    let names = |piece: &Piece<'_>| piece.kind == Kind::Name && piece.name().eq_ignore_ascii_case(column);
+    all.iter().enumerate().filter(|(_, piece)| names(piece)).any(|(at, _)| {
+        // `as` is in front of the name that it is given.
+        if at.checked_sub(1).is_some_and(|before| all[before].is("as")) {
+            return false;
+        }
+        let mut begin = at;
+        while begin >= 2 && all[begin - 1].is_sign('.') {
+            begin -= 2;
+        }
+        let before = begin.checked_sub(1).map(|before| &all[before]);
+        let given = before.is_some_and(|piece| piece.is("select") || piece.is_sign(','))
+            && all.get(at + 1).is_some_and(|next| next.is("as"));
+        !given
+    })
+}
+
+/// Columns that a view reads, each with the key of its table.
+type Read<'a> = [(String, &'a Column)];
+
+/// What servers of two kinds compute in another way.
+fn by_flavor(
+    view: &View,
+    facts: &MigrationFacts,
+    (from, to): (Flavor, Flavor),
+    (all, read): (&[Piece<'_>], &Read<'_>),
+) -> Option<String> {
     let called: BTreeSet<String> = calls(&view.select, &view.name.schema).words;
     let call = |list: &'static [&'static str]| list.iter().find(|name| called.contains(**name));
     let mariadb = [from, to].contains(&Flavor::Mariadb);
@@ -90,18 +168,20 @@ pub(crate) fn risk(view: &View, facts: &MigrationFacts, from: Flavor, to: Flavor
     if let Some(charset) = cast_to(&view.select).filter(|_| to == Flavor::Tidb) {
         return Some(not_reduced(&charset));
     }
-    let read = columns_in(view, &facts.source, &all);
     let columns: Vec<&Column> = read.iter().map(|(_, column)| *column).collect();
     if let Some(name) = read.iter().find(|(key, column)| two_empty(facts, key, column)).map(|(_, column)| &column.name)
     {
         return Some(format!("by the ENUM {name}, which has both a member '' and the value 0"));
+    }
+    if let Some(why) = calls_in(&view.select, &columns).iter().find_map(otherwise) {
+        return Some(why);
     }
     let is = |kinds: &[&str]| columns.iter().any(|column| kinds.contains(&column.data_type.as_str()));
     let temporal = |name: &str| {
         let column = columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
         column.is_some_and(|c| matches!(c.data_type.as_str(), "date" | "datetime" | "timestamp" | "time"))
     };
-    if mariadb && summed(&all).any(|name| temporal(&name)) {
+    if mariadb && summed(all).any(|name| temporal(&name)) {
         return Some("by AVG() or SUM() of a date or time".to_owned());
     }
     if mariadb && called.contains("extract") && is(&["time"]) {
@@ -158,7 +238,44 @@ mod tests {
     use super::*;
     use crate::formats::ddl::fixture::{column, table};
     use crate::formats::row_facts::RowFinding;
+    use crate::think::gates::fixture;
     use crate::words::addr::TableName;
+
+    fn told(view: &View, facts: &MigrationFacts, from: Flavor, to: Flavor) -> Option<String> {
+        let server = |flavor| ServerFacts { flavor, ..ServerFacts::default() };
+        risk(view, facts, (&server(from), &server(to)), &fixture::gates())
+    }
+
+    #[test]
+    fn a_view_that_compares_what_is_converted_is_named() {
+        let tables = vec![
+            table("s", "t")
+                .with(column("id", "int"))
+                .with(column("a", "varchar(9)").collated("latin1", "latin1_swedish_ci")),
+        ];
+        let facts =
+            MigrationFacts { source: Inventory { tables, ..Inventory::default() }, ..MigrationFacts::default() };
+        let gates = fixture::converting(&[("latin1_swedish_ci", "utf8mb4_general_ci")]);
+        let target = ServerFacts {
+            flavor: Flavor::Tidb,
+            collations: [("utf8mb4_general_ci".to_owned(), "utf8mb4".to_owned())].into(),
+            ..ServerFacts::default()
+        };
+        for (select, expected) in [
+            ("select `s`.`t`.`a` AS `a` from `s`.`t`", false),
+            ("select `s`.`t`.`id` AS `id`,`s`.`t`.`a` AS `x` from `s`.`t` where (`s`.`t`.`id` = 1)", false),
+            ("select distinct `s`.`t`.`a` AS `a` from `s`.`t`", true),
+            ("select length(`s`.`t`.`a`) AS `n` from `s`.`t`", true),
+            ("select `s`.`t`.`id` AS `id` from `s`.`t` where (`s`.`t`.`a` = 'a')", true),
+            ("select `s`.`t`.`a` AS `a`,count(0) AS `n` from `s`.`t` group by `s`.`t`.`a`", true),
+            ("select `s`.`t`.`a` AS `a` from `s`.`t` union all select 'x' AS `x`", false),
+            ("select `s`.`t`.`a` AS `a` from `s`.`t` union select 'x' AS `x`", true),
+        ] {
+            let view = View { select: select.into(), ..View::named(TableName::new("s", "v")) };
+            let found = risk(&view, &facts, (&ServerFacts::default(), &target), &gates);
+            assert_eq!(found.is_some(), expected, "{select}: {found:?}");
+        }
+    }
 
     #[test]
     fn a_view_that_servers_compute_otherwise_is_named() {
@@ -177,7 +294,7 @@ mod tests {
         for (items, mysql, mariadb) in [
             ("json_object('a',`s`.`t`.`id`)", "", "JSON_OBJECT"),
             ("json_arrayagg(`s`.`t`.`id`)", "", "JSON_ARRAYAGG"),
-            ("std(`s`.`t`.`n`)", "", "STD"),
+            ("std(`s`.`t`.`n`)", "STD", "STD"),
             ("avg(`s`.`t`.`dt`)", "", "AVG"),
             ("avg(`s`.`t`.`n`)", "", ""),
             ("format(`s`.`t`.`n`,1,'de_DE')", "FORMAT", "FORMAT"),
@@ -199,10 +316,10 @@ mod tests {
             let select = format!("select {items} AS `x` from `s`.`t`");
             let view = View { select, ..View::named(TableName::new("s", "v")) };
             for (from, wanted) in [(Mysql, mysql), (Mariadb, mariadb)] {
-                let found = risk(&view, &facts, from, Tidb).unwrap_or_default();
+                let found = told(&view, &facts, from, Tidb).unwrap_or_default();
                 assert!(found.contains(wanted) && found.is_empty() == wanted.is_empty(), "{from:?} {items}: {found}");
             }
-            assert_eq!(risk(&view, &facts, Mysql, Mysql), None);
+            assert_eq!(told(&view, &facts, Mysql, Mysql), None);
         }
     }
 
@@ -224,7 +341,7 @@ mod tests {
             facts.rows.found = if found { vec![finding.clone()] } else { Vec::new() };
             let select = format!("select {items} AS `x` from `s`.`t`");
             let view = View { select, ..View::named(TableName::new("s", "v")) };
-            let told = risk(&view, &facts, Flavor::Mariadb, Flavor::Tidb);
+            let told = told(&view, &facts, Flavor::Mariadb, Flavor::Tidb);
             assert_eq!(told.is_some_and(|why| why.contains("ENUM e")), expected, "{items} {found}");
         }
     }

@@ -40,7 +40,9 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
                 note(met, rules::VIEW_CAST, format!("{}: {casts} CAST without a length", view.name));
             }
         }
-        if let Some(why) = view_values::risk(view, subject.facts, subject.source.flavor, subject.target.flavor) {
+        if let Some(why) =
+            view_values::risk(view, subject.facts, (subject.source, subject.target), &subject.migration.gates)
+        {
             note(met, rules::VIEW_MAY_DIFFER, format!("{}: {why}", view.name));
         }
         if view.loose_groups && subject.target.only_full_group_by && !subject.source.only_full_group_by {

@@ -389,6 +389,14 @@ impl<'a> Reader<'a> {
                 self.compared(&arguments, 2);
                 of(0)
             }
+            Gives::First => match arguments.first().map(|first| first.kind) {
+                // A number is compared as one.
+                Some(Kind::NoText) => Kind::NoText,
+                first => {
+                    self.compared(&arguments, 2);
+                    first.unwrap_or(Kind::Unknown)
+                }
+            },
             Gives::Extreme => {
                 self.compared(&arguments, 1);
                 match of(0) {

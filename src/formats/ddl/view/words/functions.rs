@@ -9,6 +9,8 @@ pub(super) enum Result {
     },
     /// Made of its arguments, which it compares with each other.
     Compared,
+    /// Its first argument, which it compares with the second one.
+    First,
     /// The first or last of its arguments, by their order.
     Extreme,
     /// A number, out of arguments that it compares.
@@ -57,7 +59,7 @@ const ARGUMENTS: &[&str] = &[
 ];
 /// The first argument is a condition or a number.
 const BEHIND_FIRST: &[&str] = &["elt", "if", "make_set", "nvl2"];
-const COMPARED: &[&str] = &["nullif", "replace", "substring_index", "regexp_replace", "regexp_substr"];
+const COMPARED: &[&str] = &["replace", "substring_index", "regexp_replace", "regexp_substr"];
 const EXTREME: &[&str] = &["greatest", "least", "max", "min"];
 const TO_NUMBER: &[&str] =
     &["field", "find_in_set", "instr", "locate", "position", "regexp_instr", "regexp_like", "strcmp"];
@@ -268,6 +270,7 @@ pub(super) fn of_function(name: &str) -> Result {
         () if of(ARGUMENTS) => Result::Arguments { from: 0 },
         () if of(BEHIND_FIRST) => Result::Arguments { from: 1 },
         () if of(COMPARED) => Result::Compared,
+        () if of(&["nullif"]) => Result::First,
         () if of(EXTREME) => Result::Extreme,
         () if of(TO_NUMBER) => Result::ComparesToNumber,
         () if of(TEXT) => Result::Text,

@@ -42,6 +42,7 @@ fn words_get_a_collation_where_no_column_gives_one() {
         "select concat(cast(`s`.`t`.`n` as char charset binary),'x') AS `c`,concat(0x41,'x') AS `d` from `s`.`t`",
         "select convert(`s`.`t`.`n` using binary) AS `c`,concat(char(65),'x') AS `d`,concat(_binary'a','x') AS `e` from `s`.`t`",
         "with recursive c(`n`) as (select 1 AS `n` union all select (`c`.`n` + 1) AS `n` from `c`)select if(`c`.`n`,'a','b')^ AS `n` from `c`",
+        "select nullif(`s`.`t`.`id`,'z') AS `x`,nullif(`s`.`t`.`n`,'z') AS `y`,concat(nullif(`s`.`t`.`n`,'z'),'w') AS `z` from `s`.`t`",
         "select case 'a'^ when 'A' then 1 else 2 end AS `c` from `s`.`t`",
         "select `s`.`t`.`id` AS `id` from (`s`.`t` join `s`.`t` `u` on(((`s`.`t`.`n` = `u`.`n`) and (`u`.`n` <> 'x'))))",
         "select (`s`.`t`.`d` + interval `s`.`t`.`id` month) AS `d`,trim(both 'x' from `s`.`t`.`n`) AS `t` from `s`.`t`",
