@@ -36,7 +36,10 @@ enum Of {
     Number,
     NotWhole,
     Decimal,
+    /// The digits behind the point of a DECIMAL.
+    Digits,
     Float,
+    Json,
     Choice,
     Set,
     Bytes,
@@ -52,8 +55,9 @@ impl Of {
             Self::Year => kind == "year",
             Self::Number => whole || matches!(kind, "decimal" | "float" | "double" | "bit"),
             Self::NotWhole => !whole,
-            Self::Decimal => kind == "decimal",
+            Self::Decimal | Self::Digits => kind == "decimal",
             Self::Float => matches!(kind, "float" | "double"),
+            Self::Json => kind == "json",
             Self::Choice => matches!(kind, "enum" | "set"),
             Self::Set => kind == "set",
             Self::Bytes => kind.ends_with("blob") || kind.ends_with("binary"),
@@ -68,7 +72,9 @@ impl Of {
             Self::Number => "a number",
             Self::NotWhole => "what is no whole number",
             Self::Decimal => "a DECIMAL, of which JSON keeps a DOUBLE there",
+            Self::Digits => "the text of a DECIMAL",
             Self::Float => "the text of a FLOAT or DOUBLE",
+            Self::Json => "a JSON value",
             Self::Choice => "an ENUM or SET",
             Self::Set => "a SET",
             Self::Bytes => "bytes",
@@ -90,6 +96,9 @@ const JSON: &[&str] = &["json_array", "json_arrayagg", "json_object", "json_obje
 
 /// Functions that take a date, and on each server something else of what is none.
 const DATES: &[&str] = &[
+    "cast_date",
+    "cast_datetime",
+    "cast_time",
     "convert_tz",
     "date",
     "date_format",
@@ -138,7 +147,10 @@ const TABLE: &[(Of, &[&[&str]], When)] = &[
     (Of::Number, &[DATES], When::Always),
     (Of::NotWhole, &[&["bin", "bit_count", "conv", "oct"]], When::Always),
     (Of::Decimal, &[JSON, &["cast_json"]], When::Always),
+    (Of::Digits, &[&["union"]], When::Beside),
+    (Of::Json, &[CHOICES, MORE_OF_TEXT, DATES, &["field"]], When::Always),
     (Of::Choice, &[&["cast_json", "json_arrayagg", "json_objectagg"]], When::Always),
+    (Of::Choice, &[DATES], When::Always),
     (Of::Choice, &[&["group_concat"]], When::Ordered),
     (Of::Choice, &[&["max", "min"]], When::Counted),
     (Of::Set, &[&["find_in_set"]], When::Always),
@@ -243,6 +255,7 @@ mod tests {
             column("f", "double"),
             column("bl", "blob"),
             column("dt", "datetime"),
+            column("j", "json"),
             column("v", "varchar(9)").collated("utf8mb4", "utf8mb4_bin"),
         ];
         let columns: Vec<&Column> = columns.iter().collect();
@@ -272,6 +285,10 @@ mod tests {
             ("cast(`t`.`bl` as char charset utf8mb4)", "by CAST() of bytes"),
             ("cast(`t`.`de` as json)", "by CAST() of a DECIMAL, of which JSON keeps a DOUBLE there"),
             ("cast(`t`.`de` as char)", ""),
+            ("cast(`t`.`i` as date)", "by CAST() of a number"),
+            ("coalesce(`t`.`j`,1)", "by COALESCE() of a JSON value"),
+            ("coalesce(json_unquote(json_extract(`t`.`j`,'$.a')),'x')", ""),
+            ("select `t`.`de` AS `x` from `t` union all select 'x' AS `x`", "by UNION of the text of a DECIMAL"),
         ] {
             let found = calls_in(text, &columns).iter().find_map(otherwise).unwrap_or_default();
             assert_eq!(found, expected, "{text}");
