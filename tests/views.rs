@@ -287,6 +287,69 @@ async fn a_view_whose_rows_depend_on_the_moment_is_named_as_unproven() {
     trial.end().await;
 }
 
+/// The reason is looked at: what only resembles one is a difference. The target's view is replaced, and no record is
+/// left of the one that was made.
+#[tokio::test]
+async fn a_reason_by_which_rows_may_differ_holds_only_where_it_is_seen() {
+    const EQUAL: &str = "it takes one of several words that are equal by their collation";
+    const UNKNOWN: &str = "words that are equal by their collation is not known";
+    for (name, exit, headline, views) in [
+        (
+            "v_reasons",
+            0,
+            "4 views give other rows, and why that may prove nothing is named below",
+            &[
+                ("SELECT MAX(n) AS m FROM t WHERE id < 3", "SELECT 'ANNA ' AS m", ""),
+                ("SELECT MAX(n) AS m FROM t WHERE id < 3", "SELECT 'Ánna' AS m", EQUAL),
+                (
+                    "SELECT g, MAX(n) AS m FROM t GROUP BY g",
+                    "SELECT 1 AS g, 'anná' AS m UNION ALL SELECT 2, NULL",
+                    EQUAL,
+                ),
+                ("SELECT HEX(MAX(n)) AS m FROM t WHERE id < 3", "SELECT HEX('anna') AS m", UNKNOWN),
+                ("SELECT UNIX_TIMESTAMP() AS m FROM t", "SELECT 7 AS m FROM S.t", "calls UNIX_TIMESTAMP"),
+            ][..],
+        ),
+        (
+            "v_no_reasons",
+            6,
+            "Different: 5 of 5 views",
+            &[
+                ("SELECT MAX(n) AS m, MAX(id) AS i FROM t WHERE id < 3", "SELECT 'anna' AS m, 3 AS i", ""),
+                ("SELECT MAX(g) AS g, 'a' AS m FROM t", "SELECT 2 AS g, 'b' AS m", ""),
+                ("SELECT UNIX_TIMESTAMP(d) AS m FROM t", "SELECT UNIX_TIMESTAMP(d) + 1 AS m FROM S.t", ""),
+                ("SELECT DISTINCT d FROM t WHERE id = 1", "SELECT d + INTERVAL 1 DAY AS d FROM S.t WHERE id = 1", ""),
+                (
+                    "SELECT GROUP_CONCAT(id ORDER BY id) AS m FROM t",
+                    "SELECT GROUP_CONCAT(id ORDER BY -id) AS m FROM S.t",
+                    "",
+                ),
+            ][..],
+        ),
+    ] {
+        let made: Vec<String> =
+            views.iter().enumerate().map(|(at, (select, _, _))| format!("CREATE VIEW v{at} AS {select}")).collect();
+        let made: Vec<&str> = made.iter().map(String::as_str).collect();
+        let trial = Trial::new(name, Bed::mysql(), Bed::tidb(), &made).await;
+        trial.mig(&["apply", "-auto-approve"], 0, &[]);
+        std::fs::remove_file(trial.path("mig.migstate")).unwrap();
+        let mut told = vec![headline.to_owned()];
+        for (at, (_, select, why)) in views.iter().enumerate() {
+            trial.on_target(&format!("CREATE OR REPLACE VIEW S.v{at} AS {select}")).await;
+            let view = format!("{}.v{at}", trial.schema);
+            match (exit, why.is_empty()) {
+                (0, true) => {}
+                (0, false) => told.push(format!("The rows of the view {view}: its rows differ")),
+                _ => told.push(format!("View {view}: gives other rows: ")),
+            }
+            told.extend(Some((*why).to_owned()).filter(|why| !why.is_empty()));
+        }
+        let told: Vec<&str> = told.iter().map(String::as_str).collect();
+        trial.mig(&["verify"], exit, &told);
+        trial.end().await;
+    }
+}
+
 #[tokio::test]
 async fn a_view_leaves_the_filter_and_its_step_is_forgotten() {
     let trial = Trial::new(

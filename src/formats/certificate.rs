@@ -253,6 +253,17 @@ pub struct StructureDifference {
     pub actual: String,
 }
 
+impl StructureDifference {
+    /// `columns: expected a, found nothing`; the name alone where it says all, or where a whole statement was expected.
+    pub fn words(&self) -> String {
+        if self.actual == "absent" || self.expected.starts_with("CREATE ") {
+            return self.what.clone();
+        }
+        let side = |text: &str| if text.is_empty() { "nothing".to_owned() } else { text.to_owned() };
+        format!("{}: expected {}, found {}", self.what, side(&self.expected), side(&self.actual))
+    }
+}
+
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ViewProof {
@@ -304,11 +315,13 @@ impl ViewRows {
 
     /// `3 rows on the source, 2 on the target`, where that is the difference.
     pub fn words(&self) -> String {
+        let rows = |number: u64| format!("{number} {}", if number == 1 { "row" } else { "rows" });
         match (self.source, self.target) {
             (Some(source), Some(target)) if source != target => {
-                format!("{source} rows on the source, {target} on the target")
+                format!("{} on the source, {target} on the target", rows(source))
             }
-            (Some(rows), Some(_)) => format!("{rows} rows on both, not the same ones"),
+            (Some(1), Some(_)) => "1 row on both, not the same one".to_owned(),
+            (Some(number), Some(_)) => format!("{} on both, not the same ones", rows(number)),
             _ => "not read".to_owned(),
         }
     }
@@ -328,7 +341,7 @@ impl ViewProof {
 
     /// What is not equal in it, in words.
     pub fn fault(&self) -> String {
-        let mut parts: Vec<String> = self.structure.differences.iter().map(|d| d.what.clone()).collect();
+        let mut parts: Vec<String> = self.structure.differences.iter().map(StructureDifference::words).collect();
         if let Some(rows) = self.rows.as_ref().filter(|rows| rows.judge() == Judgement::Different) {
             parts.push(format!("gives other rows ({})", rows.words()));
         }
@@ -609,6 +622,33 @@ pub(crate) mod tests {
             };
             let whole = StructureProof { equal: true, differences: Vec::new() };
             check(&|c| c.views.push(view(whole.clone())), expected);
+        }
+    }
+
+    #[test]
+    fn a_difference_of_a_view_is_told_with_both_sides() {
+        for (what, expected, actual, told) in [
+            ("columns", "a, b", "", "columns: expected a, b, found nothing"),
+            ("it is not on the target", "there", "absent", "it is not on the target"),
+            ("reading it", "its rows", "error 8067: x", "reading it: expected its rows, found error 8067: x"),
+            (
+                "its text was changed on the target",
+                "CREATE VIEW `v` AS select 1",
+                "select 2",
+                "its text was changed on the target",
+            ),
+        ] {
+            let difference =
+                StructureDifference { what: what.into(), expected: expected.into(), actual: actual.into() };
+            assert_eq!(difference.words(), told);
+        }
+        for (source, target, told) in [
+            (1, 1, "1 row on both, not the same one"),
+            (2, 2, "2 rows on both, not the same ones"),
+            (1, 2, "1 row on the source, 2 on the target"),
+        ] {
+            let rows = ViewRows { source: Some(source), target: Some(target), ..ViewRows::default() };
+            assert_eq!(rows.words(), told);
         }
     }
 

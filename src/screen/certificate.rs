@@ -133,8 +133,20 @@ fn sentence(certificate: &Certificate) -> String {
                 0 => "what is open is named below".to_owned(),
                 open => format!("the content of {} was not compared in full", count(open, "table", "tables")),
             };
-            format!("Unproven: {all}; no difference was found, but {open}.")
+            let views = certificate.views.iter().filter_map(|view| view.rows.as_ref());
+            match views.filter(|rows| rows.differ()).count() as u64 {
+                0 => format!("Unproven: {all}; no difference was found, but {open}."),
+                views => format!("Unproven: {all}; {}; {open}.", doubted(views)),
+            }
         }
+    }
+}
+
+/// Views whose rows are not the same, with a reason by which nothing may be wrong.
+pub(super) fn doubted(views: u64) -> String {
+    match views {
+        1 => "1 view gives other rows, and why that may prove nothing is named below".to_owned(),
+        views => format!("{} views give other rows, and why that may prove nothing is named below", thousands(views)),
     }
 }
 
@@ -525,7 +537,7 @@ fn code(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::formats::certificate::tests::{certificate, table};
-    use crate::formats::certificate::{NotMoved, StructureDifference};
+    use crate::formats::certificate::{NotMoved, StructureDifference, StructureProof, ViewProof, ViewRows};
 
     fn check(certificate: &Certificate, expected: &str) {
         let shown = text(certificate, Style::plain());
@@ -563,6 +575,35 @@ Took 1 min 10 s. mig report shows the whole certificate.
         for shown in [text(&sealed, Style::plain()), markdown(&sealed)] {
             assert!(!shown.to_lowercase().contains("equal"), "{shown}");
             assert!(line(&shown).contains("the content of 1 table was not compared in full"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn views_that_give_other_rows_are_never_passed_over_in_the_headline() {
+        let view = |target: &str| ViewProof {
+            name: "shop.v".into(),
+            structure: StructureProof { equal: true, differences: Vec::new() },
+            rows: Some(ViewRows {
+                source: Some(1),
+                target: Some(1),
+                source_hash: Some("1".into()),
+                target_hash: Some(target.into()),
+                unproven: "it calls RAND".into(),
+            }),
+            rewritten: Vec::new(),
+        };
+        for (views, told) in [
+            (vec![view("1")], "no difference was found, but what is open is named below"),
+            (vec![view("2")], "1 view gives other rows, and why that may prove nothing is named below"),
+            (vec![view("2"), view("3"), view("1")], "2 views give other rows"),
+        ] {
+            let mut whole = certificate(vec![table("shop.a", 1)]);
+            whole.views = views;
+            let sealed = whole.seal();
+            for shown in [text(&sealed, Style::plain()), markdown(&sealed)] {
+                assert!(line(&shown).contains(told), "{told}\n{shown}");
+                assert!(told.starts_with("no") || !shown.contains("no difference"), "{shown}");
+            }
         }
     }
 

@@ -1,7 +1,8 @@
 //! What `mig verify` found, for people. Says "equal" nowhere without the evidence beside it.
 
+use super::certificate::doubted;
 use super::style::{Ink, Style, columns, count, duration, pad, pad_left, thousands, wrap};
-use crate::formats::certificate::{Judgement, ProvenBy};
+use crate::formats::certificate::{Judgement, ProvenBy, ViewRows};
 use crate::formats::verification::{TableVerdict, Verification};
 use crate::words::codes;
 
@@ -25,8 +26,7 @@ pub fn text(found: &Verification, style: Style) -> String {
     }
     for view in found.views.iter().filter(|v| !v.structure.equal) {
         for difference in view.structure.differences.iter().take(STRUCTURE) {
-            let text = format!("{}: expected {}, found {}", difference.what, difference.expected, difference.actual);
-            out.push_str(&wrap(&format!("View {}: ", view.view), &text, style.width));
+            out.push_str(&wrap(&format!("View {}: ", view.view), &difference.words(), style.width));
         }
     }
     for view in &found.views {
@@ -73,16 +73,21 @@ fn sentence(found: &Verification) -> String {
         Judgement::Different => different(found, &all),
         Judgement::Unproven => {
             let open = of(Judgement::Unproven);
-            let views = found.views.iter().filter(|view| view.judge() == Judgement::Unproven).count() as u64;
+            let views: Vec<_> = found.views.iter().filter(|view| view.judge() == Judgement::Unproven).collect();
+            let differing = views.iter().filter(|v| v.rows.as_ref().is_some_and(ViewRows::differ)).count() as u64;
+            let unread = views.len() as u64 - differing;
             let mut parts = Vec::new();
+            if differing > 0 {
+                parts.push(doubted(differing));
+            }
             if open > 0 {
-                parts.push(count(open, "table", "tables"));
+                parts.push(format!("the rows of {} were not compared by content", count(open, "table", "tables")));
             }
-            if views > 0 {
-                parts.push(count(views, "view", "views"));
+            if unread > 0 {
+                parts.push(format!("{} not compared in full, as named below", count(unread, "view was", "views were")));
             }
-            let open = parts.join(" and ");
-            format!("Unproven: {all}; no difference was found, but the rows of {open} were not compared by content.")
+            let lead = if differing > 0 { "" } else { "no difference was found, but " };
+            format!("Unproven: {all}; {lead}{}.", parts.join("; "))
         }
     }
 }

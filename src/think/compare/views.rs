@@ -14,7 +14,10 @@ pub fn differences(expected: &View, actual: &View, keeps_collation: bool) -> Vec
         Some(ViewFault::NotUnderstood(what)) => found.compare("its text", "one that mig knows".into(), what.clone()),
         None => {}
     }
-    found.compare("columns", columns(expected), columns(actual));
+    // TiDB does not tell the columns of some views whose rows it gives: what was not seen is not another one.
+    if !actual.columns.is_empty() {
+        found.compare("columns", columns(expected), columns(actual));
+    }
     found.compare("SQL SECURITY", expected.security_type.to_uppercase(), actual.security_type.to_uppercase());
     found.compare("check option", or(&expected.check_option, "NONE"), or(&actual.check_option, "NONE"));
     found.compare("algorithm", or(&expected.algorithm, "UNDEFINED"), or(&actual.algorithm, "UNDEFINED"));
