@@ -313,6 +313,169 @@ async fn values_of_a_unique_key_that_become_one_are_found_before_anything_moves(
     .await;
 }
 
+const TO_GENERAL: &str = "collation = \"convert\"\n collation_map = { \"latin1_swedish_ci\" = \"utf8mb4_general_ci\" }";
+const TO_BIN: &str = "collation = \"convert\"\n collation_map = { \"latin1_swedish_ci\" = \"latin1_bin\" }";
+
+#[tokio::test]
+async fn a_unique_key_over_what_is_computed_of_converted_text_is_looked_at_as_the_target_computes_it() {
+    const BOTH: &str = "INSERT INTO t (id, a) VALUES (1, 'A'), (2, _latin1 x'C4'), (3, NULL), (4, NULL)";
+    all(&[
+        Case {
+            name: "merged_expression",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(20) CHARACTER SET latin1, UNIQUE KEY u ((LOWER(a))))",
+                BOTH,
+            ],
+            gates: TO_GENERAL,
+            plan: (5, &["MIG2177", "{}.t.u (unique over (lower(`a`))): 1 group", "each query must return nothing"]),
+            ..NOTHING
+        },
+        Case {
+            name: "merged_generated",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(20) CHARACTER SET latin1, g INT AS (a = 'Ä') VIRTUAL, UNIQUE KEY u (g))",
+                BOTH,
+            ],
+            gates: TO_GENERAL,
+            plan: (5, &["MIG2177", "{}.t.u (unique over g): 1 group"]),
+            ..NOTHING
+        },
+        Case {
+            name: "unmerged_expression",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(20) CHARACTER SET latin1, g VARCHAR(20) CHARACTER SET latin1 AS (REVERSE(a)) STORED, UNIQUE KEY u ((LOWER(a))), UNIQUE KEY v (g(3), id))",
+                "INSERT INTO t (id, a) VALUES (1, 'A'), (2, 'B'), (3, NULL), (4, NULL)",
+            ],
+            gates: TO_GENERAL,
+            same: &["SELECT id, HEX(CONVERT(a USING utf8mb4)), HEX(CONVERT(g USING utf8mb4)) FROM {}.t ORDER BY id"],
+            ..NOTHING
+        },
+        Case {
+            // The source has no such collation.
+            name: "untold_generated",
+            source: Bed::mariadb,
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(20) CHARACTER SET latin1, g INT AS (a = 'x') VIRTUAL, UNIQUE KEY u (g))",
+                "INSERT INTO t (id, a) VALUES (1, 'a'), (2, 'x')",
+            ],
+            gates: "collation = \"convert\"\n collation_map = { \"latin1_swedish_ci\" = \"utf8mb4_0900_ai_ci\" }",
+            plan: (5, &["MIG2177", "the source cannot tell", "{}.t.u (unique over g: the server answered error 1273)"]),
+            ..NOTHING
+        },
+        Case {
+            name: "merged_prefix",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(20) CHARACTER SET latin1, UNIQUE KEY u (a(3)))",
+                "INSERT INTO t VALUES (1, _latin1 x'C4424378'), (2, 'ABCy')",
+            ],
+            gates: TO_GENERAL,
+            plan: (5, &["MIG2177", "GROUP BY LEFT(CONVERT(`a` USING utf8mb4) COLLATE utf8mb4_general_ci, 3)"]),
+            ..NOTHING
+        },
+        Case {
+            name: "wide_expression",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(500) CHARACTER SET latin1, b VARCHAR(500) CHARACTER SET latin1, KEY k (a, (UPPER(b))))",
+            ],
+            gates: TO_GENERAL,
+            plan: (5, &["MIG2115", "{}.t.k: 4000 bytes once created"]),
+            ..NOTHING
+        },
+        Case {
+            name: "narrow_expression",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(268) CHARACTER SET latin1, b VARCHAR(500) CHARACTER SET latin1, KEY k (a, (UPPER(b))), KEY m (b, (CAST(a AS CHAR(268)))), KEY n (b, (a = 'x')))",
+                "INSERT INTO t VALUES (1, 'a', 'b')",
+            ],
+            gates: TO_GENERAL,
+            same: &["SELECT id, a, b FROM {}.t"],
+            ..NOTHING
+        },
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn members_and_partitions_that_a_conversion_breaks_are_refused_in_the_plan() {
+    all(&[
+        Case {
+            name: "merged_members",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, e ENUM('Ä','A') CHARACTER SET latin1, s SET('x','Ä','A') CHARACTER SET latin1)",
+            ],
+            gates: TO_GENERAL,
+            plan: (5, &["MIG2197", "{}.t.e: 'Ä' and 'A' are one under utf8mb4_general_ci", "{}.t.s: 'Ä' and 'A'"]),
+            ..NOTHING
+        },
+        Case {
+            name: "unmerged_members",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, e ENUM('Ä','A','a ','B') CHARACTER SET latin1 COLLATE latin1_bin, s SET('x','Ä','A') CHARACTER SET latin1 COLLATE latin1_bin)",
+                "INSERT INTO t VALUES (1, 'Ä', 'x,Ä'), (2, 'a', 'A')",
+            ],
+            gates: "collation = \"convert\"\n collation_map = { \"latin1_bin\" = \"utf8mb4_bin\" }",
+            same: &["SELECT id, HEX(CONVERT(e USING utf8mb4)), HEX(CONVERT(s USING utf8mb4)) FROM {}.t ORDER BY id"],
+            ..NOTHING
+        },
+        Case {
+            name: "merged_members_innodb",
+            target: Bed::mariadb,
+            setup: &["CREATE TABLE t (id INT PRIMARY KEY, e ENUM('a','A') COLLATE utf8mb4_bin)"],
+            gates: "collation = \"convert\"\n collation_map = { \"utf8mb4_bin\" = \"utf8mb4_general_ci\" }",
+            plan: (5, &["MIG2197", "{}.t.e: 'a' and 'A' are one under utf8mb4_general_ci"]),
+            ..NOTHING
+        },
+        Case {
+            name: "partitions_list",
+            setup: &[
+                "CREATE TABLE t (a VARCHAR(20) CHARACTER SET latin1) PARTITION BY LIST COLUMNS(a) (PARTITION p0 VALUES IN ('A'), PARTITION p1 VALUES IN ('Ä'))",
+                "CREATE TABLE r (a VARCHAR(20) CHARACTER SET latin1) PARTITION BY RANGE COLUMNS(a) (PARTITION p0 VALUES LESS THAN ('Z'), PARTITION p1 VALUES LESS THAN ('Ä'), PARTITION p2 VALUES LESS THAN (MAXVALUE))",
+            ],
+            gates: TO_GENERAL,
+            plan: (5, &["MIG2129", "{}.t by a", "{}.r by a", "Set this rule to \"rewrite\""]),
+            ..NOTHING
+        },
+        Case {
+            name: "partitions_list_rows",
+            setup: &[
+                "CREATE TABLE t (a VARCHAR(20) CHARACTER SET latin1) PARTITION BY LIST COLUMNS(a) (PARTITION p0 VALUES IN ('a'), PARTITION p1 VALUES IN ('b'))",
+                "INSERT INTO t VALUES ('A'), ('b')",
+            ],
+            gates: TO_BIN,
+            plan: (5, &["MIG2129", "{}.t by a"]),
+            ..NOTHING
+        },
+        Case {
+            name: "partitions_one_table",
+            setup: &[
+                "CREATE TABLE t (a VARCHAR(20) CHARACTER SET latin1, b INT) PARTITION BY RANGE COLUMNS(a) (PARTITION p0 VALUES LESS THAN ('M'), PARTITION p1 VALUES LESS THAN (MAXVALUE))",
+                "INSERT INTO t VALUES ('a', 1), ('B', 2), ('z', 3)",
+                "CREATE TABLE u (id INT, a VARCHAR(20) CHARACTER SET utf8mb3 COLLATE utf8mb3_general_ci) PARTITION BY RANGE COLUMNS(a) (PARTITION p0 VALUES LESS THAN ('M'), PARTITION p1 VALUES LESS THAN ('Ü'), PARTITION p2 VALUES LESS THAN (MAXVALUE))",
+                "INSERT INTO u VALUES (1, 'a'), (2, 'M'), (3, 'ü'), (4, 'ß'), (5, 'z'), (6, '日')",
+            ],
+            gates: "collation = \"convert\"\n collation_map = { \"latin1_swedish_ci\" = \"latin1_bin\", \"utf8mb3_general_ci\" = \"utf8mb4_general_ci\" }\n rule \"MIG2129\" {\n action = \"rewrite\"\n }",
+            plan: (0, &["MIG2129", "created as one table"]),
+            report: &["created as one table, not partitioned by a"],
+            same: &[
+                "SELECT HEX(CONVERT(a USING utf8mb4)), b FROM {}.t ORDER BY b",
+                "SELECT id FROM {}.u PARTITION (p0) ORDER BY id",
+                "SELECT id FROM {}.u PARTITION (p1) ORDER BY id",
+            ],
+            ..NOTHING
+        },
+        Case {
+            name: "collation_in_text",
+            setup: &[
+                "CREATE TABLE t (a VARCHAR(10) CHARACTER SET latin1 COLLATE latin1_bin)",
+                "CREATE VIEW v AS SELECT a FROM t ORDER BY a COLLATE latin1_german2_ci",
+            ],
+            plan: (5, &["MIG2023", "{}.v (named in its text)", "Change the text on the source"]),
+            ..NOTHING
+        },
+    ])
+    .await;
+}
+
 #[tokio::test]
 async fn a_child_that_has_its_parent_by_the_sources_collation_alone_is_named() {
     const SETUP: &[&str] = &[

@@ -28,6 +28,10 @@ pub enum RowRisk {
     JsonTypes,
     /// Different values of a unique key that are one under the target's collation.
     MergedKeys,
+    /// A unique key over what the target computes of converted texts, and the source cannot compute so.
+    UntoldKeys,
+    /// Members of an ENUM or SET that are one under the target's collation.
+    MergedMembers,
     /// Members of an ENUM or SET that hold other letters than the source shows.
     UnknownMember,
     /// Rows whose parent is one by the source's collation only.

@@ -10,7 +10,7 @@ use crate::formats::structure::{Column, Index, Schema, Table};
 use crate::think::abilities::Abilities;
 use crate::think::gates::collation::{Fate, charset_width, fate, same_collation};
 use crate::think::gates::compatibility::{
-    default_allowed, foreign_key_refused, index_expression_allowed, partition_refused,
+    default_allowed, foreign_key_refused, index_expression_allowed, partition_refused, partitioned_by_converted,
 };
 use crate::think::gates::rules;
 use crate::words::addr::key_ident;
@@ -84,6 +84,17 @@ impl Draft<'_> {
     }
 
     fn collations(&mut self) {
+        // By the collations of the source: below they are those of the target.
+        let by = partitioned_by_converted(&self.table, self.target, self.gates).map(|column| key_ident(&column.name));
+        if let Some(name) = by
+            && rules::changes(rules::PARTITION_COLLATION, self.gates)
+        {
+            self.table.partitioning = String::new();
+            self.change(
+                rules::PARTITION_COLLATION,
+                format!("created as one table, not partitioned by {name}, whose collation is converted"),
+            );
+        }
         let (charset, collation, changed) =
             collation_for_target(&self.table.charset, &self.table.collation, self.target, self.gates);
         if changed {

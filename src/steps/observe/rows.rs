@@ -141,6 +141,11 @@ impl Looker<'_> {
         }
     }
 
+    /// Whether there is time for another look.
+    fn in_time(&self) -> bool {
+        Instant::now() < self.until
+    }
+
     /// The table, as far as the spec wants its rows, for a FROM.
     fn from(&self, table: &Table) -> String {
         let filter = self.wheres.get(&table.name.key()).map(|filter| format!(" WHERE ({filter})"));

@@ -1,14 +1,15 @@
 //! Gate `collation`: every collation of the selected columns, tables, schemas and texts against what this target's
 //! SHOW COLLATION has. Knows the conversions worth suggesting; never converts by itself.
 
+pub mod compared;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Subject, verdict};
 use crate::formats::ddl::expression::{expression_text, named_collations};
 use crate::formats::facts::{ServerFacts, Verdict};
 use crate::formats::spec::model::{CollationAction, Gates};
-use crate::formats::structure::Table;
-use crate::words::addr::{key_ident, sql_ident};
+use crate::words::addr::key_ident;
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
 
@@ -120,66 +121,16 @@ pub fn charset_width(charset: &str) -> u64 {
 pub fn judge(subject: &Subject) -> Verdict {
     let gates = &subject.migration.gates;
     let uses = uses(subject);
-    let mut findings = Vec::new();
-    for (collation, places) in &uses {
-        let list = places.iter().cloned().collect::<Vec<_>>().join("\n");
-        let fate = fate(collation, subject.target, gates);
-        // A text (a view, an expression) is not converted: its author has to change the name in it.
-        let texts: Vec<&String> = places.iter().filter(|place| place.ends_with(IN_TEXT)).collect();
-        match fate {
-            Fate::Kept { .. } => {}
-            Fate::Converted { collation: to, .. } => {
-                findings.push(
-                    Diagnostic::warning(codes::COLLATION_CONVERTED, format!("{collation} is converted to {to}"))
-                        .about(collation)
-                        .detail(list)
-                        .help(conversion_checks(subject, collation, &to)),
-                );
-                if on_target(collation, subject.target).is_none() && !texts.is_empty() {
-                    findings.push(
-                        Diagnostic::error(codes::COLLATION_IN_TEXT_MISSING, format!("texts name {collation}, which the target does not have"))
-                            .about(collation)
-                            .detail(texts.into_iter().cloned().collect::<Vec<_>>().join("\n"))
-                            .help("Only columns, tables and schemas are converted. Change the text on the source, or leave the object out of the filter."),
-                    );
-                }
-            }
-            Fate::MappedToNothing { collation: to } => findings.push(
-                Diagnostic::error(
-                    codes::COLLATION_MAP_MISSING,
-                    format!("collation_map turns {collation} into {to}, which the target does not have"),
-                )
-                .about(collation)
-                .detail(list)
-                .help(match suggestion(collation, subject.target) {
-                    Some(better) => format!("Map it to one that it has: {}.", map_entry(collation, &better)),
-                    None => "Map it to one that SHOW COLLATION on the target lists.".to_owned(),
-                }),
-            ),
-            Fate::Unsupported => findings.push(
-                Diagnostic::error(
-                    codes::COLLATION_MISSING,
-                    format!("the target does not have the collation {collation}"),
-                )
-                .about(collation)
-                .detail(list)
-                .help(match suggestion(collation, subject.target) {
-                    Some(to) => format!(
-                        "Convert it in the gates block: collation = \"convert\" and collation_map = {{ {} }}. {}",
-                        map_entry(collation, &to),
-                        conversion_checks(subject, collation, &to)
-                    ),
-                    None => "Change it on the source to one that SHOW COLLATION on the target lists.".to_owned(),
-                }),
-            ),
-        }
-    }
+    let mut findings: Vec<Diagnostic> =
+        uses.iter().flat_map(|(collation, places)| findings_of(subject, collation, places)).collect();
     for from in gates.collation_map.keys() {
-        if gates.collation == CollationAction::Convert && !uses.keys().any(|used| same_collation(used, from)) {
+        // In a text alone nothing is converted.
+        let converts = uses.iter().any(|(used, places)| same_collation(used, from) && !places.held.is_empty());
+        if gates.collation == CollationAction::Convert && !converts {
             findings.push(
                 Diagnostic::warning(
                     codes::COLLATION_MAP_UNUSED,
-                    format!("collation_map names {from}, which nothing selected uses"),
+                    format!("collation_map names {from}, which no selected column, table or schema has"),
                 )
                 .about(from)
                 .help("Remove the entry, or correct its name."),
@@ -196,30 +147,93 @@ pub fn judge(subject: &Subject) -> Verdict {
     verdict(saw, findings)
 }
 
-const IN_TEXT: &str = " (named in its text)";
+/// What there is to say of one collation.
+fn findings_of(subject: &Subject, collation: &str, places: &Places) -> Vec<Diagnostic> {
+    let held = || places.held.iter().cloned().collect::<Vec<_>>().join("\n");
+    let is_held = !places.held.is_empty();
+    let mut findings = Vec::new();
+    match fate(collation, subject.target, &subject.migration.gates) {
+        Fate::Kept { .. } => {}
+        Fate::Converted { collation: to, .. } if is_held => findings.push(
+            Diagnostic::warning(codes::COLLATION_CONVERTED, format!("{collation} is converted to {to}"))
+                .about(collation)
+                .detail(held())
+                .help(conversion_checks(subject, collation, &to)),
+        ),
+        Fate::MappedToNothing { collation: to } if is_held => findings.push(
+            Diagnostic::error(
+                codes::COLLATION_MAP_MISSING,
+                format!("collation_map turns {collation} into {to}, which the target does not have"),
+            )
+            .about(collation)
+            .detail(held())
+            .help(match suggestion(collation, subject.target) {
+                Some(better) => format!("Map it to one that it has: {}.", map_entry(collation, &better)),
+                None => "Map it to one that SHOW COLLATION on the target lists.".to_owned(),
+            }),
+        ),
+        Fate::Unsupported if is_held => findings.push(
+            Diagnostic::error(codes::COLLATION_MISSING, format!("the target does not have the collation {collation}"))
+                .about(collation)
+                .detail(held())
+                .help(match suggestion(collation, subject.target) {
+                    Some(to) => format!(
+                        "Convert it in the gates block: collation = \"convert\" and collation_map = {{ {} }}. {}",
+                        map_entry(collation, &to),
+                        conversion_checks(subject, collation, &to)
+                    ),
+                    None => "Change it on the source to one that SHOW COLLATION on the target lists.".to_owned(),
+                }),
+        ),
+        Fate::Converted { .. } | Fate::MappedToNothing { .. } | Fate::Unsupported => {}
+    }
+    // A text (a view, an expression) is not converted: its author has to change the name in it.
+    if !places.texts.is_empty() && on_target(collation, subject.target).is_none() {
+        findings.push(
+            Diagnostic::error(
+                codes::COLLATION_IN_TEXT_MISSING,
+                format!("texts name {collation}, which the target does not have"),
+            )
+            .about(collation)
+            .detail(places.texts.iter().map(|place| format!("{place} (named in its text)")).collect::<Vec<_>>().join("\n"))
+            .help("Only columns, tables and schemas are converted. Change the text on the source, or leave the object out of the filter."),
+        );
+    }
+    findings
+}
+
+/// The places that use a collation.
+#[derive(Default)]
+struct Places {
+    /// Columns, tables and schemas, which can be converted.
+    held: BTreeSet<String>,
+    /// Texts that name it, which are carried as they are.
+    texts: BTreeSet<String>,
+}
 
 /// Every collation in use, with the places that use it.
-fn uses(subject: &Subject) -> BTreeMap<String, BTreeSet<String>> {
+fn uses(subject: &Subject) -> BTreeMap<String, Places> {
     let inventory = &subject.facts.source;
-    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    let mut add = |collation: &str, place: String| {
-        uses.entry(collation.to_owned()).or_default().insert(place);
+    let mut uses: BTreeMap<String, Places> = BTreeMap::new();
+    let mut add = |collation: &str, place: String, in_text: bool| {
+        let places = uses.entry(collation.to_owned()).or_default();
+        if in_text { &mut places.texts } else { &mut places.held }.insert(place);
     };
     for schema in &inventory.schemas {
         let exists = subject.facts.target.schemas.iter().any(|s| s.name.eq_ignore_ascii_case(&schema.name));
         // An existing schema of the target is used as it is.
         if !exists && !schema.collation.is_empty() {
-            add(&schema.collation, format!("{} (default of the schema)", key_ident(&schema.name)));
+            add(&schema.collation, format!("{} (default of the schema)", key_ident(&schema.name)), false);
         }
     }
     for table in &inventory.tables {
         if !table.collation.is_empty() {
-            add(&table.collation, format!("{} (default of the table)", table.name));
+            add(&table.collation, format!("{} (default of the table)", table.name), false);
         }
         for column in &table.columns {
             let place = format!("{}.{}", table.name, key_ident(&column.name));
             if let Some(collation) = &column.collation {
-                add(collation, place.clone());
+                add(collation, place.clone(), false);
             }
             let texts = column
                 .generated
@@ -228,14 +242,14 @@ fn uses(subject: &Subject) -> BTreeMap<String, BTreeSet<String>> {
                 .chain(column.default.iter().filter(|_| column.default_is_expression));
             for text in texts {
                 for collation in named_collations(&expression_text(text)) {
-                    add(&collation, format!("{place}{IN_TEXT}"));
+                    add(&collation, place.clone(), true);
                 }
             }
         }
     }
     for view in &inventory.views {
         for collation in named_collations(&expression_text(&view.select)) {
-            add(&collation, format!("{}{IN_TEXT}", view.name));
+            add(&collation, view.name.to_string(), true);
         }
     }
     uses
@@ -247,19 +261,8 @@ fn map_entry(from: &str, to: &str) -> String {
 
 /// The two checks that a conversion needs: values that become equal, and keys that become too long.
 fn conversion_checks(subject: &Subject, from: &str, to: &str) -> String {
-    let charset = to.split('_').next().unwrap_or_default();
-    let mut queries = Vec::new();
-    for table in &subject.facts.source.tables {
-        for index in table.indexes.iter().filter(|index| index.unique) {
-            let names: Vec<&str> = index.parts.iter().filter_map(|part| part.column.as_deref()).collect();
-            let converted = |name: &str| {
-                table.column(name).and_then(|c| c.collation.as_deref()).is_some_and(|c| same_collation(c, from))
-            };
-            if names.iter().any(|name| converted(name)) {
-                queries.push(collision_query(table, &names, &converted, charset, to));
-            }
-        }
-    }
+    let gates = &subject.migration.gates;
+    let queries = compared::collision_queries(&subject.facts.source.tables, (from, to), subject.target, gates);
     let widths = format!("Rule {} checks that no index grows over the limit.", super::rules::INDEX_WIDTH);
     if queries.is_empty() {
         return format!("No unique key holds such a column. {widths}");
@@ -267,22 +270,5 @@ fn conversion_checks(subject: &Subject, from: &str, to: &str) -> String {
     format!(
         "Look on the source for values that become equal, each query must return nothing:\n{}\n{widths}",
         queries.join("\n")
-    )
-}
-
-fn collision_query(table: &Table, names: &[&str], converted: &dyn Fn(&str) -> bool, charset: &str, to: &str) -> String {
-    let group: Vec<String> = names
-        .iter()
-        .map(|name| match converted(name) {
-            true => format!("CONVERT({} USING {charset}) COLLATE {to}", sql_ident(name)),
-            false => sql_ident(name),
-        })
-        .collect();
-    let present: Vec<String> = names.iter().map(|name| format!("{} IS NOT NULL", sql_ident(name))).collect();
-    format!(
-        "SELECT COUNT(*) FROM {} WHERE {} GROUP BY {} HAVING COUNT(*) > 1 LIMIT 1;",
-        table.name.sql(),
-        present.join(" AND "),
-        group.join(", ")
     )
 }

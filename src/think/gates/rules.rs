@@ -14,12 +14,12 @@ pub use crate::words::codes::{
     FOREIGN_KEY_OFF, FULLTEXT, FUNCTION, GENERATED_DIFFERS, GENERATED_MAY_DIFFER, GENERATED_NOT_NULL,
     GENERATED_REFUSED, INDEX_EXPRESSION, INDEX_WIDTH, INDEXES, INVISIBLE, INVISIBLE_KEY, JSON_AS_TEXT, JSON_NUMBERS,
     JSON_TYPES, KEY_COMMENT, KEYLESS, LONG_TIME, LOST_PARENTS, LOST_TEXT, MEMBER_TOO_LONG, MERGED_KEYS, NOT_UNDERSTOOD,
-    NUMBERED_WITHIN, OTHER_CODE, OUTSIDE_REFERENCE, PARTITION, PERIOD, REFERENCE_TO_NO_KEY, RESERVED_NAME,
-    ROUNDED_FLOAT, ROUTINE, ROW_MAY_BE_TOO_LONG, ROW_TOO_LONG, ROWS_ELSEWHERE, SAME_CHECK_NAME, SCHEMA_DEFAULT,
-    SEQUENCE_DEFAULT, SPATIAL, SRID, SUBPARTITION, SYSTEM_VERSIONED, TABLE_OPTION, TEXT_PARSER, TRIGGER, TYPE,
-    UNENFORCED_CHECK, UNKNOWN_MEMBER, UNLOOKED, VIEW_BROKEN, VIEW_CAST, VIEW_CHECK_OPTION, VIEW_COLLATION, VIEW_GROUPS,
-    VIEW_MAY_DIFFER, VIEW_ORDER, VIEW_OUTSIDE, VIEW_OVER_LEFT_OUT, VIEW_STORED_FUNCTION, VIEW_TEXT, VIEW_UNREAD,
-    VIEW_WORDS, WHOLE_LOB_KEY, WIDENED_TYPE, ZERO_DATE, ZEROFILL,
+    NUMBERED_WITHIN, OTHER_CODE, OUTSIDE_REFERENCE, PARTITION, PARTITION_COLLATION, PERIOD, REFERENCE_TO_NO_KEY,
+    RESERVED_NAME, ROUNDED_FLOAT, ROUTINE, ROW_MAY_BE_TOO_LONG, ROW_TOO_LONG, ROWS_ELSEWHERE, SAME_CHECK_NAME,
+    SCHEMA_DEFAULT, SEQUENCE_DEFAULT, SPATIAL, SRID, SUBPARTITION, SYSTEM_VERSIONED, TABLE_OPTION, TEXT_PARSER,
+    TRIGGER, TYPE, UNENFORCED_CHECK, UNKNOWN_MEMBER, UNLOOKED, VIEW_BROKEN, VIEW_CAST, VIEW_CHECK_OPTION,
+    VIEW_COLLATION, VIEW_GROUPS, VIEW_MAY_DIFFER, VIEW_ORDER, VIEW_OUTSIDE, VIEW_OVER_LEFT_OUT, VIEW_STORED_FUNCTION,
+    VIEW_TEXT, VIEW_UNREAD, VIEW_WORDS, WHOLE_LOB_KEY, WIDENED_TYPE, ZERO_DATE, ZEROFILL,
 };
 
 /// One rule.
@@ -37,7 +37,7 @@ pub struct Rule {
     /// The target would take the DDL and lose or change this without an error. Then a rule that only warns makes the
     /// same change itself, by name: never silently.
     pub silent: bool,
-    /// The target refuses it, and nothing can be left out or changed: to warn would lead into a CREATE that fails.
+    /// The target refuses it, or may do so: to warn would lead into a CREATE or a load that fails.
     pub fails: bool,
     /// What it meets cannot be made at all: where the rule does not stop, it is left out by name.
     pub leaves_out: bool,
@@ -156,6 +156,9 @@ pub const RULES: &[Rule] = &[
     rule(PARTITION, "partitioning", "does not know this kind of partitioning", "Set this rule to \"rewrite\": LINEAR is left out, any other kind is created as one table.")
         .silent()
         .rewrites("created without LINEAR, or as one table"),
+    rule(PARTITION_COLLATION, "table partitioned by a column whose collation is converted", "compares the values of the partitions by the new collation: it may refuse their order, refuse a row that no partition takes, or keep rows in other partitions", "Set this rule to \"rewrite\" to create it as one table, or map the collation to one with the same weights (utf8mb4_general_ci for utf8mb3_general_ci, utf8mb4_bin for utf8mb3_bin).")
+        .fails()
+        .rewrites("created as one table"),
     rule(DESCENDING, "descending index", "takes DESC in an index and ignores it", "Nothing needs to be done: it is created ascending, and read backwards where that helps.")
         .warns()
         .silent()
@@ -223,7 +226,7 @@ pub const RULES: &[Rule] = &[
     rule(WHOLE_LOB_KEY, "key over a whole BLOB or TEXT", "takes such a column in a key with a prefix only", "Set this rule to \"rewrite\" to create the table without the key: the target then does not refuse duplicates.")
         .silent()
         .rewrites("created without it"),
-    rule(DUPLICATE_MEMBER, "ENUM or SET with the same member twice", "refuses a member that is there twice", "Change the type on the source, or leave the table out of the filter.")
+    rule(DUPLICATE_MEMBER, "ENUM or SET with the same member twice", "refuses a member that is there twice", "Change the type on the source, or leave the table out of the filter. Where two members become one by a conversion, map the collation to one that tells them apart (utf8mb4_bin does).")
         .fails(),
     rule(KEY_COMMENT, "comment of a primary key over one integer", "does not keep it", "Nothing needs to be done: the table's own comment is kept.")
         .warns()
@@ -278,7 +281,7 @@ pub const RULES: &[Rule] = &[
         .silent(),
     rule(OTHER_CODE, "text column with codes whose Unicode character another code stands for, too", "keeps the character, not the code", "Nothing needs to be done, unless the application reads the bytes: two such codes become one.")
         .warns(),
-    rule(LOST_PARENTS, "foreign key that holds by the source's collation alone", "takes the texts of parent and child for different (a trailing U+3000 or U+00A0 is not padding there), so the rows would have no parent", "Give the children the exact text of their parents on the source, or set this rule to \"warn\" to move them as they are.")
+    rule(LOST_PARENTS, "foreign key that holds by the source's collation alone", "compares the two by another collation, or by other weights, and takes the texts of parent and child for different, so the rows would have no parent", "Give the children the exact text of their parents on the source, or set this rule to \"warn\" to move them as they are.")
         .silent(),
     rule(ROUNDED_FLOAT, "FLOAT or DOUBLE column with digits after the point", "keeps the last bit of such a value in another way: both are compared as they are shown", "Nothing needs to be done: the values are equal to the digits that the column declares.")
         .warns(),

@@ -42,7 +42,7 @@ codes! {
         "information_schema hides triggers, events and routines from users without rights on them. The compatibility gate then names only those that it sees, and others would stay behind without a message. Grant the lines in the help, or ask the source's owner for a list.";
     COLLATION_MISSING = 2020, Gate,
         "the target does not have a collation",
-        "A selected column, table, schema or text uses a collation that SHOW COLLATION on this target does not list. Creating it would fail with error 1273. Convert it with collation = \"convert\" and an entry in collation_map: the help suggests the nearest one. Comparisons and unique keys follow the new collation, so run the queries in the help first.";
+        "A selected column, table or schema has a collation that SHOW COLLATION on this target does not list. Creating it would fail with error 1273. Convert it with collation = \"convert\" and an entry in collation_map: the help suggests the nearest one. Comparisons and unique keys follow the new collation, so run the queries in the help first.";
     COLLATION_CONVERTED = 2021, Gate,
         "a collation is converted",
         "collation_map gives these columns another collation, and its charset with it. Values keep their characters. Which values are equal, and how they sort, may change. Unique keys may then collide: each query in the help must return nothing. TEXT types are widened where the same characters take more bytes.";
@@ -54,7 +54,7 @@ codes! {
         "A view or an expression has a COLLATE clause. Columns, tables and schemas are converted, the texts of other objects are not. Change the text on the source, or leave the object out of the filter.";
     COLLATION_MAP_UNUSED = 2024, Gate,
         "an entry of collation_map is not used",
-        "Nothing that the filter selects has this collation. Perhaps its name is misspelled, or the filter has become narrower. The entry does nothing.";
+        "No column, table or schema that the filter selects has this collation; a text that names it (COLLATE in a view) is not converted. Perhaps its name is misspelled, or the filter has become narrower. The entry does nothing.";
     NO_SUCH_RULE = 2030, Gate,
         "there is no such rule",
         "A rule block in the gates names a code that is not a rule of the compatibility gate. Correct the code: if a wrong rule is set, the right one stays at its default.";
@@ -177,7 +177,7 @@ codes! {
         "TiDB gives tables a hidden column _tidb_rowid, and refuses a table with a column of that name. Rename the column on the source, or leave the table out.";
     MEMBER_TOO_LONG = 2187, Gate,
         "members of ENUM or SET that are too long",
-        "A member of ENUM or SET may have 255 characters on MySQL, and 255 bytes on TiDB. Shorten it on the source, or leave the table out.";
+        "A member of ENUM or SET may have 255 characters on MySQL, and 255 bytes on TiDB, which counts those of UTF-8 for latin1, too: a map to latin1_bin does not help. Shorten it on the source, or leave the table out.";
     UNKNOWN_MEMBER = 2188, Gate,
         "members of ENUM or SET that the source does not show",
         "MySQL shows `?` for a character of four bytes in a member of an ENUM or SET, in SHOW CREATE TABLE and in information_schema. Where such a column has a `?` in a member, its rows tell what the member is: where one of them has letters in its place, the target would get another member, and the rows would not go in. Change the member on the source, or leave the table out.";
@@ -187,6 +187,9 @@ codes! {
     PARTITION = 2118, Gate,
         "kinds of partitioning that TiDB does not know",
         "TiDB has RANGE, LIST, HASH and KEY, with COLUMNS. LINEAR is turned into the plain kind, SYSTEM_TIME is refused. \"rewrite\" leaves LINEAR out, and creates a table of any other kind unpartitioned. Rows are not affected.";
+    PARTITION_COLLATION = 2129, Gate,
+        "partitions by a column whose collation is converted",
+        "RANGE COLUMNS and LIST COLUMNS compare texts by the collation of their column. Under another collation the bounds may no longer be in order, two values of a list may be one (errors 1493 and 1495), a row may have no partition, or rows may be in other partitions than on the source. Nothing but the target's own CREATE TABLE and the load tells which, so \"warn\" does not let it pass. With \"rewrite\" the table is created as one table. A map between collations with the same weights, from utf8mb3_general_ci to utf8mb4_general_ci, does not meet this rule.";
     DESCENDING = 2119, Gate,
         "descending indexes",
         "TiDB reads DESC in an index and stores it ascending. It reads backwards where a query needs that. An ORDER BY over mixed directions may need a sort. The index is created ascending, and named.";
@@ -303,7 +306,7 @@ codes! {
         "MariaDB accepts a UNIQUE key over a whole BLOB or TEXT and keeps it by a hash. The target requires a prefix (error 1170), which would refuse other rows. With \"rewrite\" or \"warn\" the table is created without the key, and nothing refuses duplicates.";
     DUPLICATE_MEMBER = 2197, Gate,
         "an ENUM or SET has the same member twice",
-        "Without strict mode, MySQL accepts a type in which one member appears twice under its collation. The target refuses it (error 1291). Change the type on the source, or leave the table out of the filter.";
+        "Without strict mode, MySQL accepts a type in which one member appears twice under its collation. The target refuses it (error 1291). It also refuses members that become equal because collation_map gives their column another collation: map it to one that tells them apart (utf8mb4_bin does). Otherwise change the type on the source, or leave the table out of the filter.";
     KEY_COMMENT = 2198, Gate,
         "a primary key has a comment that the target does not keep",
         "Where a primary key is one integer column, TiDB clusters the rows by it and has no index that could have a comment: it accepts the statement and drops the comment. mig creates the key without it and says so.";

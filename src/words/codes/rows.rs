@@ -27,10 +27,10 @@ codes! {
         "Some charsets (cp932, sjis, big5, armscii8 and others) have two codes for one character. The target stores the character: the text is the same, but the bytes in the old charset may differ. In a unique key the two become one, and the load stops there.";
     MERGED_KEYS = 2177, Gate,
         "values of a unique key that become equal",
-        "Values that differ on the source are equal under the collation that the target gives the column. The reason is a conversion by collation_map, or a collation of the same name with other weights. The load would stop at the second value. Map the collation to one that tells the values apart, or change the values.";
+        "Values that differ on the source are equal under the collation that the target gives the column. The reason is a conversion by collation_map, or a collation of the same name with other weights. A key over an expression or a generated column is compared as the target computes it of the converted columns; where the source cannot compute that, the plan stops, too. The load would stop at the second value. Map the collation to one that tells the values apart, or change the values.";
     LOST_PARENTS = 2178, Gate,
         "foreign keys that depend on the source's collation",
-        "Child and parent have different texts. They are the same for the source's collation, but not for the target's: MySQL pads by weight under utf8mb4_unicode_ci, so that a trailing U+3000 or U+00A0 does not count. The rows arrive exactly, but joins no longer find a parent, and the foreign key does not hold.";
+        "Child and parent have different texts. They are the same for the source's collation, but not for the target's: collation_map gives a column one that tells more apart ('A' and 'a'), or the weights differ. For example, MySQL pads by weight under utf8mb4_unicode_ci, so that a trailing U+3000 or U+00A0 does not count. The rows arrive exactly, but joins no longer find a parent, and the foreign key does not hold.";
     ROUNDED_FLOAT = 2179, Gate,
         "FLOAT(M,D) and DOUBLE(M,D)",
         "MySQL keeps -0.1 in a DOUBLE(10,2) as -0.09999999999999998 and shows -0.10. TiDB keeps -0.1. mig compares such columns by what they show. The last bit of a value may differ.";

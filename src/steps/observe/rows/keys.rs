@@ -5,11 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Look, Looker};
+use crate::formats::ddl::expression::expression_text;
 use crate::formats::facts::Flavor;
 use crate::formats::row_facts::RowRisk;
-use crate::formats::structure::{Column, Index, Table};
+use crate::formats::structure::{Column, Index, IndexPart, Table};
 use crate::seams::sql::Connection;
-use crate::think::gates::collation::{Fate, fate, plain_name};
+use crate::think::gates::collation::{Fate, compared, fate, plain_name};
 use crate::words::addr::{key_ident, sql_ident};
 use crate::words::error::Outcome;
 
@@ -56,8 +57,7 @@ pub(super) async fn look(looker: &mut Looker<'_>, look: &Look<'_>) -> Outcome<()
         for index in table.indexes.iter().filter(|index| index.unique && index.kind == "BTREE") {
             let Some(parts) = parts(look, table, index) else { continue };
             // Without a conversion the target tells apart what the source does.
-            let otherwise = |weighed: &Weighed<'_>| weighed.converted || weighed.own_weights;
-            if !parts.iter().any(|part| part.weighed.as_ref().is_some_and(otherwise)) {
+            if !parts.iter().any(Part::may_merge) {
                 continue;
             }
             if target.is_none()
@@ -72,39 +72,105 @@ pub(super) async fn look(looker: &mut Looker<'_>, look: &Look<'_>) -> Outcome<()
     Ok(())
 }
 
-/// One column of a key.
-struct Part<'a> {
-    column: &'a Column,
-    prefix: Option<u64>,
-    weighed: Option<Weighed<'a>>,
+/// One part of a key.
+enum Part<'a> {
+    Column {
+        column: &'a Column,
+        prefix: Option<u64>,
+        weighed: Option<Weighed<'a>>,
+    },
+    /// What the target computes in another way: an expression, or a generated column, over converted columns.
+    Computed {
+        /// How people are told of it.
+        name: String,
+        /// SQL for the source that gives what the target does.
+        there: String,
+        prefix: Option<u64>,
+    },
+    /// An expression that both servers compute alike.
+    Alike {
+        name: String,
+        sql: String,
+    },
 }
 
 impl Part<'_> {
-    /// What of the column stands in the key.
+    /// What of the part stands in the key.
     fn value(&self) -> String {
-        let name = sql_ident(&self.column.name);
-        match (&self.column.charset, self.prefix) {
-            (Some(_), Some(length)) => format!("LEFT({name},{length})"),
-            _ => name,
+        match self {
+            Self::Column { column, prefix: Some(length), .. } if column.charset.is_some() => {
+                format!("LEFT({},{length})", sql_ident(&column.name))
+            }
+            Self::Column { column, .. } => sql_ident(&column.name),
+            Self::Computed { there, prefix: Some(length), .. } => format!("LEFT({there},{length})"),
+            Self::Computed { there, .. } => there.clone(),
+            Self::Alike { sql, .. } => sql.clone(),
         }
     }
 
     /// The same under the collation of the target.
     fn compared(&self) -> String {
-        match &self.weighed {
-            Some(weighed) => {
-                let charset = weighed.collation.split('_').next().unwrap_or("utf8mb4");
-                format!("CONVERT({} USING {charset}) COLLATE {}", self.value(), weighed.collation)
-            }
+        match self.weighed() {
+            Some(weighed) => compared::under(&self.value(), &weighed.collation),
             None => self.value(),
+        }
+    }
+
+    fn weighed(&self) -> Option<&Weighed<'_>> {
+        match self {
+            Self::Column { weighed, .. } => weighed.as_ref(),
+            Self::Computed { .. } | Self::Alike { .. } => None,
+        }
+    }
+
+    fn is_computed(&self) -> bool {
+        matches!(self, Self::Computed { .. })
+    }
+
+    /// Whether values of it that differ on the source may be equal on the target.
+    fn may_merge(&self) -> bool {
+        self.is_computed() || self.weighed().is_some_and(|weighed| weighed.converted || weighed.own_weights)
+    }
+
+    /// A row has no value in the key where this is NULL.
+    fn nullable(&self) -> String {
+        match self {
+            Self::Column { column, .. } => sql_ident(&column.name),
+            Self::Computed { .. } | Self::Alike { .. } => self.value(),
+        }
+    }
+
+    fn name(&self) -> String {
+        match self {
+            Self::Column { column, .. } => key_ident(&column.name),
+            Self::Computed { name, .. } | Self::Alike { name, .. } => name.clone(),
         }
     }
 }
 
 fn parts<'a>(look: &Look<'_>, table: &'a Table, index: &Index) -> Option<Vec<Part<'a>>> {
-    let part = |part: &crate::formats::structure::IndexPart| {
-        let column = table.column(part.column.as_deref()?)?;
-        Some(Part { column, prefix: part.prefix, weighed: weighed(look, column) })
+    let given = |column: &Column| compared::given(column, look.target, &look.migration.gates);
+    let part = |part: &IndexPart| {
+        let prefix = part.prefix;
+        match (&part.column, &part.expression) {
+            (Some(name), _) => {
+                let column = table.column(name)?;
+                let computed = compared::by_collation(table, column);
+                let there = computed.then(|| compared::column_under(table, column, &given)).flatten();
+                Some(match there {
+                    Some(there) => Part::Computed { name: key_ident(name), there, prefix },
+                    None => Part::Column { column, prefix, weighed: weighed(look, column) },
+                })
+            }
+            (None, text) => {
+                let sql = format!("({})", expression_text(text.as_deref()?));
+                let there = compared::expression_under(table, text.as_deref()?, &given);
+                Some(match there {
+                    Some(there) => Part::Computed { name: sql, there: format!("({there})"), prefix },
+                    None => Part::Alike { name: sql.clone(), sql },
+                })
+            }
+        }
     };
     index.parts.iter().map(part).collect()
 }
@@ -118,28 +184,39 @@ async fn one(
     target: Option<&mut (dyn Connection + '_)>,
 ) -> Outcome<()> {
     let object = key_ident(&index.name);
-    let names = parts.iter().map(|part| key_ident(&part.column.name)).collect::<Vec<_>>().join(", ");
-    let present: Vec<String> =
-        parts.iter().map(|part| format!("{} IS NOT NULL", sql_ident(&part.column.name))).collect();
+    let names = parts.iter().map(Part::name).collect::<Vec<_>>().join(", ");
+    let present: Vec<String> = parts.iter().map(|part| format!("{} IS NOT NULL", part.nullable())).collect();
     let (from, short) = looker.rows_of(table, "looked_at");
     if let Some(why) = short {
         looker.unfinished(RowRisk::MergedKeys, table, object.clone(), why);
     }
     let rows = format!("{from} WHERE {}", present.join(" AND "));
-    let has = |part: &Part| part.weighed.as_ref().is_none_or(|w| look.source.collations.contains_key(&w.collation));
+    let group = parts.iter().map(Part::compared).collect::<Vec<_>>().join(",");
+    let computed = parts.iter().any(Part::is_computed);
+    // Without rows it is quick: what is refused then is the expression.
+    if computed && let Err(why) = looker.ask(&format!("1 FROM {rows} GROUP BY {group} LIMIT 0")).await? {
+        if looker.in_time() {
+            looker.found(RowRisk::UntoldKeys, table, object, 0, format!("{names}: {why}"));
+        } else {
+            looker.unfinished(RowRisk::MergedKeys, table, object, format!("not looked at: {why}"));
+        }
+        return Ok(());
+    }
+    let has = |part: &Part| part.weighed().is_none_or(|w| look.source.collations.contains_key(&w.collation));
     let mut known = Err("the source does not have the collation".to_owned());
     if parts.iter().all(has) {
-        let group: Vec<String> = parts.iter().map(Part::compared).collect();
-        let by = group.join(",");
-        let rest = format!("COUNT(*) FROM (SELECT 1 FROM {rows} GROUP BY {by} HAVING COUNT(*)>1 LIMIT {KEYS}) merged");
+        let groups = format!("SELECT 1 FROM {rows} GROUP BY {group} HAVING COUNT(*)>1 LIMIT {KEYS}");
+        let rest = format!("COUNT(*) FROM ({groups}) merged");
         known = looker.ask(&rest).await?.map(number);
     }
     // Two servers of one kind weigh alike. A TiDB weighs as they do but for spaces at the end, which it may tell apart.
-    let own_weights = parts.iter().any(|part| part.weighed.as_ref().is_some_and(|weighed| weighed.own_weights));
+    let own_weights = parts.iter().any(|part| part.weighed().is_some_and(|weighed| weighed.own_weights));
     if known == Ok(0) && !own_weights {
         return Ok(());
     }
     let asked = match target {
+        // A text that is computed has no weights before it is computed: the source's answer stands.
+        Some(_) if computed => known.clone(),
         Some(target) => by_target(looker, parts, &rows, target).await?,
         None => Err("the target was not asked for its weights".to_owned()),
     };
@@ -164,7 +241,7 @@ async fn by_target(
 ) -> Outcome<Result<u64, String>> {
     let selected: Vec<String> = parts
         .iter()
-        .map(|part| match part.weighed {
+        .map(|part| match part.weighed() {
             Some(_) => format!("HEX(CONVERT({} USING utf8mb4))", part.value()),
             None => format!("HEX({})", part.value()),
         })
@@ -183,7 +260,7 @@ async fn merged(target: &mut dyn Connection, parts: &[Part<'_>], rows: &[Vec<Str
     let mut weights: Vec<BTreeMap<String, String>> = Vec::new();
     for (at, part) in parts.iter().enumerate() {
         let mut of = BTreeMap::new();
-        if let Some(weighed) = &part.weighed {
+        if let Some(weighed) = part.weighed() {
             let values: BTreeSet<String> = rows.iter().filter_map(|row| row.get(at).cloned()).collect();
             of = weights_of(target, &weighed.collation, &values.into_iter().collect::<Vec<_>>()).await?;
         }
@@ -197,7 +274,7 @@ async fn merged(target: &mut dyn Connection, parts: &[Part<'_>], rows: &[Vec<Str
 }
 
 /// By what the target compares each of some texts, which are given and sent as hexadecimal digits.
-async fn weights_of(
+pub(super) async fn weights_of(
     target: &mut dyn Connection,
     collation: &str,
     values: &[String],

@@ -1,11 +1,16 @@
 //! Members of ENUM and SET of which only rows tell what they are. Members that the source shows with a `?`: MySQL and MariaDB
-//! show one for a character of four bytes, too. And the value 0 of an ENUM, which is shown like a member ''.
+//! show one for a character of four bytes, too. And the value 0 of an ENUM, which is shown like a member ''. And
+//! members that are one under the collation that a conversion gives their column.
 
+use std::collections::BTreeMap;
+
+use super::keys::{weighed, weights_of};
 use super::{Look, Looker};
 use crate::formats::dumpfile::members::members;
 use crate::formats::facts::Flavor;
 use crate::formats::row_facts::RowRisk;
 use crate::formats::structure::{Column, Table};
+use crate::seams::sql::{Connection, Role};
 use crate::words::addr::{key_ident, sql_ident};
 use crate::words::error::Outcome;
 
@@ -13,6 +18,7 @@ pub(super) async fn look(looker: &mut Looker<'_>, look: &Look<'_>, table: &Table
     if look.target.flavor == Flavor::Tidb {
         empty(looker, table).await?;
     }
+    merged(looker, look, table).await?;
     if look.source.flavor == Flavor::Tidb {
         return Ok(());
     }
@@ -52,6 +58,44 @@ async fn empty(looker: &mut Looker<'_>, table: &Table) -> Outcome<()> {
             looker.found(RowRisk::EmptyMember, table, object, rows, String::new());
         } else if let Some(why) = &counted.short {
             looker.unfinished(RowRisk::EmptyMember, table, object, why.clone());
+        }
+    }
+    Ok(())
+}
+
+/// Members that become one where the column's collation is converted: no server creates such a type. The target is asked.
+async fn merged(looker: &mut Looker<'_>, look: &Look<'_>, table: &Table) -> Outcome<()> {
+    let mut target: Option<Box<dyn Connection>> = None;
+    for column in table.columns.iter().filter(|column| matches!(column.data_type.as_str(), "enum" | "set")) {
+        let Some(weighed) = weighed(look, column).filter(|weighed| weighed.converted) else { continue };
+        if target.is_none()
+            && let Some(server) = look.target_server
+        {
+            target = server.connect(&Role::Look).await.ok();
+        }
+        // Servers drop spaces at the end of a member.
+        let members: Vec<String> =
+            members(&column.column_type).iter().map(|member| member.trim_end_matches(' ').to_owned()).collect();
+        let digits: Vec<String> = members.iter().map(hex::encode_upper).collect();
+        let weights = match target.as_deref_mut() {
+            Some(target) => {
+                weights_of(target, &weighed.collation, &digits).await.map_err(|why| format!("the target {why}"))
+            }
+            None => Err("the target was not asked for its weights".to_owned()),
+        };
+        let object = key_ident(&column.name);
+        match weights {
+            Ok(weights) => {
+                let mut first: BTreeMap<&str, &str> = BTreeMap::new();
+                for (member, digits) in members.iter().zip(&digits) {
+                    let Some(weight) = weights.get(digits) else { continue };
+                    if let Some(other) = first.insert(weight, member) {
+                        let what = format!("'{other}' and '{member}' are one under {}", weighed.collation);
+                        looker.found(RowRisk::MergedMembers, table, object.clone(), 0, what);
+                    }
+                }
+            }
+            Err(why) => looker.unfinished(RowRisk::MergedMembers, table, object, format!("not looked at: {why}")),
         }
     }
     Ok(())

@@ -8,7 +8,7 @@ use crate::formats::dumpfile::members::{members, set_beyond_numbers};
 use crate::formats::facts::Flavor;
 use crate::formats::structure::{Column, Table};
 use crate::think::abilities::Abilities;
-use crate::think::gates::collation::{Fate, charset_width, fate, plain_name};
+use crate::think::gates::collation::{Fate, charset_width, compared, fate, plain_name};
 use crate::think::gates::{Subject, rules};
 use crate::words::addr::key_ident;
 
@@ -85,7 +85,9 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             if subject.target.flavor != Flavor::Mariadb && only_mariadb_has(column) {
                 note(met, rules::TYPE, format!("{} {}", place(), column.column_type));
             }
-            if tidb && same_member_twice(column) {
+            // Where the collation is converted the target is asked which members are equal.
+            let converted = compared::given(column, subject.target, &subject.migration.gates).is_some();
+            if tidb && !converted && same_member_twice(column) {
                 note(met, rules::DUPLICATE_MEMBER, format!("{} {}", place(), column.column_type));
             }
             if tidb && column.name.eq_ignore_ascii_case("_tidb_rowid") {

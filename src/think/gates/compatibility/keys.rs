@@ -2,9 +2,12 @@
 
 use super::columns::{created_width, declared_characters, index_expression_allowed};
 use super::{Met, note};
+use crate::formats::ddl::expression::{Token, expression_text, tokens};
 use crate::formats::ddl::{lob, partitioning};
-use crate::formats::facts::Flavor;
-use crate::formats::structure::{ForeignKey, Index, Table};
+use crate::formats::facts::{Flavor, ServerFacts};
+use crate::formats::spec::model::Gates;
+use crate::formats::structure::{Column, ForeignKey, Index, Table};
+use crate::think::gates::collation::compared;
 use crate::think::gates::{Subject, rules};
 use crate::words::addr::key_ident;
 
@@ -39,6 +42,9 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             if !here(&subject.facts.source) && !here(&subject.facts.target) {
                 note(met, rules::OUTSIDE_REFERENCE, format!("{} references {}", place(&key.name), key.references));
             }
+        }
+        if let Some(column) = partitioned_by_converted(table, subject.target, &subject.migration.gates) {
+            note(met, rules::PARTITION_COLLATION, format!("{} by {}", table.name, key_ident(&column.name)));
         }
         if tidb && !table.partitioning.is_empty() {
             if partitioning::kind(&table.partitioning).is_some_and(|kind| kind.subpartitioned) {
@@ -80,18 +86,102 @@ fn look_at_index(subject: &Subject, table: &Table, index: &Index, tidb: bool, me
     }
 }
 
-/// Bytes of the index's widest entry once created on the target; expressions count as nothing.
+/// The column of RANGE or LIST partitions whose values the target compares by another collation, or computes by one. HASH
+/// and KEY are each server's own: their partitions never hold the same rows.
+pub(crate) fn partitioned_by_converted<'a>(
+    table: &'a Table,
+    target: &ServerFacts,
+    gates: &Gates,
+) -> Option<&'a Column> {
+    let kind = partitioning::kind(&table.partitioning)?;
+    if !matches!(kind.method.as_str(), "RANGE" | "LIST") {
+        return None;
+    }
+    let given = |column: &Column| {
+        let to = compared::given(column, target, gates)?;
+        let same = column.collation.as_deref().is_some_and(|from| compared::same_weights(from, &to));
+        (!same).then_some(to)
+    };
+    let all = tokens(&partitioning::rendered(&table.partitioning, true, true));
+    let open = all.iter().position(|token| *token == Token::Sign('('))?;
+    let named: Vec<&String> = all[open..closes(&all, open)?]
+        .iter()
+        .filter_map(|token| if let Token::Word(name) | Token::Ident(name) = token { Some(name) } else { None })
+        .collect();
+    let by = |column: &&Column| named.iter().any(|name| name.to_lowercase() == column.name.to_lowercase());
+    table.columns.iter().filter(by).find(|column| compared::column_under(table, column, &given).is_some())
+}
+
+/// Bytes of the index's widest entry once created on the target.
 fn created_index_width(subject: &Subject, table: &Table, index: &Index) -> u64 {
-    let widths = index.parts.iter().map(|part| {
-        let Some(column) = part.column.as_deref().and_then(|name| table.column(name)) else { return 0 };
-        let characters = part.prefix.or_else(|| declared_characters(column));
-        match (characters, created_width(subject, column)) {
-            (Some(characters), Some(width)) => characters * width,
-            (Some(bytes), None) => bytes,
-            (None, _) => 8,
-        }
+    let widths = index.parts.iter().map(|part| match (&part.column, &part.expression) {
+        (Some(name), _) => table.column(name).map_or(0, |column| created_column_width(subject, column, part.prefix)),
+        (None, Some(text)) => expression_width(subject, table, &tokens(&expression_text(text))),
+        (None, None) => 0,
     });
     widths.sum()
+}
+
+fn created_column_width(subject: &Subject, column: &Column, prefix: Option<u64>) -> u64 {
+    let characters = prefix.or_else(|| declared_characters(column));
+    match (characters, created_width(subject, column)) {
+        (Some(characters), Some(width)) => characters * width,
+        (Some(bytes), None) => bytes,
+        (None, _) => 8,
+    }
+}
+
+/// What a TiDB counts for an expression, seen on 8.5.6: for LOWER, UPPER and REVERSE what it counts for their column, for MD5
+/// 32 characters, for a CAST those that it names, for a comparison or a number 8 bytes.
+fn expression_width(subject: &Subject, table: &Table, all: &[Token]) -> u64 {
+    const NUMBER: u64 = 8;
+    let word = |at: usize| match all.get(at) {
+        Some(Token::Word(word)) => word.to_lowercase(),
+        _ => String::new(),
+    };
+    let within = |open: usize| {
+        let closed = all.get(open) == Some(&Token::Sign('(')) && closes(all, open) == Some(all.len() - 1);
+        closed.then(|| all.get(open + 1..all.len() - 1)).flatten()
+    };
+    if let Some(inner) = within(0) {
+        return expression_width(subject, table, inner);
+    }
+    if let [Token::Ident(name) | Token::Word(name)] = all {
+        let column = table.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+        return column.map_or(NUMBER, |column| created_column_width(subject, column, None));
+    }
+    match (word(0).as_str(), within(1)) {
+        ("lower" | "upper" | "lcase" | "ucase" | "reverse", Some(inner)) => expression_width(subject, table, inner),
+        ("md5", Some(_)) => 32 * 4,
+        ("cast", Some(inner)) => {
+            let length = inner.windows(4).find_map(|four| match four {
+                [Token::Word(kind), Token::Sign('('), Token::Word(length), Token::Sign(')')] => {
+                    let length = length.parse::<u64>().ok()?;
+                    match kind.to_lowercase().as_str() {
+                        "char" => Some(length * 4),
+                        "binary" => Some(length),
+                        _ => None,
+                    }
+                }
+                _ => None,
+            });
+            length.unwrap_or(NUMBER)
+        }
+        _ => NUMBER,
+    }
+}
+
+/// Where the parenthesis that opens at a place is closed.
+fn closes(all: &[Token], open: usize) -> Option<usize> {
+    let mut depth = 0usize;
+    all.iter().enumerate().skip(open).find_map(|(at, token)| {
+        match token {
+            Token::Sign('(') => depth += 1,
+            Token::Sign(')') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        (depth == 0).then_some(at)
+    })
 }
 
 fn parent_of<'a>(subject: &'a Subject, key: &ForeignKey) -> Option<&'a Table> {

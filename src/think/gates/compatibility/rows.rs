@@ -14,7 +14,8 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             RowRisk::LostParents => rules::LOST_PARENTS,
             RowRisk::UnknownMember => rules::UNKNOWN_MEMBER,
             RowRisk::EmptyMember => rules::EMPTY_MEMBER,
-            RowRisk::LostText | RowRisk::MergedKeys | RowRisk::LongTime => continue,
+            RowRisk::MergedMembers => rules::DUPLICATE_MEMBER,
+            RowRisk::LostText | RowRisk::MergedKeys | RowRisk::UntoldKeys | RowRisk::LongTime => continue,
         };
         note(met, code, named(finding));
     }
@@ -46,6 +47,16 @@ pub(super) fn stops(subject: &Subject) -> Vec<Diagnostic> {
             "Map the collation to one that tells the values apart (utf8mb4_bin does), or change the values on the source.",
         ));
     }
+    let untold = of(RowRisk::UntoldKeys);
+    if !untold.is_empty() {
+        let summary = format!(
+            "{} over what is computed of converted texts: the source cannot tell whether values that differ there are equal on the target",
+            count(untold.len(), "unique key")
+        );
+        stops.push(Diagnostic::error(rules::MERGED_KEYS, summary).detail(untold.join("\n")).help(
+            "Map the collation to one that the source has, too, or drop the key on the source and create it on the target after the cutover. Or leave the table out of the filter.",
+        ));
+    }
     let long = of(RowRisk::LongTime);
     if !long.is_empty() {
         let summary = format!(
@@ -74,6 +85,8 @@ fn named(finding: &RowFinding) -> String {
             finding.what,
             count(usize::try_from(finding.rows).unwrap_or(usize::MAX), "group")
         ),
+        RowRisk::UntoldKeys => format!("{place} (unique over {})", finding.what),
+        RowRisk::MergedMembers => format!("{place}: {}", finding.what),
         RowRisk::UnknownMember => {
             format!("{place} '{}': {rows} with other letters in the place of the question mark", finding.what)
         }
@@ -89,7 +102,8 @@ fn unfinished(look: &Unfinished) -> String {
     let what = match look.risk {
         RowRisk::LostText | RowRisk::OtherCode => "text without a Unicode character",
         RowRisk::JsonNumbers | RowRisk::JsonTypes => "values in JSON that are more than their text",
-        RowRisk::MergedKeys => "values of the unique key that become equal",
+        RowRisk::MergedMembers => "members that become equal",
+        RowRisk::MergedKeys | RowRisk::UntoldKeys => "values of the unique key that become equal",
         RowRisk::UnknownMember => "a member whose letters the source does not show",
         RowRisk::EmptyMember => "the value 0 beside a member ''",
         RowRisk::LostParents => "rows that lose their parent",

@@ -1,5 +1,6 @@
 //! The gate of compatibility: its rules row by row, on TiDB and on InnoDB.
 
+mod converted;
 mod warning;
 
 use super::*;
@@ -197,6 +198,9 @@ const CARRIED_ROWS: &[Row] = &[
     }),
     (rules::DUPLICATE_MEMBER, "shop.orders.e enum('a','A')", |c| {
         add(c, column("e", "enum('a','A')").collated("utf8mb4", "utf8mb4_general_ci"))
+    }),
+    (rules::DUPLICATE_MEMBER, "shop.orders.e: 'Ä' and 'A' are one under utf8mb4_general_ci", |c| {
+        rows(c, RowRisk::MergedMembers, "e", "'Ä' and 'A' are one under utf8mb4_general_ci")
     }),
     (rules::RESERVED_NAME, "shop.orders._TiDB_rowid", |c| add(c, column("_TiDB_rowid", "int"))),
     (rules::MEMBER_TOO_LONG, "shop.orders.e 'ääääääääää…': 256 bytes", |c| {
