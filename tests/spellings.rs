@@ -59,12 +59,58 @@ async fn a_generated_column_that_a_tidb_computes_otherwise_or_refuses_is_named()
             ..NOTHING
         },
         Case {
+            name: "types_in_functions",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, b BIT(20), zf INT(5) UNSIGNED ZEROFILL, y YEAR, s SET('z','a') COLLATE utf8mb4_bin, \
+                 e ENUM('z','a') COLLATE utf8mb4_bin, d DECIMAL(20,6), j JSON, w VARCHAR(9) COLLATE utf8mb4_bin)",
+                "CREATE VIEW v1 AS SELECT MAX(b) AS x FROM t",
+                "CREATE VIEW v2 AS SELECT id, CONCAT(zf, 'x') AS x FROM t",
+                "CREATE VIEW v3 AS SELECT id, MONTH(y) AS x FROM t",
+                "CREATE VIEW v4 AS SELECT id, FIND_IN_SET('a', s) AS x FROM t",
+                "CREATE VIEW v5 AS SELECT GROUP_CONCAT(id ORDER BY e) AS x FROM t",
+                "CREATE VIEW v6 AS SELECT id, JSON_ARRAY(d) AS x FROM t",
+                "CREATE VIEW v7 AS SELECT id, COALESCE(j, 'x') AS x FROM t",
+                "CREATE VIEW u1 AS SELECT MAX(id) AS m, CONCAT(w, 'x') AS x, id + 1 AS n FROM t GROUP BY id, w",
+            ],
+            plan: (
+                0,
+                &[
+                    "MIG2182",
+                    "{}.v1: by MAX() of a BIT",
+                    "{}.v2: by CONCAT() of a ZEROFILL number",
+                    "{}.v3: by MONTH() of a YEAR",
+                    "{}.v4: by FIND_IN_SET() of a SET",
+                    "{}.v5: by GROUP_CONCAT() of an ENUM or SET",
+                    "{}.v6: by JSON_ARRAY() of a DECIMAL",
+                    "{}.v7: by COALESCE() of a JSON value",
+                    "view that may give other values (7)",
+                ],
+            ),
+            ..NOTHING
+        },
+        Case {
             name: "refused_function",
             setup: &["CREATE TABLE t (id INT PRIMARY KEY, a INT, g INT AS (NULLIF(a, 3)))"],
             plan: (5, &["MIG2147", "{}.t.g: NULLIF()"]),
             ..NOTHING
         },
     ])
+    .await;
+}
+
+#[tokio::test]
+async fn words_beside_a_bit_or_a_number_get_no_collation() {
+    check(&Case {
+        name: "bytes_and_words",
+        setup: &[
+            "CREATE TABLE t (id INT PRIMARY KEY, b BIT(20))",
+            "INSERT INTO t VALUES (1, 5), (2, 70000), (3, NULL)",
+            "CREATE VIEW v AS SELECT id, CONCAT(b, '') AS c, IFNULL(b, 'q') AS i, REPLACE(b, 'a', 'b') AS r, \
+             NULLIF(id, 'z') AS n FROM t",
+        ],
+        same: &["SELECT id, HEX(c), HEX(i), HEX(r), n FROM {}.v ORDER BY id"],
+        ..NOTHING
+    })
     .await;
 }
 

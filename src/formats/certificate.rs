@@ -369,6 +369,27 @@ pub struct Totals {
     pub seconds: f64,
 }
 
+/// What of a table is not the same; the heaviest of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Apart {
+    Rows,
+    /// The structure, over rows that are the same as far as they were compared.
+    Structure,
+    /// Columns that each server computes, and nothing else.
+    Generated,
+}
+
+impl Apart {
+    /// Of a table that is different.
+    pub fn of(rows: bool, structure: &StructureProof) -> Self {
+        match (rows, structure.differences.is_empty()) {
+            (true, _) => Self::Rows,
+            (false, false) => Self::Structure,
+            (false, true) => Self::Generated,
+        }
+    }
+}
+
 impl TableProof {
     /// Equal only with row hashes of all three places, the same each, and the same structure.
     pub fn judge(&self) -> Judgement {
@@ -400,7 +421,15 @@ impl TableProof {
                 format!("rows equal, structure different: {}", names.join(", "))
             }
             (false, false) => format!("structure different: {}", names.join(", ")),
-            (false, true) => String::new(),
+            (false, true) => {
+                let computed = self.generated.iter().filter(|column| column.judge() == Judgement::Different);
+                let computed: Vec<&str> = computed.map(|column| column.column.as_str()).collect();
+                if computed.is_empty() {
+                    String::new()
+                } else {
+                    format!("generated columns different: {}", computed.join(", "))
+                }
+            }
         }
     }
 

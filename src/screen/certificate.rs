@@ -3,7 +3,7 @@
 
 use super::plan::{moment, outcome_words};
 use super::style::{Ink, Style, bytes, columns, count, duration, pad, pad_left, thousands, wrap};
-use crate::formats::certificate::{Certificate, Judgement, ProvenBy, TableProof, WritesOutcome};
+use crate::formats::certificate::{Apart, Certificate, Judgement, ProvenBy, TableProof, WritesOutcome};
 use crate::words::codes;
 use crate::words::list::first_of;
 
@@ -153,17 +153,9 @@ pub(super) fn doubted(views: u64) -> String {
 /// What differs, rows and structure told apart.
 fn different(certificate: &Certificate, all: &str) -> String {
     let tables: Vec<&TableProof> = certificate.tables.iter().filter(|t| t.judge() == Judgement::Different).collect();
-    let structure = tables.iter().filter(|t| !t.rows_differ()).count() as u64;
     let views = certificate.views.iter().filter(|view| view.judge() == Judgement::Different).count() as u64;
-    let mut parts = Vec::new();
-    let rows = tables.len() as u64 - structure;
-    let whole = certificate.tables.len() as u64;
-    if rows > 0 {
-        parts.push(format!("the rows of {}", of(rows, whole, "table", "tables")));
-    }
-    if structure > 0 {
-        parts.push(format!("the structure alone of {}", of(structure, whole, "table", "tables")));
-    }
+    let apart = tables.iter().map(|table| Apart::of(table.rows_differ(), &table.structure));
+    let mut parts = apart_words(apart, certificate.tables.len() as u64);
     if views > 0 {
         parts.push(of(views, certificate.views.len() as u64, "view", "views"));
     }
@@ -171,6 +163,19 @@ fn different(certificate: &Certificate, all: &str) -> String {
         parts.push("the source was written to while it was moved".to_owned());
     }
     format!("Different: {}. Moved: {all}.", parts.join("; "))
+}
+
+/// `the rows of 2 of 3 tables`, and so on for what is apart.
+pub(super) fn apart_words(apart: impl Iterator<Item = Apart>, whole: u64) -> Vec<String> {
+    let apart: Vec<Apart> = apart.collect();
+    let kinds = [
+        (Apart::Rows, "the rows of"),
+        (Apart::Structure, "the structure alone of"),
+        (Apart::Generated, "the generated columns alone of"),
+    ];
+    let counted = kinds.map(|(kind, words)| (apart.iter().filter(|one| **one == kind).count() as u64, words));
+    let met = counted.into_iter().filter(|(some, _)| *some > 0);
+    met.map(|(some, words)| format!("{words} {}", of(some, whole, "table", "tables"))).collect()
 }
 
 /// `1 of 3 tables`.
@@ -537,7 +542,9 @@ fn code(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::formats::certificate::tests::{certificate, table};
-    use crate::formats::certificate::{NotMoved, StructureDifference, StructureProof, ViewProof, ViewRows};
+    use crate::formats::certificate::{
+        GeneratedProof, NotMoved, StructureDifference, StructureProof, ViewProof, ViewRows,
+    };
 
     fn check(certificate: &Certificate, expected: &str) {
         let shown = text(certificate, Style::plain());
@@ -605,6 +612,28 @@ Took 1 min 10 s. mig report shows the whole certificate.
                 assert!(told.starts_with("no") || !shown.contains("no difference"), "{shown}");
             }
         }
+    }
+
+    #[test]
+    fn what_is_apart_is_told_by_its_kind() {
+        let check = |change: &dyn Fn(&mut TableProof), headline: &str, fault: &str| {
+            let mut one = table("shop.orders", 5);
+            change(&mut one);
+            let shown = line(&text(&certificate(vec![one, table("shop.b", 1)]).seal(), Style::plain()));
+            assert!(shown.contains(headline) && shown.contains(fault), "{shown}");
+        };
+        let lacks = || StructureDifference { what: "index i".into(), expected: "a".into(), actual: "".into() };
+        check(&|one| one.rows.target = Some(4), "Different: the rows of 1 of 2 tables.", "rows different");
+        check(
+            &|one| one.structure.differences.push(lacks()),
+            "Different: the structure alone of 1 of 2 tables.",
+            "rows equal, structure different: index i",
+        );
+        check(
+            &|one| one.generated.push(GeneratedProof { column: "g".into(), equal: false, rows: 1, accepted: false }),
+            "Different: the generated columns alone of 1 of 2 tables.",
+            "generated columns different: g",
+        );
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What `mig verify` found, for people. Says "equal" nowhere without the evidence beside it.
 
-use super::certificate::doubted;
+use super::certificate::{apart_words, doubted};
 use super::style::{Ink, Style, columns, count, duration, pad, pad_left, thousands, wrap};
-use crate::formats::certificate::{Judgement, ProvenBy, ViewRows};
+use crate::formats::certificate::{Apart, Judgement, ProvenBy, ViewRows};
 use crate::formats::verification::{TableVerdict, Verification};
 use crate::words::codes;
 
@@ -98,16 +98,9 @@ fn different(found: &Verification, all: &str) -> String {
         format!("{} of {}", thousands(some as u64), count(all as u64, one, many))
     };
     let tables: Vec<&TableVerdict> = found.tables.iter().filter(|t| t.verdict == Judgement::Different).collect();
-    let rows = tables.iter().filter(|table| table.rows_differ()).count();
     let views = found.views.iter().filter(|view| view.judge() == Judgement::Different).count();
-    let mut parts = Vec::new();
-    if rows > 0 {
-        parts.push(format!("the rows of {}", of(rows, found.tables.len(), "table", "tables")));
-    }
-    if tables.len() > rows {
-        parts
-            .push(format!("the structure alone of {}", of(tables.len() - rows, found.tables.len(), "table", "tables")));
-    }
+    let apart = tables.iter().map(|table| Apart::of(table.rows_differ(), &table.structure));
+    let mut parts = apart_words(apart, found.tables.len() as u64);
     if views > 0 {
         parts.push(of(views, found.views.len(), "view", "views"));
     }
@@ -138,8 +131,12 @@ fn tables(found: &Verification, style: Style) -> String {
             ProvenBy::NotVerified => "rows not compared",
         };
         let by = match table.verdict {
-            Judgement::Different if !table.rows_differ() && table.proven_by.sees_content() => {
-                "rows equal, structure different"
+            Judgement::Different if table.proven_by.sees_content() => {
+                match Apart::of(table.rows_differ(), &table.structure) {
+                    Apart::Rows => by,
+                    Apart::Structure => "rows equal, structure different",
+                    Apart::Generated => "rows equal, generated columns different",
+                }
             }
             _ => by,
         };

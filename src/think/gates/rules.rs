@@ -136,7 +136,7 @@ pub const RULES: &[Rule] = &[
     rule(COLUMNS, "table with too many columns", "takes 1,017 columns a table unless configured otherwise", "Split the table, or let the target's administrator raise table-column-count-limit, then set this rule to \"warn\"."),
     rule(INDEXES, "table with too many indexes", "takes 64 indexes a table and 16 columns an index unless configured otherwise", "Drop indexes on the source, or let the target's administrator raise index-limit, then set this rule to \"warn\"."),
     rule(INDEX_WIDTH, "index or column too wide once converted", "takes 3,072 bytes an index and 65,535 a column", "Shorten the column or give the index a prefix on the source, or map the collation to one of a narrower charset."),
-    rule(FOREIGN_KEY, "foreign key", "takes no foreign keys on partitioned tables, BLOB, TEXT and virtual columns", "Set this rule to \"rewrite\" to create the table without it.")
+    rule(FOREIGN_KEY, "foreign key", "takes no foreign keys on partitioned tables, on BLOB, TEXT and virtual columns, and between columns of two types", "Set this rule to \"rewrite\" to create the table without it.")
         .silent()
         .rewrites("created without it"),
     rule(FOREIGN_KEY_OFF, "foreign key while the target enforces none", "takes it, marks it as invalid and never checks it", "Let the target's administrator set tidb_enable_foreign_key to ON, or set this rule to \"rewrite\" to create the tables without their foreign keys.")

@@ -168,7 +168,7 @@ codes! {
         "An index entry may take 3,072 bytes and a column 65,535. Converting to a charset with wider characters may exceed that: 1,000 characters are 1,000 bytes in latin1 and 4,000 in utf8mb4. Shorten the column, give the index a prefix, or map to a narrower charset.";
     FOREIGN_KEY = 2116, Gate,
         "foreign keys that TiDB does not accept",
-        "TiDB refuses foreign keys on partitioned tables, on BLOB and TEXT, and on virtual columns. \"rewrite\" leaves them out, and names each. The rows are moved as they are; nothing checks the reference afterwards.";
+        "TiDB refuses foreign keys on partitioned tables, on BLOB and TEXT, on virtual columns, and between columns of two types (CHAR and VARCHAR). \"rewrite\" leaves them out, and names each. The rows are moved as they are; nothing checks the reference afterwards.";
     FOREIGN_KEY_OFF = 2185, Gate,
         "foreign keys that the target does not enforce",
         "While tidb_enable_foreign_key is OFF, TiDB takes a foreign key, marks it as invalid and never checks it, also when the variable is ON again later. Let the administrator of the target set the variable to ON, or leave the keys out: \"rewrite\" creates the tables without them, and names each.";

@@ -99,7 +99,9 @@ pub(super) fn taken(context: &Context, view: &View, facts: &MigrationFacts, migr
     if !rules::accepts_views(&migration.gates) {
         return None;
     }
-    let risk = |view: &View| view_values::risk(view, facts, servers, &migration.gates).map(|why| format!("{}: {why}", view.name));
+    let risk = |view: &View| {
+        view_values::risk(view, facts, servers, &migration.gates).map(|why| format!("{}: {why}", view.name))
+    };
     let why = with_views_below(view, facts).into_iter().find_map(risk)?;
     Some(format!("the spec takes what the target computes ({why})"))
 }

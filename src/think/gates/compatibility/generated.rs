@@ -12,7 +12,7 @@ use super::{Met, note};
 use crate::formats::ddl::expression::{Token, expression_text, functions, tokens};
 use crate::formats::facts::Flavor;
 use crate::formats::structure::{Column, Table};
-use crate::think::gates::collation::{Fate, fate};
+use crate::think::gates::collation::{Fate, compared, fate};
 use crate::think::gates::{Subject, rules};
 use crate::words::addr::key_ident;
 
@@ -275,22 +275,7 @@ fn risk_of(
         );
     let mut risks: Vec<(Risk, String)> = Vec::new();
     let mut add = |risk, why: &str| risks.push((risk, why.to_owned()));
-    if is(&["float", "double"]) {
-        if is_text || calls(OF_TEXT) || column.data_type == "json" {
-            add(Risk::Differs, "from the text of a FLOAT or DOUBLE");
-        } else if calls(&["round", "truncate", "floor", "ceil", "ceiling", "mod"]) {
-            add(Risk::May, "from a FLOAT or DOUBLE that is rounded");
-        }
-    }
-    if is(&["json"]) {
-        if calls(OF_JSON) || text.contains("->") {
-            if is_text || column.data_type == "json" || calls(OF_TEXT) {
-                add(Risk::May, "from the text of a JSON value (numbers are written in another way)");
-            }
-        } else if calls(OF_TEXT) || is_text && !calls(ABOUT_JSON) {
-            add(Risk::Differs, "from the text of a JSON document");
-        }
-    }
+    of_written_numbers((&text, &called), &used, (is_text, column.data_type == "json"), &mut add);
     for why in of_numbers(&text, is_text || column.data_type == "json", &used) {
         add(Risk::May, why);
     }
@@ -310,7 +295,7 @@ fn risk_of(
         add(risk, "by the time zone of a session: mig loads in UTC");
     }
     let converted = used.iter().find(|column| is_converted(column, subject.target, &subject.migration.gates));
-    if let Some(other) = converted.filter(|_| compares(&text, &called)) {
+    if let Some(other) = converted.filter(|_| compared::by_collation(table, column)) {
         add(Risk::May, &format!("by a comparison of {}, whose collation is converted", other.name));
     }
     for why in calls_in(&text, &used).iter().filter_map(otherwise) {
@@ -341,32 +326,31 @@ fn risk_of(
     worst
 }
 
-/// Whether an expression compares texts.
-fn compares(text: &str, called: &BTreeSet<String>) -> bool {
-    const BY: [&str; 17] = [
-        "between",
-        "elt",
-        "field",
-        "find_in_set",
-        "greatest",
-        "if",
-        "in",
-        "instr",
-        "least",
-        "like",
-        "locate",
-        "nullif",
-        "position",
-        "regexp",
-        "rlike",
-        "strcmp",
-        "case",
-    ];
-    tokens(text).iter().any(|token| match token {
-        Token::Sign(sign) => "<>=".contains(*sign),
-        Token::Word(word) => BY.contains(&word.to_lowercase().as_str()),
-        _ => false,
-    }) || called.iter().any(|name| BY.contains(&name.as_str()))
+/// FLOAT, DOUBLE and JSON, of which the target writes another text. `is_text`, `is_json`: what the column itself is.
+fn of_written_numbers(
+    (text, called): (&str, &BTreeSet<String>),
+    used: &[&Column],
+    (is_text, is_json): (bool, bool),
+    add: &mut dyn FnMut(Risk, &str),
+) {
+    let calls = |list: &[&str]| called.iter().any(|name| list.contains(&name.as_str()));
+    let is = |kinds: &[&str]| used.iter().any(|column| kinds.contains(&column.data_type.as_str()));
+    if is(&["float", "double"]) {
+        if is_text || calls(OF_TEXT) || is_json {
+            add(Risk::Differs, "from the text of a FLOAT or DOUBLE");
+        } else if calls(&["round", "truncate", "floor", "ceil", "ceiling", "mod"]) {
+            add(Risk::May, "from a FLOAT or DOUBLE that is rounded");
+        }
+    }
+    if is(&["json"]) {
+        if calls(OF_JSON) || text.contains("->") {
+            if is_text || is_json || calls(OF_TEXT) {
+                add(Risk::May, "from the text of a JSON value (numbers are written in another way)");
+            }
+        } else if calls(OF_TEXT) || is_text && !calls(ABOUT_JSON) {
+            add(Risk::Differs, "from the text of a JSON document");
+        }
+    }
 }
 
 /// IF, IFNULL and CASE over a BIGINT UNSIGNED that is shown with fewer digits than it can have.

@@ -12,7 +12,7 @@ use crate::formats::facts::{Flavor, MigrationFacts, ServerFacts};
 use crate::formats::row_facts::RowRisk;
 use crate::formats::spec::model::Gates;
 use crate::formats::structure::{Column, Inventory, View};
-use crate::think::gates::collation::{Fate, fate};
+use crate::think::gates::collation::compared;
 use crate::words::addr::key_ident;
 
 /// Functions that were seen to give other values on another kind of server, whatever they are given.
@@ -98,9 +98,10 @@ pub(crate) fn risk(
     Some(format!("by what it does with {}, whose collation is converted", used.name))
 }
 
-/// Whether the collation of a column is another one on the target.
+/// Whether a column compares in another way on the target: its collation is converted to one with other weights.
 pub(super) fn is_converted(column: &Column, target: &ServerFacts, gates: &Gates) -> bool {
-    column.collation.as_ref().is_some_and(|name| matches!(fate(name, target, gates), Fate::Converted { .. }))
+    let to = compared::given(column, target, gates);
+    to.zip(column.collation.as_deref()).is_some_and(|(to, from)| !compared::same_weights(from, &to))
 }
 
 /// Whether a view does more with a column than to give it.
