@@ -22,7 +22,7 @@ const MOST_WORDS: usize = 500;
 /// How near two readings are that are not the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Nearness {
-    /// The same but for words that differ in case or in blanks at their ends, and that their collation takes as equal.
+    /// The same, perhaps but for words that differ in case or in blanks at their ends, and that their collation takes as equal.
     Case,
     /// The same but for words that their collation takes as equal.
     Collation,
@@ -58,8 +58,9 @@ pub(super) async fn nearness(
         Ok(differing) => differing,
         Err(why) => return Ok(Nearness::Unknown(why)),
     };
+    // A server can take another one of equal words each time that it is asked: these two readings are the same.
     if differing.is_empty() {
-        return Ok(Nearness::Unknown("read again, the rows are the same".into()));
+        return Ok(Nearness::Case);
     }
     let columns: Vec<Option<&Column>> = source.shape.source.iter().map(|c| Some(c).filter(|c| is_text(c))).collect();
     let without = |row: &Row| -> Row {
