@@ -30,7 +30,7 @@ fn named_by(kind: &str) -> &'static [&'static str] {
         "collation" => &["MIG2021", "MIG2020"],
         "index" => &["MIG2107", "MIG2108", "MIG2119", "MIG2121", "MIG2196", "MIG2101", "MIG2198"],
         "foreign key" => &["MIG2116", "MIG2126"],
-        "partitions" => &["MIG2117", "MIG2118", "MIG2190"],
+        "partitions" => &["MIG2117", "MIG2118", "MIG2129", "MIG2190"],
         "default" => &["MIG2120", "MIG2191", "MIG2190", "MIG2172", "MIG2173", "MIG2125"],
         "type" => &["MIG2127", "MIG2101", "MIG2122"],
         "comment" => &["MIG2192"],
