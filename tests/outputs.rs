@@ -447,6 +447,8 @@ async fn what_a_migration_came_to_know_is_printed_by_names_that_stay() {
     assert_eq!(value("m.ledger.schema"), journey.ledger());
     assert_eq!((value("m.loaded.tables"), value("m.loaded.rows")), ("1".into(), "2".into()));
     assert!(certificate["source"]["identity"].as_str().unwrap().contains(&value("m.source.server_id")));
+    // A TiDB has its id by the ledger that this very run made.
+    assert!(certificate["target"]["identity"].as_str().unwrap().ends_with(&value("m.target.server_id")));
     let file = value("m.position.file");
     assert!(value("m.position.offset").parse::<u64>().unwrap() > 0 && file.contains('.'), "{file}");
     let logs = journey.source.rows("SHOW BINARY LOGS").await;

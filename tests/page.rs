@@ -424,8 +424,9 @@ async fn a_comment_with_markup_stays_a_text_from_the_server_to_the_page() {
     journey.run(&["check", "-html=check.html"], 0);
     journey.apply();
     journey.run(&["show", "-html=state.html"], 0);
+    journey.run(&["report", "-html=certificate.html"], 0);
     let mut browser = Browser::start();
-    for name in ["plan.html", "check.html", "state.html"] {
+    for name in ["plan.html", "check.html", "state.html", "certificate.html"] {
         let html = std::fs::read_to_string(journey.path(name)).unwrap();
         for marker in ["row-marker-9310", "<img", "\x1b", "\u{202e}"] {
             assert!(!html.contains(marker), "{name}: {marker:?}");
@@ -442,5 +443,19 @@ async fn a_comment_with_markup_stays_a_text_from_the_server_to_the_page() {
     browser.evaluate("document.querySelector('#objects button.row').click()");
     let ddl = text(&mut browser, "tr.detail pre.sql");
     assert!(ddl.contains("</script><img src=x onerror=document.title=1>"), "{ddl}");
+    // A certificate is filtered by its verdicts and by names.
+    let certificate = journey.path("certificate.html");
+    pictures(&mut browser, &certificate, "certificate");
+    browser.window(PHONE);
+    browser.open(&certificate, "");
+    assert!(browser.evaluate("document.querySelector('tr.proof').offsetHeight > 0").as_bool().unwrap());
+    browser.window(DESK);
+    for (fragment, left) in [("", 1), ("#severity=equal", 1), ("#q=nothing+of+it", 0), ("#q=.t&severity=equal", 1)] {
+        browser.open(&certificate, fragment);
+        assert_eq!(number(&mut browser, "tr.proof:not([hidden])"), left, "{fragment}");
+    }
+    assert_eq!(text(&mut browser, ".badge"), "✓ Equal");
+    let offered = browser.evaluate("[...document.getElementById('severity').options].map((one) => one.value).join()");
+    assert_eq!(offered, ",equal");
     journey.end().await;
 }

@@ -662,6 +662,12 @@ pub struct Report {
     /// Print the certificate as JSON.
     #[arg(long, env = "MIG_JSON")]
     pub json: bool,
+    /// Print the certificate as Markdown. That is the default.
+    #[arg(long, conflicts_with = "json", env = "MIG_MARKDOWN")]
+    pub markdown: bool,
+    /// Also write a page for a browser: one file that loads nothing. Replaces only a page.
+    #[arg(long, value_name = "FILE", env = "MIG_HTML")]
+    pub html: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]

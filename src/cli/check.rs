@@ -23,7 +23,7 @@ pub async fn run(global: &Global, args: &args::Check, style: Style) -> Outcome<E
     let plan = session.plan(None, &seen.world, Mode::Apply, &none, false, &[])?;
     print(&args.views.view().show_check(&plan, style));
     if let Some(path) = html {
-        page::write(path, screen::html::check(&plan), args.views.view())?;
+        page::write_and_say(path, screen::html::check(&plan), args.views.view())?;
     }
     Ok(if plan.body.blocked { ExitKind::Gate } else { ExitKind::Success })
 }

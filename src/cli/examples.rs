@@ -49,7 +49,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("state push", &["mig state push -dry-run copy.migstate"]),
     ("state mv", &["mig state mv migration.shop migration.store"]),
     ("state rm", &["mig state rm -dry-run 'migration.shop.table[\"shop.orders\"]'"]),
-    ("report", &["mig report", "mig report -json shop"]),
+    ("report", &["mig report", "mig report -json shop", "mig report -html=certificate.html shop"]),
     ("logs", &["mig logs", "mig logs -follow shop"]),
     ("ssh", &["mig ssh", "mig ssh mover"]),
     ("console", &["mig console 'local.region'", "mig console <expressions"]),

@@ -49,8 +49,20 @@ fn is_something_else(path: &Path) -> bool {
 /// Writes the page as a whole, and says so in a view for people.
 ///
 /// # Errors
+/// As [`write`].
+pub fn write_and_say(path: &Path, page: serde_json::Result<String>, view: PlanView) -> Outcome<()> {
+    write(path, page)?;
+    if view == PlanView::Text {
+        print(&format!("\nPage: {}\n", path.display()));
+    }
+    Ok(())
+}
+
+/// Writes the page as a whole.
+///
+/// # Errors
 /// MIG1004: the file cannot be written. MIG1001: the page cannot be made; no plan and no state brings that about.
-pub fn write(path: &Path, page: serde_json::Result<String>, view: PlanView) -> Outcome<()> {
+pub fn write(path: &Path, page: serde_json::Result<String>) -> Outcome<()> {
     let page =
         page.map_err(|error| Failure::new(codes::INTERNAL, "make the page", error.to_string(), "Please report this."))?;
     file::publish(path, page.as_bytes()).map_err(|error| {
@@ -60,9 +72,5 @@ pub fn write(path: &Path, page: serde_json::Result<String>, view: PlanView) -> O
             error.to_string(),
             "Name a file in a folder that can be written.",
         )
-    })?;
-    if view == PlanView::Text {
-        print(&format!("\nPage: {}\n", path.display()));
-    }
-    Ok(())
+    })
 }

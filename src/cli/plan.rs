@@ -53,7 +53,7 @@ pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind
     print(&view.show(&plan, Tried { probed: probed_of, rehearsed: rehearsed.as_ref() }, style));
     if let Some(path) = html {
         page::may_write(path, Some(&session), args.out.as_deref())?;
-        page::write(path, screen::html::plan(&plan, probed_of.unwrap_or_default()), view)?;
+        page::write_and_say(path, screen::html::plan(&plan, probed_of.unwrap_or_default()), view)?;
     }
     for (asked, what) in [(args.probe, "probed"), (args.rehearse.is_some(), "rehearsed")] {
         if asked && refused {

@@ -1,6 +1,7 @@
-//! `mig report`: the certificate, as Markdown or JSON.
+//! `mig report`: the certificate, as Markdown, as JSON, as a page.
 
 use super::args::{Global, Report};
+use super::page;
 use super::session::{Session, print, say};
 use crate::formats::certificate::Certificate;
 use crate::formats::steps::ReportOutputs;
@@ -13,6 +14,9 @@ use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
     let session = Session::open_to_look(global, &args.variables)?;
+    if let Some(to) = &args.html {
+        page::may_write(to, Some(&session), None)?;
+    }
     let names: Vec<&String> = session.spec.migrations.keys().collect();
     let name = match (&args.migration, names.as_slice()) {
         (Some(name), _) => name.clone(),
@@ -55,6 +59,10 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
         print("\n");
     } else {
         print(&screen::certificate::markdown(&certificate));
+    }
+    if let Some(to) = &args.html {
+        page::write(to, screen::html::certificate(&certificate))?;
+        say(&format!("Page: {}\n", to.display()));
     }
     Ok(ExitKind::Success)
 }

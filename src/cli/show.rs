@@ -34,7 +34,7 @@ pub fn run(global: &Global, args: &Show, style: Style) -> Outcome<ExitKind> {
     let plan = read_plan(path)?;
     print(&view.show(&plan, Tried::default(), style));
     if let Some(to) = html {
-        page::write(to, screen::html::plan(&plan, &[]), view)?;
+        page::write_and_say(to, screen::html::plan(&plan, &[]), view)?;
     }
     Ok(ExitKind::Success)
 }
@@ -57,7 +57,7 @@ fn show(state: Option<&State>, view: PlanView, html: Option<&Path>, style: Style
     }
     match (html, state) {
         (None, _) => Ok(()),
-        (Some(to), Some(state)) => page::write(to, screen::html::state(state), view),
+        (Some(to), Some(state)) => page::write_and_say(to, screen::html::state(state), view),
         (Some(to), None) => Err(Failure::new(
             codes::COMMAND_LINE,
             format!("write the page {}", to.display()),

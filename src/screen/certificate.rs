@@ -1,10 +1,12 @@
-//! The certificate for people: Markdown for the record, a few lines for the end of a run. Says "equal" nowhere
+//! The certificate for people: a document of sections for the record, a few lines for the end of a run. Says "equal" nowhere
 //! without the evidence beside it. Knows nothing of how the evidence was got.
 
-use super::plan::{moment, outcome_words};
+pub mod document;
+mod markdown;
+
+use self::document::accepted_lines;
 use super::style::{Ink, Style, bytes, columns, count, duration, pad, pad_left, thousands, wrap};
 use crate::formats::certificate::{Apart, Certificate, Judgement, ProvenBy, TableProof, WritesOutcome};
-use crate::words::codes;
 use crate::words::list::first_of;
 
 /// Tables listed one a line at the end of a run; more are counted, and only what is not equal is listed.
@@ -14,20 +16,7 @@ const NAMED: usize = 3;
 
 /// The whole certificate as Markdown.
 pub fn markdown(certificate: &Certificate) -> String {
-    let mut out = format!("# Certificate of migration.{}\n\n", certificate.migration);
-    out.push_str(&format!("**{}**\n\n", sentence(certificate)));
-    out.push_str(&parties(certificate));
-    out.push_str(&proven(certificate));
-    out.push_str(&not_proven(certificate));
-    out.push_str(&tables(certificate));
-    out.push_str(&differences(certificate));
-    out.push_str(&rewrites(certificate));
-    out.push_str(&accepted(certificate));
-    out.push_str(&views(certificate));
-    out.push_str(&not_moved(certificate));
-    out.push_str(&gates(certificate));
-    out.push_str(&digest(certificate));
-    out
+    markdown::of(&document::of(certificate))
 }
 
 /// The end of an apply: at most 25 lines.
@@ -67,46 +56,6 @@ pub fn text(certificate: &Certificate, style: Style) -> String {
         &format!("Took {}. mig report shows the whole certificate.", duration(certificate.totals.seconds)),
         style.width,
     ));
-    out
-}
-
-/// What is not as it was, and accepted: each by name.
-fn accepted_lines(certificate: &Certificate) -> Vec<String> {
-    let mut out = Vec::new();
-    for table in &certificate.tables {
-        for column in table.generated.iter().filter(|column| !column.equal && column.accepted) {
-            let rows = count(column.rows, "row", "rows");
-            out.push(format!("{}.{}: the generated column differs in {rows}", table.table, column.column));
-        }
-        if table.json_rounded > 0 {
-            let numbers = count(table.json_rounded, "number", "numbers");
-            let code = codes::JSON_NUMBERS;
-            out.push(format!("{}: {numbers} inside of JSON rounded to a DOUBLE ({code})", table.table));
-        }
-    }
-    out.extend(certificate.accepted.iter().cloned());
-    out
-}
-
-/// What the spec accepts, what the gates warned of, and how the generated columns compare.
-fn accepted(certificate: &Certificate) -> String {
-    let mut out = String::new();
-    let mut section = |title: &str, lines: Vec<String>| {
-        if !lines.is_empty() {
-            let lines: String = lines.iter().map(|text| format!("- {}\n", line(text))).collect();
-            out.push_str(&format!("## {title}\n\n{lines}\n"));
-        }
-    };
-    section("Accepted by the spec", accepted_lines(certificate));
-    let generated = certificate.tables.iter().flat_map(|table| {
-        table.generated.iter().map(move |column| {
-            let rows = count(column.rows, "row", "rows");
-            let told = if column.equal { "equal".to_owned() } else { format!("different in {rows}") };
-            format!("{}.{}: computed by each server, compared: {told}", code(&table.table), code(&column.column))
-        })
-    });
-    section("Generated columns", generated.collect());
-    section("What the gates warned of", certificate.named.clone());
     out
 }
 
@@ -270,273 +219,6 @@ fn writes_words(certificate: &Certificate) -> String {
     if certificate.writes.how.is_empty() { word.to_owned() } else { format!("{word}, by {}", certificate.writes.how) }
 }
 
-fn parties(certificate: &Certificate) -> String {
-    let mut out = String::from("| | address | identity | version |\n| --- | --- | --- | --- |\n");
-    for (role, party) in [("source", &certificate.source), ("target", &certificate.target)] {
-        out.push_str(&format!(
-            "| {role} | {} | {} | {} |\n",
-            code(&party.address),
-            code(&party.identity),
-            cell(&party.version)
-        ));
-    }
-    let totals = &certificate.totals;
-    out.push_str(&format!(
-        "\nMade {} by mig {}, lineage {}. {}, {}, {} in {}, in {}.\n\n",
-        moment(&certificate.created),
-        certificate.mig_version,
-        code(&certificate.lineage),
-        count(totals.tables, "table", "tables"),
-        count(totals.rows, "row", "rows"),
-        bytes(totals.bytes),
-        count(totals.parts, "part", "parts"),
-        duration(totals.seconds),
-    ));
-    out
-}
-
-fn proven(certificate: &Certificate) -> String {
-    const HEADING: &str = "## What was proven, and by what\n\n";
-    let mut out = String::from(HEADING);
-    for by in [ProvenBy::ServerHashes, ProvenBy::ClientHashes] {
-        let tables: Vec<&TableProof> = certificate
-            .tables
-            .iter()
-            .filter(|table| table.proven_by == by && table.judge() <= Judgement::Accepted)
-            .collect();
-        if !tables.is_empty() {
-            let rows = tables.iter().map(|table| table.row_count()).sum();
-            out.push_str(&format!(
-                "- {}, {}: equal, by {}.\n",
-                count(tables.len() as u64, "table", "tables"),
-                count(rows, "row", "rows"),
-                by.words()
-            ));
-        }
-    }
-    let structures =
-        certificate.tables.iter().filter(|t| t.structure.equal && t.structure.differences.is_empty()).count() as u64;
-    if structures > 0 {
-        out.push_str(&format!(
-            "- Structure of {}: read back from the target, as it was to be created.\n",
-            count(structures, "table", "tables")
-        ));
-    }
-    if certificate.writes.outcome == WritesOutcome::Proven {
-        out.push_str(&format!("- Writes to the source: {}. {}\n", writes_words(certificate), certificate.writes.text));
-    }
-    if out == HEADING {
-        out.push_str("Nothing.\n");
-    }
-    out.push('\n');
-    out
-}
-
-fn not_proven(certificate: &Certificate) -> String {
-    let mut lines = Vec::new();
-    for (by, what) in [(ProvenBy::Count, "only counted"), (ProvenBy::NotVerified, "not verified")] {
-        let names = names(certificate, |table| table.proven_by == by);
-        if !names.is_empty() {
-            lines.push(format!("- Content {what}: {names}."));
-        }
-    }
-    let half = names(certificate, |table| table.proven_by.sees_content() && table.judge() == Judgement::Unproven);
-    if !half.is_empty() {
-        lines.push(format!("- Evidence is not whole (a place was not looked at): {half}."));
-    }
-    let differing = names(certificate, TableProof::rows_differ);
-    if !differing.is_empty() {
-        lines.push(format!("- **Differences of rows**: {differing}."));
-    }
-    let structure = names(certificate, |table| !table.structure.differences.is_empty());
-    if !structure.is_empty() {
-        lines.push(format!("- **Differences of structure**: {structure}."));
-    }
-    let views = certificate.views.iter().filter(|view| view.judge() == Judgement::Different);
-    let views: Vec<String> = views.map(|view| format!("{} {}", code(&view.name), view.fault())).collect();
-    if !views.is_empty() {
-        lines.push(format!("- **Differences of views**: {}.", views.join("; ")));
-    }
-    if certificate.writes.outcome != WritesOutcome::Proven {
-        lines.push(format!("- Writes to the source: {}. {}", writes_words(certificate), certificate.writes.text));
-    }
-    lines.extend(certificate.unproven.iter().map(|text| format!("- {}", line(text))));
-    if lines.is_empty() {
-        lines.push("Nothing is open.".to_owned());
-    }
-    format!("## What was not\n\n{}\n\n", lines.join("\n"))
-}
-
-fn names(certificate: &Certificate, which: impl Fn(&TableProof) -> bool) -> String {
-    certificate
-        .tables
-        .iter()
-        .filter(|table| which(table))
-        .map(|table| code(&table.table))
-        .collect::<Vec<_>>()
-        .join(", ")
-}
-
-fn tables(certificate: &Certificate) -> String {
-    let mut out = String::from(
-        "## Tables\n\n| table | rows | verdict | hash | parts | bytes | dump | load | verify | proven by |\n\
-         | --- | ---: | --- | --- | ---: | ---: | ---: | ---: | ---: | --- |\n",
-    );
-    for table in &certificate.tables {
-        let rows = if table.rows.differs() {
-            three(&table.rows.source, &table.rows.dumped, &table.rows.target, |n| thousands(*n))
-        } else {
-            thousands(table.row_count())
-        };
-        let hash = if table.hash.differs() {
-            three(&table.hash.source, &table.hash.dumped, &table.hash.target, |text| code(text))
-        } else {
-            let known = [&table.hash.target, &table.hash.dumped, &table.hash.source].into_iter().flatten().next();
-            known.map_or("–".to_owned(), |text| code(text))
-        };
-        out.push_str(&format!(
-            "| {} | {rows} | {} | {hash} | {} | {} | {} | {} | {} | {} |\n",
-            code(&table.table),
-            table.judge().word(),
-            thousands(table.parts),
-            bytes(table.bytes),
-            duration(table.seconds.dump),
-            duration(table.seconds.load),
-            duration(table.seconds.verify),
-            table.proven_by.words(),
-        ));
-    }
-    out.push_str("\nThe hash is the sum of the hashes of all rows; where places differ, all three are given.\n\n");
-    out
-}
-
-fn three<T>(source: &Option<T>, dumped: &Option<T>, target: &Option<T>, show: impl Fn(&T) -> String) -> String {
-    let one = |value: &Option<T>| value.as_ref().map_or("not looked at".to_owned(), &show);
-    format!("source {}, dumped {}, target {}", one(source), one(dumped), one(target))
-}
-
-fn differences(certificate: &Certificate) -> String {
-    let tables = certificate.tables.iter().map(|table| (&table.table, &table.structure));
-    let views = certificate.views.iter().map(|view| (&view.name, &view.structure));
-    let mut rows = String::new();
-    for (name, structure) in tables.chain(views) {
-        for difference in &structure.differences {
-            rows.push_str(&format!(
-                "| {} | {} | {} | {} |\n",
-                code(name),
-                cell(&difference.what),
-                code(&difference.expected),
-                code(&difference.actual)
-            ));
-        }
-    }
-    if rows.is_empty() {
-        return String::new();
-    }
-    format!(
-        "## Differences of structure\n\n| object | what | expected | on the target |\n| --- | --- | --- | --- |\n{rows}\n"
-    )
-}
-
-fn rewrites(certificate: &Certificate) -> String {
-    let mut out = String::from("## What arrived changed\n\n");
-    let mut any = false;
-    let tables = certificate.tables.iter().map(|table| (&table.table, &table.rewritten, table.negative_zeros));
-    let views = certificate.views.iter().map(|view| (&view.name, &view.rewritten, 0));
-    for (name, rewritten, zeros) in tables.chain(views).filter(|(_, texts, zeros)| !texts.is_empty() || *zeros > 0) {
-        any = true;
-        out.push_str(&format!("- {}\n", code(name)));
-        for text in rewritten {
-            out.push_str(&format!("  - {}\n", line(text)));
-        }
-        if zeros > 0 {
-            let values = count(zeros, "value that is", "values that are");
-            out.push_str(&format!("  - {values} -0.0 on the source: the target holds 0, equal as a number.\n"));
-        }
-    }
-    if !any {
-        out.push_str("Nothing.\n");
-    }
-    out.push('\n');
-    out
-}
-
-fn views(certificate: &Certificate) -> String {
-    if certificate.views.is_empty() {
-        return String::new();
-    }
-    let mut out = String::from("## Views\n\n| view | rows | verdict | why |\n| --- | ---: | --- | --- |\n");
-    for view in &certificate.views {
-        let rows = view.rows.as_ref();
-        let number = rows.and_then(|rows| rows.source).map_or("–".to_owned(), thousands);
-        let why = match view.judge() {
-            Judgement::Equal => "sums of row hashes over all columns are the same on both servers".to_owned(),
-            Judgement::Different => view.fault(),
-            // A view's rows are equal or not: no rule accepts others.
-            Judgement::Accepted | Judgement::Unproven => {
-                rows.map_or("not read".to_owned(), |rows| rows.unproven.clone())
-            }
-        };
-        out.push_str(&format!("| {} | {number} | {} | {} |\n", code(&view.name), view.judge().word(), cell(&why)));
-    }
-    out.push('\n');
-    out
-}
-
-fn not_moved(certificate: &Certificate) -> String {
-    if certificate.not_moved.is_empty() {
-        return String::new();
-    }
-    let mut out = String::from("## Not moved\n\n| kind | name | why |\n| --- | --- | --- |\n");
-    for object in &certificate.not_moved {
-        out.push_str(&format!("| {} | {} | {} |\n", cell(&object.kind), code(&object.name), cell(&object.why)));
-    }
-    out.push('\n');
-    out
-}
-
-fn gates(certificate: &Certificate) -> String {
-    let mut out = String::from("## Gates\n\n| gate | verdict |\n| --- | --- |\n");
-    for (name, outcome) in &certificate.gates {
-        let (_, word, _) = outcome_words(*outcome);
-        out.push_str(&format!("| {} | {word} |\n", cell(name)));
-    }
-    out.push('\n');
-    out
-}
-
-fn digest(certificate: &Certificate) -> String {
-    format!(
-        "## Checking this certificate\n\nIts digest is {}: SHA-256 over the canonical JSON (RFC 8785) of the JSON form \
-         without its `digest`. `mig report -json` prints that form; with it in `certificate.json`:\n\n    jq -jcS \
-         'del(.digest)' certificate.json | sha256sum\n\nThe digest shows that nothing was changed since; it does not \
-         show who wrote it.\n",
-        code(certificate.digest.as_str())
-    )
-}
-
-/// Text for one line of Markdown.
-fn line(text: &str) -> String {
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Text for a cell of a table.
-fn cell(text: &str) -> String {
-    line(text).replace('|', "\\|")
-}
-
-/// Text as code: the fence is longer than any run of backticks inside.
-fn code(text: &str) -> String {
-    let text = cell(text);
-    if text.is_empty() {
-        return "–".to_owned();
-    }
-    let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
-    let fence = "`".repeat(longest + 1);
-    let blank = if longest > 0 { " " } else { "" };
-    format!("{fence}{blank}{text}{blank}{fence}")
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
@@ -545,6 +227,10 @@ mod tests {
     use crate::formats::certificate::{
         GeneratedProof, NotMoved, StructureDifference, StructureProof, ViewProof, ViewRows,
     };
+
+    fn line(text: &str) -> String {
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    }
 
     fn check(certificate: &Certificate, expected: &str) {
         let shown = text(certificate, Style::plain());

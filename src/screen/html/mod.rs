@@ -7,6 +7,7 @@
 
 mod history;
 mod model;
+mod of_certificate;
 mod of_plan;
 mod safe;
 
@@ -24,6 +25,7 @@ use super::plan::{
 use super::style::{band, bytes, count, thousands};
 use super::view::Subject;
 use super::{check, moves, probe, svg};
+use crate::formats::certificate::Certificate;
 use crate::formats::plan::{Mode, PlanFile};
 use crate::formats::probe::Probed;
 use crate::formats::state::{State, Status};
@@ -111,12 +113,20 @@ pub fn state(state: &State) -> serde_json::Result<String> {
         alerts: open.map(|words| ("warn", "Open run", words)).into_iter().collect(),
         cards: vec![("", cards.to_vec())],
         facts: table("facts", &["", "", ""], &facts),
-        gates: String::new(),
+        sections: String::new(),
         graph: String::new(),
-        elsewhere: "mig show",
+        without_script: without_script("mig show"),
         origin: format!("State of lineage {}, serial {}.", state.lineage, thousands(state.serial)),
         data: &data,
     })
+}
+
+/// What a certificate proves, and what it does not.
+///
+/// # Errors
+/// As [`plan`].
+pub fn certificate(certificate: &Certificate) -> serde_json::Result<String> {
+    page(&of_certificate::parts(certificate, &Data::default()))
 }
 
 fn of_plan_file(plan: &PlanFile, probed: &[Probed], subject: Subject) -> serde_json::Result<String> {
@@ -153,9 +163,9 @@ fn of_plan_file(plan: &PlanFile, probed: &[Probed], subject: Subject) -> serde_j
         alerts,
         cards: cards(plan, whole),
         facts: servers(plan),
-        gates: gates(plan),
+        sections: gates(plan),
         graph: if whole { graph(plan, &phases) } else { String::new() },
-        elsewhere: if whole { "mig show PLANFILE" } else { "mig check" },
+        without_script: without_script(if whole { "mig show PLANFILE" } else { "mig check" }),
         origin: format!(
             "Made {} by mig {}; good until {}. Digest of the plan: {}.",
             moment(&head.created),
@@ -295,6 +305,14 @@ fn graph(plan: &PlanFile, phases: &Phases) -> String {
     )
 }
 
+/// What a page of lists says where its script does not run.
+fn without_script(command: &str) -> String {
+    format!(
+        "It shows the summary, the gates and the graph; the lists of objects, findings, differences and definitions need its \
+         script, which loads nothing. `{command}` prints the same in a terminal."
+    )
+}
+
 /// All that a page differs in from another one.
 struct Parts<'a> {
     title: String,
@@ -307,10 +325,11 @@ struct Parts<'a> {
     cards: Vec<Row>,
     /// Markup from here …
     facts: String,
-    gates: String,
+    /// Whole sections that need no script.
+    sections: String,
     graph: String,
-    /// … to here.
-    elsewhere: &'static str,
+    /// … to here. What somebody reads who has no script.
+    without_script: String,
     origin: String,
     data: &'a Data,
 }
@@ -347,9 +366,9 @@ fn page(parts: &Parts) -> serde_json::Result<String> {
         "alerts" => parts.alerts.iter().map(alert).collect(),
         "cards" => parts.cards.iter().map(row).collect(),
         "facts" => parts.facts.clone(),
-        "gates" => parts.gates.clone(),
+        "sections" => parts.sections.clone(),
         "graph" => parts.graph.clone(),
-        "elsewhere" => markup(parts.elsewhere),
+        "without_script" => markup(&parts.without_script),
         "origin" => markup(&parts.origin),
         "data" => data.clone(),
         "script" => script.clone(),

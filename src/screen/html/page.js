@@ -55,7 +55,14 @@ const SEVERITIES = {
   warning: 'Warns',
   changed: 'Arrives changed',
   confirm: 'Needs a confirmation',
+  different: 'Different',
+  unproven: 'Unproven',
+  accepted: 'Accepted',
+  equal: 'Equal',
 };
+
+/** Rows that stand in the page as it is written: tables and views of a certificate. */
+const proofs = [...document.querySelectorAll('tr.proof')].map((row) => ({ row, verdict: row.dataset.verdict }));
 
 /** A test for a text in lower case: it has every word that is typed. */
 function matcher() {
@@ -95,7 +102,20 @@ function selected() {
     fits(changedText(one)));
   const moved = data.history ? data.history.moved.filter((one) =>
     (kind < 0 || one.steps.some((step) => data.steps.kind[step] === kind)) && fits(movedText(one))) : [];
-  return { objects, findings, changed, moved };
+  const proven = proofs.filter((one) =>
+    (severity === '' || severity === one.verdict) && fits(haystack(one, () => [one.row.textContent])));
+  return { objects, findings, changed, moved, proven };
+}
+
+/** Hides the rows that the filter leaves out, and counts those of each section that are left. */
+function drawProofs(shown) {
+  const left = new Set(shown);
+  for (const one of proofs) one.row.hidden = !left.has(one);
+  for (const section of new Set(proofs.map((one) => one.row.closest('section')))) {
+    const all = proofs.filter((one) => section.contains(one.row));
+    const some = all.filter((one) => left.has(one)).length;
+    section.querySelector('.number').textContent = isFiltered() ? `${thousands(some)} of ${thousands(all.length)}` : thousands(all.length);
+  }
 }
 
 const addresses = (steps) => steps.map((step) => data.steps.addr[step]);
@@ -148,11 +168,13 @@ function apply() {
   drawChanged(found.changed);
   drawHistory();
   drawMoved(found.moved);
+  drawProofs(found.proven);
   drawPhase();
   const parts = [
     [found.objects, data.objects, 'change', 'changes', sums(found.objects)],
     [found.findings, data.findings, 'finding', 'findings', ''],
     [found.changed, data.changed, 'difference', 'differences', ''],
+    [found.proven, proofs, 'table or view', 'tables and views', ''],
     [found.moved, data.history ? data.history.moved : [], 'table', 'tables', ''],
   ].filter(([, all]) => all.length > 0);
   const words = parts.map(([some, all, one, many, more]) => `${thousands(some.length)} of ${counted(all.length, one, many)}${more}`);

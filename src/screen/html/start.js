@@ -70,9 +70,14 @@ function start() {
     changed: data.changed.length > 0,
     confirm: data.objects.some((entry) => entry.confirm),
   };
+  for (const verdict of ['different', 'unproven', 'accepted', 'equal']) used[verdict] = proofs.some((one) => one.verdict === verdict);
   const moved = data.history ? new Set(data.history.moved.flatMap((one) => one.steps.map((step) => data.steps.kind[step]))) : new Set();
   options($('kind'), [...usedKinds, ...moved].sort((a, b) => a - b).map((kind) => [data.kinds[kind], data.kinds[kind]]));
   options($('action'), [...usedActions].sort((a, b) => a - b).map((at) => [data.actions[at].action, `${data.actions[at].sign} ${data.actions[at].word}`]));
+  if (proofs.length > 0) {
+    $('severity').options[0].textContent = 'All verdicts';
+    $('severity').setAttribute('aria-label', 'Verdict');
+  }
   options($('severity'), Object.keys(used).filter((name) => used[name]).map((name) => [name, SEVERITIES[name]]));
   $('q').oninput = () => setFilter({ q: $('q').value });
   for (const name of ['kind', 'action', 'severity']) $(name).onchange = () => setFilter({ [name]: $(name).value });

@@ -12,7 +12,7 @@ use crate::formats::certificate::{
 };
 use crate::formats::ddl;
 use crate::formats::dumpfile::{self, BinlogPlace, DumpFile};
-use crate::formats::facts::{Flavor, GateOutcome, MigrationFacts};
+use crate::formats::facts::{Flavor, GateOutcome, MigrationFacts, NO_LEDGER};
 use crate::formats::manifest::{self, TableManifest};
 use crate::formats::outputs;
 use crate::formats::plan::{Action, Node};
@@ -27,6 +27,7 @@ use crate::seams::store::Companion;
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::proof::reread;
 use crate::steps::proof::writes::{self, Look};
+use crate::steps::servers::recorded_id;
 use crate::steps::step::StepCtx;
 use crate::steps::target::structure::{self, gone, table_told, told};
 use crate::steps::transfer::dump::write_file;
@@ -103,8 +104,8 @@ async fn certify(
         lineage: context.lineage.clone(),
         migration: migration.name.clone(),
         created: context.clock.now(),
-        source: party(context, &source),
-        target: party(context, &target),
+        source: party(context, ctx, &source)?,
+        target: party(context, ctx, &target)?,
         verdict: Judgement::Unproven,
         not_moved: not_moved(context, migration, facts, &left_out, &target),
         totals: Totals { seconds: span(ctx, &migration.name), ..Totals::default() },
@@ -124,10 +125,17 @@ fn table_of(key: &str) -> Outcome<TableName> {
     TableName::parse_key(key).ok_or_else(|| broken(&format!("{key} is not the key of a table")))
 }
 
-fn party(context: &Context, addr: &StepAddr) -> Party {
+/// A server as the certificate names it. A TiDB has its id by the ledger, which this run may have made.
+///
+/// # Errors
+/// MIG4002: the server's record cannot be read.
+fn party(context: &Context, ctx: &StepCtx, addr: &StepAddr) -> Outcome<Party> {
     let seen = context.seen(addr).map(|facts| (facts.identity.clone(), facts.version.clone()));
-    let (identity, version) = seen.unwrap_or_default();
-    Party { address: addr.to_string(), identity, version }
+    let (mut identity, version) = seen.unwrap_or_default();
+    if let (Some(user), Some(id)) = (identity.strip_suffix(NO_LEDGER), recorded_id(context, ctx, addr)?) {
+        identity = format!("{user}{id}");
+    }
+    Ok(Party { address: addr.to_string(), identity, version })
 }
 
 /// What the gates said, as the certificate tells it.
