@@ -96,6 +96,7 @@ const JSON: &[&str] = &["json_array", "json_arrayagg", "json_object", "json_obje
 
 /// Functions that take a date, and on each server something else of what is none.
 const DATES: &[&str] = &[
+    "addtime",
     "cast_date",
     "cast_datetime",
     "cast_time",
@@ -116,6 +117,7 @@ const DATES: &[&str] = &[
     "monthname",
     "quarter",
     "second",
+    "subtime",
     "time",
     "time_to_sec",
     "timestampdiff",

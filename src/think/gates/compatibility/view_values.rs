@@ -32,6 +32,8 @@ const OTHERS: &[&str] = &[
     "json_storage_size",
     "load_file",
     "locate",
+    "period_add",
+    "period_diff",
     "pi",
     "position",
     "regexp_instr",
