@@ -3,11 +3,17 @@
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 const COMMANDS: &[(&str, &str)] = &[
-    ("import", "`mig import-dump DIR` takes in a finished dump. Name what is in AWS already in the spec."),
+    ("import", "`mig import-dump DIR` takes in a finished dump. What is in AWS already is named in the spec."),
     ("taint", "`mig apply -replace=ADDR` does a step again."),
     ("untaint", "Nothing is marked: -replace counts for the one command that it is given to."),
-    ("refresh", "Every plan looks at the servers and the account; nothing is to be refreshed."),
-    ("workspace", "Give each its own folder, or another `path` or `key` in the `backend`."),
+    (
+        "refresh",
+        "`mig apply -refresh-only` takes what is gone out of the state. Every plan looks at the servers and the account.",
+    ),
+    (
+        "workspace",
+        "`-workspace=NAME` names it, and `${workspace}` in the `path` or `key` of the backend gives it a state of its own.",
+    ),
     ("test", "`mig plan -probe` tries the structure on the target; `mig verify` compares the rows."),
     ("resume", "`mig apply` goes on where an interrupted run ended."),
     (
@@ -23,7 +29,7 @@ const FLAGS: &[(&str, &str)] = &[
     ("--target", "One block is removed by taking it out of the spec and `mig apply`."),
     ("--force", "`-auto-approve` does not ask."),
     ("--refresh", "Every plan looks at the servers and the account."),
-    ("--refresh-only", "`mig plan` alone shows what is different; it changes nothing."),
+    ("--refresh-only", "`mig plan` and `mig apply` have it."),
     ("--state", "The state's place is in the spec: `backend` in the block `mig`."),
     ("--upgrade", "mig is one program: nothing is to be upgraded."),
 ];
