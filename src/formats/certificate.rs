@@ -288,6 +288,10 @@ pub struct ViewRows {
     /// Sums of row hashes over all columns, as decimal strings.
     pub source_hash: Option<String>,
     pub target_hash: Option<String>,
+    /// The rows are the same but for words that differ in case or in blanks at their ends and are equal by their collation:
+    /// which of them a server takes is free. The two hashes are then not the same.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub equal_words: bool,
     /// Why the rows were not compared, or why a difference proves nothing; empty: they were, and it does.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unproven: String,
@@ -302,7 +306,7 @@ impl ViewRows {
     /// Whether both sides were read and are not the same.
     pub fn differ(&self) -> bool {
         let read = self.source.is_some() && self.target.is_some();
-        read && (self.source != self.target || self.source_hash != self.target_hash)
+        read && (self.source != self.target || self.source_hash != self.target_hash && !self.equal_words)
     }
 
     pub fn judge(&self) -> Judgement {
@@ -645,6 +649,7 @@ pub(crate) mod tests {
                     target,
                     source_hash: Some("7".into()),
                     target_hash: Some(hash.into()),
+                    equal_words: false,
                     unproven: open.into(),
                 }),
                 rewritten: Vec::new(),

@@ -281,6 +281,7 @@ Took 1 min 10 s. mig report shows the whole certificate.
                 target: Some(1),
                 source_hash: Some("1".into()),
                 target_hash: Some(target.into()),
+                equal_words: false,
                 unproven: "it calls RAND".into(),
             }),
             rewritten: Vec::new(),

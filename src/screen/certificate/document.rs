@@ -355,6 +355,9 @@ fn views(certificate: &Certificate) -> Option<Section> {
     let row = |view: &ViewProof| {
         let rows = view.rows.as_ref();
         let why = match view.judge() {
+            Judgement::Equal if rows.is_some_and(|rows| rows.equal_words) => {
+                "the same rows on both servers, but for the case of words that are equal by their collation".to_owned()
+            }
             Judgement::Equal => "sums of row hashes over all columns are the same on both servers".to_owned(),
             Judgement::Different => view.fault(),
             // A view's rows are equal or not: no rule accepts others.
