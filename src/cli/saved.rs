@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::session::Session;
 use crate::formats::cloud::CloudPlace;
-use crate::formats::facts::{NO_LEDGER, World};
+use crate::formats::facts::{NO_LEDGER, World, met};
 use crate::formats::plan::{Action, Body, Observed, PlanFile};
 use crate::formats::plan_seal;
 use crate::formats::state::State;
@@ -119,11 +119,7 @@ fn same_servers(then: &Observed, here: &Observed, state: Option<&State>, world: 
         let addr = StepAddr::parse(address);
         let known = state.zip(addr).map_or(Ok(None), |(state, addr)| recorded_server(state, &addr))?;
         if let Some(known) = known.filter(|known| *known != facts.server_id) {
-            let is = if facts.server_id.is_empty() || facts.server_id == NO_LEDGER {
-                "one where its user sees no ledger of mig"
-            } else {
-                facts.server_id.as_str()
-            };
+            let is = met(&facts.server_id);
             servers.push(format!("{address} was {known}, is {is}"));
         } else if was != facts.identity && !minted {
             servers.push(format!("{address} was {was}, is {}", facts.identity));

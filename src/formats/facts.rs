@@ -59,6 +59,14 @@ pub enum Flavor {
 /// The id of a TiDB where its user sees no ledger of mig: before first contact, or without SELECT on the ledger's schema.
 pub const NO_LEDGER: &str = "none";
 
+/// Which server was met, for people: its id, or that its user sees none.
+pub fn met(server_id: &str) -> &str {
+    match server_id {
+        "" | NO_LEDGER => "one where its user sees no ledger of mig",
+        id => id,
+    }
+}
+
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ServerFacts {
     /// Why it could not be looked at; then everything else is empty.

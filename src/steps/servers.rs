@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::formats::facts::{Flavor, NO_LEDGER};
+use crate::formats::facts::{Flavor, met};
 use crate::formats::outputs;
 use crate::formats::plan::Node;
 use crate::formats::spec::model;
@@ -165,15 +165,11 @@ pub async fn another(
     if found == recorded {
         return Ok(None);
     }
-    let found = if found.is_empty() || found == NO_LEDGER {
-        "one where its user sees no ledger of mig"
-    } else {
-        found.as_str()
-    };
-    let cause = format!("{} was {recorded}, is {found}", node.addr);
+    let cause = format!("{} was {recorded}, is {}", node.addr, met(&found));
     let hint = format!(
         "Point the block back at the server of the earlier runs; if `ledger_schema` was changed, set it back. The user of \
-         the block needs SELECT on the ledger's schema. If the ledger was dropped by hand: `mig state rm {}`, then destroy the rest. Nothing was removed there.",
+         the block needs SELECT on the ledger's schema. If the ledger was dropped by hand: `mig state rm {}`, then destroy \
+         the rest. Nothing was removed there.",
         node.addr
     );
     let failure = Failure::new(codes::OTHER_SERVER_THAN_RECORDED, "remove what is on the target", cause, hint);

@@ -52,8 +52,8 @@ pub fn lineage(world: &World, wanted: Option<&str>) -> Outcome<String> {
                 format!(
                     "no ledger that the users of the targets can read knows a table or view{of} that the spec selects"
                 ),
-                "See that these users have SELECT on the ledger's schema. If the ledger is lost, too, nothing tells which rows on the target mig has loaded: look at the tables there, \
-                 drop those that are to be moved again, then run `mig plan`. If nothing was applied yet, there is nothing to \
+                "See that these users have SELECT on the ledger's schema. If the ledger is lost, too, nothing tells which rows on \
+                 the target mig has loaded: look at the tables there, drop those that are to be moved again, then run `mig plan`. If nothing was applied yet, there is nothing to \
                  recover.",
             ))
         }

@@ -2,8 +2,10 @@
 
 use super::{sentence, writes_words};
 use crate::formats::certificate::{
-    Apart, Certificate, Judgement, NotMoved, ProvenBy, TableProof, Three, ViewProof, WritesOutcome,
+    Apart, Certificate, Judgement, NotMoved, Party, ProvenBy, StructureDifference, StructureProof, TableProof, Three,
+    ViewProof, WritesOutcome,
 };
+use crate::formats::facts::GateOutcome;
 use crate::screen::plan::{moment, outcome_words};
 use crate::screen::style::{bytes, count, duration, thousands};
 use crate::words::codes;
@@ -122,7 +124,7 @@ pub fn of(certificate: &Certificate) -> Document {
 }
 
 fn parties(certificate: &Certificate) -> Section {
-    let row = |(role, party): (&str, &crate::formats::certificate::Party)| {
+    let row = |(role, party): (&str, &Party)| {
         vec![vec![plain(role)], vec![code(&party.address)], vec![code(&party.identity)], vec![plain(&party.version)]]
     };
     let parties = [("source", &certificate.source), ("target", &certificate.target)];
@@ -277,17 +279,16 @@ fn three<T>(values: &Three<T>, show: impl Fn(&T) -> Piece) -> Phrase {
 fn differences(certificate: &Certificate) -> Option<Section> {
     let tables = certificate.tables.iter().map(|table| (&table.table, &table.structure));
     let views = certificate.views.iter().map(|view| (&view.name, &view.structure));
-    let of = |(name, structure): (&String, &crate::formats::certificate::StructureProof)| -> Vec<Vec<Phrase>> {
+    let of = |(name, structure): (&String, &StructureProof)| -> Vec<Vec<Phrase>> {
         let differences = structure.differences.iter();
-        let row = |one: &crate::formats::certificate::StructureDifference| {
+        let row = |one: &StructureDifference| {
             vec![vec![code(name)], vec![plain(&one.what)], vec![code(&one.expected)], vec![code(&one.actual)]]
         };
         differences.map(row).collect()
     };
     let rows: Vec<Vec<Phrase>> = tables.chain(views).flat_map(of).collect();
     let heads = vec![head("object"), head("what"), head("expected"), head("on the target")];
-    let section = || Section { title: "Differences of structure", blocks: Vec::new() };
-    (!rows.is_empty()).then(|| Section { blocks: vec![Block::Table(Table { heads, rows })], ..section() })
+    table_of("Differences of structure", heads, rows)
 }
 
 fn rewrites(certificate: &Certificate) -> Section {
@@ -303,6 +304,11 @@ fn rewrites(certificate: &Certificate) -> Section {
         Item { text: vec![code(name)], below }
     });
     Section { title: "What arrived changed", blocks: vec![list_or(items.collect(), "Nothing.")] }
+}
+
+/// A section of one table; none where it has no rows.
+fn table_of(title: &'static str, heads: Vec<Head>, rows: Vec<Vec<Phrase>>) -> Option<Section> {
+    (!rows.is_empty()).then(|| Section { title, blocks: vec![Block::Table(Table { heads, rows })] })
 }
 
 fn lines(title: &'static str, items: Vec<Item>) -> Option<Section> {
@@ -370,20 +376,19 @@ fn views(certificate: &Certificate) -> Option<Section> {
     };
     let heads = vec![head("view"), number("rows"), head("verdict"), head("why")];
     let rows: Vec<Vec<Phrase>> = certificate.views.iter().map(row).collect();
-    (!rows.is_empty()).then(|| Section { title: "Views", blocks: vec![Block::Table(Table { heads, rows })] })
+    table_of("Views", heads, rows)
 }
 
 fn not_moved(certificate: &Certificate) -> Option<Section> {
     let row = |one: &NotMoved| vec![vec![plain(&one.kind)], vec![code(&one.name)], vec![plain(&one.why)]];
     let rows: Vec<Vec<Phrase>> = certificate.not_moved.iter().map(row).collect();
     let heads = vec![head("kind"), head("name"), head("why")];
-    (!rows.is_empty()).then(|| Section { title: "Not moved", blocks: vec![Block::Table(Table { heads, rows })] })
+    table_of("Not moved", heads, rows)
 }
 
 fn gates(certificate: &Certificate) -> Section {
-    let row = |(name, outcome): (&String, &crate::formats::facts::GateOutcome)| {
-        vec![vec![plain(name)], vec![plain(outcome_words(*outcome).1)]]
-    };
+    let row =
+        |(name, outcome): (&String, &GateOutcome)| vec![vec![plain(name)], vec![plain(outcome_words(*outcome).1)]];
     let rows = certificate.gates.iter().map(row).collect();
     let table = Table { heads: vec![head("gate"), head("verdict")], rows };
     Section { title: "Gates", blocks: vec![Block::Table(table)] }

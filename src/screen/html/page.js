@@ -62,7 +62,7 @@ const SEVERITIES = {
 };
 
 /** Rows that stand in the page as it is written: tables and views of a certificate. */
-const proofs = [...document.querySelectorAll('tr.proof')].map((row) => ({ row, verdict: row.dataset.verdict }));
+const proofs = [...document.querySelectorAll('tr.proof')].map((row) => ({ row, verdict: row.dataset.verdict, section: row.closest('section') }));
 
 /** A test for a text in lower case: it has every word that is typed. */
 function matcher() {
@@ -110,11 +110,14 @@ function selected() {
 /** Hides the rows that the filter leaves out, and counts those of each section that are left. */
 function drawProofs(shown) {
   const left = new Set(shown);
-  for (const one of proofs) one.row.hidden = !left.has(one);
-  for (const section of new Set(proofs.map((one) => one.row.closest('section')))) {
-    const all = proofs.filter((one) => section.contains(one.row));
-    const some = all.filter((one) => left.has(one)).length;
-    section.querySelector('.number').textContent = isFiltered() ? `${thousands(some)} of ${thousands(all.length)}` : thousands(all.length);
+  const sections = new Map();
+  for (const one of proofs) {
+    const [some, all] = sections.get(one.section) || [0, 0];
+    sections.set(one.section, [some + (left.has(one) ? 1 : 0), all + 1]);
+    one.row.hidden = !left.has(one);
+  }
+  for (const [section, [some, all]] of sections) {
+    section.querySelector('.number').textContent = isFiltered() ? `${thousands(some)} of ${thousands(all)}` : thousands(all);
   }
 }
 

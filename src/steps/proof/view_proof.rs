@@ -62,7 +62,7 @@ pub async fn compare(
         // A server that does not tell a view's columns may give its rows.
         let shape = if actual.shape.is_empty() { &view.shape } else { &actual.shape };
         let one = if no_source {
-            Found::open("the rows came out of a dump, and there is no source to read the view on")
+            Found::open("the rows came from a dump, so there is no source on which to read the view")
         } else if migration.verify == VerifyMode::None {
             Found::open("the spec asks for no verification")
         } else if view.shape.is_empty() || view.shape.len() != shape.len() {

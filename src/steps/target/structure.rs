@@ -206,8 +206,8 @@ pub async fn withdraw(
     failed
 }
 
-/// Whether the object was on the target before this run. Such an object is never removed, whoever created it. This includes what
-/// an earlier start of the same run created: it is empty, and the ledger lists it.
+/// Whether the object was on the target before this run. Such an object is never removed, no matter who created it. An earlier
+/// start of the same run may have created it: then it is empty, and the ledger lists it.
 fn stood_before(context: &Context, node: &Node) -> bool {
     match (context.facts(&node.addr), node.addr.table()) {
         (Ok(facts), Some(name)) => facts.target.has(&name),

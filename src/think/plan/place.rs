@@ -10,7 +10,7 @@ use crate::formats::cause::Cause;
 use crate::formats::cloud::CloudPlace;
 use crate::formats::cloud_facts::CloudFacts;
 use crate::formats::cloud_inputs::{InstanceOutputs, VolumeOutputs};
-use crate::formats::facts::{LedgerFacts, NO_LEDGER, ServerFacts, World};
+use crate::formats::facts::{LedgerFacts, NO_LEDGER, ServerFacts, World, met};
 use crate::formats::plan::{Action, Graph, Mode, Node};
 use crate::formats::spec::model::{DUMP, Migration, Spec};
 use crate::formats::state::{State, Status, StepRecord};
@@ -317,13 +317,12 @@ pub(super) fn add_elsewhere(
 pub fn migration_elsewhere(migration: &str, addr: &StepAddr, known: &BTreeSet<String>, found: &str) -> Diagnostic {
     let side = if addr.kind() == Some(StepKind::Source) { "source" } else { "target" };
     let known: Vec<&str> = known.iter().map(String::as_str).collect();
-    let found = if found.is_empty() || found == NO_LEDGER { "one where its user sees no ledger of mig" } else { found };
     Diagnostic::error(
         codes::OTHER_SERVER_THAN_RECORDED,
         format!("migration.{migration} was carried out with another {side} than {addr}"),
     )
     .about(format!("migration.{migration}"))
-    .detail(format!("recorded {}, found {found}", known.join(", ")))
+    .detail(format!("recorded {}, found {}", known.join(", "), met(found)))
     .help(format!(
         "Let `{side}` of the migration name the server of the earlier runs. To work with this one, too: write a migration \
          of another name; or `mig state rm migration.{migration}`, then what was moved stays and is not known any more."

@@ -3,6 +3,7 @@
 
 use super::{Fate, fate, same_collation};
 use crate::formats::ddl::expression::{Token, expression_text, tokens};
+use crate::formats::ddl::view::{Kind, pieces};
 use crate::formats::facts::ServerFacts;
 use crate::formats::spec::model::Gates;
 use crate::formats::structure::{Column, IndexPart, Table};
@@ -21,6 +22,13 @@ pub fn given(column: &Column, target: &ServerFacts, gates: &Gates) -> Option<Str
         Fate::Converted { collation, .. } => (!same_collation(from, &collation)).then_some(collation),
         Fate::Kept { .. } | Fate::MappedToNothing { .. } | Fate::Unsupported => None,
     }
+}
+
+/// The same where that collation has other weights: the column then compares in another way.
+pub fn reweighed(column: &Column, target: &ServerFacts, gates: &Gates) -> Option<String> {
+    let to = given(column, target, gates)?;
+    let same = column.collation.as_deref().is_some_and(|from| same_weights(from, &to));
+    (!same).then_some(to)
 }
 
 /// Whether every text that the first can hold has the order and the equals under the second that it has under the first:
@@ -120,33 +128,13 @@ fn expression_at(table: &Table, expression: &str, given: Given<'_>, depth: usize
 
 /// SQL with some of its names in backticks, as servers print those of columns, replaced.
 fn with_columns(sql: &str, mut other: impl FnMut(&str) -> Option<String>) -> String {
-    let mut out = String::with_capacity(sql.len());
-    let mut rest = sql;
-    while let Some(c) = rest.chars().next() {
-        let length = if matches!(c, '\'' | '"' | '`') { quoted(rest, c) } else { c.len_utf8() };
-        let (piece, after) = rest.split_at(length);
-        let inner = (c == '`').then(|| piece.strip_prefix('`')?.strip_suffix('`')).flatten();
-        let name = inner.map(|inner| inner.replace("``", "`"));
-        out.push_str(&name.and_then(|name| other(&name)).unwrap_or_else(|| piece.to_owned()));
-        rest = after;
-    }
-    out
-}
-
-/// Bytes of the quoted text that stands in front.
-fn quoted(text: &str, quote: char) -> usize {
-    let mut chars = text.char_indices().skip(1).peekable();
-    while let Some((at, c)) = chars.next() {
-        if c == '\\' && quote != '`' {
-            chars.next();
-        } else if c == quote {
-            if chars.peek().is_none_or(|(_, next)| *next != quote) {
-                return at + c.len_utf8();
-            }
-            chars.next();
+    let mut out = sql.to_owned();
+    for piece in pieces(sql).unwrap_or_default().iter().rev().filter(|piece| piece.kind == Kind::Name) {
+        if let Some(name) = other(&piece.name()) {
+            out.replace_range(piece.at..piece.at + piece.text.len(), &name);
         }
     }
-    text.len()
+    out
 }
 
 /// A query for each unique key that holds a column of the collation `from`, by itself or in an expression: groups of rows

@@ -7,7 +7,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::values::{calls_in, otherwise};
-use super::view_values::is_converted;
 use super::{Met, note};
 use crate::formats::ddl::expression::{Token, expression_text, functions, tokens};
 use crate::formats::facts::Flavor;
@@ -294,7 +293,8 @@ fn risk_of(
         let risk = if generated.stored { Risk::Differs } else { Risk::May };
         add(risk, "by the time zone of a session: mig loads in UTC");
     }
-    let converted = used.iter().find(|column| is_converted(column, subject.target, &subject.migration.gates));
+    let gates = &subject.migration.gates;
+    let converted = used.iter().find(|column| compared::reweighed(column, subject.target, gates).is_some());
     if let Some(other) = converted.filter(|_| compared::by_collation(table, column)) {
         add(Risk::May, &format!("by a comparison of {}, whose collation is converted", other.name));
     }

@@ -97,11 +97,7 @@ pub(crate) fn partitioned_by_converted<'a>(
     if !matches!(kind.method.as_str(), "RANGE" | "LIST") {
         return None;
     }
-    let given = |column: &Column| {
-        let to = compared::given(column, target, gates)?;
-        let same = column.collation.as_deref().is_some_and(|from| compared::same_weights(from, &to));
-        (!same).then_some(to)
-    };
+    let given = |column: &Column| compared::reweighed(column, target, gates);
     let all = tokens(&partitioning::rendered(&table.partitioning, true, true));
     let open = all.iter().position(|token| *token == Token::Sign('('))?;
     let named: Vec<&String> = all[open..closes(&all, open)?]

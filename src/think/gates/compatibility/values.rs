@@ -32,7 +32,7 @@ enum Of {
     Bit,
     Zerofill,
     Year,
-    /// A number that is no date.
+    /// A number, not a date.
     Number,
     NotWhole,
     Decimal,
@@ -70,7 +70,7 @@ impl Of {
             Self::Zerofill => "a ZEROFILL number, which the target does not fill",
             Self::Year => "a YEAR",
             Self::Number => "a number",
-            Self::NotWhole => "what is no whole number",
+            Self::NotWhole => "a value that is not a whole number",
             Self::Decimal => "a DECIMAL, of which JSON keeps a DOUBLE there",
             Self::Digits => "the text of a DECIMAL",
             Self::Float => "the text of a FLOAT or DOUBLE",
@@ -277,7 +277,7 @@ mod tests {
             ("year(from_unixtime(`t`.`i`))", ""),
             ("date_format(`t`.`i`,'%Y')", "by DATE_FORMAT() of a number"),
             ("bin(`t`.`i`)", ""),
-            ("bin(`t`.`de`)", "by BIN() of what is no whole number"),
+            ("bin(`t`.`de`)", "by BIN() of a value that is not a whole number"),
             ("find_in_set('a',`t`.`s`)", "by FIND_IN_SET() of a SET"),
             ("find_in_set('a',`t`.`v`)", ""),
             ("group_concat(`t`.`i` order by `t`.`e` ASC separator ',')", "by GROUP_CONCAT() of an ENUM or SET"),

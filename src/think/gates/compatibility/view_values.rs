@@ -95,15 +95,10 @@ pub(crate) fn risk(
     {
         return Some(why);
     }
-    let mut converted = read.iter().map(|(_, column)| *column).filter(|column| is_converted(column, target, gates));
+    let mut converted =
+        read.iter().map(|(_, column)| *column).filter(|column| compared::reweighed(column, target, gates).is_some());
     let used = converted.find(|column| is_compared(&all, &column.name))?;
     Some(format!("by what it does with {}, whose collation is converted", used.name))
-}
-
-/// Whether a column compares in another way on the target: its collation is converted to one with other weights.
-pub(super) fn is_converted(column: &Column, target: &ServerFacts, gates: &Gates) -> bool {
-    let to = compared::given(column, target, gates);
-    to.zip(column.collation.as_deref()).is_some_and(|(to, from)| !compared::same_weights(from, &to))
 }
 
 /// Whether a view does more with a column than to give it.
