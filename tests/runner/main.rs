@@ -355,7 +355,7 @@ async fn a_migration_moves_over_another_machine_and_leaves_no_password_there() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_worker_goes_on_when_its_controller_is_killed_and_the_next_apply_reattaches() {
-    let journey = Journey::new("killed", "\"160KiB\"").await;
+    let journey = Journey::new("killed", "\"64KiB\"").await;
     journey.prepare();
     for _ in 0..2 {
         let mut first = journey.start(&["apply", "-auto-approve"]);
