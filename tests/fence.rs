@@ -207,7 +207,7 @@ async fn on_tidb_a_batch_whose_first_statement_was_answered_holds_the_reset_back
     let mut older = server.connect(&support::write_role()).await.unwrap();
     let mut younger = server.connect(&support::write_role()).await.unwrap();
     let named = Named { schema: &ledger, lineage: "l", kind: "table", name: &key };
-    named.claim(&mut *younger, "created").await.unwrap();
+    named.claim(&mut *younger, "created", 1).await.unwrap();
     let batches = Batches { schema: &ledger, lineage: "l", table: &key, epoch: 1, token: 0 };
     let batch = Batch { chunk: 1, from_row: 0, to_row: 1, rows: 1, hash: PartHash::default().sum };
     let insert = batches.insert(&batch, &name, Flavor::Tidb);

@@ -371,6 +371,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
     };
     let mut open_run = OpenRun::new(plan.digest.clone(), plan.body.state_digest.clone());
     open_run.provider = provider;
+    open_run.left_out = std::mem::take(&mut plan.body.left_out);
     let graph = Arc::new(std::mem::take(&mut plan.body.graph));
     let Session { dir, spec, texts, store, clock, shells, account, .. } = session;
     let remotes = remote::remotes(&Handover {

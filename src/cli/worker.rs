@@ -536,7 +536,8 @@ fn own_state(store: &dyn Store, work: &Work, graph: &mut Graph, same: bool) -> O
                 state.steps.remove(&node.addr);
             }
             (Action::Create | Action::Rerun, Some(done), Some(there))
-                if there.status != Status::Complete && done.inputs_digest == node.inputs_digest =>
+                if matches!(there.status, Status::Running | Status::Failed)
+                    && done.inputs_digest == node.inputs_digest =>
             {
                 node.action = Action::NoOp;
             }

@@ -27,6 +27,8 @@ pub enum Cause {
     Requested,
     /// A run that was interrupted was going to run it again, and had not begun.
     RerunPending,
+    /// A run with `-target` did what it stands on, and not it.
+    LeftOut,
     /// `-replace` of the gate `writes_stopped`: dumps start at a new position of the source.
     PositionRetaken,
     /// The last run did not finish it; it continues behind what is durable.
@@ -157,6 +159,10 @@ pub enum Upstream {
     SecurityGroupReplaced,
     InstanceReplaced,
     VolumeReplaced,
+    /// Started again, or set right in another way.
+    InstanceChanged,
+    /// Attached again, or grown.
+    VolumeChanged,
 }
 
 /// How what was observed differs from what was recorded.

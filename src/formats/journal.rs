@@ -5,12 +5,15 @@
 //! only after the one before it was synced, so a crash can spoil the last frame alone: that one is dropped whole, and
 //! nothing that was announced is lost with it. Anything else that is wrong is damage.
 
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::json_text::JsonText;
+use super::outputs::put_aside;
 use super::state::{OpenRun, Part, Progress, State, Status, StepRecord};
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::codes;
@@ -244,15 +247,23 @@ pub fn fold_one(state: &mut State, record: &Record) -> Result<(), String> {
         Record::Open { open_run, .. } => {
             let mut open_run = open_run.clone();
             state.provider = open_run.provider.take().or(state.provider.take());
+            // What an interrupted run was to do again, and this one leaves out.
+            let before = state.open_run.take().map(|run| run.again).unwrap_or_default();
+            state.make_stale(before.into_iter().filter(|addr| !open_run.again.contains(addr)));
             state.open_run = Some(open_run);
         }
         Record::Start { addr, kind, inputs_digest, depends_on, at } => {
             let again = state.open_run.as_mut().is_some_and(|run| run.again.remove(addr));
+            let left_out = state.open_run.as_mut().and_then(|run| run.left_out.remove(addr));
+            state.make_stale(left_out.into_iter().flatten());
             let before = state.steps.remove(addr);
             let resumes = !again && resumable(before.as_ref(), inputs_digest);
             let (outputs, started, progress) = match before {
                 Some(before) if resumes => (before.outputs, before.started, before.progress),
-                Some(before) => (before.outputs, at.clone(), Progress::default()),
+                Some(before) => {
+                    let notes = if addr.in_cloud() { put_aside(&before.progress.notes) } else { BTreeMap::new() };
+                    (before.outputs, at.clone(), Progress { notes, ..Progress::default() })
+                }
                 None => (JsonText::none(), at.clone(), Progress::default()),
             };
             state.steps.insert(
@@ -308,12 +319,13 @@ pub fn fold_one(state: &mut State, record: &Record) -> Result<(), String> {
 
 /// Whether a start with these inputs goes on with what the record holds.
 pub fn resumable(before: Option<&StepRecord>, inputs_digest: &Digest) -> bool {
-    before.is_some_and(|record| record.status != Status::Complete && record.inputs_digest == *inputs_digest)
+    let goes_on = |record: &StepRecord| matches!(record.status, Status::Running | Status::Failed);
+    before.is_some_and(|record| goes_on(record) && record.inputs_digest == *inputs_digest)
 }
 
 fn unfinished<'a>(state: &'a mut State, addr: &StepAddr) -> Result<&'a mut StepRecord, String> {
     match state.steps.get_mut(addr) {
-        Some(record) if record.status != Status::Complete => Ok(record),
+        Some(record) if matches!(record.status, Status::Running | Status::Failed) => Ok(record),
         Some(_) => Err(format!("{addr} is written to after its end")),
         None => Err(format!("{addr} is written to before its start")),
     }
@@ -558,5 +570,65 @@ mod tests {
         let state = fold(state, &[border(1), start("a")]).unwrap();
         assert_eq!(state.steps[&addr()].progress.parts.len(), 1);
         assert_eq!(fold(state, &[Record::End]).unwrap().open_run, None);
+    }
+
+    fn start_of(addr: &str, inputs: &str) -> Record {
+        Record::Start {
+            addr: StepAddr::parse(addr).unwrap(),
+            kind: StepKind::Runner,
+            inputs_digest: Digest::of_bytes(inputs.as_bytes()),
+            depends_on: vec![],
+            at: "t".into(),
+        }
+    }
+
+    #[test]
+    fn what_an_object_in_a_cloud_noted_is_put_aside_when_its_step_begins_from_scratch() {
+        let (volume, addr) = ("runner.ec2.m.volume", StepAddr::parse("runner.ec2.m.volume").unwrap());
+        let note = |key: &str, value: &str| Record::Note { addr: addr.clone(), key: key.into(), value: value.into() };
+        let check = |records: &[Record], expected: &[(&str, &str)]| {
+            let state = fold(State::new("lin".into()), records).unwrap();
+            let all = super::super::outputs::with_abandoned(&state.steps[&addr].progress.notes);
+            let expected = expected.iter().map(|(key, value)| ((*key).to_owned(), Value::from(*value))).collect();
+            assert_eq!(all, expected, "{records:?}");
+        };
+        let first = [start_of(volume, "a"), note("made", "vol-1"), note("intent", "1")];
+        let then = |more: &[Record]| [first.as_slice(), more].concat();
+        check(&then(&[start_of(volume, "b")]), &[("made", "vol-1"), ("intent", "1")]);
+        check(&then(&[start_of(volume, "b"), start_of(volume, "c")]), &[("made", "vol-1"), ("intent", "1")]);
+        let second = [start_of(volume, "b"), note("intent", "2"), start_of(volume, "c")];
+        check(&then(&second), &[("made", "vol-1"), ("intent", "2")]);
+        let ended = Record::Done { addr: addr.clone(), outputs: Value::Null, at: "t".into() };
+        check(&then(&[ended, start_of(volume, "b")]), &[]);
+    }
+
+    #[test]
+    fn a_step_that_a_run_leaves_out_is_stale_once_what_it_stands_on_has_started() {
+        let parse = |text: &str| StepAddr::parse(text).unwrap();
+        let (above, below) = ("migration.m.load[\"s.t\"]", "migration.m.verify[\"s.t\"]");
+        let done = |addr: &str| Record::Done { addr: parse(addr), outputs: Value::Null, at: "t".into() };
+        let run = [start_of(above, "a"), done(above), start_of(below, "a"), done(below), Record::End];
+        let mut state = fold(State::new("lin".into()), &run).unwrap();
+        let mut narrow = OpenRun::new(Digest::of_bytes(b"p"), state.digest());
+        narrow.left_out.insert(parse(above), [parse(below)].into());
+        state.open_run = Some(narrow.clone());
+        assert_eq!(state.steps[&parse(below)].status, Status::Complete);
+        let state = fold(state, &[start_of(above, "a"), done(above), Record::End]).unwrap();
+        assert_eq!(state.steps[&parse(below)].status, Status::Stale);
+        assert_eq!(state.steps[&parse(above)].status, Status::Complete);
+        let again = fold(state, &[start_of(below, "a"), done(below)]).unwrap();
+        assert_eq!(again.steps[&parse(below)].status, Status::Complete);
+        // An interrupted run was going to do it again; the next one is of something else.
+        let mut interrupted = again;
+        let mut first = OpenRun::new(Digest::of_bytes(b"p"), interrupted.digest());
+        first.again.insert(parse(below));
+        interrupted.open_run = Some(first);
+        let open = Record::Open {
+            lineage: "lin".into(),
+            base_serial: 0,
+            base_digest: interrupted.digest(),
+            open_run: OpenRun::new(Digest::of_bytes(b"q"), interrupted.digest()),
+        };
+        assert_eq!(fold(interrupted, &[open]).unwrap().steps[&parse(below)].status, Status::Stale);
     }
 }

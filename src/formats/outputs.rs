@@ -113,6 +113,24 @@ impl State {
 /// The note of a dump: where the source's log was before the first row was read.
 pub const NOTE_POSITION: &str = "position";
 
+/// The note of an object in a cloud: what a run noted that never came to its end, where one with other settings, or a
+/// replace, has followed it. What it asked for may be there.
+pub const NOTE_ABANDONED: &str = "abandoned";
+
+/// The notes with which such a step begins from scratch: those of the runs before it, put aside.
+pub fn put_aside(notes: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    let all = with_abandoned(notes);
+    if all.is_empty() { all } else { [(NOTE_ABANDONED.to_owned(), Value::Object(all.into_iter().collect()))].into() }
+}
+
+/// The notes of a step, and those that were put aside where it has none of its own.
+pub fn with_abandoned(notes: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    let aside = notes.get(NOTE_ABANDONED).and_then(Value::as_object).into_iter().flatten();
+    let mut all: BTreeMap<String, Value> = aside.map(|(key, value)| (key.clone(), value.clone())).collect();
+    all.extend(notes.iter().filter(|(key, _)| *key != NOTE_ABANDONED).map(|(key, value)| (key.clone(), value.clone())));
+    all
+}
+
 /// Reads what a step noted on its way; `None` where it did not.
 ///
 /// # Errors

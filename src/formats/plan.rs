@@ -12,6 +12,7 @@ use super::cause::Cause;
 use super::facts::Verdict;
 use super::json_text::JsonText;
 use super::names::Move;
+use super::state::LeftOut;
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
@@ -65,6 +66,10 @@ pub struct Body {
     /// What `-target` named; empty: the plan is of the whole spec.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub targets: Vec<String>,
+    /// Of `-target`: by a step that this plan does, the recorded steps that stand on it and are left out. The next plan
+    /// does them again.
+    #[serde(default, skip_serializing_if = "LeftOut::is_empty")]
+    pub left_out: LeftOut,
     /// Blocks that are recorded under another address from now on. No step runs because of it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub moves: Vec<Move>,

@@ -46,6 +46,7 @@ fn body_fields(text: &mut CanonicalText, body: &Body) {
         blocked,
         replace,
         targets,
+        left_out,
         moves,
         pending,
     } = body;
@@ -63,6 +64,9 @@ fn body_fields(text: &mut CanonicalText, body: &Body) {
         text.list("edges", edges);
         text.list("nodes", nodes);
     });
+    if !left_out.is_empty() {
+        text.field("left_out", left_out);
+    }
     text.field("lineage", lineage);
     text.field("mode", mode);
     if !moves.is_empty() {

@@ -74,14 +74,21 @@ pub struct OpenRun {
     /// is resumed could not tell them from its own finished ones.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub again: BTreeSet<StepAddr>,
+    /// Of a run with `-target`: by a step that it does, those that it leaves out and that are [`Status::Stale`] once that
+    /// one has started.
+    #[serde(default, skip_serializing_if = "LeftOut::is_empty")]
+    pub left_out: LeftOut,
     /// In a journal only: the provider's place, which the state takes over when the run is opened.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub provider: Option<CloudPlace>,
 }
 
+/// By a step that a run with `-target` does: the recorded steps that stand on it and are left out.
+pub type LeftOut = BTreeMap<StepAddr, BTreeSet<StepAddr>>;
+
 impl OpenRun {
     pub fn new(plan_digest: Digest, base_state_digest: Digest) -> Self {
-        Self { plan_digest, base_state_digest, again: BTreeSet::new(), provider: None }
+        Self { plan_digest, base_state_digest, again: BTreeSet::new(), left_out: LeftOut::new(), provider: None }
     }
 }
 
@@ -94,6 +101,9 @@ pub enum Status {
     Complete,
     /// Its last run failed. What was durable is kept.
     Failed,
+    /// It was complete, and then a run with `-target` did what it stands on once more, without it: its outputs are of
+    /// what was there before.
+    Stale,
 }
 
 /// What is recorded of one step. Times are RFC 3339 in UTC.
@@ -184,6 +194,15 @@ impl State {
         match self.first_names.is_empty() {
             true => Digest::of(&(&self.lineage, &self.steps)),
             false => Digest::of(&(&self.lineage, &self.steps, &self.first_names)),
+        }
+    }
+
+    /// The record of a step that is complete is of something that is not there any more.
+    pub(super) fn make_stale(&mut self, addrs: impl IntoIterator<Item = StepAddr>) {
+        for addr in addrs {
+            if let Some(record) = self.steps.get_mut(&addr).filter(|record| record.status == Status::Complete) {
+                record.status = Status::Stale;
+            }
         }
     }
 

@@ -424,7 +424,7 @@ impl Removal {
 
     /// With the notes, for a step that looks for what an interrupted run made.
     pub fn noted(record: &StepRecord) -> Self {
-        Self { notes: record.progress.notes.clone(), ..Self::new(record, None) }
+        Self { notes: outputs::with_abandoned(&record.progress.notes), ..Self::new(record, None) }
     }
 
     /// # Errors

@@ -156,6 +156,9 @@ impl Standing {
                     here.status != Status::Complete && here.inputs_digest == there.inputs_digest && here != there
                 }
             };
+            // It is of before, and its worker was not told what a run with -target has done elsewhere.
+            let is_of_before = |here: &StepRecord| here.status == Status::Stale && here.finished == there.finished;
+            let takes = takes && !here.is_some_and(is_of_before);
             if takes {
                 changed = true;
                 state.steps.insert(addr.clone(), there.clone());

@@ -26,6 +26,7 @@ fn of(cause: &Cause, table: &str) -> String {
         Cause::Renamed { from } => format!("the server that the state has as {from}: the same by its own id"),
         Cause::Requested => "requested with -replace".into(),
         Cause::RerunPending => "the interrupted run was going to run it again".into(),
+        Cause::LeftOut => "a run with -target did what it stands on, and left it out".into(),
         Cause::PositionRetaken => "the position of the source is read again".into(),
         Cause::Unfinished { failed, files } => unfinished(*failed, *files),
         Cause::InputChanged { input } => input_changed(input),
@@ -108,6 +109,8 @@ fn upstream_words(upstream: Upstream) -> &'static str {
         Upstream::SecurityGroupReplaced => "its security group is replaced",
         Upstream::InstanceReplaced => "its instance is replaced",
         Upstream::VolumeReplaced => "its volume is replaced",
+        Upstream::InstanceChanged => "its instance is changed in place",
+        Upstream::VolumeChanged => "its volume is changed in place",
     }
 }
 

@@ -25,6 +25,7 @@ pub(in crate::screen) fn empty() -> PlanFile {
             expires: "2026-01-08T10:00:30Z".into(),
         },
         body: Body {
+            left_out: Default::default(),
             mode: Mode::Apply,
             lineage: None,
             serial: 0,

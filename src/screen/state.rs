@@ -118,7 +118,7 @@ pub fn overview(state: &State, style: Style) -> String {
         out.push_str("\nNo step is recorded.\n");
         return out;
     }
-    let mut groups: BTreeMap<String, BTreeMap<StepKind, [u64; 3]>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, BTreeMap<StepKind, [u64; 4]>> = BTreeMap::new();
     for (addr, record) in &state.steps {
         let group = match addr.migration() {
             Some(name) => format!("migration.{name}"),
@@ -128,19 +128,23 @@ pub fn overview(state: &State, style: Style) -> String {
             Status::Complete => 0,
             Status::Running => 1,
             Status::Failed => 2,
+            Status::Stale => 3,
         };
         groups.entry(group).or_default().entry(record.kind).or_default()[place] += 1;
     }
     for (group, kinds) in groups {
         out.push_str(&format!("\n{}\n", style.ink(Ink::Bold, &group)));
         let width = kinds.keys().map(|kind| columns(kind.word())).max().unwrap_or(0);
-        for (kind, [complete, running, failed]) in kinds {
+        for (kind, [complete, running, failed, stale]) in kinds {
             let mut parts = vec![format!("{} complete", thousands(complete))];
             if running > 0 {
                 parts.push(format!("{} unfinished", thousands(running)));
             }
             if failed > 0 {
                 parts.push(style.ink(Ink::Red, &format!("{} failed", thousands(failed))));
+            }
+            if stale > 0 {
+                parts.push(format!("{} stale", thousands(stale)));
             }
             out.push_str(&format!("  {}  {}\n", pad(kind.word(), width), parts.join(", ")));
         }
@@ -168,6 +172,7 @@ fn status_word(status: Status) -> &'static str {
         Status::Running => "unfinished",
         Status::Complete => "complete",
         Status::Failed => "failed",
+        Status::Stale => "stale",
     }
 }
 

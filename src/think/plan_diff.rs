@@ -32,6 +32,8 @@ pub fn diff(before: &PlanFile, after: &PlanFile) -> PlanDiff {
         blocked: _,
         replace: _,
         targets: _,
+        // Told by a finding.
+        left_out: _,
         moves: _,
         pending: _,
     } = &after.body;

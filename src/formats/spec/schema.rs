@@ -254,7 +254,7 @@ schemas! {
         profile: "text", "none", "a profile of the AWS configuration";
         allowed_account_ids: "list of texts", "any account", "the accounts in which mig may work";
         endpoint_url: "text", "AWS", "the address of an emulator or a proxy";
-        default_tags: "map of texts", "none", "tags on every object that mig creates";
+        default_tags: "map of texts", "none", "tags on every object that mig creates from then on; those that are there keep theirs";
     }
 
     PEERING = "peering \"tidb_cloud\"", in None,

@@ -96,6 +96,7 @@ fn period(spans: &[Span], after: &[Vec<usize>], records: &[&StepRecord]) -> Peri
             Status::Running => "unfinished",
             Status::Complete => "complete",
             Status::Failed => "failed",
+            Status::Stale => "stale",
         },
     };
     let critical = |(span, from, to, waited): (Span, i64, i64, i64)| Critical {

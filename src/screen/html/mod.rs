@@ -68,10 +68,12 @@ pub fn check(plan: &PlanFile) -> serde_json::Result<String> {
 pub fn state(state: &State) -> serde_json::Result<String> {
     let data = history::data(state);
     let statuses = |wanted: Status| state.steps.values().filter(|record| record.status == wanted).count() as u64;
-    let [complete, unfinished, failed] = [Status::Complete, Status::Running, Status::Failed].map(statuses);
+    let [complete, unfinished, failed, stale] =
+        [Status::Complete, Status::Running, Status::Failed, Status::Stale].map(statuses);
     let badge = match (failed, unfinished, &state.open_run) {
         (1.., ..) => ("bad", "✗ Failed"),
         (0, 1.., _) | (0, _, Some(_)) => ("warn", "! Not finished"),
+        (0, 0, None) if stale > 0 => ("warn", "! Not up to date"),
         (0, 0, None) if state.steps.is_empty() => ("warn", "Nothing recorded"),
         (0, 0, None) => ("good", "✓ All recorded steps are complete"),
     };
@@ -104,11 +106,12 @@ pub fn state(state: &State) -> serde_json::Result<String> {
         kind: "state",
         badge,
         sentence: format!(
-            "{}: {} complete, {} unfinished, {} failed.",
+            "{}: {} complete, {} unfinished, {} failed{}.",
             count(state.steps.len() as u64, "recorded step", "recorded steps"),
             thousands(complete),
             thousands(unfinished),
-            thousands(failed)
+            thousands(failed),
+            if stale > 0 { format!(", {} stale", thousands(stale)) } else { String::new() }
         ),
         alerts: open.map(|words| ("warn", "Open run", words)).into_iter().collect(),
         cards: vec![("", cards.to_vec())],

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::formats::cloud_inputs::{Intent, MadeNote, MadeObject};
 use crate::formats::cloud_inputs::{NOTE_INPUTS, names};
-use crate::formats::outputs::note;
+use crate::formats::outputs::{NOTE_ABANDONED, note};
 use crate::formats::plan::{Action, Node};
 use crate::formats::steps::Removal;
 use crate::seams::cloud::{Answer, Cloud, CloudFault};
@@ -193,7 +193,15 @@ impl<'a> Hand<'a> {
     /// A note of this step: of this run of it, else of the unfinished one before whose settings were others.
     pub fn noted(&self, key: &str) -> Option<&Value> {
         let before = self.ctx.before.as_ref().map(|record| &record.progress.notes);
-        self.ctx.resume.notes.get(key).or_else(|| before.and_then(|notes| notes.get(key)))
+        let aside = || self.aside().find_map(|notes| notes.get(key));
+        self.ctx.resume.notes.get(key).or_else(|| before.and_then(|notes| notes.get(key))).or_else(aside)
+    }
+
+    /// What was put aside when an unfinished run of this step was followed by one that began from scratch.
+    fn aside(&self) -> impl Iterator<Item = &serde_json::Map<String, Value>> {
+        let before = self.ctx.before.as_ref().map(|record| &record.progress.notes);
+        let all = [Some(&self.ctx.resume.notes), before].into_iter().flatten();
+        all.filter_map(|notes| notes.get(NOTE_ABANDONED)?.as_object())
     }
 
     /// Whether a call was written down, so that it may have been made.
@@ -239,6 +247,12 @@ impl<'a> Hand<'a> {
         let Some(before) = self.ctx.before.as_ref() else { return Ok(None) };
         if let Some(known) = noted(&before.progress.notes, Maker::Abandoned)? {
             return Ok(Some(known));
+        }
+        for aside in self.aside() {
+            let notes = aside.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+            if let Some(known) = noted(&notes, Maker::Abandoned)? {
+                return Ok(Some(known));
+            }
         }
         let completed = self.before::<T>()?;
         Ok(completed.map(|made| Known { id: made.id().to_owned(), attempt: made.attempt(), by: Maker::Completed }))

@@ -64,8 +64,12 @@ pub async fn table(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Val
     let mut line = lines.create.take().await?;
     let owner = Owner::of(context, node, "table")?;
     // The target_tables gate has found it of the same structure and empty: it is filled, never owned.
-    let found = context.facts(&node.addr)?.target.table(&name).is_some();
-    let known = owner.named().claim(&mut *line.connection, if found { "adopted" } else { "intended" }).await?;
+    let facts = context.facts(&node.addr)?;
+    let found = facts.target.table(&name).is_some();
+    // Without a row of its own, a table that was dropped has batches in the ledger still: no row of it is there any more.
+    let fresh = facts.ledger.loaded.get(&name.key()).map_or(1, |loaded| loaded.epoch + 1);
+    let state = if found { "adopted" } else { "intended" };
+    let known = owner.named().claim(&mut *line.connection, state, fresh).await?;
     // A replace is done once in a run: resumed after its DROP, it goes on with the CREATE.
     let note = format!("dropped by {}", context.plan_digest.short());
     let dropped = ctx.resume.notes.contains_key(&note);
@@ -86,8 +90,8 @@ pub async fn table(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Val
             // What the ledger says was loaded into it is gone with the table.
             None => create(&owner, &mut line, (&inputs, &ddl), object.epoch + 1, false).await?,
         },
-        None if found => Object { state: "adopted".to_owned(), epoch: 1 },
-        None => create(&owner, &mut line, (&inputs, &ddl), 1, false).await?,
+        None if found => Object { state: "adopted".to_owned(), epoch: fresh },
+        None => create(&owner, &mut line, (&inputs, &ddl), fresh, false).await?,
     };
     line.give_back();
     let owned = object.state == "created";

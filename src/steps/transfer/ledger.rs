@@ -156,16 +156,16 @@ impl Named<'_> {
 
     /// Writes the row, `intended`, at epoch 1.
     pub async fn intend(&self, connection: &mut dyn Connection) -> Outcome<()> {
-        match self.claim(connection, "intended").await? {
+        match self.claim(connection, "intended", 1).await? {
             None => Ok(()),
             Some(_) => Err(self.taken()),
         }
     }
 
-    /// Writes the row in this state at epoch 1; what stands there, if this lineage was there before.
-    pub async fn claim(&self, connection: &mut dyn Connection, state: &str) -> Outcome<Option<Object>> {
+    /// Writes the row in this state and epoch; what stands there, if this lineage was there before.
+    pub async fn claim(&self, connection: &mut dyn Connection, state: &str, epoch: u64) -> Outcome<Option<Object>> {
         let sql = format!(
-            "INSERT INTO {} (lineage, kind, name, state, epoch) VALUES ({}, {}, {}, {}, 1)",
+            "INSERT INTO {} (lineage, kind, name, state, epoch) VALUES ({}, {}, {}, {}, {epoch})",
             self.table(),
             literal(self.lineage),
             literal(self.kind),

@@ -25,6 +25,20 @@ pub struct BoundTo {
     upstream: Upstream,
     /// What becomes of the other object when this one is replaced.
     action: Action,
+    /// The same object, set right in place, is a reason, too: what the other step did to it may not hold any more.
+    fixed: Option<Upstream>,
+}
+
+impl BoundTo {
+    /// Why the other step is done, if what was decided of this one is a reason.
+    fn reason(&self, decided: Option<&Decision>) -> Option<Upstream> {
+        match decided? {
+            (Action::Create | Action::Replace, _) => Some(self.upstream),
+            // Nothing of the object changes.
+            (_, Cause::InputChanged { input: Input::PreventDestroy { .. } }) => None,
+            _ => self.fixed,
+        }
+    }
 }
 
 /// What an object's own facts say, whatever becomes of the steps above it.
@@ -40,7 +54,7 @@ pub struct Standing {
     pub bound_to: Vec<BoundTo>,
     /// What `-replace` means for it: what is made is made again, what is looked at is looked at again.
     pub asked: Option<Action>,
-    /// The record says that it is neither destroyed nor replaced.
+    /// The record or the spec says that it is neither destroyed nor replaced.
     pub prevented: bool,
 }
 
@@ -66,17 +80,19 @@ impl Standing {
         if rerun_pending {
             return Some((Action::Rerun, Cause::RerunPending));
         }
-        let replaced = |addr: &StepAddr| {
-            let decision = above.get(addr).and_then(Option::as_ref);
-            decision.is_some_and(|(action, _)| matches!(action, Action::Create | Action::Replace))
-        };
-        if let Some(bound) = self.bound_to.iter().find(|bound| made && replaced(&bound.addr)) {
-            return Some((bound.action, Cause::Upstream { upstream: bound.upstream }));
+        let reason = |bound: &BoundTo| bound.reason(above.get(&bound.addr).and_then(Option::as_ref));
+        let bound = self.bound_to.iter().filter(|_| made).find_map(|bound| Some((bound.action, reason(bound)?)));
+        if let Some((action, upstream)) = bound {
+            return Some((action, Cause::Upstream { upstream }));
         }
         let unfinished = |failed| Some((Action::Rerun, Cause::Unfinished { failed, files: None }));
         match record.status {
             Status::Running => unfinished(false),
             Status::Failed => unfinished(true),
+            Status::Stale => {
+                let action = self.bound_to.first().map_or(Action::Rerun, |bound| bound.action);
+                Some((action, Cause::LeftOut))
+            }
             Status::Complete => self.drift.clone(),
         }
     }
@@ -97,7 +113,7 @@ fn gone(object: CloudObject, id: &str) -> Option<Decision> {
 /// What an object is bound to, in the order in which the causes count.
 fn bound<const N: usize>(above: &[StepAddr], upstreams: [Upstream; N], action: Action) -> Vec<BoundTo> {
     let pairs = above.iter().cloned().zip(upstreams);
-    pairs.map(|(addr, upstream)| BoundTo { addr, upstream, action }).collect()
+    pairs.map(|(addr, upstream)| BoundTo { addr, upstream, action, fixed: None }).collect()
 }
 
 pub(super) fn key_pair(was: Option<&KeyPairOutputs>, inputs: &KeyPairInputs, seen: &Seen<KeyPair>) -> Standing {
@@ -197,7 +213,7 @@ pub(super) fn instance(
             },
         }
     });
-    let prevented = was.is_some_and(|was| was.inputs.prevent_destroy);
+    let prevented = was.is_some_and(|was| was.inputs.prevent_destroy) || inputs.is_some_and(|now| now.prevent_destroy);
     let bound_to = bound(above, [Upstream::KeyPairReplaced, Upstream::SecurityGroupReplaced], Action::Replace);
     Standing { what, changed, drift, bound_to, asked: Some(Action::Replace), prevented }
 }
@@ -228,7 +244,7 @@ pub(super) fn volume(
             },
         }
     });
-    let prevented = was.is_some_and(|was| was.inputs.prevent_destroy);
+    let prevented = was.is_some_and(|was| was.inputs.prevent_destroy) || inputs.is_some_and(|now| now.prevent_destroy);
     let bound_to = bound(std::slice::from_ref(instance), [Upstream::InstanceReplaced], Action::Rerun);
     Standing { what, changed, drift, bound_to, asked: Some(Action::Replace), prevented }
 }
@@ -236,7 +252,12 @@ pub(super) fn volume(
 pub(super) fn ready(inputs: &ReadyInputs, above: &[StepAddr]) -> Standing {
     let host = inputs.host.as_deref().unwrap_or("the instance");
     let what = format!("SSH as {} to {host}:{}, volume at {}", inputs.user, inputs.port, inputs.mount);
-    let bound_to = bound(above, [Upstream::InstanceReplaced, Upstream::VolumeReplaced], Action::Rerun);
+    let mut bound_to = bound(above, [Upstream::InstanceReplaced, Upstream::VolumeReplaced], Action::Rerun);
+    // An instance that was started anew, a volume that was attached anew or has grown: the mount and the file system are not
+    // what they were.
+    for (bound, fixed) in bound_to.iter_mut().zip([Upstream::InstanceChanged, Upstream::VolumeChanged]) {
+        bound.fixed = Some(fixed);
+    }
     Standing { what, bound_to, ..Standing::default() }
 }
 

@@ -71,6 +71,7 @@ impl DecisionContext<'_> {
         match record.status {
             Status::Running => Ok(Some((Action::Rerun, Cause::Unfinished { failed: false, files }))),
             Status::Failed => Ok(Some((Action::Rerun, Cause::Unfinished { failed: true, files }))),
+            Status::Stale => Ok(Some(((rules.rerun)(self), Cause::LeftOut))),
             Status::Complete => {
                 let drift = (rules.drift)(self, record)?;
                 Ok(drift.map(|drift| (rules.drifted, Cause::Drift { drift })))

@@ -23,7 +23,7 @@ use crate::words::digest::Digest;
 use crate::words::error::{Failure, Outcome};
 
 /// The wanted steps, before they are compared with the state.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Desired {
     pub nodes: Vec<Node>,
     pub edges: Vec<Edge>,

@@ -11,6 +11,7 @@ use crate::formats::cause::{Cause, Kept, Removed};
 use crate::formats::cloud_inputs::SecurityGroupOutputs;
 use crate::formats::outputs::{self, prevents_destroy};
 use crate::formats::plan::{Action, Change, Edge, EdgeKind, Graph, Node};
+use crate::formats::spec::model::{RunnerKind, Spec};
 use crate::formats::state::{State, StepRecord};
 use crate::formats::steps::Removal;
 use crate::think::graph;
@@ -127,14 +128,22 @@ pub(super) fn undone_before(state: &State, addr: &StepAddr, record: &StepRecord)
         .collect()
 }
 
-/// What stands in the way of a destroy: objects that the state protects, whatever the spec says now.
+/// What stands in the way of a destroy: objects that the state protects, whatever the spec says now, and those that the spec
+/// protects, whether or not a run has recorded it.
 ///
 /// # Errors
 /// MIG4002: a record cannot be read, so that its protection is not known.
-pub fn prevented(state: &State) -> Outcome<Vec<Diagnostic>> {
+pub fn prevented(state: &State, spec: &Spec) -> Outcome<Vec<Diagnostic>> {
+    let protected = spec.runners.values().filter(|runner| match &runner.kind {
+        RunnerKind::Ec2(ec2) => ec2.prevent_destroy,
+        RunnerKind::Local | RunnerKind::Ssh(_) => false,
+    });
+    let in_spec: BTreeSet<StepAddr> = protected
+        .flat_map(|runner| [StepType::Instance, StepType::Volume].map(|part| StepAddr::of_ec2(&runner.name, part)))
+        .collect();
     let mut found = Vec::new();
     for (addr, record) in &state.steps {
-        if prevents_destroy(addr, record)? {
+        if prevents_destroy(addr, record)? || in_spec.contains(addr) {
             found.push(prevented_by(addr, "destroy"));
         }
     }
@@ -179,6 +188,6 @@ pub(super) fn gone_along(graph: &Graph, state: &State) -> Outcome<Vec<Diagnostic
 pub(super) fn prevented_by(addr: &StepAddr, doing: &str) -> Diagnostic {
     Diagnostic::error(codes::PREVENT_DESTROY, format!("prevent_destroy is on: mig does not {doing} it"))
         .about(addr.to_string())
-        .detail("It was applied with prevent_destroy = true, and that is kept in the state.")
+        .detail("The spec has prevent_destroy = true, or it was applied with it, which the state keeps.")
         .help("Set prevent_destroy = false in the block and apply that first.")
 }

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::Settled;
+use super::aws_diff::Standing;
 use super::decide::{Decided, DecisionContext};
 use super::desired::Desired;
 use super::{destroy, place};
@@ -41,33 +42,13 @@ pub fn settle(
     let wanted_warnings = wanted.warn_if_pending;
     let mut graph = graph::arrange(nodes, edges)?;
     check_replace(&graph, replace)?;
+    let mut decided = decide_all(&graph, (&standings, &filters, &renamed), state, world, replace)?;
     let nothing = MigrationFacts::default();
     let facts_of = |node: &Node| world.migrations.get(node.addr.migration().unwrap_or_default()).unwrap_or(&nothing);
     let mut parents: BTreeMap<&StepAddr, Vec<(&StepAddr, EdgeKind)>> = BTreeMap::new();
     for edge in &graph.edges {
         parents.entry(&edge.to).or_default().push((&edge.from, edge.kind));
     }
-    let mut decided: Decided = BTreeMap::new();
-    for node in &graph.nodes {
-        let migration = node.addr.migration().unwrap_or_default();
-        let ask = DecisionContext {
-            node,
-            nodes: &graph.nodes,
-            record: state.steps.get(&node.addr),
-            state,
-            facts: facts_of(node),
-            filter: filters.get(migration),
-            decided: &decided,
-            replace,
-            standing: standings.get(&node.addr),
-        };
-        let decision = match ask.decide()? {
-            None => renamed.get(&node.addr).map(|cause| (Action::Create, cause.clone())),
-            decided => decided,
-        };
-        decided.insert(node.addr.clone(), decision);
-    }
-    keep_files_for_loads(&graph, state, world, &mut decided)?;
     let (asked, evaluated) = asked_of(&graph, &parents, &decided, targeted);
 
     let mut changes = Vec::new();
@@ -101,6 +82,43 @@ pub fn settle(
         diagnostics.extend(leaving);
     }
     Ok(Settled { graph, changes, diagnostics: with_identity(diagnostics, state, world)?, evaluated })
+}
+
+/// What becomes of each step of a graph, in its order.
+pub(super) fn decide_all(
+    graph: &Graph,
+    (standings, filters, renamed): (
+        &BTreeMap<StepAddr, Standing>,
+        &BTreeMap<String, Filter>,
+        &BTreeMap<StepAddr, Cause>,
+    ),
+    state: &State,
+    world: &World,
+    replace: &BTreeSet<StepAddr>,
+) -> Outcome<Decided> {
+    let nothing = MigrationFacts::default();
+    let mut decided: Decided = BTreeMap::new();
+    for node in &graph.nodes {
+        let migration = node.addr.migration().unwrap_or_default();
+        let ask = DecisionContext {
+            node,
+            nodes: &graph.nodes,
+            record: state.steps.get(&node.addr),
+            state,
+            facts: world.migrations.get(migration).unwrap_or(&nothing),
+            filter: filters.get(migration),
+            decided: &decided,
+            replace,
+            standing: standings.get(&node.addr),
+        };
+        let decision = match ask.decide()? {
+            None => renamed.get(&node.addr).map(|cause| (Action::Create, cause.clone())),
+            decided => decided,
+        };
+        decided.insert(node.addr.clone(), decision);
+    }
+    keep_files_for_loads(graph, state, world, &mut decided)?;
+    Ok(decided)
 }
 
 fn check_replace(graph: &Graph, replace: &BTreeSet<StepAddr>) -> Outcome<()> {

@@ -17,6 +17,7 @@ pub mod destroy;
 pub mod diff;
 pub mod estimate;
 pub mod kinds;
+mod left_out;
 mod overlap;
 pub mod place;
 #[cfg(test)]
@@ -30,7 +31,7 @@ use std::collections::BTreeSet;
 use crate::formats::facts::World;
 use crate::formats::plan::{Body, Change, Estimates, Graph, Mode, Observed};
 use crate::formats::spec::model::Spec;
-use crate::formats::state::State;
+use crate::formats::state::{LeftOut, State};
 use crate::think::moves;
 use crate::words::addr::StepAddr;
 use crate::words::diag::{Diagnostic, Severity};
@@ -67,19 +68,26 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
             observed.servers.insert(address.clone(), facts.identity.clone());
         }
     }
-    let (mut pending, mut differs) = (Vec::new(), Vec::new());
+    let (mut pending, mut differs, mut left_out) = (Vec::new(), Vec::new(), LeftOut::new());
     aws_source::observed(spec, world, &mut observed.servers);
     let (graph, changes, mut diagnostics, estimates) = match question.mode {
         Mode::Apply | Mode::Refresh => {
             let mut wanted = desired::desired(spec, world, state, question.replace)?;
-            let named =
-                (!question.targets.is_empty()).then(|| target::narrow(&mut wanted, question.targets)).transpose()?;
+            let whole = (!question.targets.is_empty()).then(|| wanted.clone());
+            let named = whole.is_some().then(|| target::narrow(&mut wanted, question.targets)).transpose()?;
             observed.tables = wanted.fingerprints.clone();
             observed.verdicts = wanted.verdicts.clone();
             pending = std::mem::take(&mut wanted.pending);
             let estimates = estimate::estimate(spec, world, &wanted);
             let twice = overlap::of_migrations(spec, world);
+            if let Some(whole) = &whole {
+                left_out::check_replace(whole, &wanted, question.replace)?;
+            }
             let mut settled = diff::settle(wanted, recorded, world, question.replace, named.is_some())?;
+            if let Some(whole) = whole {
+                left_out = left_out::of(whole, &settled.graph, recorded, world, question.replace)?;
+                settled.diagnostics.extend(left_out::notice(&left_out));
+            }
             settled.diagnostics.extend(named.into_iter().chain(twice).chain(strays::of(world)));
             if question.mode == Mode::Refresh {
                 (settled, differs) = refresh::only(settled);
@@ -95,7 +103,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
         Mode::Destroy => {
             let (graph, changes) = destroy::destroy(recorded, question.drop_target_data)?;
             observed.servers.extend(destroy::servers(recorded)?);
-            let mut found = destroy::prevented(recorded)?;
+            let mut found = destroy::prevented(recorded, spec)?;
             found.extend(place::without_block(spec, &graph));
             (graph, changes, found, Estimates::default())
         }
@@ -127,6 +135,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
         differs,
         replace: question.replace.clone(),
         targets: question.targets.to_vec(),
+        left_out,
         moves: state.map(|state| state.moves.clone()).unwrap_or_default(),
         pending,
     };

@@ -21,7 +21,12 @@ fn prevent_destroy_is_kept_in_the_state_and_refuses() {
     assert_eq!(codes(&body), ["MIG3225", "MIG3225"], "{:?}", body.diagnostics);
     let (graph, _) = destroy::destroy(&state, false).unwrap();
     assert!(graph.nodes.iter().any(|n| n.action == Action::Destroy));
-    assert_eq!(destroy::prevented(&state).unwrap().len(), 2);
+    let unguarded = spec_of(&[]);
+    assert_eq!(destroy::prevented(&state, &unguarded).unwrap().len(), 2);
+    // Written in the spec, and not applied yet.
+    let (state, _) = applied(&planned(&unguarded, &account(), None), &account());
+    assert_eq!(destroy::prevented(&state, &unguarded).unwrap(), []);
+    assert_eq!(destroy::prevented(&state, &guarded).unwrap().len(), 2);
 }
 
 #[test]
