@@ -87,6 +87,7 @@ pub async fn observe(
     let account = session.account_facts(state.as_ref()).await;
     if away.is_empty() {
         let mut world = session.observe(servers, state.as_ref(), replace).await?;
+        world.strays = left_at_work(session, state.as_ref(), &away, may_install).await?;
         session.add_account(&mut world, account);
         return Ok(Seen::of(world, state));
     }
@@ -143,8 +144,59 @@ pub async fn observe(
             }
         }
     }
+    seen.world.strays.extend(left_at_work(session, seen.state.as_ref(), &away, may_install).await?);
     session.add_account(&mut seen.world, account);
     Ok(seen)
+}
+
+/// Workers of an interrupted run on machines that the state knows and to which no migration of the spec leads any more.
+///
+/// # Errors
+/// Before effects (`must_know`): such a machine cannot be asked.
+async fn left_at_work(session: &Session, state: Option<&State>, away: &[Away], must_know: bool) -> Outcome<Vec<Stray>> {
+    let Some(state) = state.filter(|state| state.open_run.is_some()) else { return Ok(Vec::new()) };
+    let mut strays = Vec::new();
+    for (addr, endpoint) in recorded_endpoints(state)? {
+        if away.iter().any(|one| one.endpoint.as_ref() == Some(&endpoint)) {
+            continue;
+        }
+        // A plan leaves nothing there, so it asks only where a run has put mig.
+        match at_work(session, &endpoint, &state.lineage, must_know).await {
+            Ok(there) => strays.extend(
+                there
+                    .into_iter()
+                    .map(|AtWork { migration, workdir }| Stray { migration, place: format!("{endpoint}, {workdir}") }),
+            ),
+            Err(failure) if must_know => {
+                let cause = format!(
+                    "an interrupted run had its worker on {endpoint}, which cannot be asked: {}",
+                    failure.cause
+                );
+                let hint = format!(
+                    "Give the migration its runner back, or let that machine answer. If it is gone for good: `mig state rm '{addr}'`. \
+                     No step was started."
+                );
+                let doing = "look whether a worker is at work";
+                return Err(Failure::new(codes::WORKER_LEFT_AT_WORK, doing, cause, hint).at(&addr));
+            }
+            Err(_) => {}
+        }
+    }
+    Ok(strays)
+}
+
+/// Other machines on which runs have worked, by the steps that made them ready.
+fn recorded_endpoints(state: &State) -> Outcome<Vec<(StepAddr, Endpoint)>> {
+    let mut found = Vec::new();
+    for (addr, record) in &state.steps {
+        let endpoint = match addr.step_type() {
+            Some(StepType::Runner) => record.outputs_as::<RunnerOutputs>(addr)?.and_then(|made| made.endpoint),
+            Some(StepType::Ready) => record.outputs_as::<ReadyOutputs>(addr)?.map(|made| made.endpoint),
+            _ => None,
+        };
+        found.extend(endpoint.map(|endpoint| (addr.clone(), endpoint)));
+    }
+    Ok(found)
 }
 
 /// Before anything is removed: no worker is at work that the removal would pass by. One of a migration that is still there
@@ -154,17 +206,8 @@ pub async fn observe(
 /// MIG3115; MIG4002: what is recorded of a runner cannot be read.
 pub async fn nobody_at_work(session: &Session, state: &State) -> Outcome<()> {
     let away = away(&session.spec, Some(state))?;
-    for (addr, record) in &state.steps {
-        let is = |part| addr.step_type() == Some(part);
-        let endpoint = if is(StepType::Runner) {
-            record.outputs_as::<RunnerOutputs>(addr)?.and_then(|made| made.endpoint)
-        } else if is(StepType::Ready) {
-            record.outputs_as::<ReadyOutputs>(addr)?.map(|made| made.endpoint)
-        } else {
-            None
-        };
-        let Some(endpoint) = endpoint else { continue };
-        let Ok(there) = at_work(session, &endpoint, &state.lineage).await else { continue };
+    for (addr, endpoint) in recorded_endpoints(state)? {
+        let Ok(there) = at_work(session, &endpoint, &state.lineage, true).await else { continue };
         let known = |at: &AtWork| {
             away.iter().any(|one| one.migration == at.migration && one.endpoint.as_ref() == Some(&endpoint))
         };
@@ -172,17 +215,19 @@ pub async fn nobody_at_work(session: &Session, state: &State) -> Outcome<()> {
             let cause = format!("the worker of migration.{migration} is at work on {endpoint}, in {workdir}");
             let hint = "The spec does not lead to it. Give the migration and its runner's `workdir` their former names; \
                         then `mig apply` attaches to it (-stop-worker and Ctrl-C stop it). Nothing was removed.";
-            return Err(Failure::new(codes::WORKER_LEFT_AT_WORK, "remove what the runs made", cause, hint).at(addr));
+            return Err(Failure::new(codes::WORKER_LEFT_AT_WORK, "remove what the runs made", cause, hint).at(&addr));
         }
     }
     Ok(())
 }
 
-async fn at_work(session: &Session, endpoint: &Endpoint, lineage: &str) -> Outcome<Vec<AtWork>> {
+/// `may_install`: the steps that remove need mig there, too.
+async fn at_work(session: &Session, endpoint: &Endpoint, lineage: &str, may_install: bool) -> Outcome<Vec<AtWork>> {
     let program = Program::this()?;
     let shell = session.shells.connect(endpoint).await?;
-    // The steps that remove need it there, too.
-    install(shell.as_ref(), endpoint, &program).await?;
+    if may_install {
+        install(shell.as_ref(), endpoint, &program).await?;
+    }
     let question = Ask::AtWork { workdir: endpoint.workdir.clone(), lineage: lineage.to_owned() };
     ask(shell.as_ref(), endpoint, &program, &question).await
 }

@@ -41,7 +41,8 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
             codes::NO_SOUND_CERTIFICATE,
             format!("read the certificate of {name} ({place})"),
             "there is none",
-            "A certificate is written at the end of `mig apply`: run it, or let it go on.",
+            "A certificate is written at the end of `mig apply`: run it, or let it go on. If the file was lost after that: `mig apply \
+             -replace=` with the address of the migration's report step.",
         )
     })?;
     let step = StepAddr::in_migration(&name, StepKind::Report, None);

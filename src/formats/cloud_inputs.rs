@@ -227,6 +227,9 @@ pub struct ReadyOutputs {
     #[serde(default)]
     pub program: Option<Digest>,
     pub instance_id: String,
+    /// The volume that was mounted; earlier builds did not record it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume_id: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -17,6 +17,7 @@ pub struct Disk {
     /// As blkid exports it; empty: it holds nothing.
     pub holds: String,
     pub mounted: bool,
+    pub unmounted: u32,
     /// How often a file system was made.
     pub made: u32,
     /// Refuses so many connections first.
@@ -33,6 +34,7 @@ impl Default for Disk {
             list: "/dev/xvda\n/dev/xvdf".into(),
             holds: String::new(),
             mounted: false,
+            unmounted: 0,
             made: 0,
             deaf: 0,
             asked: Vec::new(),
@@ -92,6 +94,10 @@ impl Shell for Guest {
             } else if has("mkfs") {
                 disk.made += 1;
                 disk.holds = "LABEL=mig\nTYPE=xfs".into();
+                (0, String::new())
+            } else if has("umount '/mnt/mig'") {
+                disk.mounted = false;
+                disk.unmounted += 1;
                 (0, String::new())
             } else if has("mkdir -p '/mnt/mig'; ") && has("mount '/dev/") {
                 disk.mounted = true;

@@ -133,12 +133,20 @@ fn create_place(text: &str) -> Option<usize> {
     None
 }
 
-/// The name behind the first word that says what is created, and what follows it.
+/// The name behind the first word that says what is created, without its schema, and what follows it.
 fn created(text: &str) -> Option<(String, &str)> {
     let statement = create_statement(text)?;
-    let open = statement.find('`')?;
+    let (name, rest) = quoted_name(&statement[statement.find('`')? + 1..])?;
+    // mig's own dumps name the schema, too.
+    match rest.strip_prefix(".`") {
+        Some(behind) => quoted_name(behind),
+        None => Some((name, rest)),
+    }
+}
+
+/// A name in backquotes, behind the first of them, and what follows it.
+fn quoted_name(mut rest: &str) -> Option<(String, &str)> {
     let mut name = String::new();
-    let mut rest = &statement[open + 1..];
     loop {
         let close = rest.find('`')?;
         name.push_str(&rest[..close]);

@@ -149,6 +149,8 @@ fn own(role: &Role, known: &BTreeSet<String>) -> Vec<(&'static str, String)> {
             }
             own.push(("foreign_key_checks", "0".into()));
             own.push(("sql_mode", write_mode(*keep_zero_dates)));
+            // Each warning of a batch is read: it tells which column it is of.
+            own.push(("max_error_count", "65535".into()));
             if !has("tidb_idle_transaction_timeout") {
                 own.push(("wait_timeout", LET_GO.into()));
             }

@@ -30,8 +30,7 @@ pub(super) fn of(
     let of = (&whole.standings, &whole.filters, &whole.renamed);
     let decided = decide_all(&graph, of, state, world, replace)?;
     let inside: BTreeMap<&StepAddr, &Node> = narrowed.nodes.iter().map(|node| (&node.addr, node)).collect();
-    let complete =
-        |addr: &StepAddr| state.steps.get(addr).is_some_and(|record| record.status == Status::Complete);
+    let complete = |addr: &StepAddr| state.steps.get(addr).is_some_and(|record| record.status == Status::Complete);
     let stands_on_more = |addr: &StepAddr| {
         let cause = decided.get(addr).and_then(Option::as_ref).map(|(_, cause)| cause);
         matches!(cause, Some(Cause::Upstream { .. } | Cause::PositionRetaken))
@@ -83,7 +82,10 @@ pub(super) fn notice(left_out: &LeftOut) -> Option<Diagnostic> {
     let more = if steps.len() > NAMED { format!(" and {} more", steps.len() - NAMED) } else { String::new() };
     (!steps.is_empty()).then(|| {
         Diagnostic::warning(codes::PLAN_NARROWED, "what is recorded of other steps does not hold after this plan")
-            .detail(format!("They stand on what is done here, and -target leaves them out: {}{more}.", named.join(", ")))
+            .detail(format!(
+                "They stand on what is done here, and -target leaves them out: {}{more}.",
+                named.join(", ")
+            ))
             .help("Plan and apply without -target afterwards: that does them again.")
     })
 }

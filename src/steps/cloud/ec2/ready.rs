@@ -55,11 +55,19 @@ pub async fn run(context: &Context, node: &Node, ctx: &StepCtx) -> Outcome<Value
     };
     let shell = answers(&hand, &endpoint).await?;
     let guest = Guest { hand: &hand, shell: shell.clone(), host: &endpoint.host };
-    guest.prepare(&inputs, &volume, &instance.hypervisor).await?;
+    let before = hand.before::<ReadyOutputs>()?;
+    let other = before.and_then(|was| was.volume_id).is_some_and(|was| was != volume.volume_id);
+    guest.prepare(&inputs, &volume, &instance.hypervisor, other).await?;
     let program = Program::this()?;
     ctx.or_stopped(install(shell.as_ref(), &endpoint, &program)).await??;
     let instance_id = instance.instance_id;
-    Ok(json!(ReadyOutputs { inputs, endpoint, program: Some(program.digest().clone()), instance_id }))
+    Ok(json!(ReadyOutputs {
+        inputs,
+        endpoint,
+        program: Some(program.digest().clone()),
+        instance_id,
+        volume_id: Some(volume.volume_id)
+    }))
 }
 
 /// Waits for both status checks; gives the address at which the instance is reached.
@@ -140,7 +148,14 @@ struct Guest<'a> {
 }
 
 impl Guest<'_> {
-    async fn prepare(&self, inputs: &ReadyInputs, volume: &VolumeOutputs, hypervisor: &str) -> Outcome<()> {
+    /// `other`: another volume was mounted there before.
+    async fn prepare(
+        &self,
+        inputs: &ReadyInputs,
+        volume: &VolumeOutputs,
+        hypervisor: &str,
+        other: bool,
+    ) -> Outcome<()> {
         let machine = self.run("ask for the processor", "uname -m").await?.text();
         if machine != "x86_64" {
             let hint = "Set `instance_type` to one with Intel or AMD processors, for example t3.large or m6i.large.";
@@ -151,8 +166,16 @@ impl Guest<'_> {
             return Err(Failure::new(codes::UNSUPPORTED_PROCESSOR, "prepare the runner", cause, hint));
         }
         let mount = quoted(&inputs.mount);
-        if !self.mounted(&inputs.mount).await? {
-            let disk = self.disk(volume, hypervisor).await?;
+        let disk = self.disk(volume, hypervisor).await?;
+        let mut mounted = self.mounted(&inputs.mount).await?;
+        // A volume that was replaced: its file system is mounted still, perhaps under the name that the new disk has now.
+        while mounted.as_ref().is_some_and(|on| other || *on != disk) {
+            let what = format!("unmount the former volume from {}", inputs.mount);
+            let [now, when_free] = ["umount", "umount -l"].map(|how| as_root(&format!("{how} {mount}")));
+            self.run(&what, &format!("({now}) || ({when_free})")).await?;
+            mounted = self.mounted(&inputs.mount).await?.filter(|on| *on != disk);
+        }
+        if mounted.is_none() {
             if self.is_empty(&disk).await? {
                 let script = as_root(&format!("mkfs -t xfs -L {LABEL} {}", quoted(&disk)));
                 self.run(&format!("make a file system on {disk}"), &script).await?;
@@ -181,11 +204,11 @@ impl Guest<'_> {
         Ok(())
     }
 
-    /// By what `mount` lists.
-    async fn mounted(&self, at: &str) -> Outcome<bool> {
+    /// The disk that is mounted there last, by what `mount` lists.
+    async fn mounted(&self, at: &str) -> Outcome<Option<String>> {
         let list = self.run("list what is mounted", "mount").await?.text();
         let mark = format!(" on {at} ");
-        Ok(list.lines().any(|line| line.contains(&mark)))
+        Ok(list.lines().rev().find_map(|line| line.split_once(&mark)).map(|(disk, _)| disk.to_owned()))
     }
 
     /// The volume's device in the guest: by its serial number, which is the volume's id, on Nitro; by the attachment's
