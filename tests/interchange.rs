@@ -433,6 +433,13 @@ async fn a_dump_of_mig_loads_with_lightning_and_with_myloader() {
         assert_eq!(counts.0, counts.1, "by Lightning: {table}");
     }
 
+    // By mig itself, as it lies there.
+    std::fs::rename(trial.path(KEPT), trial.path("kept")).unwrap();
+    check_import(&trial, "its own", |trial| std::fs::rename(trial.path("kept"), trial.path("dump")).unwrap()).await;
+    std::fs::create_dir_all(trial.path(".mig/work/m")).unwrap();
+    let _ = std::fs::remove_dir_all(trial.path(KEPT));
+    std::fs::rename(trial.path("dump"), trial.path(KEPT)).unwrap();
+
     let count = trial.count(&trial.source, "many").await;
     trial.source.drop_schema(&trial.schema).await;
     trial.tool(&trial.source, "myloader", &["-d", KEPT, "-t", "2"]);

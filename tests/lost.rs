@@ -430,6 +430,52 @@ async fn a_destroy_drops_nothing_that_others_put_in_the_place_of_what_was_moved(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_a_half_done_destroy_dropped_is_loaded_again_with_every_row() {
+    let journey = journey("half").await;
+    journey.apply();
+    let schema = journey.schema().to_owned();
+    let child =
+        format!("CREATE TABLE {schema}.s (id INT PRIMARY KEY, a INT, FOREIGN KEY (a) REFERENCES {schema}.a (id))");
+    journey.target.run(&[&child]).await;
+    says(&journey, &DROP, 5, &["MIG2068"]);
+    assert_eq!(there(&journey).await, "a s");
+    journey.target.run(&[&format!("DROP TABLE {schema}.s")]).await;
+    journey.apply();
+    let rows = journey.target.rows(&format!("SELECT COUNT(*) FROM {schema}.b")).await;
+    assert_eq!(rows, [["1"]], "the ledger's batches of the table that was dropped stood for rows");
+    journey.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_run_with_a_target_leaves_out_is_done_by_the_next_one() {
+    let journey = journey("left_out").await;
+    journey.apply();
+    let schema = journey.schema().to_owned();
+    journey.source.run(&[&format!("INSERT INTO {schema}.a VALUES (3, 'three')")]).await;
+    let step = |kind: &str| format!("migration.m.{kind}[\"{schema}.a\"]");
+    let (dump, load) = (format!("-replace={}", step("dump")), format!("-target={}", step("load")));
+    says(
+        &journey,
+        &["plan", "-target=migration.m.dump", &format!("-replace={}", step("load"))],
+        1,
+        &["-target leaves it out"],
+    );
+    let narrow = ["apply", "-auto-approve", "-confirm=127.0.0.1", &dump, &load];
+    says(&journey, &narrow, 0, &["what is recorded of other steps does not hold", &step("verify")]);
+    says(&journey, &["show"], 0, &["1 stale", &step("verify")]);
+    says(&journey, &["report"], 0, &["the state does not record it any more"]);
+    let why = "a run with -target did what it stands on, and left it out";
+    says(&journey, &["plan", "-detailed-exitcode"], 2, &[&step("verify"), why]);
+    let certificate = journey.apply();
+    let rows = |key: &str| {
+        certificate["tables"].as_array().unwrap().iter().find(|t| t["table"] == key).unwrap()["rows"]["target"].clone()
+    };
+    assert_eq!(rows(&format!("{schema}.a")), 3);
+    says(&journey, &["plan", "-detailed-exitcode"], 0, &["No changes"]);
+    journey.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_destroy_says_what_it_leaves_and_never_that_it_removed_what_is_there() {
     let journey = journey("leaves").await;
     let spec = Spec(&journey);

@@ -36,6 +36,25 @@ async fn one_expression_in_two_spellings_is_one_column() {
 }
 
 #[tokio::test]
+async fn a_computed_decimal_that_each_server_rounds_is_loaded() {
+    for source in [Bed::mysql as fn() -> Bed, Bed::mariadb] {
+        check(&Case {
+            name: "rounded",
+            source,
+            setup: &[
+                "CREATE TABLE inv (id INT PRIMARY KEY, net DECIMAL(10,2), vat DECIMAL(10,2) AS (net * 0.19) STORED)",
+                "INSERT INTO inv (id, net) VALUES (1, 100), (2, 1.11), (3, NULL)",
+                "CREATE TABLE cut (id INT PRIMARY KEY, d DECIMAL(5,2), e DECIMAL(5,1) AS (d) VIRTUAL)",
+                "INSERT INTO cut (id, d) VALUES (1, 1.25), (2, 1.24)",
+            ],
+            same: &["SELECT id, net, vat FROM {}.inv ORDER BY id", "SELECT id, d, e FROM {}.cut ORDER BY id"],
+            ..NOTHING
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn a_generated_column_that_a_tidb_computes_otherwise_or_refuses_is_named() {
     all(&[
         Case {

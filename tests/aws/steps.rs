@@ -115,6 +115,15 @@ async fn what_is_gone_or_stopped_is_made_again_or_started() {
     assert_eq!(journey.outputs(INSTANCE)["attempt"], json!(3));
     assert_eq!(of(&journey.outputs(VOLUME), "volume_id"), volume);
 
+    assert_eq!(journey.guest.disk().unmounted, 0);
+    journey.plan_anew();
+    complete(&journey.apply(&[(VOLUME, Action::Replace), (READY, Action::Rerun)]).await);
+    journey.one_of_each();
+    assert_ne!(of(&journey.outputs(VOLUME), "volume_id"), volume);
+    let disk = journey.guest.disk();
+    assert_eq!((disk.unmounted, disk.mounted), (1, true), "the former volume is mounted still");
+    let volume = of(&journey.outputs(VOLUME), "volume_id");
+
     journey.set(VOLUME, "size_gib", json!(32));
     journey.plan_anew();
     complete(&journey.apply(&[(VOLUME, Action::Rerun)]).await);

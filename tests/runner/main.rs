@@ -488,6 +488,10 @@ async fn a_worker_at_work_is_seen_whatever_its_migration_is_called_now() {
     journey.run(&["plan"], 5, &["MIG3115", "migration.m"]);
     journey.run(&["apply", "-auto-approve"], 5, &["MIG3115", "migration.m"]);
     journey.run(&["destroy", "-auto-approve"], 1, &["MIG3115", "the worker of migration.m is at work"]);
+    // Carried out here from now on.
+    std::fs::write(&path, spec.replacen("  runner = runner.ssh.mover\n", "", 1)).unwrap();
+    journey.run(&["plan"], 5, &["MIG3115", "migration.m"]);
+    journey.run(&["apply", "-auto-approve"], 5, &["MIG3115", "migration.m"]);
     // In another folder of the same machine.
     let there = journey.there().display().to_string();
     std::fs::write(&path, spec.replacen(&there, &format!("{there}-2"), 1)).unwrap();
