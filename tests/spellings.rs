@@ -180,3 +180,52 @@ async fn a_view_that_the_target_reads_only_in_another_sql_mode_is_named() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn partitions_arrive_without_what_a_tidb_does_not_keep_of_them_or_are_named() {
+    all(&[
+        Case {
+            name: "options_of_partitions",
+            setup: &[
+                "CREATE TABLE t (a INT) PARTITION BY LIST (a) (PARTITION n VALUES IN (0) TABLESPACE = innodb_file_per_table, PARTITION m VALUES IN (1) MAX_ROWS = 3 MIN_ROWS = 2 COMMENT = 'x')",
+                "INSERT INTO t VALUES (0), (1)",
+            ],
+            plan: (0, &["MIG2151", "{}.t: PARTITION TABLESPACE = innodb_file_per_table, MAX_ROWS = 3, MIN_ROWS = 2"]),
+            report: &["MAX_ROWS = 3"],
+            same: &["SELECT * FROM {}.t PARTITION (m)"],
+            ..NOTHING
+        },
+        Case {
+            name: "options_of_partitions_maria",
+            source: Bed::mariadb,
+            setup: &[
+                "CREATE TABLE t (a INT) PARTITION BY LIST (a) (PARTITION n VALUES IN (0), PARTITION m VALUES IN (1) NODEGROUP = 3)",
+                "INSERT INTO t VALUES (0), (1)",
+            ],
+            plan: (0, &["MIG2151", "{}.t: PARTITION NODEGROUP = 3"]),
+            same: &["SELECT * FROM {}.t PARTITION (m)"],
+            ..NOTHING
+        },
+        Case {
+            name: "empty_value",
+            setup: &[
+                "CREATE TABLE t (v VARBINARY(5)) PARTITION BY LIST COLUMNS (v) (PARTITION a VALUES IN ('', 'ab'))",
+                "CREATE TABLE padded (v BINARY(2)) PARTITION BY LIST COLUMNS (v) (PARTITION a VALUES IN ('', 'ab'))",
+            ],
+            plan: (5, &["MIG2118", "{}.t PARTITION BY LIST COLUMNS (v): a value is empty", "partitioning (1)"]),
+            ..NOTHING
+        },
+        Case {
+            name: "empty_value_in_one",
+            gates: "rule \"MIG2118\" { action = \"rewrite\" }",
+            setup: &[
+                "CREATE TABLE t (v VARBINARY(5)) PARTITION BY LIST COLUMNS (v) (PARTITION a VALUES IN ('', 'ab'))",
+                "INSERT INTO t VALUES (''), ('ab')",
+                "CREATE TABLE padded (v BINARY(2)) PARTITION BY LIST COLUMNS (v) (PARTITION a VALUES IN ('', 'ab'))",
+            ],
+            same: &["SELECT * FROM {}.t ORDER BY v"],
+            ..NOTHING
+        },
+    ])
+    .await;
+}

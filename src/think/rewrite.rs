@@ -196,29 +196,24 @@ impl Draft<'_> {
     }
 
     fn partitions(&mut self) {
-        // KEY distributes rows by the target's own hash, so the number says nothing there; 2 is what every table has.
-        let algorithm = partitioning::without_algorithm(&self.table.partitioning);
-        if let Some((without, number)) = algorithm.filter(|(_, number)| number != "2")
-            && rules::changes(rules::TABLE_OPTION, self.gates)
-        {
+        let (without, options) = partitioning::without_options(&self.table.partitioning);
+        if !options.is_empty() && rules::changes(rules::TABLE_OPTION, self.gates) {
             self.table.partitioning = without;
-            let text = format!("KEY ALGORITHM = {number} is left out: the target distributes rows by its own hash");
-            self.change(rules::TABLE_OPTION, text);
+            self.change(rules::TABLE_OPTION, format!("PARTITION {} is left to the target", options.join(", ")));
         }
         let Some(kind) = partitioning::kind(&self.table.partitioning) else { return };
         if kind.subpartitioned && rules::changes(rules::SUBPARTITION, self.gates) {
             self.table.partitioning = partitioning::rendered(&self.table.partitioning, true, false);
             self.change(rules::SUBPARTITION, "created with its partitions alone, without subpartitions".to_owned());
         }
-        if !partition_refused(&self.table.partitioning) || !rules::changes(rules::PARTITION, self.gates) {
+        if partition_refused(&self.table).is_none() || !rules::changes(rules::PARTITION, self.gates) {
             return;
         }
-        let without_linear = partitioning::rendered(&self.table.partitioning, false, true);
-        if partition_refused(&without_linear) {
+        self.table.partitioning = partitioning::rendered(&self.table.partitioning, false, true);
+        if partition_refused(&self.table).is_some() {
             self.table.partitioning = String::new();
             self.change(rules::PARTITION, format!("created as one table, not partitioned by {}", kind.method));
         } else {
-            self.table.partitioning = without_linear;
             self.change(rules::PARTITION, format!("partitioned by {}, not by LINEAR {}", kind.method, kind.method));
         }
     }

@@ -64,18 +64,45 @@ fn all_of(clause: &str) -> Vec<Token> {
     values::with_texts(tokens(&opened(clause)))
 }
 
-/// The clause without `ALGORITHM = n`, and the number; `None`: it names none.
-pub fn without_algorithm(clause: &str) -> Option<(String, String)> {
+/// Options that say how one server keeps a partition, by their first words.
+const OPTIONS: [&[&str]; 8] = [
+    &["ALGORITHM"],
+    &["DATA", "DIRECTORY"],
+    &["INDEX", "DIRECTORY"],
+    &["MAX_ROWS"],
+    &["MIN_ROWS"],
+    &["NODEGROUP"],
+    &["NODE_GROUP"],
+    &["TABLESPACE"],
+];
+
+/// The clause without the options that TiDB does not keep, and each of them once, as it follows the word PARTITION:
+/// `MAX_ROWS = 3`, `BY KEY ALGORITHM = 1`. Algorithm 2 is what every table has, and is not named.
+pub fn without_options(clause: &str) -> (String, Vec<String>) {
     let mut all = all_of(clause);
-    let mut number = None;
-    while let Some(at) =
-        all.windows(3).position(|three| is_word(three.first(), "ALGORITHM") && three[1] == Token::Sign('='))
-    {
-        if let Some(Token::Word(word)) = all.drain(at..at + 3).next_back() {
-            number = Some(word);
+    let mut found: Vec<String> = Vec::new();
+    let mut at = 0;
+    while at < all.len() {
+        let said = |words: &&&[&str]| {
+            words.iter().enumerate().all(|(no, word)| is_word(all.get(at + no), word))
+                && all.get(at + words.len()) == Some(&Token::Sign('='))
+        };
+        let Some(words) = OPTIONS.iter().find(said) else {
+            at += 1;
+            continue;
+        };
+        let value = match all.get(at + words.len() + 1) {
+            Some(Token::Word(value) | Token::Ident(value) | Token::Text(value)) => value.as_str(),
+            _ => "",
+        };
+        let key = if words[0] == "ALGORITHM" { "BY KEY " } else { "" };
+        let option = format!("{key}{} = {value}", words.join(" "));
+        if option != "BY KEY ALGORITHM = 2" && !found.contains(&option) {
+            found.push(option);
         }
+        all.drain(at..all.len().min(at + words.len() + 2));
     }
-    number.map(|number| (written(&all), number))
+    (written(&all), found)
 }
 
 /// Where a list of HASH or KEY partitions begins that says no more than how many there are: p0, p1, … and nothing else. TiDB
@@ -97,7 +124,7 @@ fn counted_names(all: &[Token]) -> Option<usize> {
 /// Whether the rows of one partition are those of the partition of that name on the other side: named by ranges or lists
 /// of values, the same on both. HASH and KEY are each server's own; so are subpartitions, which make no difference here.
 pub fn names_the_same_rows(one: &str, other: &str) -> bool {
-    let outer = |clause: &str| normal(&rendered(clause, true, false));
+    let outer = |clause: &str| normal(&rendered(&without_options(clause).0, true, false));
     kind(one).is_some_and(|kind| matches!(kind.method.as_str(), "RANGE" | "LIST")) && outer(one) == outer(other)
 }
 
@@ -301,6 +328,7 @@ mod tests {
                 "PARTITION BY RANGE (`id`) (PARTITION p0 VALUES LESS THAN (10) COMMENT='x,(', PARTITION p1 VALUES LESS THAN (MAXVALUE))",
                 true,
             ),
+            (list, "PARTITION BY LIST (a) (PARTITION p0 VALUES IN (1,2) MAX_ROWS = 3 TABLESPACE = `x`)", true),
             ("PARTITION BY HASH (`id`) PARTITIONS 2", "PARTITION BY HASH (`id`) PARTITIONS 2", false),
             ("PARTITION BY KEY (`id`) PARTITIONS 2", "PARTITION BY KEY (`id`) PARTITIONS 2", false),
         ] {

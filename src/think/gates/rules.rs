@@ -153,7 +153,7 @@ pub const RULES: &[Rule] = &[
     rule(SUBPARTITION, "subpartitioned table", "ignores SUBPARTITION without an error", "Set this rule to \"rewrite\" to create it with its partitions alone.")
         .silent()
         .rewrites("created with its partitions alone"),
-    rule(PARTITION, "partitioning", "does not know this kind of partitioning", "Set this rule to \"rewrite\": LINEAR is left out, any other kind is created as one table.")
+    rule(PARTITION, "partitioning", "does not take this partitioning", "Set this rule to \"rewrite\": LINEAR is left out, any other kind is created as one table.")
         .silent()
         .rewrites("created without LINEAR, or as one table"),
     rule(PARTITION_COLLATION, "table partitioned by a column whose collation is converted", "compares the values of the partitions by the new collation: it may refuse their order, refuse a row that no partition takes, or keep rows in other partitions", "Set this rule to \"rewrite\" to create it as one table, or map the collation to one with the same weights (utf8mb4_general_ci for utf8mb3_general_ci, utf8mb4_bin for utf8mb3_bin).")

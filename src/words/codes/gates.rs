@@ -185,8 +185,8 @@ codes! {
         "subpartitions",
         "TiDB reads SUBPARTITION and ignores it with a warning that no user sees. \"rewrite\" and \"warn\" create the table with its partitions alone. Rows are not affected.";
     PARTITION = 2118, Gate,
-        "kinds of partitioning that TiDB does not know",
-        "TiDB has RANGE, LIST, HASH and KEY, with COLUMNS. LINEAR is turned into the plain kind, SYSTEM_TIME is refused. \"rewrite\" leaves LINEAR out, and creates a table of any other kind unpartitioned. Rows are not affected.";
+        "partitioning that TiDB does not accept",
+        "TiDB has RANGE, LIST, HASH and KEY, with COLUMNS. LINEAR is turned into the plain kind, SYSTEM_TIME is refused, and so is a VARBINARY value without bytes (CREATE fails with error 1105). \"rewrite\" leaves LINEAR out, and creates a table of any other kind unpartitioned. Rows are not affected.";
     PARTITION_COLLATION = 2129, Gate,
         "partitions by a column whose collation is converted",
         "RANGE COLUMNS and LIST COLUMNS compare texts by the collation of their column. Under another collation the bounds may no longer be in order, two values of a list may be one (errors 1493 and 1495), a row may have no partition, or rows may be in other partitions than on the source. Nothing but the target's own CREATE TABLE and the load tells which, so \"warn\" does not let it pass. With \"rewrite\" the table is created as one table. A map between collations with the same weights, from utf8mb3_general_ci to utf8mb4_general_ci, does not meet this rule.";
@@ -255,7 +255,7 @@ codes! {
         "MySQL splits texts by ngram or mecab where an index says so. MariaDB has no such parsers. \"rewrite\" creates the index with the target's own parser, which finds other words.";
     TABLE_OPTION = 2151, Gate,
         "options of tables",
-        "Row format, compression, encryption and the like are left to the target's defaults; the plan names them. Set them afterwards with ALTER TABLE where they matter.";
+        "Row format, compression, encryption and the like, also of single partitions, are left to the target's defaults; the plan names them. Set them afterwards with ALTER TABLE where they matter.";
     SYSTEM_VERSIONED = 2152, Gate,
         "system-versioned tables",
         "MariaDB keeps former rows of such a table and shows them to FOR SYSTEM_TIME. mig reads and moves the current rows, into an ordinary table: the history is not moved, and no more history is written. Set the rule to \"warn\" where that is what you want.";

@@ -70,6 +70,14 @@ pub fn temporal_values(table: &Table) -> Vec<(&Column, String)> {
     values.filter(|(column, _)| matches!(column.data_type.as_str(), "date" | "datetime" | "time")).collect()
 }
 
+/// Whether a value of a VARBINARY column has no byte. A BINARY is filled with zeros.
+pub fn has_no_bytes(table: &Table) -> bool {
+    let all = super::all_of(&table.partitioning);
+    of(&all, table)
+        .iter()
+        .any(|value| value.column.data_type == "varbinary" && matches!(&value.is, Is::Bytes(bytes) if bytes.is_empty()))
+}
+
 enum Is {
     Text(String),
     Bytes(Vec<u8>),

@@ -97,10 +97,9 @@ fn options(table: &Table, tidb: bool, met: &mut Met) {
     if tidb && !table.options.is_empty() {
         note(met, rules::TABLE_OPTION, format!("{}: {}", table.name, table.options));
     }
-    if let Some((_, number)) = partitioning::without_algorithm(&table.partitioning).filter(|_| tidb)
-        && number != "2"
-    {
-        note(met, rules::TABLE_OPTION, format!("{}: PARTITION BY KEY ALGORITHM = {number}", table.name));
+    let (_, of_partitions) = partitioning::without_options(&table.partitioning);
+    if tidb && !of_partitions.is_empty() {
+        note(met, rules::TABLE_OPTION, format!("{}: PARTITION {}", table.name, of_partitions.join(", ")));
     }
     for column in table.columns.iter().filter(|column| !column.options.is_empty()) {
         note(met, rules::TABLE_OPTION, format!("{}: {}", place(table, &column.name), column.options.join(" ")));

@@ -50,8 +50,8 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             if partitioning::kind(&table.partitioning).is_some_and(|kind| kind.subpartitioned) {
                 note(met, rules::SUBPARTITION, table.name.key());
             }
-            if partition_refused(&table.partitioning) {
-                note(met, rules::PARTITION, format!("{} {}", table.name, head(&table.partitioning)));
+            if let Some(what) = partition_refused(table) {
+                note(met, rules::PARTITION, format!("{} {what}", table.name));
             }
         }
         let other = !table.engine.is_empty() && !table.engine.eq_ignore_ascii_case("InnoDB");
@@ -199,13 +199,15 @@ pub(crate) fn foreign_key_refused(table: &Table, key: &ForeignKey, parent: Optio
     !parent.partitioning.is_empty() || own.zip(theirs).any(|(one, other)| one.data_type != other.data_type)
 }
 
-/// Whether TiDB does not know this kind of partitioning, or changes it without an error (LINEAR).
-pub(crate) fn partition_refused(clause: &str) -> bool {
-    partitioning::kind(clause)
-        .is_none_or(|kind| kind.linear || !matches!(kind.method.as_str(), "RANGE" | "LIST" | "HASH" | "KEY"))
-}
-
-/// The clause's first words, without its partitions.
-fn head(clause: &str) -> String {
-    partitioning::rendered(clause, true, true).split(" (PARTITION").next().unwrap_or_default().to_owned()
+/// What of the table's partitioning TiDB does not know, changes without an error (LINEAR), or writes in a way that it cannot
+/// read: `0x` for a value without bytes (error 1105 on 8.5.6).
+pub(crate) fn partition_refused(table: &Table) -> Option<String> {
+    let clause = &table.partitioning;
+    let refused = partitioning::kind(clause)
+        .is_none_or(|kind| kind.linear || !matches!(kind.method.as_str(), "RANGE" | "LIST" | "HASH" | "KEY"));
+    let head = || partitioning::rendered(clause, true, true).split(" (PARTITION").next().unwrap_or_default().to_owned();
+    match refused {
+        true => Some(head()),
+        false => partitioning::values::has_no_bytes(table).then(|| format!("{}: a value is empty", head())),
+    }
 }
