@@ -229,3 +229,16 @@ async fn partitions_arrive_without_what_a_tidb_does_not_keep_of_them_or_are_name
     ])
     .await;
 }
+
+#[tokio::test]
+async fn a_fulltext_index_with_a_parser_is_left_out_by_name() {
+    check(&Case {
+        name: "words_of_ngram",
+        gates: "rule \"MIG2107\" { action = \"rewrite\" }",
+        setup: &["CREATE TABLE t (id INT PRIMARY KEY, b VARCHAR(10), FULLTEXT KEY ft (b) WITH PARSER ngram)"],
+        plan: (0, &["MIG2107", "{}.t.ft"]),
+        report: &["FULLTEXT index ft is not created"],
+        ..NOTHING
+    })
+    .await;
+}

@@ -45,6 +45,11 @@ pub fn reconcile(flavor: Flavor, narrow: bool, mut listed: Table, shown: Result<
     for key in &mut listed.foreign_keys {
         key.not_enforced = shown.foreign_keys.iter().any(|twin| twin.name == key.name && twin.not_enforced);
     }
+    for index in &mut listed.indexes {
+        if let Some(twin) = shown.indexes.iter().find(|twin| twin.name == index.name) {
+            index.parser.clone_from(&twin.parser);
+        }
+    }
     listed.ttl.clone_from(&shown.ttl);
     take_listed(flavor, &mut shown, &listed);
     let unknown = match flavor {
