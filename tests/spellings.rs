@@ -242,3 +242,76 @@ async fn a_fulltext_index_with_a_parser_is_left_out_by_name() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn a_default_that_a_tidb_takes_for_other_types_only_is_named() {
+    const MYSQL: &[&str] = &[
+        "CREATE TABLE t (id INT PRIMARY KEY, a DATE DEFAULT (NOW()), b TIME DEFAULT (CURRENT_TIMESTAMP()), c VARCHAR(30) DEFAULT (NOW()), \
+         d DATETIME(6) DEFAULT (NOW()), e DATETIME(6) DEFAULT (NOW(3)), f BINARY(36) DEFAULT (UUID()), g TIMESTAMP NULL DEFAULT (CURDATE()), \
+         h VARCHAR(20) DEFAULT (CURDATE()), i INT DEFAULT (CURDATE()), j DATETIME(3) DEFAULT (CURDATE()), \
+         p DATE DEFAULT (CURDATE()), q DATETIME DEFAULT (CURDATE()), r DATETIME(3) DEFAULT NOW(3), s TIMESTAMP NULL DEFAULT (NOW()), \
+         u VARCHAR(40) DEFAULT (UUID()), v BINARY(16) DEFAULT (UUID_TO_BIN(UUID())), w DOUBLE DEFAULT (RAND()), x JSON DEFAULT (JSON_ARRAY(1)), \
+         y DATETIME DEFAULT NOW())",
+        "INSERT INTO t (id) VALUES (1)",
+    ];
+    all(&[
+        Case {
+            name: "default_types",
+            setup: MYSQL,
+            plan: (
+                5,
+                &[
+                    "MIG2120", "(10)", "{}.t.a", "{}.t.b", "{}.t.c", "{}.t.d", "{}.t.e", "{}.t.f", "{}.t.g", "{}.t.h",
+                    "{}.t.i", "{}.t.j",
+                ],
+            ),
+            ..NOTHING
+        },
+        Case {
+            name: "default_types_left_out",
+            gates: "rule \"MIG2120\" { action = \"rewrite\" }",
+            setup: MYSQL,
+            same: &["SELECT a, b, c, d, e, HEX(f), g, h, i, j, p, q, r, s, u, HEX(v), w, x FROM {}.t"],
+            next: &[("INSERT INTO {}.t (id) VALUES (2)", "SELECT p, q, LENGTH(u), LENGTH(v), x FROM {}.t WHERE id = 2")],
+            ..NOTHING
+        },
+        Case {
+            name: "default_types_maria",
+            source: Bed::mariadb,
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, a DATE DEFAULT CURRENT_TIMESTAMP(), b VARCHAR(30) DEFAULT CURRENT_TIMESTAMP(), \
+                 c DATETIME(6) DEFAULT CURRENT_TIMESTAMP(3) ON UPDATE CURRENT_TIMESTAMP(6), \
+                 d DATETIME(6) DEFAULT CURRENT_TIMESTAMP(6) ON UPDATE CURRENT_TIMESTAMP(6))",
+            ],
+            plan: (5, &["MIG2120", "(3)", "{}.t.a", "{}.t.b", "{}.t.c"]),
+            ..NOTHING
+        },
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn an_index_over_what_a_tidb_takes_for_a_function_is_named() {
+    const SETUP: &[&str] = &[
+        "CREATE TABLE t (id INT PRIMARY KEY, d DATE, j JSON, n INT, a VARCHAR(9), KEY k1 ((d + INTERVAL 1 DAY)), KEY k2 ((d - INTERVAL '1:1' MINUTE_SECOND)), \
+         KEY k3 ((CAST(CONVERT(a USING latin1) AS CHAR(20)))), KEY k4 ((CAST(j->'$.d' AS DECIMAL(10,2) ARRAY))), \
+         KEY f1 ((CAST(a AS CHAR(20)))), KEY f2 ((n DIV 2)), KEY f3 ((CAST(j->'$.d' AS DATE ARRAY))))",
+        "INSERT INTO t (id, d, n, a) VALUES (1, '2020-01-01', 3, 'x')",
+    ];
+    all(&[
+        Case {
+            name: "index_words",
+            setup: SETUP,
+            plan: (5, &["MIG2121", "(4)", "{}.t.k1", "{}.t.k2", "{}.t.k3", "{}.t.k4"]),
+            ..NOTHING
+        },
+        Case {
+            name: "index_words_left_out",
+            gates: "rule \"MIG2121\" { action = \"rewrite\" }",
+            setup: SETUP,
+            same: &["SELECT * FROM {}.t"],
+            ..NOTHING
+        },
+    ])
+    .await;
+}

@@ -174,7 +174,7 @@ pub const RULES: &[Rule] = &[
     rule(ENGINE, "table with another engine than InnoDB", "has one engine", "Nothing needs to be done, unless the application counts on the engine (no transactions, no foreign keys, rows in memory).")
         .warns()
         .silent(),
-    rule(TYPE, "column of a type that the target does not have", "does not have the type", "Leave the table out of the filter, or change the type on the source.")
+    rule(TYPE, "column of a type that mig cannot carry", "does not have the type, or keeps its values in another form", "Leave the table out of the filter, or change the type on the source.")
         .fails(),
     rule(OUTSIDE_REFERENCE, "foreign key to a table outside of the migration", "would hold a reference to a table that is not there", "Widen the filter, create the other table first, or set this rule to \"warn\": the key is then created and its checks fail until the table is there."),
     rule(JSON_AS_TEXT, "JSON column", "keeps JSON as LONGTEXT with a CHECK", "Nothing needs to be done: the documents are equal by value, and JSON functions read them.")

@@ -195,7 +195,7 @@ codes! {
         "TiDB reads DESC in an index and stores it ascending. It reads backwards where a query needs that. An ORDER BY over mixed directions may need a sort. The index is created ascending, and named.";
     DEFAULT_EXPRESSION = 2120, Gate,
         "defaults that TiDB does not accept",
-        "TiDB accepts a short list of expressions as defaults: the clock, RAND(), UUID(), some forms of DATE_FORMAT, JSON_OBJECT() and a few more. Others fail at CREATE TABLE. \"rewrite\" creates the column without its default: rows arrive whole, and later the application must give the value.";
+        "TiDB accepts a short list of expressions as defaults: the clock, RAND(), UUID(), some forms of DATE_FORMAT, JSON_OBJECT() and a few more, each for some types only: the clock for DATETIME and TIMESTAMP of the same precision, CURRENT_DATE for DATE and DATETIME. Others fail at CREATE TABLE, or become the value of that moment. \"rewrite\" creates the column without its default: rows arrive whole, and later the application must give the value.";
     INDEX_EXPRESSION = 2121, Gate,
         "indexes over expressions",
         "TiDB accepts only the functions of tidb_allow_function_for_expression_index in an index. CREATE TABLE fails with others unless allow-expression-index is on in its configuration. \"rewrite\" creates the table without the index, and names it.";
@@ -206,8 +206,8 @@ codes! {
         "another engine than InnoDB",
         "The target has one engine, or gets the table as InnoDB, because a batch and its row in the ledger have to commit together. The rows arrive. What else the engine did (rows in memory, no transactions, compressed rows) does not. Tables of engines without snapshots (MyISAM) can change while they are read: stop the writes.";
     TYPE = 2124, Gate,
-        "types that the target does not have",
-        "The column's type (uuid, inet6, vector and others) is not one that MySQL, MariaDB and TiDB share. CREATE TABLE would fail, or the values would not arrive as they are. Change the type on the source, or leave the table out.";
+        "types that mig cannot carry",
+        "The column's type (uuid, inet6, vector and others) is not one that MySQL, MariaDB and TiDB share. CREATE TABLE would fail, or the values would not arrive as they are: TiDB has VECTOR, and keeps it in other bytes than MySQL. Change the type on the source, or leave the table out.";
     ZERO_DATE = 2125, Gate,
         "zero dates",
         "mig writes in strict mode, which refuses dates such as 0000-00-00 or 2020-00-10, in rows or as a default. zero_dates = \"keep\" writes these tables without NO_ZERO_DATE and NO_ZERO_IN_DATE, so that the values arrive as they are. The application's own sessions must allow them, too.";

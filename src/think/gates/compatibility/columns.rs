@@ -74,7 +74,8 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             } else if !SHARED_TYPES.contains(&kind) && !has.is_some_and(|has| has.has_type(kind))
                 || tidb && set_beyond_numbers(column)
             {
-                note(met, rules::TYPE, format!("{} {}", place(), column.column_type));
+                let kept = if tidb && kind == "vector" { ": the target keeps it in other bytes" } else { "" };
+                note(met, rules::TYPE, format!("{} {}{kept}", place(), column.column_type));
             }
             if let (Some(charset), Some(collation)) = (&column.charset, &column.collation)
                 && fate(collation, subject.target, &subject.migration.gates) == Fate::Unsupported
@@ -235,19 +236,30 @@ pub(super) fn declared_characters(column: &Column) -> Option<u64> {
         .flatten()
 }
 
-/// Whether TiDB takes the column's default. The list is the one of its documentation ("Default Values"); a BLOB, TEXT or
-/// JSON takes no literal one (error 1101).
+/// Whether TiDB takes the column's default. The list is the one of its documentation ("Default Values"), tried with each type
+/// on 8.5.6; a BLOB, TEXT or JSON takes no literal one (error 1101).
 pub(crate) fn default_allowed(column: &Column) -> bool {
     let Some(default) = &column.default else { return true };
+    let kind = column.data_type.as_str();
     if !column.default_is_expression {
-        return !lob(&column.data_type);
+        return !lob(kind);
     }
-    if clock_function(&column.data_type, default).is_some() {
-        return true;
+    let digits = column.column_type.split(['(', ')']).nth(1).filter(|digits| *digits != "0");
+    if let Some(clock) = clock_function(kind, default) {
+        // Error 1067 where it has another precision than its column.
+        return clock.split(['(', ')']).nth(1) == digits;
     }
-    const WHOLE: [&str; 12] = [
-        "current_date",
-        "current_timestamp",
+    let normal = normal_expression(default);
+    match kind {
+        // Anywhere else the day of the CREATE becomes a literal, or error 1067.
+        _ if normal == "current_date" => return kind == "date" || kind == "datetime" && digits.is_none(),
+        // It keeps the value of the moment.
+        "timestamp" => return false,
+        // It fills the text of the expression with zeros, up to the length of the column, and cannot read that (error 1064).
+        "binary" if declared_characters(column).is_none_or(|length| length > normal.len() as u64) => return false,
+        _ => {}
+    }
+    const WHOLE: [&str; 10] = [
         "rand()",
         "uuid()",
         "uuid_to_bin(uuid())",
@@ -261,7 +273,6 @@ pub(crate) fn default_allowed(column: &Column) -> bool {
     ];
     const FORMATS: [&str; 4] = ["%Y-%m", "%Y-%m-%d", "%Y-%m-%d %H.%i.%s", "%Y-%m-%d %H:%i:%s"];
     const STARTS: [&str; 5] = ["json_object(", "json_array(", "json_quote(", "nextval(", "vec_from_text("];
-    let normal = normal_expression(default);
     // TiDB keeps such a default whatever it calls, and refuses each INSERT that would use it.
     const WITHIN: [&str; 7] = ["current_timestamp", "json_quote", "nextval", "now", "rand", "uuid", "vec_from_text"];
     let works = || {
@@ -270,14 +281,13 @@ pub(crate) fn default_allowed(column: &Column) -> bool {
         let known = |name: &String| SAME.contains(&name.as_str()) || WITHIN.contains(&name.as_str());
         normal.starts_with("nextval(") || names_no_column && calls.iter().all(known)
     };
-    // With a precision, the clock's functions are taken only where clock_function() reads them.
     WHOLE.contains(&normal.as_str())
         || FORMATS.iter().any(|format| normal == format!("date_format(current_timestamp,'{format}')"))
         || STARTS.iter().any(|start| normal.starts_with(start)) && works()
 }
 
 /// Functions that TiDB takes neither in a generated column (error 3102) nor in a CHECK constraint (error 3815).
-const IN_NEITHER: [&str; 33] = [
+const IN_NEITHER: [&str; 34] = [
     "connection_id",
     "curdate",
     "current_date",
@@ -294,6 +304,8 @@ const IN_NEITHER: [&str; 33] = [
     "localtime",
     "localtimestamp",
     "now",
+    // It takes this one, and writes it as `password_func`, which no server knows.
+    "password",
     "rand",
     "release_all_locks",
     "release_lock",
@@ -390,5 +402,15 @@ pub(crate) fn index_expression_allowed(expression: &str) -> bool {
         "upper",
         "vitess_hash",
     ];
-    functions(expression).iter().all(|name| ALLOWED.contains(&name.as_str()))
+    let all = tokens(&expression_text(expression));
+    let says =
+        |at: usize, word: &str| matches!(all.get(at), Some(Token::Word(said)) if said.eq_ignore_ascii_case(word));
+    // Date arithmetic, a change of the charset and MEMBER OF are functions there, too (error 8200); a JSON array holds no
+    // DECIMAL (error 1235).
+    let array_of_decimals = (0..all.len()).any(|at| says(at, "array"))
+        && (1..all.len()).any(|at| says(at - 1, "as") && says(at, "decimal"));
+    let refused = |at: usize| says(at, "interval") || says(at, "convert") || says(at, "member") && says(at + 1, "of");
+    !array_of_decimals
+        && !(0..all.len()).any(refused)
+        && functions(expression).iter().all(|name| ALLOWED.contains(&name.as_str()))
 }
