@@ -315,3 +315,83 @@ async fn an_index_over_what_a_tidb_takes_for_a_function_is_named() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn a_call_with_arguments_that_a_tidb_does_not_take_is_named() {
+    all(&[
+        Case {
+            name: "counts_of_arguments",
+            source: Bed::mariadb,
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, d DATE, a VARCHAR(9), g1 VARCHAR(40) AS (DATE_FORMAT(d, '%W', 'de_DE')), g2 VARCHAR(9) AS (LPAD(a, 5)), \
+                 g3 VARCHAR(9) AS (RPAD(a, 5)), g4 BIGINT AS (CRC32(5, a)), g5 VARCHAR(50) AS (PASSWORD(a)), ok VARCHAR(9) AS (LPAD(a, 5, ',')))",
+            ],
+            plan: (
+                5,
+                &[
+                    "MIG2147",
+                    "(5)",
+                    "{}.t.g1: DATE_FORMAT() with 3 arguments",
+                    "{}.t.g2: LPAD() with 2 arguments",
+                    "{}.t.g3: RPAD() with 2 arguments",
+                    "{}.t.g4: CRC32() with 2 arguments",
+                    "{}.t.g5: PASSWORD()",
+                ],
+            ),
+            ..NOTHING
+        },
+        Case {
+            name: "counts_in_views",
+            source: Bed::mariadb,
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, d DATE, a VARCHAR(9))",
+                "CREATE VIEW v1 AS SELECT LPAD(a, 5) AS x, CRC32(5, a) AS y FROM t",
+                "CREATE VIEW v2 AS SELECT DATE_FORMAT(d, '%W', 'de_DE') AS x, RPAD(a, 5) AS y FROM t",
+                "CREATE VIEW ok AS SELECT LPAD(a, 5, ',') AS x, TRIM(LEADING 'x' FROM a) AS y, IF(id IN (1, 2), 1, 2) AS z, COUNT(*) OVER () AS n FROM t",
+            ],
+            plan: (
+                5,
+                &[
+                    "MIG2162",
+                    "(4)",
+                    "{}.v1: the target refuses its text: CRC32() with 2 arguments",
+                    "LPAD() with 2 arguments",
+                    "{}.v2: the target refuses its text: DATE_FORMAT() with 3 arguments",
+                ],
+            ),
+            ..NOTHING
+        },
+    ])
+    .await;
+}
+
+#[tokio::test]
+async fn a_view_that_a_session_that_only_reads_may_not_read_is_not_broken() {
+    const SEQUENCES: &[&str] = &[
+        "CREATE SEQUENCE sq",
+        "CREATE VIEW v1 AS SELECT LASTVAL(sq) AS x",
+        "CREATE VIEW v2 AS SELECT NEXT VALUE FOR sq AS x",
+    ];
+    all(&[
+        Case {
+            name: "views_of_sequences",
+            source: Bed::mariadb,
+            gates: "rule \"MIG2104\" { action = \"warn\" }",
+            setup: SEQUENCES,
+            plan: (5, &["MIG2163", "{}.v1 reads {}.sq", "MIG2165", "{}.v2: to read it changes a sequence"]),
+            ..NOTHING
+        },
+        Case {
+            name: "views_that_lock",
+            source: Bed::mariadb,
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY)",
+                "INSERT INTO t VALUES (1)",
+                "CREATE VIEW v AS SELECT * FROM t FOR UPDATE",
+            ],
+            same: &["SELECT * FROM {}.v"],
+            ..NOTHING
+        },
+    ])
+    .await;
+}

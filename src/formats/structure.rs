@@ -236,6 +236,8 @@ pub struct View {
 pub enum ViewFault {
     /// The server cannot read it; its own answer.
     Broken(String),
+    /// To read it changes a sequence, which a session that only reads may not.
+    Changes,
     /// Its text is not understood, or the two sources of it disagree; what and where.
     NotUnderstood(String),
 }

@@ -1,6 +1,8 @@
 //! SQL expressions as text: undoing information_schema's escapes, telling two spellings of one expression apart from
 //! two expressions, and naming the functions in one. Reads tokens only; knows no grammar and no types.
 
+use std::collections::BTreeSet;
+
 /// A piece of SQL text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Token {
@@ -267,6 +269,35 @@ pub fn functions(text: &str) -> Vec<String> {
     names
 }
 
+/// How many arguments each call has, by the function's name in lower case; without calls whose arguments are told apart by
+/// words (`trim(leading 'x' from a)`).
+pub fn argument_counts(text: &str) -> BTreeSet<(String, usize)> {
+    const WORDS: [&str; 9] = ["as", "distinct", "for", "from", "in", "order", "select", "separator", "using"];
+    let all = tokens(&expression_text(text));
+    let mut found = BTreeSet::new();
+    for (at, pair) in all.windows(2).enumerate() {
+        let [Token::Word(word), Token::Sign('(')] = pair else { continue };
+        let (mut depth, mut count, mut worded) = (0usize, 0usize, false);
+        for (place, token) in all.iter().enumerate().skip(at + 1) {
+            match token {
+                Token::Sign('(') => depth += 1,
+                Token::Sign(')') => depth = depth.saturating_sub(1),
+                Token::Sign(',') if depth == 1 => count += 1,
+                Token::Word(word) if depth == 1 => worded |= WORDS.contains(&word.to_lowercase().as_str()),
+                _ => {}
+            }
+            if depth == 0 {
+                if !worded && word.starts_with(|c: char| c.is_alphabetic()) {
+                    let count = if place == at + 2 { 0 } else { count + 1 };
+                    found.insert((word.to_lowercase(), count));
+                }
+                break;
+            }
+        }
+    }
+    found
+}
+
 /// Collations named in the text by a COLLATE clause, in order.
 pub fn named_collations(text: &str) -> Vec<String> {
     tokens(text)
@@ -332,6 +363,19 @@ mod tests {
             ("concat('lower(x)',`upper`)", "concat"),
         ] {
             assert_eq!(functions(text).join(","), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_counted() {
+        for (text, expected) in [
+            ("lpad(`a`,5)", "lpad 2"),
+            ("concat(`a`,if((`b` in (1,2)),',',left(`c`,1)))", "concat 2, if 3, in 2, left 2"),
+            ("uuid() + trim(leading 'x' from `a`)", "uuid 0"),
+            ("`lpad`(1) + 'lpad(1)'", ""),
+        ] {
+            let found = argument_counts(text).into_iter().map(|(name, count)| format!("{name} {count}"));
+            assert_eq!(found.collect::<Vec<_>>().join(", "), expected, "{text}");
         }
     }
 

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeMap;
 
-use crate::formats::ddl::expression::{expression_text, functions, with_own_introducers};
+use crate::formats::ddl::expression::{argument_counts, expression_text, functions, with_own_introducers};
 use crate::formats::structure::{Inventory, Table};
 use crate::seams::sql::Connection;
 use crate::words::addr::key_ident;
 use crate::words::error::Outcome;
 
-use super::views::{SYNTAX, lacks_built_in, prepared};
+use super::views::{SYNTAX, call, lacks_built_in, lacks_call, prepared, with_arguments};
 
 /// Words that stand before a bracket like a function and are none to ask for without arguments.
 const FORMS: [&str; 4] = ["interval", "values", "row", "exists"];
@@ -40,6 +40,15 @@ pub(super) async fn lacks(
                 let refused = generated && NOT_GENERATED.contains(&function.as_str());
                 if refused || known.get(&function) == Some(&true) {
                     lacks.push(format!("{}()", function.to_uppercase()));
+                }
+            }
+            for (function, count) in argument_counts(&text) {
+                let call = call(&function, count);
+                if !known.contains_key(&call) && known.get(&function) == Some(&false) {
+                    known.insert(call.clone(), lacks_call(conn, &call).await?);
+                }
+                if known.get(&call) == Some(&true) {
+                    lacks.push(with_arguments(&function, count));
                 }
             }
             // Of two statements a TiDB reads the text and refuses to prepare them: no name in it has to be known.

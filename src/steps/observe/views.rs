@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::formats::collation::{normal_charset, normal_collation};
+use crate::formats::ddl::expression::argument_counts;
 use crate::formats::ddl::{self, view};
 use crate::formats::facts::{Flavor, ViewLack};
 use crate::formats::structure::{Inventory, View, ViewFault};
@@ -17,6 +18,10 @@ use super::{each, literal, text, texts};
 const DOING: &str = "read the structure of the views";
 /// `FUNCTION … does not exist`.
 const NO_FUNCTION: u16 = 1305;
+/// The session may not write. A view that changes a sequence is not shown to it; one that locks rows is shown, and not read.
+const READ_ONLY: u16 = 1792;
+/// `Incorrect parameter count`.
+const OTHER_COUNT: u16 = 1582;
 /// A syntax that the server does not know.
 pub(super) const SYNTAX: u16 = 1064;
 
@@ -53,12 +58,14 @@ pub(super) async fn read(
                 let shown = rows.first().and_then(|row| row.get(1)).cloned().unwrap_or_default();
                 take(view, flavor, &shown);
             }
+            Err(fault) if fault.number == Some(READ_ONLY) => view.fault = Some(ViewFault::Changes),
             Err(fault) => view.fault = Some(ViewFault::Broken(fault.to_string())),
         }
         // TiDB says 1356 of a broken view only where it is read.
         if flavor != Flavor::Tidb
             && view.fault.is_none()
             && let Some(fault) = prepared(conn, &format!("SELECT * FROM {}", view.name.sql())).await?
+            && fault.number != Some(READ_ONLY)
         {
             view.fault = Some(ViewFault::Broken(fault.to_string()));
         }
@@ -137,12 +144,18 @@ pub async fn lacks(
                 lacks.push(ViewLack::Function(name.clone()));
             }
         }
+        for (name, count) in argument_counts(&view.select) {
+            if calls.words.contains(&name) && asked.lacks_count(conn, &name, count).await? {
+                lacks.push(ViewLack::Syntax(with_arguments(&name, count)));
+            }
+        }
         for name in &calls.stored {
             if asked.lacks_stored(conn, name).await? {
                 lacks.push(ViewLack::StoredFunction(name.clone()));
             }
         }
-        for name in view::reads(&view.select, &view.name.schema) {
+        let sequences = view::forms::sequences(&view.select, &view.name.schema);
+        for name in view::reads(&view.select, &view.name.schema).into_iter().chain(sequences) {
             if !moved.contains(&lower(&name)) && asked.lacks_object(conn, &name).await? {
                 lacks.push(ViewLack::Object(name));
             }
@@ -183,6 +196,16 @@ impl Asked {
         }
         let lacks = lacks_built_in(conn, name).await?;
         self.functions.insert(name.to_owned(), lacks);
+        Ok(lacks)
+    }
+
+    async fn lacks_count(&mut self, conn: &mut dyn Connection, name: &str, count: usize) -> Outcome<bool> {
+        let call = call(name, count);
+        if let Some(known) = self.functions.get(&call) {
+            return Ok(*known);
+        }
+        let lacks = lacks_call(conn, &call).await?;
+        self.functions.insert(call, lacks);
         Ok(lacks)
     }
 
@@ -250,6 +273,23 @@ async fn not_parsed(conn: &mut dyn Connection, flavor: Flavor, view: &View) -> O
 pub(super) async fn lacks_built_in(conn: &mut dyn Connection, name: &str) -> Outcome<bool> {
     let fault = prepared(conn, &format!("SELECT {name}()")).await?;
     Ok(fault.is_some_and(|fault| matches!(fault.number, Some(NO_FUNCTION | NO_SCHEMA))))
+}
+
+/// A call with so many arguments, of which a server says no more than whether it takes their number.
+pub(super) fn call(name: &str, count: usize) -> String {
+    format!("{name}({})", vec!["NULL"; count].join(", "))
+}
+
+/// Whether the server has the function and takes it with another number of arguments only.
+pub(super) async fn lacks_call(conn: &mut dyn Connection, call: &str) -> Outcome<bool> {
+    let fault = prepared(conn, &format!("SELECT {call}")).await?;
+    Ok(fault.is_some_and(|fault| fault.number == Some(OTHER_COUNT)))
+}
+
+/// `LPAD() with 2 arguments`.
+pub(super) fn with_arguments(name: &str, count: usize) -> String {
+    let many = if count == 1 { "" } else { "s" };
+    format!("{}() with {count} argument{many}", name.to_uppercase())
 }
 
 /// Prepares a statement and gives the server's refusal.

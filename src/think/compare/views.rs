@@ -11,6 +11,7 @@ pub fn differences(expected: &View, actual: &View, keeps_collation: bool) -> Vec
     let columns = |view: &View| view.columns.iter().map(|c| c.to_lowercase()).collect::<Vec<_>>().join(", ");
     match &actual.fault {
         Some(ViewFault::Broken(answer)) => found.compare("reading it", "its rows".into(), answer.clone()),
+        Some(ViewFault::Changes) => found.compare("reading it", "its rows".into(), "a change of a sequence".into()),
         Some(ViewFault::NotUnderstood(what)) => found.compare("its text", "one that mig knows".into(), what.clone()),
         None => {}
     }

@@ -245,7 +245,7 @@ pub const RULES: &[Rule] = &[
         .leaves_out(),
     rule(VIEW_OVER_LEFT_OUT, "view over a view that cannot be made", "would refuse it", "See to the view that it reads, or set this rule to \"rewrite\": it is then left out, too.")
         .leaves_out(),
-    rule(VIEW_UNREAD, "view whose text is not understood", "would get a text that mig cannot vouch for", "Please report it with the text; set this rule to \"rewrite\" to leave the view and the views over it out.")
+    rule(VIEW_UNREAD, "view that mig cannot read", "would get a text that mig cannot vouch for", "Please report a text that is not understood; set this rule to \"rewrite\" to leave the view and the views over it out.")
         .leaves_out(),
     rule(VIEW_COLLATION, "view whose own words compare by the collation of its author's connection", "keeps no collation with a view, and compares them by its default", "Nothing needs to be done: the collation is written into the text.")
         .warns()

@@ -20,8 +20,8 @@ codes! {
         "views over views that cannot be created",
         "A view that it reads cannot be created on the target, for a reason of its own. With the rule set to \"rewrite\" it is not moved, and the certificate says so.";
     VIEW_UNREAD = 2165, Gate,
-        "the text of a view is not understood",
-        "The output of SHOW CREATE VIEW has a clause that mig does not know, or says something else than information_schema. The text from that place on is beside the name. mig guesses nothing: the view is refused, or left out where the rule is set to \"rewrite\".";
+        "mig cannot read a view",
+        "The output of SHOW CREATE VIEW has a clause that mig does not know, or says something else than information_schema. The text from that place on is beside the name. Or to read the view changes a sequence: MariaDB does not show it to a session that only reads, as mig's is. mig guesses nothing: the view is refused, or left out where the rule is set to \"rewrite\".";
     VIEW_COLLATION = 2166, Gate,
         "COLLATE is added to the string literals of a view",
         "On MySQL and MariaDB, string literals in a view's own text compare by the collation of the connection that created the view. TiDB keeps no collation with a view. It uses the default of utf8mb4, utf8mb4_bin, for every reader. So COLLATE is written into the text where no column decides: 'open' and 'OPEN' are then one word there, too, if they are one on the source.";

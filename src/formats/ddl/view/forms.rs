@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::{Kind, Piece, closing, pieces};
+use crate::words::addr::TableName;
 
 /// What a TiDB refuses when it creates the view, though its parser takes the text.
 pub fn refused(select: &str) -> Vec<&'static str> {
@@ -46,6 +47,23 @@ fn orders_groups(all: &[Piece<'_>]) -> bool {
         false
     })
 }
+
+/// The sequences that the SELECT names: `nextval(`s`.`q`)`.
+pub fn sequences(select: &str, schema: &str) -> BTreeSet<TableName> {
+    let Ok(all) = pieces(select) else { return BTreeSet::new() };
+    let named = |at: usize| {
+        let calls = SEQUENCES.iter().any(|call| all[at].is(call)) && all.get(at + 1)?.is_sign('(');
+        let first = all.get(at + 2).filter(|piece| calls && piece.kind == Kind::Name)?.name();
+        Some(match all.get(at + 4).filter(|_| all[at + 3].is_sign('.')) {
+            Some(second) => TableName::new(first, second.name()),
+            None => TableName::new(schema, first),
+        })
+    };
+    (0..all.len()).filter_map(named).collect()
+}
+
+/// Calls that name a sequence.
+const SEQUENCES: [&str; 3] = ["nextval", "lastval", "setval"];
 
 /// Small expressions with the charsets that the SELECT names: a server that takes one knows its charset.
 /// `_utf16''` of a text, `convert('' using utf16)` of a conversion.
@@ -131,6 +149,8 @@ mod tests {
             assert!(refused(select).join(",").starts_with(found), "{select}");
             assert_eq!(refused(select).is_empty(), found.is_empty(), "{select}");
         }
+        let found = sequences("select nextval(`s`.`q`) AS `x`,lastval(`r`) AS `nextval` from `t`", "here");
+        assert_eq!(found.into_iter().map(|name| name.key()).collect::<Vec<_>>().join(" "), "here.r s.q");
         let found = charsets(
             "select _utf16'x' AS `_x`,_latin1 0xE9 AS `y`,convert(`_z` using cp1250) AS `z` from `a` join `b` using (`c`)",
         );

@@ -14,7 +14,7 @@ use crate::words::addr::{StepAddr, TableName, sql_ident};
 use crate::words::error::Outcome;
 
 /// Functions that tell of the moment, the session or the server, or that are random, whatever they are given.
-const BY_MOMENT: [&str; 25] = [
+const BY_MOMENT: [&str; 26] = [
     "now",
     "curtime",
     "current_time",
@@ -39,6 +39,7 @@ const BY_MOMENT: [&str; 25] = [
     "system_user",
     "connection_id",
     "found_rows",
+    "lastval",
     "row_count",
 ];
 

@@ -94,6 +94,10 @@ fn own_reasons(view: &View, lacks: &[ViewLack]) -> Reasons {
         Some(ViewFault::Broken(answer)) => {
             return vec![(rules::VIEW_BROKEN, format!("{name}: the source cannot read it: {answer}"))];
         }
+        Some(ViewFault::Changes) => {
+            let why = "to read it changes a sequence (NEXTVAL, SETVAL), and mig changes nothing on the source";
+            return vec![(rules::VIEW_UNREAD, format!("{name}: {why}"))];
+        }
         Some(ViewFault::NotUnderstood(what)) => return vec![(rules::VIEW_UNREAD, format!("{name}: {what}"))],
         None => {}
     }
