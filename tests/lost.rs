@@ -430,6 +430,23 @@ async fn a_destroy_drops_nothing_that_others_put_in_the_place_of_what_was_moved(
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_backend_that_is_written_into_the_spec_does_not_hide_the_state_that_is_there() {
+    let journey = journey("beside").await;
+    journey.apply();
+    let spec = Spec(&journey);
+    let before = spec.text();
+    spec.change(|text| format!("mig {{\n  backend \"local\" {{\n    path = \"other.migstate\"\n  }}\n}}\n{text}"));
+    for arguments in [&["plan"][..], &["apply", "-auto-approve"], &["destroy", "-auto-approve"], &["state", "list"]] {
+        says(&journey, arguments, 1, &["MIG4036", "mig init -migrate-state"]);
+    }
+    journey.run(&["init", "-migrate-state", "-from=mig.migstate"], 0);
+    says(&journey, &["plan", "-detailed-exitcode"], 0, &["No changes"]);
+    spec.restore(&before);
+    says(&journey, &["plan"], 1, &["MIG4033"]);
+    journey.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_a_half_done_destroy_dropped_is_loaded_again_with_every_row() {
     let journey = journey("half").await;
     journey.apply();

@@ -120,12 +120,17 @@ async fn under_lock(
     }
     let asked = args.plan.is_some() || args.auto_approve;
     let what = Approval { asked, confirm: args.confirm.as_deref(), copied: &copied };
-    if !approved(&session, &plan, state.as_ref(), &what).await? {
+    let go_on = approved(&session, &plan, state.as_ref(), &what).await;
+    // People have read the plan.
+    let found = if args.json && plan.body.blocked { plan.body.diagnostics.clone() } else { Vec::new() };
+    if !go_on.map_err(|failure| failure.with(found))? {
         match state {
             Some(state) if !state.moves.is_empty() => drop(moves::record(&session, state)?),
             _ => recovery::fold(&*session.store)?,
         }
-        if args.plan.is_some() && !args.json {
+        if args.json {
+            stream_alone(&session, &plan, style);
+        } else if args.plan.is_some() {
             print("No changes: nothing is to be done.\n");
         }
         return Ok(ExitKind::Success);
@@ -150,6 +155,13 @@ async fn under_lock(
             Ok(ExitKind::Changes)
         }
     }
+}
+
+/// The JSON stream of a plan that no run follows.
+pub fn stream_alone(session: &Session, plan: &PlanFile, style: Style) {
+    let mut reporter = Reporter::choose(true, Style::of_stderr(!style.color), now_of(session.clock.clone()));
+    reporter.diagnostics(&plan.body.diagnostics);
+    reporter.plan(plan, None);
 }
 
 /// What the next plan shows, and that this one ends here.

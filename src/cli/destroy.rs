@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::apply::{Approval, Order, approved, execute, may_ask};
+use super::apply::{Approval, Order, approved, execute, may_ask, stream_alone};
 use super::args::{Destroy, Global};
 use super::locked::locked;
 use super::remote;
@@ -31,10 +31,10 @@ pub async fn run(global: &Global, args: &Destroy, style: Style) -> Outcome<ExitK
 
 async fn under_lock(session: Session, args: &Destroy, style: Style) -> Outcome<ExitKind> {
     let state = session.state()?;
-    let Some(state) = state.filter(|s| !s.steps.is_empty() || s.open_run.is_some()) else {
+    let is_full = |state: &State| !state.steps.is_empty() || state.open_run.is_some();
+    let Some(state) = state.clone().filter(is_full) else {
         recovery::fold(&*session.store)?;
-        print("Nothing to destroy: the state is empty.\n");
-        return Ok(ExitKind::Success);
+        return nothing(&session, state.as_ref(), args.json, style);
     };
     let provider = session.right_provider(Some(&state)).await?;
     let world = session.world_of_destroy(Some(&state)).await;
@@ -62,6 +62,25 @@ async fn under_lock(session: Session, args: &Destroy, style: Style) -> Outcome<E
         signed: None,
     };
     execute(session, order, style).await
+}
+
+/// What is said where the state records no step.
+fn nothing(session: &Session, state: Option<&State>, json: bool, style: Style) -> Outcome<ExitKind> {
+    if json {
+        let (world, none) = (World::default(), BTreeSet::new());
+        stream_alone(session, &session.plan(state, &world, Mode::Destroy, &none, false, &[])?, style);
+        return Ok(ExitKind::Success);
+    }
+    print("Nothing to destroy: the state is empty.\n");
+    // As `mig recover` writes it.
+    if let Some(state) = state.filter(|state| state.serial == 1) {
+        print(&format!(
+            "It was recovered and records no step yet: what lineage {} has on targets and in an account was not looked at. \
+             `mig apply` takes it up; destroy after that.\n",
+            state.lineage
+        ));
+    }
+    Ok(ExitKind::Success)
 }
 
 /// Before anything is removed: every target that is looked at from here is the one in the state, and so is the one of each

@@ -50,6 +50,13 @@ pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind
         .map(|seed| rehearsed(&session, &plan, args.parallelism, seed))
         .transpose()?;
     let probed_of = probed.as_ref().and_then(|probed| probed.as_deref().ok());
+    let tried = probed_of.map_or(ExitKind::Success, probe::exit);
+    let saves =
+        args.out.as_ref().filter(|_| tried == ExitKind::Success && !probed.as_ref().is_some_and(Result::is_err));
+    // A program that reads the plan reads nothing behind it: what keeps the file from being written comes instead.
+    if let Some(path) = saves.filter(|_| view != PlanView::Text) {
+        save(&session, &plan, path)?;
+    }
     print(&view.show(&plan, Tried { probed: probed_of, rehearsed: rehearsed.as_ref() }, style));
     if let Some(path) = html {
         page::may_write(path, Some(&session), args.out.as_deref())?;
@@ -60,17 +67,16 @@ pub async fn run(global: &Global, args: &Plan, style: Style) -> Outcome<ExitKind
             say(&format!("\nNot {what}: the plan is refused.\n"));
         }
     }
-    let probed = probed.transpose()?;
-    let tried = probe::exit(probed.as_deref().unwrap_or_default());
+    probed.transpose()?;
     if tried != ExitKind::Success {
         if args.out.is_some() {
             say("\nNot saved: the probe did not go through.\n");
         }
         return Ok(tried);
     }
-    if let Some(path) = &args.out {
+    if let Some(path) = args.out.as_ref().filter(|_| view == PlanView::Text) {
         save(&session, &plan, path)?;
-        if view == PlanView::Text && !plan.body.blocked {
+        if !plan.body.blocked {
             print(&format!("\nSaved. To do exactly this: mig apply {}\n", path.display()));
         }
     }

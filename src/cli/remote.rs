@@ -189,10 +189,13 @@ async fn left_at_work(session: &Session, state: Option<&State>, away: &[Away], m
 fn recorded_endpoints(state: &State) -> Outcome<Vec<(StepAddr, Endpoint)>> {
     let mut found = Vec::new();
     for (addr, record) in &state.steps {
-        let endpoint = match addr.step_type() {
-            Some(StepType::Runner) => record.outputs_as::<RunnerOutputs>(addr)?.and_then(|made| made.endpoint),
-            Some(StepType::Ready) => record.outputs_as::<ReadyOutputs>(addr)?.map(|made| made.endpoint),
-            _ => None,
+        let is = |part| addr.step_type() == Some(part);
+        let endpoint = if is(StepType::Runner) {
+            record.outputs_as::<RunnerOutputs>(addr)?.and_then(|made| made.endpoint)
+        } else if is(StepType::Ready) {
+            record.outputs_as::<ReadyOutputs>(addr)?.map(|made| made.endpoint)
+        } else {
+            None
         };
         found.extend(endpoint.map(|endpoint| (addr.clone(), endpoint)));
     }

@@ -11,6 +11,7 @@ use crate::formats::manifest::TableManifest;
 use crate::formats::outputs;
 use crate::formats::plan::{Body, Estimates, Mode, PlanFile};
 use crate::formats::plan_seal;
+use crate::formats::spec::backend::Backend;
 use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec};
 use crate::formats::spec::{self, Inputs, Secrets, SourceFile, WORKSPACE_ENV};
 use crate::formats::state::{State, StepRecord};
@@ -294,7 +295,37 @@ impl Session {
     /// # Errors
     /// What [`recovery::look`] refuses.
     pub fn state_to_mend(&self) -> Outcome<Option<State>> {
-        Ok(recovery::look(&*self.store)?.state)
+        let state = recovery::look(&*self.store)?.state;
+        if state.is_none() {
+            self.none_was_left_behind()?;
+        }
+        Ok(state)
+    }
+
+    /// # Errors
+    /// MIG4036: a backend was written into the spec, and the state that runs before it wrote was not moved there.
+    fn none_was_left_behind(&self) -> Outcome<()> {
+        let Opened { store, local } = hosts::store::open(&Backend::default(), &self.dir)?;
+        if local == self.local || !local.is_file() {
+            return Ok(());
+        }
+        // One that was moved away says so itself; one that cannot be read says nothing of this spec.
+        let Ok(Some(state)) = recovery::look(store.as_ref()).map(|found| found.state) else { return Ok(()) };
+        if state.steps.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::new(
+            codes::STATE_LEFT_BEHIND,
+            format!("open the state {}", self.store.place()),
+            format!(
+                "there is none, and {} records {} steps of lineage {}",
+                store.place(),
+                state.steps.len(),
+                state.lineage
+            ),
+            "Move it: `mig init -migrate-state -from=mig.migstate`. If it is of something else, give that file another name. \
+             Nothing was done.",
+        ))
     }
 
     /// What of the spec or of its runs a path leads to: it is never written to as an output.

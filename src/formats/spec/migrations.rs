@@ -60,6 +60,7 @@ pub(crate) const FIXED: &[&str] = &[
     "sql_safe_updates",
     "sql_quote_show_create",
     "group_concat_max_len",
+    "max_error_count",
     "information_schema_stats_expiry",
     "show_gipk_in_create_table_and_information_schema",
 ];

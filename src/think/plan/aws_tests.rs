@@ -473,7 +473,10 @@ fn drift_is_named_and_only_what_must_be_is_made_anew() {
     }
     let follow = ["Rerun volume: its instance is replaced", "Rerun ready: its instance is replaced"];
     let rows: Vec<(Change, Vec<&str>)> = vec![
-        (|c| seen(c, |i| i.state = "stopped".into()), vec!["Rerun instance: the instance i-1 is stopped"]),
+        (
+            |c| seen(c, |i| i.state = "stopped".into()),
+            vec!["Rerun instance: the instance i-1 is stopped", "Rerun ready: its instance is changed in place"],
+        ),
         (
             |c| seen(c, |i| i.state = "terminated".into()),
             vec!["Create instance: the instance i-1 was terminated", follow[0], follow[1]],
@@ -493,7 +496,10 @@ fn drift_is_named_and_only_what_must_be_is_made_anew() {
                     volume.attached_to = None;
                 }
             },
-            vec!["Rerun volume: the volume vol-1 is not attached to the instance"],
+            vec![
+                "Rerun volume: the volume vol-1 is not attached to the instance",
+                "Rerun ready: its volume is changed in place",
+            ],
         ),
         (
             |c| {
@@ -548,7 +554,10 @@ fn a_changed_setting_is_mended_in_place_where_that_can_be() {
     let plain = ("\"t2.large\"\n", "\"t2.large\"\n  volume {\n    encrypted = false\n  }\n");
     let follow = ["Rerun volume: its instance is replaced", "Rerun ready: its instance is replaced"];
     let rows: Vec<((&str, &str), Vec<&str>)> = vec![
-        (larger, vec!["Rerun volume: grows in place: 16.0 GiB to 40.0 GiB"]),
+        (
+            larger,
+            vec!["Rerun volume: grows in place: 16.0 GiB to 40.0 GiB", "Rerun ready: its volume is changed in place"],
+        ),
         (
             smaller,
             vec!["Replace volume: a volume cannot shrink: 16.0 GiB to 13.0 GiB", "Rerun ready: its volume is replaced"],

@@ -61,7 +61,8 @@ pub(super) fn of(
 
 /// # Errors
 /// MIG1010: `-replace` names a step that `-target` leaves out.
-pub(super) fn check_replace(whole: &Desired, narrowed: &Desired, replace: &BTreeSet<StepAddr>) -> Outcome<()> {
+pub(super) fn check_replace(whole: Option<&Desired>, narrowed: &Desired, replace: &BTreeSet<StepAddr>) -> Outcome<()> {
+    let Some(whole) = whole else { return Ok(()) };
     let has = |wanted: &Desired, addr: &StepAddr| wanted.nodes.iter().any(|node| node.addr == *addr);
     match replace.iter().find(|addr| has(whole, addr) && !has(narrowed, addr)) {
         None => Ok(()),

@@ -80,9 +80,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
             pending = std::mem::take(&mut wanted.pending);
             let estimates = estimate::estimate(spec, world, &wanted);
             let twice = overlap::of_migrations(spec, world);
-            if let Some(whole) = &whole {
-                left_out::check_replace(whole, &wanted, question.replace)?;
-            }
+            left_out::check_replace(whole.as_ref(), &wanted, question.replace)?;
             let mut settled = diff::settle(wanted, recorded, world, question.replace, named.is_some())?;
             if let Some(whole) = whole {
                 left_out = left_out::of(whole, &settled.graph, recorded, world, question.replace)?;

@@ -179,6 +179,11 @@ codes! {
          copy. Take the spec that names the new place. To move it back, write the former backend into the spec again and run `mig \
          init -migrate-state -from=FILE`. If the new place is lost: `mig state push -force` with a copy, for example the one \
          beside the closed state.";
+    STATE_LEFT_BEHIND = 4036, Error,
+        "the state lies in its former place",
+        "The `mig` block names a place for the state in which there is none, and ./mig.migstate, where a spec without that block has \
+         it, records steps. Going on would forget them. Move it: `mig init -migrate-state -from=mig.migstate`. If it is of something \
+         else, give that file another name.";
     NO_STATE_TO_MOVE = 4034, Error,
         "there is no state to move",
         "`mig init -migrate-state` reads the state from its former place: the file mig.migstate, or what -from names. There is none. \
