@@ -264,3 +264,56 @@ async fn a_view_that_the_target_cannot_read_is_different_and_one_that_nobody_rea
     ])
     .await;
 }
+
+/// What an application reads: the sessions of mig take every date, and words of any length.
+#[tokio::test]
+async fn a_view_is_read_under_the_settings_of_its_server() {
+    const KEEP: &str = "zero_dates = \"keep\"";
+    const ZERO: &[&str] = &[
+        "CREATE TABLE t (id INT PRIMARY KEY, d DATE NOT NULL)",
+        "INSERT INTO t VALUES (1, '0000-00-00'), (2, '2024-01-31')",
+        "CREATE VIEW v AS SELECT id FROM t WHERE d = '0000-00-00'",
+    ];
+    const LONG: &[&str] = &[
+        "CREATE TABLE t (id INT PRIMARY KEY, n VARCHAR(200) CHARACTER SET utf8mb4 COLLATE utf8mb4_bin)",
+        "INSERT INTO t SELECT a.i * 4 + b.i, REPEAT('x', 100) FROM (SELECT 0 AS i UNION ALL SELECT 1 UNION ALL SELECT 2 \
+         UNION ALL SELECT 3) a, (SELECT 0 AS i UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 3) b",
+        "CREATE VIEW v AS SELECT GROUP_CONCAT(n ORDER BY id) AS x FROM t",
+    ];
+    let zero = Case {
+        setup: ZERO,
+        gates: KEEP,
+        apply: (6, &["MIG6050", "view {}.v: gives other rows (1 row on the source, 0 on the target)"]),
+        ..NOTHING
+    };
+    all(&[
+        Case { name: "own_zero_mysql56", source: Bed::mysql56, ..zero },
+        Case { name: "own_zero_mariadb", source: Bed::mariadb, ..zero },
+        Case {
+            name: "own_dates",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20))",
+                "INSERT INTO t VALUES (1, '2024-00-01'), (2, '2024-01-31')",
+                "CREATE VIEW a AS SELECT LAST_DAY('2024-02-00') AS x",
+                "CREATE VIEW b AS SELECT id, CAST(v AS DATE) AS x FROM t",
+                "CREATE VIEW c AS SELECT id, DATE(v) AS x FROM t",
+            ],
+            apply: (6, &["view {}.a: gives other rows", "view {}.b: gives other rows", "view {}.c: gives other rows"]),
+            ..NOTHING
+        },
+        Case {
+            name: "own_length",
+            source: Bed::mariadb,
+            setup: LONG,
+            apply: (6, &["view {}.v: gives other rows (1 row on both, not the same one)"]),
+            ..NOTHING
+        },
+        Case {
+            name: "own_length_equal",
+            setup: LONG,
+            report: &["each read under its own sql_mode and group_concat_max_len"],
+            ..NOTHING
+        },
+    ])
+    .await;
+}

@@ -292,6 +292,10 @@ pub struct ViewRows {
     /// which of them a server takes is free. The two hashes are then not the same.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub equal_words: bool,
+    /// Each server was read under its own `sql_mode` and `group_concat_max_len`, as its other sessions read it, and not
+    /// under those of mig's sessions.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub own_settings: bool,
     /// Why the rows were not compared, or why a difference proves nothing; empty: they were, and it does.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub unproven: String,
@@ -650,6 +654,7 @@ pub(crate) mod tests {
                     source_hash: Some("7".into()),
                     target_hash: Some(hash.into()),
                     equal_words: false,
+                    own_settings: true,
                     unproven: open.into(),
                 }),
                 rewritten: Vec::new(),

@@ -282,6 +282,7 @@ Took 1 min 10 s. mig report shows the whole certificate.
                 source_hash: Some("1".into()),
                 target_hash: Some(target.into()),
                 equal_words: false,
+                own_settings: true,
                 unproven: "it calls RAND".into(),
             }),
             rewritten: Vec::new(),

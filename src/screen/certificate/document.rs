@@ -360,11 +360,17 @@ fn warned(certificate: &Certificate) -> Option<Section> {
 fn views(certificate: &Certificate) -> Option<Section> {
     let row = |view: &ViewProof| {
         let rows = view.rows.as_ref();
+        let own = match rows {
+            Some(rows) if rows.own_settings => ", each read under its own sql_mode and group_concat_max_len",
+            _ => "",
+        };
         let why = match view.judge() {
             Judgement::Equal if rows.is_some_and(|rows| rows.equal_words) => {
-                "the same rows on both servers, but for the case of words that are equal by their collation".to_owned()
+                format!(
+                    "the same rows on both servers, but for the case of words that are equal by their collation{own}"
+                )
             }
-            Judgement::Equal => "sums of row hashes over all columns are the same on both servers".to_owned(),
+            Judgement::Equal => format!("sums of row hashes over all columns are the same on both servers{own}"),
             Judgement::Different => view.fault(),
             // A view's rows are equal or not: no rule accepts others.
             Judgement::Accepted | Judgement::Unproven => {

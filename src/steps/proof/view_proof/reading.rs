@@ -3,6 +3,9 @@
 //! Values are compared as people read them: numbers without trailing zeros behind the point, since servers give a
 //! computed DECIMAL another scale; computed DOUBLEs to ten digits, since a sum depends on the order of its rows. JSON is
 //! compared by value only where both servers give JSON: where one gives a text, a reader sees its bytes.
+//!
+//! A view is read as the server's other sessions read it: what it gives may depend on `sql_mode` (dates that are none,
+//! unsigned differences) and on `group_concat_max_len`, and mig's own sessions have values of their own for both.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -12,7 +15,7 @@ use tokio::time::timeout;
 use crate::formats::facts::Flavor;
 use crate::formats::rowhash::{Canon, PartHash, RowHasher, canon_of, canonical_json, select_expression};
 use crate::formats::structure::Column;
-use crate::seams::sql::{Fault, Role};
+use crate::seams::sql::{Connection, Fault, Role};
 use crate::steps::context::Context;
 use crate::steps::transfer::refusal::without_values;
 use crate::words::addr::{StepAddr, sql_ident};
@@ -215,9 +218,7 @@ impl Query<'_> {
         let mut connection = self.context.server(self.addr)?.connect(&Role::Look).await?;
         // Where the server has no such limit, ours below ends the session.
         let _ = connection.execute(&limit(flavor)).await;
-        if let Some(sql) = &self.setting
-            && let Err(fault) = connection.execute(sql).await
-        {
+        if let Err(fault) = as_others_read(connection.as_mut(), self.setting.as_deref()).await {
             return Ok(Err(Unread::of(&fault)));
         }
         let mut strange = false;
@@ -243,6 +244,54 @@ impl Query<'_> {
             Ok(Err(fault)) => Err(Unread::of(&fault)),
         })
     }
+}
+
+/// Modes that a session does not take over: how the text of a statement is read, which mig writes in one way and a view
+/// keeps with itself, and the modes that bring such ones with them. ONLY_FULL_GROUP_BY has a question of its own.
+const NOT_TAKEN_OVER: [&str; 14] = [
+    "ANSI",
+    "ANSI_QUOTES",
+    "DB2",
+    "HIGH_NOT_PRECEDENCE",
+    "IGNORE_SPACE",
+    "MAXDB",
+    "MSSQL",
+    "MYSQL40",
+    "NO_BACKSLASH_ESCAPES",
+    "ONLY_FULL_GROUP_BY",
+    "ORACLE",
+    "PIPES_AS_CONCAT",
+    "POSTGRESQL",
+    "REAL_AS_FLOAT",
+];
+
+/// Gives a session what the server's other sessions begin with, as far as it tells what rows a view gives, and `setting`
+/// besides. The session is used for nothing else.
+async fn as_others_read(connection: &mut dyn Connection, setting: Option<&str>) -> Result<(), Fault> {
+    let asked = "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('group_concat_max_len', 'sql_mode')";
+    for row in connection.query(asked).await?.rows {
+        let mut cells = row.into_iter().flatten().map(|cell| String::from_utf8_lossy(&cell).into_owned());
+        let (Some(name), value) = (cells.next(), cells.next().unwrap_or_default()) else { continue };
+        if let Some(sql) = taken_over(&name, &value) {
+            connection.execute(&sql).await?;
+        }
+    }
+    match setting {
+        Some(sql) => connection.execute(sql).await.map(|_| ()),
+        None => Ok(()),
+    }
+}
+
+/// The statement that gives a session a global value.
+fn taken_over(name: &str, value: &str) -> Option<String> {
+    if name.eq_ignore_ascii_case("group_concat_max_len") {
+        let length: u64 = value.parse().ok()?;
+        return Some(format!("SET SESSION group_concat_max_len = {length}"));
+    }
+    let sound = |mode: &&str| !mode.is_empty() && mode.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    let kept = |mode: &&str| !NOT_TAKEN_OVER.iter().any(|not| mode.eq_ignore_ascii_case(not));
+    let modes: Vec<&str> = value.split(',').map(str::trim).filter(sound).filter(kept).collect();
+    Some(format!("SET SESSION sql_mode = '{}'", modes.join(",")))
 }
 
 /// The statement that ends a server's reading after [`VIEW_TIME`].
@@ -281,6 +330,31 @@ mod tests {
             assert_eq!(bytes(one) == bytes(other), same, "{normal:?} {one} {other}");
         }
         assert_eq!(Normal::Float.bytes(b"x"), None);
+    }
+
+    #[test]
+    fn a_session_takes_over_the_modes_that_decide_while_rows_are_read() {
+        for (name, value, expected) in [
+            (
+                "sql_mode",
+                "ONLY_FULL_GROUP_BY,NO_ZERO_DATE,NO_UNSIGNED_SUBTRACTION",
+                Some("SET SESSION sql_mode = 'NO_ZERO_DATE,NO_UNSIGNED_SUBTRACTION'"),
+            ),
+            (
+                "sql_mode",
+                "REAL_AS_FLOAT,PIPES_AS_CONCAT,ANSI_QUOTES,IGNORE_SPACE,ANSI",
+                Some("SET SESSION sql_mode = ''"),
+            ),
+            ("sql_mode", "", Some("SET SESSION sql_mode = ''")),
+            (
+                "group_concat_max_len",
+                "18446744073709551615",
+                Some("SET SESSION group_concat_max_len = 18446744073709551615"),
+            ),
+            ("group_concat_max_len", "", None),
+        ] {
+            assert_eq!(taken_over(name, value).as_deref(), expected, "{name} {value}");
+        }
     }
 
     #[test]
