@@ -252,6 +252,18 @@ async fn days_that_no_month_has_arrive_as_they_are_where_the_spec_keeps_them() {
             same: &["SELECT * FROM {}.t ORDER BY id", "SELECT * FROM {}.k ORDER BY d"],
             ..NOTHING
         },
+        Case {
+            name: "dates_computed",
+            source: Bed::mariadb,
+            gates: "zero_dates = \"keep\"",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, d DATE NOT NULL, o INT AS (d = '0000-00-00') VIRTUAL, u INT AS (id + 1))",
+                "INSERT INTO t (id, d) VALUES (1, '0000-00-00'), (2, '2024-01-31')",
+            ],
+            plan: (0, &["MIG2173", "{}.t.o is computed again, from d, which keeps zero dates", "1 object"]),
+            report: &["from d, which keeps zero dates"],
+            ..NOTHING
+        },
     ])
     .await;
 }

@@ -10,7 +10,7 @@ use super::cloud_facts::CloudFacts;
 use super::row_facts::RowFacts;
 use super::steps::ImportInputs;
 use super::structure::Inventory;
-use crate::words::addr::{StepAddr, TableName};
+use crate::words::addr::{StepAddr, TableName, key_ident};
 use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
 use crate::words::error::Failure;
@@ -118,6 +118,12 @@ pub struct ServerFacts {
     /// ONLY_FULL_GROUP_BY is in the `sql_mode` that sessions begin with.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub only_full_group_by: bool,
+    /// NO_ZERO_DATE or NO_ZERO_IN_DATE is in it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_zero_dates: bool,
+    /// The `group_concat_max_len` that sessions begin with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group_concat_max_len: Option<u64>,
     /// `@@sql_require_primary_key`, `@@restrict_fk_on_non_standard_key` … that are ON: what the server then refuses or
     /// adds, other servers take as it is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -265,6 +271,9 @@ pub struct MigrationFacts {
     /// Selected source columns that hold days which no month has (31 February), likewise.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub impossible_dates: Vec<String>,
+    /// Both of them where the spec keeps such dates and sessions of the target begin with a mode that takes no zero dates.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub kept_dates: Vec<String>,
     /// What only rows can tell (bounded looks, plan and apply).
     #[serde(default)]
     pub rows: RowFacts,
@@ -285,6 +294,14 @@ pub struct MigrationFacts {
     /// What in that dump is not taken, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub import_findings: Vec<Diagnostic>,
+}
+
+impl MigrationFacts {
+    /// Whether a column of the table with this key keeps dates that sessions of the target take for none.
+    pub fn keeps_odd_dates(&self, table: &str, column: &str) -> bool {
+        let place = format!("{table}.{}", key_ident(column));
+        self.kept_dates.contains(&place)
+    }
 }
 
 /// Something that a view names and that is not on the target.

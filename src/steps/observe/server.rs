@@ -81,7 +81,7 @@ pub async fn server_facts(conn: &mut dyn Connection, ledger_schema: Option<&str>
             .collect();
     let value = |name: &str| variables.get(name).map(String::as_str).unwrap_or_default();
     let on = |name: &str| matches!(value(name).to_ascii_uppercase().as_str(), "ON" | "1" | "TRUE");
-    let who = texts(conn, DOING, "SELECT VERSION(), CURRENT_USER(), @@GLOBAL.sql_mode")
+    let who = texts(conn, DOING, "SELECT VERSION(), CURRENT_USER(), @@GLOBAL.sql_mode, @@GLOBAL.group_concat_max_len")
         .await?
         .into_iter()
         .next()
@@ -89,8 +89,8 @@ pub async fn server_facts(conn: &mut dyn Connection, ledger_schema: Option<&str>
     let version = who.first().cloned().unwrap_or_default();
     let user = who.get(1).cloned().unwrap_or_default();
     // Of the sessions of others: mig's own have a mode of their own.
-    let mut modes = who.get(2).map(String::as_str).unwrap_or_default().split(',');
-    let only_full_group_by = modes.any(|mode| mode.eq_ignore_ascii_case("ONLY_FULL_GROUP_BY"));
+    let modes: Vec<&str> = who.get(2).map(String::as_str).unwrap_or_default().split(',').collect();
+    let begins_with = |name: &str| modes.iter().any(|mode| mode.eq_ignore_ascii_case(name));
     let flavor = flavor_of(&version);
     let server_id = match flavor {
         Flavor::Mysql if !value("server_uuid").is_empty() => value("server_uuid").to_owned(),
@@ -138,7 +138,9 @@ pub async fn server_facts(conn: &mut dyn Connection, ledger_schema: Option<&str>
         row_limit: if tidb { row_limit(conn, value("tidb_txn_entry_size_limit")).await? } else { 0 },
         check_constraints: false,
         foreign_keys_off: tidb && !on("tidb_enable_foreign_key"),
-        only_full_group_by,
+        only_full_group_by: begins_with("ONLY_FULL_GROUP_BY"),
+        no_zero_dates: begins_with("NO_ZERO_DATE") || begins_with("NO_ZERO_IN_DATE"),
+        group_concat_max_len: who.get(3).and_then(|length| length.parse().ok()),
         cores: if tidb { cores(conn).await? } else { None },
         binlog,
         user,

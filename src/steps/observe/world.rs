@@ -182,8 +182,7 @@ async fn migration(look: &Look<'_>, of: &Migration, servers: &BTreeMap<String, S
             seen.facts.source_names = side.names;
             seen.facts.source_schemas = side.schemas;
             seen.facts.where_faults = side.where_faults;
-            seen.facts.zero_dates = side.odd_dates.zero;
-            seen.facts.impossible_dates = side.odd_dates.impossible;
+            settle_dates(&mut seen.facts, side.odd_dates, of.gates.zero_dates);
             seen.facts.rows = side.rows;
             seen.facts.imports = side.imports;
             seen.facts.import_findings = side.import_findings;
@@ -214,6 +213,18 @@ async fn migration(look: &Look<'_>, of: &Migration, servers: &BTreeMap<String, S
         seen.facts.writes = writes(look, of, &source_address, facts, &seen.facts.source).await;
     }
     (of.name.clone(), seen)
+}
+
+/// Dates that are kept stop nothing; what is computed of them may differ.
+fn settle_dates(facts: &mut MigrationFacts, seen: OddDates, action: ZeroDates) {
+    let OddDates { zero, impossible } = seen;
+    match action {
+        ZeroDates::Stop => (facts.zero_dates, facts.impossible_dates) = (zero, impossible),
+        ZeroDates::Keep => {
+            let both: BTreeSet<String> = zero.into_iter().chain(impossible).collect();
+            facts.kept_dates = both.into_iter().collect();
+        }
+    }
 }
 
 #[derive(Default)]
@@ -256,9 +267,13 @@ async fn source_side(
     let takes = |schema: &str, name: &str| import.is_none_or(|import| import.takes(&TableName::new(schema, name)));
     let select = |schema: &str, name: &str| meets(schema, name) && takes(schema, name);
     let (more, dates) = (more(look, address, source), Dates::default());
+    // Dates that are kept matter to what the target's own sessions compute of them.
+    let taken = servers.get(&target_address).is_none_or(|facts| !facts.no_zero_dates);
     let (inventory, mut names) = match of.gates.zero_dates {
-        ZeroDates::Stop => inventory::inventory_and(conn.as_mut(), more, None, &select, &dates).await?,
-        ZeroDates::Keep => inventory::inventory(conn.as_mut(), more, None, &select).await?,
+        ZeroDates::Keep if taken => inventory::inventory(conn.as_mut(), more, None, &select).await?,
+        ZeroDates::Stop | ZeroDates::Keep => {
+            inventory::inventory_and(conn.as_mut(), more, None, &select, &dates).await?
+        }
     };
     names.retain(|name| movable(&name.schema));
     let selected = names.iter().filter(|name| meets(&name.schema, &name.name)).cloned().collect();

@@ -211,6 +211,10 @@ const OF_JSON: &[&str] = &["json_extract", "json_unquote", "json_value", "json_k
 const ABOUT_JSON: &[&str] =
     &["json_contains", "json_contains_path", "json_depth", "json_length", "json_type", "json_valid"];
 
+/// What a column keeps, and who is in its way.
+pub(super) const ODD_DATES: &str = "zero dates or days that no month has: sessions of the target begin with NO_ZERO_DATE or \
+                                    NO_ZERO_IN_DATE and may get NULL or an error";
+
 /// How a value may come to differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Risk {
@@ -274,6 +278,11 @@ fn risk_of(
         );
     let mut risks: Vec<(Risk, String)> = Vec::new();
     let mut add = |risk, why: &str| risks.push((risk, why.to_owned()));
+    let keeps = |column: &&&Column| subject.facts.keeps_odd_dates(&table.name.key(), &column.name);
+    if let Some(other) = used.iter().find(keeps).filter(|_| subject.target.no_zero_dates) {
+        // Before what verify would see: it reads such dates as they are.
+        add(Risk::May, &format!("from {}, which keeps {ODD_DATES}, and verify reads as they are", other.name));
+    }
     of_written_numbers((&text, &called), &used, (is_text, column.data_type == "json"), &mut add);
     for why in of_numbers(&text, is_text || column.data_type == "json", &used) {
         add(Risk::May, why);

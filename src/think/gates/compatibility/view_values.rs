@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::generated::{OF_TEXT, cast_to, not_reduced};
+use super::generated::{ODD_DATES, OF_TEXT, cast_to, not_reduced};
 use super::values::{calls_in, otherwise};
 use crate::formats::ddl::view::{Kind, Piece, calls, pieces, reads};
 use crate::formats::facts::{Flavor, MigrationFacts, ServerFacts};
@@ -90,15 +90,46 @@ pub(crate) fn risk(
     }
     let all = pieces(&view.select).ok()?;
     let read = columns_in(view, &facts.source, &all);
-    if source.flavor != target.flavor
-        && let Some(why) = by_flavor(view, facts, (source.flavor, target.flavor), (&all, &read))
-    {
-        return Some(why);
+    let flavors = (source.flavor, target.flavor);
+    let computed = (source.flavor != target.flavor)
+        .then(|| by_flavor(view, facts, flavors, (&all, &read)))
+        .flatten()
+        .or_else(|| {
+            let mut columns = read.iter().map(|(_, column)| *column).filter(|column| is_compared(&all, &column.name));
+            let used = columns.find(|column| compared::reweighed(column, target, gates).is_some())?;
+            Some(format!("by what it does with {}, whose collation is converted", used.name))
+        });
+    // Each has a way out of its own, so none hides another.
+    let reasons = [computed, by_dates(facts, (source, target), (&all, &read)), by_length(view, source, target)];
+    let reasons: Vec<String> = reasons.into_iter().flatten().collect();
+    (!reasons.is_empty()).then(|| reasons.join(", and "))
+}
+
+/// Dates that are none, which sessions of the target compare and compute with in another way.
+fn by_dates(
+    facts: &MigrationFacts,
+    (source, target): (&ServerFacts, &ServerFacts),
+    (all, read): (&[Piece<'_>], &Read<'_>),
+) -> Option<String> {
+    if !target.no_zero_dates || source.no_zero_dates && source.flavor == target.flavor {
+        return None;
     }
-    let mut converted =
-        read.iter().map(|(_, column)| *column).filter(|column| compared::reweighed(column, target, gates).is_some());
-    let used = converted.find(|column| is_compared(&all, &column.name))?;
-    Some(format!("by what it does with {}, whose collation is converted", used.name))
+    let odd =
+        |(key, column): &&(String, &Column)| facts.keeps_odd_dates(key, &column.name) && is_compared(all, &column.name);
+    let (_, column) = read.iter().find(odd)?;
+    Some(format!("by what it does with {}, which keeps {ODD_DATES}", column.name))
+}
+
+/// GROUP_CONCAT, whose words end where a session's limit is.
+fn by_length(view: &View, source: &ServerFacts, target: &ServerFacts) -> Option<String> {
+    let (here, there) = source.group_concat_max_len.zip(target.group_concat_max_len)?;
+    let joins = here != there && calls(&view.select, &view.name.schema).words.contains("group_concat");
+    joins.then(|| {
+        format!(
+            "by GROUP_CONCAT(): group_concat_max_len is {here} on the source and {there} on the target, where SET GLOBAL \
+             group_concat_max_len = {here} makes it the same"
+        )
+    })
 }
 
 /// Whether a view does more with a column than to give it.

@@ -1,6 +1,7 @@
 //! The gate of compatibility: its rules row by row, on TiDB and on InnoDB.
 
 mod converted;
+mod settings;
 mod warning;
 
 use super::*;
