@@ -135,9 +135,15 @@ async fn under_lock(
         }
         return Ok(ExitKind::Success);
     }
-    if let Some(state) = state.as_ref().filter(|_| mode == Mode::Destroy) {
-        remote::nobody_at_work(&session, state).await?;
-    }
+    let (session, servers) = match state.as_ref().filter(|_| mode == Mode::Destroy) {
+        Some(state) => {
+            remote::nobody_at_work(&session, state).await?;
+            let session = remote::without_dead_runners(session, state).await;
+            let servers = session.servers()?;
+            (session, servers)
+        }
+        None => (session, servers),
+    };
     let pending = plan.body.pending.clone();
     let order = Order { signed, ..Order::of(plan, state, world, servers, provider, args) };
     let again = args.r#continue.then(|| session.with_spec(session.spec.clone()));

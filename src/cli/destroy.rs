@@ -48,6 +48,7 @@ async fn under_lock(session: Session, args: &Destroy, style: Style) -> Outcome<E
         return Ok(ExitKind::Success);
     }
     remote::nobody_at_work(&session, &state).await?;
+    let session = remote::without_dead_runners(session, &state).await;
     let servers = session.servers()?;
     let order = Order {
         plan,

@@ -224,6 +224,32 @@ pub async fn nobody_at_work(session: &Session, state: &State) -> Outcome<()> {
     Ok(())
 }
 
+/// For a destroy: migrations whose runner in EC2 does not run any more are carried out from here. What lay on it goes with its
+/// instance and volume, and no worker answers there.
+pub async fn without_dead_runners(session: Session, state: &State) -> Session {
+    let named = |migration: &Migration| {
+        let ready = ready_addr(&session.spec, migration)?;
+        (ready.step_type() == Some(StepType::Ready)).then_some(ready)
+    };
+    let of_ec2: Vec<(String, StepAddr)> =
+        session.spec.migrations.values().filter_map(|m| Some((m.name.clone(), named(m)?))).collect();
+    if of_ec2.is_empty() {
+        return session;
+    }
+    let Some(account) = session.account_facts(Some(state)).await else { return session };
+    let mut spec = session.spec.clone();
+    for (migration, ready) in of_ec2.iter().filter(|(_, ready)| !runner_runs(&account, ready)) {
+        say(&format!(
+            "The instance of {ready} does not run. What migration.{migration} left on it goes with the instance and its volume; \
+             its servers are reached from here.\n"
+        ));
+        if let Some(migration) = spec.migrations.get_mut(migration) {
+            migration.runner = None;
+        }
+    }
+    session.with_spec(spec)
+}
+
 /// `may_install`: the steps that remove need mig there, too.
 async fn at_work(session: &Session, endpoint: &Endpoint, lineage: &str, may_install: bool) -> Outcome<Vec<AtWork>> {
     let program = Program::this()?;

@@ -7,11 +7,12 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use serde_json::json;
 
 use crate::journey::Journey;
 use crate::kills::rounds;
 use crate::support::cloud_proxy::Lag;
-use crate::support::program::{command, said};
+use crate::support::program::{command, judge, said};
 use crate::support::{Bed, moto};
 
 /// The emulator's account, a real MySQL as the cluster's writer, a real TiDB.
@@ -89,6 +90,53 @@ pub fn go(journey: &Journey, arguments: &[&str], killed_after: Option<Duration>)
         let _ = child.kill();
     }
     child.wait_with_output().unwrap()
+}
+
+/// As a run leaves them: the runner made ready, and a table's dump on its volume.
+fn with_a_dump_on_the_runner(state: &str) -> String {
+    let mut state: serde_json::Value = serde_json::from_str(state).unwrap();
+    let digest = format!("sha256:{}", "0".repeat(64));
+    // Nothing listens there.
+    let way = json!({"host": "127.0.0.1", "port": 9, "user": "ec2-user", "workdir": "/mnt/mig/work"});
+    let mut inputs = way.clone();
+    inputs["mount"] = "/mnt/mig".into();
+    let ready = json!({"endpoint": way, "inputs": inputs, "instance_id": "i-1"});
+    let dump = json!({
+        "bytes": 1, "hash": "1", "parts": 1, "rows": 1, "json_rounded": 0, "negative_zeros": 0, "manifest": digest,
+        "inputs": {
+            "compress": "none", "engine": "native", "fingerprint": digest, "format": "sql",
+            "table": {"schema": "gone", "name": "t"},
+        },
+    });
+    let record = |kind: &str, outputs: serde_json::Value| {
+        let at = "2026-01-05T10:00:00Z";
+        json!({
+            "kind": kind, "inputs_digest": digest, "status": "complete", "outputs": outputs, "depends_on": [],
+            "started": at, "finished": at,
+        })
+    };
+    state["steps"]["runner.ec2.mover.ready"] = record("runner", ready);
+    state["steps"]["migration.shop.dump[\"gone.t\"]"] = record("dump", dump);
+    serde_json::to_string(&state).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_runner_whose_instance_has_ended_keeps_nothing_from_being_destroyed() {
+    let (mysql, tidb) = (Bed::mysql().config().port, Bed::tidb().config().port);
+    let journey = Journey::new().await;
+    journey.moto.cluster(&journey.site, "database-1");
+    std::fs::write(journey.dir.path().join("shop.mig.hcl"), spec(&journey, mysql, tidb)).unwrap();
+    let output = go(&journey, &APPLY, None);
+    assert!(matches!(output.status.code(), Some(0 | 2)), "{}", said(&output));
+    let pulled = go(&journey, &["state", "pull"], None);
+    let edited = with_a_dump_on_the_runner(std::str::from_utf8(&pulled.stdout).unwrap());
+    std::fs::write(journey.dir.path().join("edited"), edited).unwrap();
+    judge(&go(&journey, &["state", "push", "edited"], None), &["state", "push"], 0, &["Pushed"]);
+    let instance = journey.instances().remove(0);
+    journey.moto.ec2("TerminateInstances", &[("InstanceId.1", &instance)]);
+    let destroy = ["destroy", "-auto-approve"];
+    judge(&go(&journey, &destroy, None), &destroy, 0, &["does not run", "goes with the instance and its volume"]);
+    journey.nothing_left();
 }
 
 #[tokio::test(flavor = "multi_thread")]
