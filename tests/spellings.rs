@@ -36,6 +36,21 @@ async fn one_expression_in_two_spellings_is_one_column() {
 }
 
 #[tokio::test]
+async fn an_index_is_as_wide_as_its_columns_are_on_the_target() {
+    check(&Case {
+        name: "narrow_index",
+        setup: &[
+            "CREATE TABLE t (id INT PRIMARY KEY, a VARCHAR(255), b VARCHAR(255), c VARCHAR(255), d INT, e INT, f DATE, \
+             KEY k (a, b, c, d, e), KEY l (a, b, c, e, f)) COLLATE utf8mb4_bin",
+            "INSERT INTO t VALUES (1, 'a', 'b', 'c', 4, 5, '2026-01-05')",
+        ],
+        same: &["SELECT INDEX_NAME, COLUMN_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = '{}' ORDER BY LOWER(INDEX_NAME), SEQ_IN_INDEX"],
+        ..NOTHING
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn a_computed_decimal_that_each_server_rounds_is_loaded() {
     for source in [Bed::mysql as fn() -> Bed, Bed::mariadb] {
         check(&Case {

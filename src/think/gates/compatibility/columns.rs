@@ -203,7 +203,7 @@ pub(super) fn created_width(subject: &Subject, column: &Column) -> Option<u64> {
 }
 
 /// The members of an ENUM or SET; none of another column.
-fn members_of(column: &Column) -> Vec<String> {
+pub(super) fn members_of(column: &Column) -> Vec<String> {
     if matches!(column.data_type.as_str(), "enum" | "set") { members(&column.column_type) } else { Vec::new() }
 }
 

@@ -1,6 +1,6 @@
 //! What indexes, constraints and partitions ask of the target.
 
-use super::columns::{created_width, declared_characters, index_expression_allowed};
+use super::columns::{created_width, declared_characters, index_expression_allowed, members_of};
 use super::{Met, note};
 use crate::formats::ddl::expression::{Token, expression_text, tokens};
 use crate::formats::ddl::{lob, partitioning};
@@ -123,7 +123,26 @@ fn created_column_width(subject: &Subject, column: &Column, prefix: Option<u64>)
     match (characters, created_width(subject, column)) {
         (Some(characters), Some(width)) => characters * width,
         (Some(bytes), None) => bytes,
-        (None, _) => 8,
+        (None, _) => fixed_width(column),
+    }
+}
+
+/// What a TiDB counts in an index for a column without declared characters; each was tried on 8.5.6.
+fn fixed_width(column: &Column) -> u64 {
+    let declared = || column.column_type.split(['(', ')', ',']).nth(1).and_then(|n| n.trim().parse::<u64>().ok());
+    let members = || members_of(column).iter().map(|member| member.len() as u64).collect::<Vec<_>>();
+    match column.data_type.as_str() {
+        "tinyint" | "year" => 1,
+        "smallint" => 2,
+        "mediumint" | "date" | "time" => 3,
+        "float" if declared().is_some_and(|digits| digits > 24) => 8,
+        "int" | "float" | "timestamp" => 4,
+        // By its digits, whatever stands behind the point.
+        "decimal" => declared().map_or(8, |digits| digits / 9 * 4 + (digits % 9).div_ceil(2)),
+        "bit" => declared().map_or(8, |bits| bits.div_ceil(8)),
+        "enum" => members().into_iter().max().unwrap_or(8),
+        "set" => members().iter().map(|member| member + 1).sum::<u64>().saturating_sub(1),
+        _ => 8,
     }
 }
 
