@@ -436,6 +436,16 @@ async fn a_member_that_the_source_does_not_show_is_refused_and_a_question_mark_i
             ..NOTHING
         },
         Case {
+            name: "escaped_members",
+            setup: &[
+                "CREATE TABLE t (id INT PRIMARY KEY, e ENUM('C:\\\\x', 'b') DEFAULT 'C:\\\\x', n ENUM('a\\nb', 'c') DEFAULT 'a\\nb')",
+                "INSERT INTO t (id) VALUES (1)",
+            ],
+            same: &["SELECT id, HEX(e), HEX(n) FROM {}.t"],
+            next: &[("INSERT INTO {}.t (id) VALUES (9)", "SELECT HEX(e), HEX(n) FROM {}.t WHERE id = 9")],
+            ..NOTHING
+        },
+        Case {
             name: "reserved_names",
             setup: &["CREATE TABLE t (_TIDB_ROWID INT PRIMARY KEY)"],
             plan: (5, &["MIG2186", "{}.t._TIDB_ROWID"]),

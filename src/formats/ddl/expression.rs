@@ -59,6 +59,16 @@ pub fn tokens(sql: &str) -> Vec<Token> {
     out
 }
 
+/// A text with one layer of backslashes less.
+pub fn without_escapes(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut out = String::with_capacity(text.len());
+    while let Some(letter) = letters.next() {
+        out.push(if letter == '\\' { letters.next().map_or('\\', unescaped) } else { letter });
+    }
+    out
+}
+
 fn unescaped(c: char) -> char {
     match c {
         '0' => '\0',
