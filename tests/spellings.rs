@@ -36,6 +36,28 @@ async fn one_expression_in_two_spellings_is_one_column() {
 }
 
 #[tokio::test]
+async fn partitions_by_an_expression_are_the_same_in_another_spelling() {
+    for source in [Bed::mysql as fn() -> Bed, Bed::mariadb, Bed::mysql56] {
+        check(&Case {
+            name: "spread_by",
+            source,
+            setup: &[
+                "CREATE TABLE t (id INT, d DATE) PARTITION BY HASH (YEAR(d) * 12 + MONTH(d)) PARTITIONS 4",
+                "INSERT INTO t VALUES (1, '2026-01-05'), (2, '2026-02-05'), (3, NULL)",
+                "CREATE TABLE r (a INT, b INT) PARTITION BY RANGE (ABS(a) * 2 + b) (PARTITION p0 VALUES LESS THAN (10), \
+                 PARTITION p1 VALUES LESS THAN MAXVALUE)",
+                "INSERT INTO r VALUES (1, 1), (-9, 9)",
+                "CREATE TABLE m (a INT, b INT) PARTITION BY HASH (a % 4 + 1) PARTITIONS 2",
+                "INSERT INTO m VALUES (1, 1), (5, 9)",
+            ],
+            same: &["SELECT * FROM {}.t ORDER BY id", "SELECT * FROM {}.r PARTITION (p1) ORDER BY a", "SELECT * FROM {}.m ORDER BY a"],
+            ..NOTHING
+        })
+        .await;
+    }
+}
+
+#[tokio::test]
 async fn an_index_is_as_wide_as_its_columns_are_on_the_target() {
     check(&Case {
         name: "narrow_index",

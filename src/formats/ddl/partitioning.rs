@@ -1,6 +1,7 @@
 //! The `PARTITION BY …` clause as SHOW CREATE TABLE has it: its kind, and the same clause without what a target does
 //! not know. Works on tokens at their depth of parentheses; never judges.
 
+use super::canonical::canonical_expression;
 use super::expression::{Token, tokens, without_doubled_parentheses};
 use super::sql_string;
 use crate::formats::structure::Table;
@@ -161,7 +162,7 @@ fn compared(all: Vec<Token>) -> String {
 }
 
 fn normal_tokens(clause: &str) -> Vec<Token> {
-    let mut all = without_doubled_parentheses(tokens(&rendered(clause, true, true)));
+    let mut all = by_meaning(without_doubled_parentheses(tokens(&rendered(clause, true, true))));
     // MySQL writes LESS THAN MAXVALUE, TiDB LESS THAN (MAXVALUE).
     while let Some(at) = all.windows(3).position(|three| {
         matches!(three, [Token::Sign('('), Token::Word(word), Token::Sign(')')] if word.eq_ignore_ascii_case("MAXVALUE"))
@@ -197,6 +198,39 @@ fn normal_tokens(clause: &str) -> Vec<Token> {
         }
     }
     all
+}
+
+/// With the expressions that rows are spread by in one spelling: MariaDB and MySQL 5.6 keep the brackets that somebody wrote,
+/// TiDB prints all of them.
+fn by_meaning(all: Vec<Token>) -> Vec<Token> {
+    let mut out = Vec::with_capacity(all.len());
+    let mut at = 0;
+    while let Some(token) = all.get(at) {
+        out.push(token.clone());
+        at += 1;
+        let spreads = ["HASH", "RANGE", "LIST"].iter().any(|method| is_word(Some(token), method));
+        let Some(close) = spreads.then(|| closing(&all, at)).flatten().filter(|close| *close > at + 2) else {
+            continue;
+        };
+        let expression = canonical_expression(&written(&all[at + 1..close]));
+        out.push(Token::Sign('('));
+        out.extend(tokens(&expression));
+        at = close;
+    }
+    out
+}
+
+/// Where the parenthesis ends that opens there.
+fn closing(all: &[Token], open: usize) -> Option<usize> {
+    let mut depth = 0usize;
+    all.iter().enumerate().skip(open).find_map(|(at, token)| {
+        match token {
+            Token::Sign('(') => depth += 1,
+            Token::Sign(')') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        (depth == 0).then_some(at)
+    })
 }
 
 fn is_word(token: Option<&Token>, wanted: &str) -> bool {
@@ -311,6 +345,21 @@ mod tests {
             let seen = kind(clause);
             let seen = seen.as_ref().map(|k| (k.method.as_str(), k.linear, k.subpartitioned));
             assert_eq!(seen, expected, "{clause}");
+        }
+    }
+
+    #[test]
+    fn an_expression_that_rows_are_spread_by_is_one_in_two_spellings() {
+        let by = |method: &str, expression: &str| normal(&format!("PARTITION BY {method} ({expression}) PARTITIONS 4"));
+        for (one, other, expected) in [
+            ("year(`d`) * 12 + month(`d`)", "(YEAR(`d`)*12)+MONTH(`d`)", true),
+            ("`a` MOD 4 + 1", "(`a`%4)+1", true),
+            ("`a` + `b` + 1", "(`a`+`b`)+1", true),
+            ("`a` + `b` * 2", "(`a`+`b`)*2", false),
+            ("`a`", "`A`", true),
+        ] {
+            assert_eq!(by("HASH", one) == by("HASH", other), expected, "{one} {other}");
+            assert_eq!(by("RANGE", one) == by("RANGE", other), expected, "{one} {other}");
         }
     }
 
