@@ -6,6 +6,7 @@ use super::apply::{Approval, Order, approved, execute, may_ask, stream_alone};
 use super::args::{Destroy, Global};
 use super::locked::locked;
 use super::remote;
+use super::saved::blocked;
 use super::session::{Session, print};
 use crate::drive::recovery;
 use crate::formats::facts::World;
@@ -34,7 +35,7 @@ async fn under_lock(session: Session, args: &Destroy, style: Style) -> Outcome<E
     let is_full = |state: &State| !state.steps.is_empty() || state.open_run.is_some();
     let Some(state) = state.clone().filter(is_full) else {
         recovery::fold(&*session.store)?;
-        return nothing(&session, state.as_ref(), args.json, style);
+        return nothing(&session, state.as_ref(), args.json, style).await;
     };
     let provider = session.right_provider(Some(&state)).await?;
     let world = session.world_of_destroy(Some(&state)).await;
@@ -66,10 +67,17 @@ async fn under_lock(session: Session, args: &Destroy, style: Style) -> Outcome<E
 }
 
 /// What is said where the state records no step.
-fn nothing(session: &Session, state: Option<&State>, json: bool, style: Style) -> Outcome<ExitKind> {
+///
+/// # Errors
+/// 5: an account has objects of this lineage all the same.
+async fn nothing(session: &Session, state: Option<&State>, json: bool, style: Style) -> Outcome<ExitKind> {
+    let world = session.world_of_destroy(state).await;
+    let plan = session.plan(state, &world, Mode::Destroy, &BTreeSet::new(), false, &[])?;
+    if plan.body.blocked {
+        return Err(blocked(&plan.body).with(plan.body.diagnostics.clone()));
+    }
     if json {
-        let (world, none) = (World::default(), BTreeSet::new());
-        stream_alone(session, &session.plan(state, &world, Mode::Destroy, &none, false, &[])?, style);
+        stream_alone(session, &plan, style);
         return Ok(ExitKind::Success);
     }
     print("Nothing to destroy: the state is empty.\n");

@@ -92,6 +92,30 @@ pub fn go(journey: &Journey, arguments: &[&str], killed_after: Option<Duration>)
     child.wait_with_output().unwrap()
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lineage_made_is_seen_though_its_state_records_no_step() {
+    let (mysql, tidb) = (Bed::mysql().config().port, Bed::tidb().config().port);
+    let journey = Journey::new().await;
+    journey.moto.cluster(&journey.site, "database-1");
+    std::fs::write(journey.dir.path().join("shop.mig.hcl"), spec(&journey, mysql, tidb)).unwrap();
+    let output = go(&journey, &APPLY, None);
+    assert!(matches!(output.status.code(), Some(0 | 2)), "{}", said(&output));
+    let pulled = go(&journey, &["state", "pull"], None).stdout;
+    std::fs::write(journey.dir.path().join("copy"), &pulled).unwrap();
+    // As `mig recover` leaves it.
+    let mut state: serde_json::Value = serde_json::from_slice(&pulled).unwrap();
+    state["steps"] = json!({});
+    state.as_object_mut().unwrap().remove("provider");
+    std::fs::write(journey.dir.path().join("edited"), state.to_string()).unwrap();
+    judge(&go(&journey, &["state", "push", "edited"], None), &["state", "push"], 0, &["Pushed"]);
+    let destroy = ["destroy", "-auto-approve"];
+    judge(&go(&journey, &destroy, None), &destroy, 5, &["MIG3283", "runner.ec2.mover.instance"]);
+    journey.one_of_each();
+    judge(&go(&journey, &["state", "push", "-force", "copy"], None), &["state", "push"], 0, &["Pushed"]);
+    judge(&go(&journey, &destroy, None), &destroy, 0, &[]);
+    journey.nothing_left();
+}
+
 /// As a run leaves them: the runner made ready, and a table's dump on its volume.
 fn with_a_dump_on_the_runner(state: &str) -> String {
     let mut state: serde_json::Value = serde_json::from_str(state).unwrap();

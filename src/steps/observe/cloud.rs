@@ -69,9 +69,10 @@ pub async fn account(cloud: &Outcome<Arc<dyn Cloud>>, spec: &Spec, state: Option
 pub async fn tagged(cloud: &dyn Cloud, state: Option<&State>) -> CloudFacts {
     // Before anything was made there is nothing to look for.
     let of_cloud = |addr: &StepAddr| addr.step_type().is_some_and(StepType::in_cloud);
-    let Some(state) = state.filter(|state| state.provider.is_some() || state.steps.keys().any(of_cloud)) else {
-        return CloudFacts::default();
-    };
+    // A state without steps was recovered, or lost them: what its lineage made may be there.
+    let may_have =
+        |state: &&State| state.provider.is_some() || state.steps.is_empty() || state.steps.keys().any(of_cloud);
+    let Some(state) = state.filter(may_have) else { return CloudFacts::default() };
     let marks = BTreeMap::from([(names::LINEAGE.to_owned(), state.lineage.clone())]);
     let (instances, volumes) = futures::join!(
         ask(cloud, "look for instances of this lineage", cloud.instances_tagged(&marks)),
