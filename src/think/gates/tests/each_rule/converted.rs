@@ -75,3 +75,20 @@ fn a_unique_key_that_the_source_cannot_compute_as_the_target_does_stops_the_plan
     assert!(seen.contains("shop.orders.u (unique over (lower(`a`)): the server answered error 1273)"), "{seen}");
     assert!(seen.contains("the source cannot tell"), "{seen}");
 }
+
+#[test]
+fn what_else_stands_in_an_index_counts_by_its_type() {
+    let beside = |width: &str, other: &str| {
+        Case::sound().changed(|c| {
+            let columns = [column("w", &format!("varchar({width})")), column("o", other)];
+            c.facts.source.tables[0].columns.extend(columns);
+            c.facts.source.tables[0].indexes.push(index("w", &["w", "o"]));
+        })
+    };
+    for other in ["int", "date", "timestamp", "decimal(9,2)", "bit(32)", "enum('a','bcde')", "set('a','bc')"] {
+        check("compatibility", &beside("767", other), "Passed");
+    }
+    for other in ["bigint", "decimal(10,2)", "bit(33)", "enum('abcde')", "set('a','bcd')"] {
+        check("compatibility", &beside("767", other), "No MIG2115");
+    }
+}
