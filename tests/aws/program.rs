@@ -92,14 +92,20 @@ pub fn go(journey: &Journey, arguments: &[&str], killed_after: Option<Duration>)
     child.wait_with_output().unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_a_lineage_made_is_seen_though_its_state_records_no_step() {
+/// A journey whose runner is made.
+async fn with_a_runner() -> Journey {
     let (mysql, tidb) = (Bed::mysql().config().port, Bed::tidb().config().port);
     let journey = Journey::new().await;
     journey.moto.cluster(&journey.site, "database-1");
     std::fs::write(journey.dir.path().join("shop.mig.hcl"), spec(&journey, mysql, tidb)).unwrap();
     let output = go(&journey, &APPLY, None);
     assert!(matches!(output.status.code(), Some(0 | 2)), "{}", said(&output));
+    journey
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_lineage_made_is_seen_though_its_state_records_no_step() {
+    let journey = with_a_runner().await;
     let pulled = go(&journey, &["state", "pull"], None).stdout;
     std::fs::write(journey.dir.path().join("copy"), &pulled).unwrap();
     // As `mig recover` leaves it.
@@ -146,12 +152,7 @@ fn with_a_dump_on_the_runner(state: &str) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_runner_whose_instance_has_ended_keeps_nothing_from_being_destroyed() {
-    let (mysql, tidb) = (Bed::mysql().config().port, Bed::tidb().config().port);
-    let journey = Journey::new().await;
-    journey.moto.cluster(&journey.site, "database-1");
-    std::fs::write(journey.dir.path().join("shop.mig.hcl"), spec(&journey, mysql, tidb)).unwrap();
-    let output = go(&journey, &APPLY, None);
-    assert!(matches!(output.status.code(), Some(0 | 2)), "{}", said(&output));
+    let journey = with_a_runner().await;
     let pulled = go(&journey, &["state", "pull"], None);
     let edited = with_a_dump_on_the_runner(std::str::from_utf8(&pulled.stdout).unwrap());
     std::fs::write(journey.dir.path().join("edited"), edited).unwrap();

@@ -59,6 +59,19 @@ pub fn tokens(sql: &str) -> Vec<Token> {
     out
 }
 
+/// Where the parenthesis ends that opens there.
+pub fn closes(all: &[Token], open: usize) -> Option<usize> {
+    let mut depth = 0usize;
+    all.iter().enumerate().skip(open).find_map(|(at, token)| {
+        match token {
+            Token::Sign('(') => depth += 1,
+            Token::Sign(')') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        (depth == 0).then_some(at)
+    })
+}
+
 /// A text with one layer of backslashes less.
 pub fn without_escapes(text: &str) -> String {
     let mut letters = text.chars();

@@ -2,7 +2,7 @@
 //! not know. Works on tokens at their depth of parentheses; never judges.
 
 use super::canonical::canonical_expression;
-use super::expression::{Token, tokens, without_doubled_parentheses};
+use super::expression::{Token, closes, tokens, without_doubled_parentheses};
 use super::sql_string;
 use crate::formats::structure::Table;
 use crate::words::addr::{TableName, sql_ident};
@@ -209,7 +209,7 @@ fn by_meaning(all: Vec<Token>) -> Vec<Token> {
         out.push(token.clone());
         at += 1;
         let spreads = ["HASH", "RANGE", "LIST"].iter().any(|method| is_word(Some(token), method));
-        let Some(close) = spreads.then(|| closing(&all, at)).flatten().filter(|close| *close > at + 2) else {
+        let Some(close) = spreads.then(|| closes(&all, at)).flatten().filter(|close| *close > at + 2) else {
             continue;
         };
         let expression = canonical_expression(&written(&all[at + 1..close]));
@@ -218,19 +218,6 @@ fn by_meaning(all: Vec<Token>) -> Vec<Token> {
         at = close;
     }
     out
-}
-
-/// Where the parenthesis ends that opens there.
-fn closing(all: &[Token], open: usize) -> Option<usize> {
-    let mut depth = 0usize;
-    all.iter().enumerate().skip(open).find_map(|(at, token)| {
-        match token {
-            Token::Sign('(') => depth += 1,
-            Token::Sign(')') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        (depth == 0).then_some(at)
-    })
 }
 
 fn is_word(token: Option<&Token>, wanted: &str) -> bool {

@@ -253,8 +253,8 @@ pub(super) fn ready(inputs: &ReadyInputs, above: &[StepAddr]) -> Standing {
     let host = inputs.host.as_deref().unwrap_or("the instance");
     let what = format!("SSH as {} to {host}:{}, volume at {}", inputs.user, inputs.port, inputs.mount);
     let mut bound_to = bound(above, [Upstream::InstanceReplaced, Upstream::VolumeReplaced], Action::Rerun);
-    // An instance that was started anew, a volume that was attached anew or has grown: the mount and the file system are not
-    // what they were.
+    // After a restart of the instance, or when the volume was attached again or has grown, the mount and the file system have
+    // to be set up again.
     for (bound, fixed) in bound_to.iter_mut().zip([Upstream::InstanceChanged, Upstream::VolumeChanged]) {
         bound.fixed = Some(fixed);
     }

@@ -180,7 +180,7 @@ codes! {
          init -migrate-state -from=FILE`. If the new place is lost: `mig state push -force` with a copy, for example the one \
          beside the closed state.";
     STATE_LEFT_BEHIND = 4036, Error,
-        "the state lies in its former place",
+        "the state is still in its former place",
         "The `mig` block names a place for the state in which there is none, and ./mig.migstate, where a spec without that block has \
          it, records steps. Going on would forget them. Move it: `mig init -migrate-state -from=mig.migstate`. If it is of something \
          else, give that file another name.";

@@ -2,7 +2,7 @@
 
 use super::columns::{created_width, declared_characters, index_expression_allowed, members_of};
 use super::{Met, note};
-use crate::formats::ddl::expression::{Token, expression_text, tokens};
+use crate::formats::ddl::expression::{Token, closes, expression_text, tokens};
 use crate::formats::ddl::{lob, partitioning};
 use crate::formats::facts::{Flavor, ServerFacts};
 use crate::formats::spec::model::Gates;
@@ -184,19 +184,6 @@ fn expression_width(subject: &Subject, table: &Table, all: &[Token]) -> u64 {
         }
         _ => NUMBER,
     }
-}
-
-/// Where the parenthesis that opens at a place is closed.
-fn closes(all: &[Token], open: usize) -> Option<usize> {
-    let mut depth = 0usize;
-    all.iter().enumerate().skip(open).find_map(|(at, token)| {
-        match token {
-            Token::Sign('(') => depth += 1,
-            Token::Sign(')') => depth = depth.saturating_sub(1),
-            _ => {}
-        }
-        (depth == 0).then_some(at)
-    })
 }
 
 fn parent_of<'a>(subject: &'a Subject, key: &ForeignKey) -> Option<&'a Table> {
