@@ -85,7 +85,6 @@ impl TsvEncoder {
         if cells.len() != self.forms.len() {
             return Err(WidthFault { expected: self.forms.len(), found: cells.len() });
         }
-        let mut error_values = 0;
         for (at, (cell, form)) in cells.iter().zip(&self.forms).enumerate() {
             if at > 0 {
                 out.push(b'\t');
@@ -105,13 +104,8 @@ impl TsvEncoder {
                         });
                     }
                 }
-                (Some(bytes), LoadForm::Escaped | LoadForm::Number) => push_escaped(bytes, &LOAD_ESCAPES, out),
                 (Some(bytes), LoadForm::Hex) => push_hex(bytes, out),
-                (Some(bytes), LoadForm::Member | LoadForm::MemberNumber) => {
-                    let none: &[u8] = if *form == LoadForm::Member { b"" } else { b"0" };
-                    error_values += u64::from(*bytes == none);
-                    push_escaped(bytes, &LOAD_ESCAPES, out);
-                }
+                (Some(bytes), _) => push_escaped(bytes, &LOAD_ESCAPES, out),
             }
         }
         if self.forms.is_empty() {
@@ -119,7 +113,17 @@ impl TsvEncoder {
             out.extend_from_slice(b"\\N");
         }
         out.push(b'\n');
-        Ok(error_values)
+        Ok(self.error_values(cells))
+    }
+
+    /// How many of a row's cells are the error value of an ENUM.
+    pub fn error_values(&self, cells: &[Option<&[u8]>]) -> u64 {
+        let is_one = |(cell, form): &(&Option<&[u8]>, &LoadForm)| match form {
+            LoadForm::Member => **cell == Some(b"".as_slice()),
+            LoadForm::MemberNumber => **cell == Some(b"0".as_slice()),
+            LoadForm::Escaped | LoadForm::Number | LoadForm::Hex => false,
+        };
+        cells.iter().zip(&self.forms).filter(is_one).count() as u64
     }
 
     /// The statement that loads the stream into these columns. The server asks for the file by the name `file`.

@@ -149,7 +149,7 @@ impl BatchReader {
                         *sent += piece.sent() as u64;
                         payload.push(piece);
                     }),
-                    Form::Insert => writer.push_row(cells, &mut buffer).map(|()| 0),
+                    Form::Insert => writer.push_row(cells, &mut buffer).map(|()| this.encoder.error_values(cells)),
                 };
                 *error_values += pushed.map_err(|e| this.refused(&e.to_string()))?;
                 match form {

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinHandle;
 
 use super::{Job, broken};
+use crate::formats::dumpfile::Piece;
 use crate::formats::facts::Flavor;
 use crate::formats::manifest::PartEntry;
 use crate::formats::rowhash::PartHash;
@@ -31,6 +32,14 @@ const SHORT_ROW: u64 = 64 << 10;
 const EASED: u32 = 8;
 /// A server's count of warnings goes no further.
 const MOST_WARNINGS: u64 = 65_535;
+/// The number of the warning of an ENUM's error value ("Data truncated for column"; MySQL's error reference).
+const TRUNCATED: &str = "1265";
+/// What a session does to write such values, and after it. The mode of mig's sessions ends in NO_ENGINE_SUBSTITUTION, so
+/// that a comma follows each of the two.
+const KEEP_MODE: &str = "SET @mig_sql_mode = @@SESSION.sql_mode";
+const NOT_STRICT: &str = "SET SESSION sql_mode = \
+                          REPLACE(REPLACE(@@SESSION.sql_mode, 'STRICT_TRANS_TABLES,', ''), 'STRICT_ALL_TABLES,', '')";
+const STRICT_AGAIN: &str = "SET SESSION sql_mode = @mig_sql_mode";
 
 /// What stopped one attempt at a part.
 enum Stop {
@@ -253,48 +262,80 @@ impl Job {
                 });
             }
         }
-        let mut inserted = 0;
         match form {
-            Form::LoadData => {
-                let loaded = connection.load_data(&self.statement, batch.payload).await;
-                let done = loaded.map_err(|f| self.stop(&f, rows))?;
-                // LOCAL implies IGNORE: a bad or second row is a warning there, so anything but "all of them,
-                // none skipped, no warning but of the error values of an ENUM" is a failure.
-                let expected = batch.error_values;
-                let all = done.affected == rows && clean(&done.info, rows, u64::from(done.warnings));
-                let as_expected =
-                    u64::from(done.warnings) == expected.min(MOST_WARNINGS) && clean(&done.info, rows, expected);
-                if !all || !(as_expected || self.only_computed(&mut **connection, done.warnings).await) {
-                    return Err(self.unclean(line, &done.info, rows).await);
-                }
-            }
-            Form::Insert => {
-                for payload in batch.payload {
-                    let sql = format!("USE {}", sql_ident(&self.table.name.schema));
-                    connection.execute(&sql).await.map_err(|f| self.stop(&f, rows))?;
-                    let payload = payload.into_bytes();
-                    let text = String::from_utf8_lossy(&payload);
-                    let text = text.trim_end().trim_end_matches(';');
-                    let done = connection.execute(text).await.map_err(|f| self.stop(&f, rows))?;
-                    if done.warnings > 0 && !self.only_computed(&mut **connection, done.warnings).await {
-                        return Err(self.unclean(line, &done.info, rows).await);
-                    }
-                    inserted += done.affected;
-                }
-            }
-        }
-        if form == Form::Insert && inserted != rows {
-            let cause = format!("{inserted} of {rows} rows went in");
-            return Err(self.unclean(line, &cause, rows).await);
+            Form::LoadData => self.load_data(line, batch).await?,
+            Form::Insert => self.insert(line, batch).await?,
         }
         // A lost line here leaves the outcome unknown; the next attempt reads it from the ledger.
-        let committed = connection.execute("COMMIT").await;
+        let committed = line.connection.execute("COMMIT").await;
         committed.map(drop).map_err(|fault| match fault.number {
             // A server that compares keys at COMMIT: the ledger tells whether it is the batch's own row. If it is
             // not, the next attempt meets the row that was there first, and names it.
             Some(DUPLICATE) => Stop::Again(refused(&self.table.name, &fault)),
             _ => self.stop(&fault, rows),
         })
+    }
+
+    /// A batch's rows as one LOAD DATA.
+    async fn load_data(&self, line: &mut Line, batch: Batch) -> Result<(), Stop> {
+        let (rows, expected) = (batch.to - batch.from, batch.error_values);
+        let connection = &mut line.connection;
+        let done = connection.load_data(&self.statement, batch.payload).await.map_err(|f| self.stop(&f, rows))?;
+        // LOCAL implies IGNORE: a bad or second row is a warning there, so anything but "all of them,
+        // none skipped, no warning but of the error values of an ENUM" is a failure.
+        let warnings = u64::from(done.warnings);
+        let all = done.affected == rows && clean(&done.info, rows, warnings);
+        let as_expected = warnings == expected.min(MOST_WARNINGS) && clean(&done.info, rows, expected);
+        match all && (as_expected || self.only_known(&mut **connection, done.warnings, expected).await) {
+            true => Ok(()),
+            false => Err(self.unclean(line, &done.info, rows).await),
+        }
+    }
+
+    /// A batch's rows as INSERT statements. A strict one refuses the error value of an ENUM, and there is no other way to
+    /// write it: where the batch has some, the session is not strict, and each warning is accounted for.
+    async fn insert(&self, line: &mut Line, batch: Batch) -> Result<(), Stop> {
+        let rows = batch.to - batch.from;
+        if batch.error_values > 0 {
+            for sql in [KEEP_MODE, NOT_STRICT] {
+                line.connection.execute(sql).await.map_err(|f| self.stop(&f, rows))?;
+            }
+        }
+        let sent = self.insert_statements(line, batch.payload, rows, batch.error_values).await;
+        if batch.error_values > 0 {
+            line.connection.execute(STRICT_AGAIN).await.map_err(|f| self.stop(&f, rows))?;
+        }
+        sent
+    }
+
+    async fn insert_statements(
+        &self,
+        line: &mut Line,
+        statements: Vec<Piece>,
+        rows: u64,
+        error_values: u64,
+    ) -> Result<(), Stop> {
+        let connection = &mut line.connection;
+        let sql = format!("USE {}", sql_ident(&self.table.name.schema));
+        connection.execute(&sql).await.map_err(|f| self.stop(&f, rows))?;
+        let (mut inserted, mut warned) = (0, 0);
+        for statement in statements {
+            let statement = statement.into_bytes();
+            let text = String::from_utf8_lossy(&statement);
+            let text = text.trim_end().trim_end_matches(';');
+            let done = connection.execute(text).await.map_err(|f| self.stop(&f, rows))?;
+            let expected = error_values - warned;
+            match self.of_error_values(&mut **connection, done.warnings, expected).await {
+                Some(found) => warned += found,
+                None => return Err(self.unclean(line, &done.info, rows).await),
+            }
+            inserted += done.affected;
+        }
+        if inserted != rows || warned != error_values {
+            let cause = format!("{inserted} of {rows} rows went in, with {warned} of {error_values} error values");
+            return Err(self.unclean(line, &cause, rows).await);
+        }
+        Ok(())
     }
 
     /// What a fault means for the part, met with so many rows: again, smaller, or the end.
@@ -311,21 +352,41 @@ impl Job {
         }
     }
 
-    /// Whether all warnings are of columns that the server computes: it rounds what their expressions give, as the source
-    /// does, and says so. What it stores in them is for the verification to compare; the rows that were sent are as they were.
-    async fn only_computed(&self, connection: &mut dyn Connection, warnings: u32) -> bool {
-        let computed: Vec<&str> =
-            self.table.columns.iter().filter(|c| c.generated.is_some()).map(|c| c.name.as_str()).collect();
-        if computed.is_empty() || u64::from(warnings) >= MOST_WARNINGS {
-            return false;
+    /// Whether all warnings are accounted for: as many as expected of the error values of an ENUM, and of columns that
+    /// the server computes.
+    async fn only_known(&self, connection: &mut dyn Connection, warnings: u32, error_values: u64) -> bool {
+        self.of_error_values(connection, warnings, error_values).await == Some(error_values)
+    }
+
+    /// How many warnings are of the error values of an ENUM; none: a warning is of something else, or they are more than
+    /// `most`. Those of columns that the server computes are passed over: it rounds what their expressions give, as the
+    /// source does, and says so. What it stores in them is for the verification to compare; the rows that were sent are
+    /// as they were.
+    async fn of_error_values(&self, connection: &mut dyn Connection, warnings: u32, most: u64) -> Option<u64> {
+        if warnings == 0 {
+            return Some(0);
+        }
+        let computed = self.table.columns.iter().any(|column| column.generated.is_some());
+        if u64::from(warnings) >= MOST_WARNINGS || (most == 0 && !computed) {
+            return None;
         }
         let told = connection.query("SHOW WARNINGS").await.unwrap_or_default().rows;
-        let of_computed = |row: Vec<Option<Vec<u8>>>| {
-            let text = row.into_iter().nth(2).flatten().map(ledger::text).unwrap_or_default();
-            let told = text.rsplit_once(" for column '").and_then(|(_, end)| end.rsplit_once("' at row "));
-            told.is_some_and(|(name, _)| computed.contains(&name))
-        };
-        u32::try_from(told.len()) == Ok(warnings) && told.into_iter().all(of_computed)
+        if u32::try_from(told.len()) != Ok(warnings) {
+            return None;
+        }
+        let mut error_values = 0;
+        for row in told {
+            let mut cells = row.into_iter().skip(1).map(|cell| cell.map(ledger::text).unwrap_or_default());
+            let (number, text) = (cells.next().unwrap_or_default(), cells.next().unwrap_or_default());
+            let column = text.rsplit_once(" for column '").and_then(|(_, end)| end.rsplit_once("' at row "));
+            let column = self.table.columns.iter().find(|c| column.is_some_and(|(name, _)| c.name == name))?;
+            match column.generated {
+                Some(_) => {}
+                None if column.data_type == "enum" && number == TRUNCATED => error_values += 1,
+                None => return None,
+            }
+        }
+        (error_values <= most).then_some(error_values)
     }
 
     /// Rows went in with warnings: back, and what the first of them says.
