@@ -432,3 +432,51 @@ async fn a_view_that_a_session_that_only_reads_may_not_read_is_not_broken() {
     ])
     .await;
 }
+
+#[tokio::test]
+async fn comments_are_kept_to_the_letter_or_named() {
+    const LONG: &str = "CREATE TABLE t (id INT PRIMARY KEY, v INT COMMENT 'LONG')";
+    let long: &'static str = Box::leak(LONG.replace("LONG", &"ü".repeat(1024)).into_boxed_str());
+    let setup: &'static [&'static str] = Vec::leak(vec![long]);
+    all(&[
+        Case {
+            name: "comments",
+            setup: &[
+                "CREATE TABLE t (id INT COMMENT '/*! */ -- ; DROP TABLE u' PRIMARY KEY, v INT COMMENT 'DEFAULT 7, KEY x (v)', w INT COMMENT 'a''b\\\\c\\n', KEY k (v) COMMENT 'COMMENT ''x''') COMMENT = ') PARTITION BY KEY (id) 😀'",
+                "CREATE TABLE u (id INT PRIMARY KEY) COMMENT = 'VIEW'",
+            ],
+            same: &[
+                "SELECT TABLE_NAME, TABLE_COMMENT FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{}' ORDER BY 1",
+                "SELECT COLUMN_NAME, COLUMN_COMMENT FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = '{}' ORDER BY 1, 2",
+                "SELECT INDEX_NAME, INDEX_COMMENT FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = '{}' AND TABLE_NAME = 't' ORDER BY INDEX_COMMENT",
+            ],
+            ..NOTHING
+        },
+        Case {
+            name: "comments_of_partitions",
+            setup: &[
+                "CREATE TABLE t (a INT) COMMENT = 'C:\\\\' PARTITION BY LIST (a) (PARTITION p VALUES IN (0) COMMENT = 'it''s, \\\\ x', PARTITION q VALUES IN (1) COMMENT = 'C:\\\\', PARTITION r VALUES IN (2) COMMENT = 'a\nb')",
+                "INSERT INTO t VALUES (0), (1)",
+            ],
+            same: &[
+                "SELECT PARTITION_NAME, HEX(PARTITION_COMMENT) FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA = '{}' ORDER BY 1",
+                "SELECT HEX(TABLE_COMMENT) FROM information_schema.TABLES WHERE TABLE_SCHEMA = '{}'",
+                "SELECT a FROM {}.t PARTITION (q)",
+            ],
+            ..NOTHING
+        },
+        Case {
+            name: "comments_of_mariadb",
+            source: Bed::mariadb,
+            setup: &[
+                "ALTER DATABASE COMMENT = 'of the shop'",
+                "CREATE TABLE t (a INT) PARTITION BY LIST (a) (PARTITION p VALUES IN (0) COMMENT = '', PARTITION q VALUES IN (1))",
+            ],
+            plan: (0, &["MIG2151", "schema {}: COMMENT = 'of the shop'"]),
+            report: &["COMMENT = 'of the shop'"],
+            ..NOTHING
+        },
+        Case { name: "comments_long", setup, plan: (5, &["MIG2192", "{}.t.v"]), ..NOTHING },
+    ])
+    .await;
+}

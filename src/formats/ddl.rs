@@ -15,7 +15,7 @@ mod scan;
 pub mod view;
 
 use self::expression::{expression_text, with_own_introducers, without_outer_parentheses};
-pub use self::literals::{clock_function, lob, sql_string};
+pub use self::literals::{as_tidb_shows, clock_function, lob, sql_string};
 use super::facts::Flavor;
 use super::structure::{Check, Column, ForeignKey, Index, IndexPart, Schema, Table, TableEstimate, View};
 use crate::words::addr::{TableName, sql_ident};

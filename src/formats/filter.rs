@@ -7,7 +7,7 @@ use std::fmt;
 
 use regex::{Regex, RegexBuilder};
 
-use crate::words::addr::TableName;
+use crate::words::addr::{TableName, folded};
 
 /// Schemas that a server keeps for itself. Filters of TiDB's tools leave them out unless they are asked for by name;
 /// `mig` never moves them.
@@ -107,7 +107,7 @@ impl Filter {
 
     /// Whether a table of this schema can be meant, whatever its name.
     pub fn may_match_in(&self, schema: &str) -> bool {
-        let schema = lowered(schema);
+        let schema = folded(schema);
         let mut rules = self.rules.iter().rev().filter(|rule| rule.schema.matches(&schema));
         rules.find(|rule| rule.accepts || matches!(rule.table, Pattern::Anything)).is_some_and(|rule| rule.accepts)
     }
@@ -120,7 +120,7 @@ impl Filter {
                 self.matches(schema, name) && other.matches(schema, name)
             }
             (Pattern::Literal(schema), _) => {
-                let same = |found: &Rule| found.accepts && lowered(&found.text) == lowered(&rule.text);
+                let same = |found: &Rule| found.accepts && folded(&found.text) == folded(&rule.text);
                 let cut = |found: &Rule| !found.accepts && found.schema.matches(schema);
                 self.rules.iter().any(same)
                     && other.rules.iter().any(same)
@@ -144,8 +144,8 @@ impl Filter {
 
     /// Rules that say something of nothing: what they name exactly is not there, or they would take what no name fits.
     pub fn unmet(&self, schemas: &[&str], names: &[TableName]) -> Vec<Unmet<'_>> {
-        let schemas: Vec<String> = schemas.iter().map(|name| lowered(name)).collect();
-        let names: Vec<(String, String)> = names.iter().map(|n| (lowered(&n.schema), lowered(&n.name))).collect();
+        let schemas: Vec<String> = schemas.iter().map(|name| folded(name)).collect();
+        let names: Vec<(String, String)> = names.iter().map(|n| (folded(&n.schema), folded(&n.name))).collect();
         let missing = |rule: &Rule| {
             let met = names.iter().any(|(schema, name)| rule.schema.matches(schema) && rule.table.matches(name));
             match (&rule.schema, &rule.table) {
@@ -163,13 +163,13 @@ impl Filter {
 
     /// Whether a table of any name in the schema would be meant.
     pub fn takes_whole(&self, schema: &str) -> bool {
-        let schema = lowered(schema);
+        let schema = folded(schema);
         let of_schema = self.rules.iter().rev().filter(|rule| rule.schema.matches(&schema));
         of_schema.into_iter().find(|rule| matches!(rule.table, Pattern::Anything)).is_some_and(|rule| rule.accepts)
     }
 
     fn deciding(&self, schema: &str, name: &str) -> Option<&Rule> {
-        let (schema, name) = (lowered(schema), lowered(name));
+        let (schema, name) = (folded(schema), folded(name));
         self.rules.iter().rev().find(|rule| rule.schema.matches(&schema) && rule.table.matches(&name))
     }
 
@@ -275,7 +275,7 @@ impl Pattern {
                     rest = more;
                 }
                 None if name.is_empty() => break,
-                None => return Ok((Self::Literal(lowered(&name)), rest)),
+                None => return Ok((Self::Literal(folded(&name)), rest)),
             }
         }
         Err(Fault::new(format!("the quoted name {quote}{text} is empty or has no end"), HELP_QUOTE))
@@ -336,7 +336,7 @@ impl Pattern {
         let pattern = match literal {
             // TiDB takes an empty half and lets it fit nothing: surely a slip of the pen.
             Some(name) if name.is_empty() => return Err(Fault::new("a name is missing".into(), HELP_TWO_PARTS)),
-            Some(name) => Self::Literal(lowered(&name)),
+            Some(name) => Self::Literal(folded(&name)),
             None if expression == "^.*" => Self::Anything,
             None => {
                 expression.push('$');
@@ -514,11 +514,6 @@ fn go_syntax(go: &str) -> String {
 /// Spaces and tabs only, as the rules are defined.
 fn trimmed(text: &str) -> &str {
     text.trim_matches([' ', '\t'])
-}
-
-/// Lower case, character by character as Go does it: no character becomes two.
-fn lowered(name: &str) -> String {
-    name.chars().map(|c| c.to_lowercase().next().unwrap_or(c)).collect()
 }
 
 #[cfg(test)]

@@ -17,11 +17,14 @@ pub struct Inventory {
     pub events: Vec<Program>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Schema {
     pub name: String,
     pub charset: String,
     pub collation: String,
+    /// MariaDB's, since 10.5.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub comment: String,
 }
 
 /// A trigger, routine or event: only named, never moved. `table` is a trigger's.
@@ -29,7 +32,7 @@ pub struct Schema {
 pub struct Program {
     pub schema: String,
     pub name: String,
-    /// `TRIGGER`, `PROCEDURE`, `FUNCTION` or `EVENT`.
+    /// `TRIGGER`, `PROCEDURE`, `FUNCTION`, `LIBRARY` or `EVENT`.
     pub kind: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub table: Option<String>,

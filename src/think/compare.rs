@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::formats::ddl::canonical::canonical_expression;
 use crate::formats::ddl::expression::{Token, tokens};
-use crate::formats::ddl::{clock_function, partitioning, sql_string};
+use crate::formats::ddl::{as_tidb_shows, clock_function, partitioning, sql_string};
 use crate::formats::structure::{Check, Column, Doubt, ForeignKey, Index, IndexPart, Table};
 use crate::think::gates::collation::plain_name;
 use crate::words::addr::key_ident;
@@ -152,7 +152,7 @@ fn type_text(column: &Column) -> String {
     let display_width = kind.ends_with("int") || kind == "year";
     let mut text = String::new();
     let mut depth = 0usize;
-    for token in tokens(&members_unescaped(column)) {
+    for token in tokens(&column.column_type) {
         let inside = depth > 0;
         match token {
             Token::Sign('(') => depth += 1,
@@ -170,7 +170,7 @@ fn type_text(column: &Column) -> String {
                 }
                 text.push_str(&word.to_lowercase());
             }
-            Token::Text(value) => text.push_str(&sql_string(&value)),
+            Token::Text(value) => text.push_str(&sql_string(&as_tidb_shows(&value))),
             Token::Ident(name) => text.push_str(&name),
             Token::Sign(sign) => text.push(sign),
         }
@@ -188,15 +188,6 @@ fn type_text(column: &Column) -> String {
         text.push_str(" unsigned");
     }
     text
-}
-
-/// TiDB writes the members of ENUM and SET with bare backslashes, MySQL with doubled ones; a backslash that escapes
-/// nothing is itself on both.
-fn members_unescaped(column: &Column) -> String {
-    match column.data_type.as_str() {
-        "enum" | "set" => column.column_type.replace("\\\\", "\\").replace('\\', "\\\\"),
-        _ => column.column_type.clone(),
-    }
 }
 
 fn default_text(column: &Column) -> String {

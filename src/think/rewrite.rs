@@ -53,7 +53,7 @@ pub fn schema_for_target(schema: &Schema, target: &ServerFacts, gates: &Gates) -
         let text = format!("schema {}: collation {} becomes {collation}", key_ident(&schema.name), schema.collation);
         Diagnostic::warning(codes::COLLATION_CONVERTED, text).about(key_ident(&schema.name))
     });
-    (Schema { name: schema.name.clone(), charset, collation }, change.into_iter().collect())
+    (Schema { charset, collation, ..schema.clone() }, change.into_iter().collect())
 }
 
 /// Charset and collation as the target names them, and whether they are others than the source's.

@@ -21,6 +21,11 @@ impl TableName {
         Self { schema: schema.into(), name: name.into() }
     }
 
+    /// The name as a target knows it that does not tell names apart by case ([`folded`]).
+    pub fn folded(&self) -> Self {
+        Self { schema: folded(&self.schema), name: folded(&self.name) }
+    }
+
     /// The key inside an address: `shop.orders`, an odd identifier in backticks, doubled inside.
     pub fn key(&self) -> String {
         format!("{}.{}", key_ident(&self.schema), key_ident(&self.name))
@@ -43,6 +48,12 @@ impl fmt::Display for TableName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.key())
     }
+}
+
+/// A name in lower case, character by character as TiDB does it (Go's strings.ToLower): no character becomes two, and a
+/// sigma at the end of a word is as any other.
+pub fn folded(name: &str) -> String {
+    name.chars().map(|c| c.to_lowercase().next().unwrap_or(c)).collect()
 }
 
 /// An identifier in backticks, doubled inside, as SQL wants it.

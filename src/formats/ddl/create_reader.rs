@@ -58,7 +58,7 @@ pub fn read_table(name: &TableName, text: &str, writer: Flavor) -> Read<Table> {
         }
     }
     scan.sign(')')?;
-    options::read(&mut scan, &mut table)?;
+    options::read(&mut scan, &mut table, writer)?;
     for column in &mut table.columns {
         column::with_defaults(column, &table.collation);
     }
@@ -115,7 +115,7 @@ pub fn read_schema(name: &str, text: &str) -> Schema {
     }
     let charset = charset.map_or_else(|| "utf8mb4".to_owned(), |name| normal_charset(&name));
     let collation = collation.map_or_else(|| default_collation(&charset), |name| normal_collation(&name));
-    Schema { name: name.to_owned(), charset: charset_of(&collation).to_owned(), collation }
+    Schema { name: name.to_owned(), charset: charset_of(&collation).to_owned(), collation, comment: String::new() }
 }
 
 /// Reads `CREATE … VIEW`; `columns` are those of the view's placeholder.

@@ -22,6 +22,12 @@ pub fn sql_string(text: &str) -> String {
     out
 }
 
+/// A text as TiDB 8.5.6 shows it in a type and in a comment: a line break is a backslash and a letter, as if these had been
+/// written. To compare what cannot be told apart.
+pub fn as_tidb_shows(text: &str) -> String {
+    text.replace('\n', "\\n").replace('\r', "\\r").replace('\0', "\\0")
+}
+
 /// `DEFAULT …` of a column without the word; `None` where it has none to write.
 pub fn default_text(column: &Column) -> Option<String> {
     if column.generated.is_some() || column.auto_increment {

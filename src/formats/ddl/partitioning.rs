@@ -3,7 +3,7 @@
 
 use super::canonical::canonical_expression;
 use super::expression::{Token, closes, tokens, without_doubled_parentheses};
-use super::sql_string;
+use super::{as_tidb_shows, sql_string};
 use crate::formats::structure::Table;
 use crate::words::addr::{TableName, sql_ident};
 
@@ -170,9 +170,20 @@ fn normal_tokens(clause: &str) -> Vec<Token> {
         all.remove(at + 2);
         all.remove(at);
     }
-    // MySQL writes COMMENT = 'x', TiDB COMMENT 'x'.
+    // MySQL writes COMMENT = 'x', TiDB COMMENT 'x', and nothing of an empty one.
     while let Some(at) = all.windows(2).position(|two| is_word(two.first(), "COMMENT") && two[1] == Token::Sign('=')) {
         all.remove(at + 1);
+    }
+    let comment = |two: &[Token]| is_word(two.first(), "COMMENT") && matches!(two[1], Token::Text(_));
+    while let Some(at) = all.windows(2).position(|two| comment(two) && two[1] == Token::Text(String::new())) {
+        all.drain(at..at + 2);
+    }
+    for at in 1..all.len() {
+        if comment(&all[at - 1..=at])
+            && let Token::Text(text) = &mut all[at]
+        {
+            *text = as_tidb_shows(text);
+        }
     }
     // The server's own algorithm, and the number of partitions where none is named.
     for (words, least) in [(["ALGORITHM", "2"], 0), (["PARTITIONS", "1"], 1)] {
@@ -222,6 +233,27 @@ fn by_meaning(all: Vec<Token>) -> Vec<Token> {
 
 fn is_word(token: Option<&Token>, wanted: &str) -> bool {
     matches!(token, Some(Token::Word(word)) if word.eq_ignore_ascii_case(wanted))
+}
+
+/// TiDB's clause with the escapes that MySQL writes: in the COMMENT of a partition its backslash is itself (tried on 8.5.6).
+pub fn with_escapes(clause: &str) -> String {
+    let mut out = String::with_capacity(clause.len());
+    let mut rest = clause;
+    while let Some(c) = rest.chars().next() {
+        let length = match c {
+            '\'' if out.trim_end_matches([' ', '=']).to_ascii_uppercase().ends_with(" COMMENT") => {
+                let length = super::scan::quoted_length(rest, c, false).unwrap_or(rest.len());
+                out.push_str(&rest[..length].replace('\\', "\\\\"));
+                rest = &rest[length..];
+                continue;
+            }
+            '\'' | '"' | '`' => super::scan::quoted_length(rest, c, c != '`').unwrap_or(rest.len()),
+            _ => c.len_utf8(),
+        };
+        out.push_str(&rest[..length]);
+        rest = &rest[length..];
+    }
+    out
 }
 
 /// Without the marks of version comments: `/*!50100 … /*!50611 ALGORITHM = 1 */ … */`. Texts in quotes stay as they are.

@@ -152,7 +152,8 @@ fn a_view_keeps_its_security_and_loses_its_definer() {
 
 #[test]
 fn a_database_names_its_collation_and_is_never_taken_over() {
-    let schema = Schema { name: "s".into(), charset: "utf8mb4".into(), collation: "utf8mb4_bin".into() };
+    let schema =
+        Schema { name: "s".into(), charset: "utf8mb4".into(), collation: "utf8mb4_bin".into(), ..Schema::default() };
     assert_eq!(create_database(&schema), "CREATE DATABASE `s` CHARACTER SET utf8mb4 COLLATE utf8mb4_bin");
 }
 

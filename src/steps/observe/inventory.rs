@@ -7,6 +7,7 @@ use futures::future::BoxFuture;
 
 use crate::formats::collation::{charset_of, normal_charset, normal_collation, normal_column_type};
 use crate::formats::ddl::{create_reader, raw};
+use crate::formats::dumpfile::members;
 use crate::formats::facts::Flavor;
 use crate::formats::structure::{
     Check, Column, Doubt, ForeignKey, Generated, Index, IndexPart, Inventory, Program, Schema, Table, TableEstimate,
@@ -161,7 +162,7 @@ impl<'a> Reading<'a> {
         let mut offers = BTreeSet::new();
         let sql = "SELECT TABLE_NAME, COLUMN_NAME FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = 'information_schema' \
                    AND TABLE_NAME IN ('COLUMNS', 'STATISTICS', 'CHECK_CONSTRAINTS', 'TABLE_CONSTRAINTS', \
-                   'TIDB_CHECK_CONSTRAINTS')";
+                   'TIDB_CHECK_CONSTRAINTS', 'SCHEMATA', 'LIBRARIES')";
         each(conn, DOING, sql, |row| {
             offers.insert(format!("{}.{}", text(row[0]), text(row[1])).to_uppercase());
         })
@@ -195,8 +196,9 @@ impl<'a> Reading<'a> {
 
     async fn schemas(&mut self, conn: &mut dyn Connection) -> Outcome<()> {
         let sql = format!(
-            "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA \
-             WHERE LOWER(SCHEMA_NAME) {}",
+            "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME, {} \
+             FROM information_schema.SCHEMATA WHERE LOWER(SCHEMA_NAME) {}",
+            self.offered("SCHEMATA", "SCHEMA_COMMENT", "''"),
             self.within_lower()
         );
         let (all, exact) = (&mut self.schemas, &self.exact);
@@ -207,6 +209,7 @@ impl<'a> Reading<'a> {
                     name: name.clone(),
                     charset: normal_charset(&text(row[1])),
                     collation: normal_collation(&text(row[2])),
+                    comment: text(row[3]),
                 };
                 all.insert(name, schema);
             }
@@ -456,6 +459,14 @@ impl<'a> Reading<'a> {
         );
         let routines = &mut self.routines;
         each(conn, DOING, &sql, |row| routines.extend(program(row))).await?;
+        if self.offers.contains("LIBRARIES.LIBRARY_NAME") {
+            // Code that routines share (MySQL since 9.2, "CREATE LIBRARY Statement").
+            let sql = format!(
+                "SELECT LIBRARY_SCHEMA, LIBRARY_NAME, 'LIBRARY' FROM information_schema.LIBRARIES \
+                 WHERE LIBRARY_SCHEMA {within}"
+            );
+            each(conn, DOING, &sql, |row| routines.extend(program(row))).await?;
+        }
         let sql = format!(
             "SELECT EVENT_SCHEMA, EVENT_NAME, 'EVENT' FROM information_schema.EVENTS WHERE EVENT_SCHEMA {within}"
         );
@@ -601,7 +612,10 @@ fn column(flavor: Flavor, hex_defaults: bool, row: &[Option<&[u8]>]) -> Column {
     };
     Column {
         name: text(row[2]),
-        column_type: normal_column_type(&text(row[6])),
+        column_type: match flavor {
+            Flavor::Tidb => members::with_escapes(&normal_column_type(&text(row[6]))),
+            _ => normal_column_type(&text(row[6])),
+        },
         data_type,
         nullable: row[4] == Some(b"YES"),
         default: default.text,

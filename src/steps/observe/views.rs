@@ -133,8 +133,13 @@ pub async fn lacks(
     source: &Inventory,
 ) -> Outcome<BTreeMap<String, Vec<ViewLack>>> {
     let mut asked = Asked { functions: BTreeMap::new(), stored: BTreeMap::new(), objects: BTreeMap::new() };
-    let moved: BTreeSet<TableName> =
-        source.tables.iter().map(|t| &t.name).chain(source.views.iter().map(|v| &v.name)).map(lower).collect();
+    let moved: BTreeSet<TableName> = source
+        .tables
+        .iter()
+        .map(|t| &t.name)
+        .chain(source.views.iter().map(|v| &v.name))
+        .map(TableName::folded)
+        .collect();
     let mut found = BTreeMap::new();
     for view in source.views.iter().filter(|view| view.fault.is_none()) {
         let mut lacks = Vec::new();
@@ -156,7 +161,7 @@ pub async fn lacks(
         }
         let sequences = view::forms::sequences(&view.select, &view.name.schema);
         for name in view::reads(&view.select, &view.name.schema).into_iter().chain(sequences) {
-            if !moved.contains(&lower(&name)) && asked.lacks_object(conn, &name).await? {
+            if !moved.contains(&name.folded()) && asked.lacks_object(conn, &name).await? {
                 lacks.push(ViewLack::Object(name));
             }
         }
@@ -175,10 +180,6 @@ pub async fn lacks(
         }
     }
     Ok(found)
-}
-
-fn lower(name: &TableName) -> TableName {
-    TableName::new(name.schema.to_lowercase(), name.name.to_lowercase())
 }
 
 /// Answers that were had already.

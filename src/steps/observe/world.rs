@@ -352,15 +352,14 @@ async fn target_side(
     let owned = ledger.objects.iter().filter_map(|object| TableName::parse_key(&object.name));
     let tables = source.tables.iter().map(|table| table.name.clone());
     let views = source.views.iter().map(|view| view.name.clone());
-    let meant: BTreeSet<(String, String)> =
-        tables.chain(views).chain(owned).map(|name| (name.schema.to_lowercase(), name.name.to_lowercase())).collect();
+    let meant: BTreeSet<TableName> = tables.chain(views).chain(owned).map(|name| name.folded()).collect();
     let mut schemas: Vec<String> = source.schemas.iter().map(|schema| schema.name.clone()).collect();
     schemas.extend(ledger.objects.iter().filter_map(|o| TableName::parse_key(&o.name)).map(|name| name.schema));
     schemas.sort();
     schemas.dedup();
     let mut conn = connect(look.servers, address).await?;
     // The target may not tell names apart by case: what meets a name in lower case meets it.
-    let select = |schema: &str, name: &str| meant.contains(&(schema.to_lowercase(), name.to_lowercase()));
+    let select = |schema: &str, name: &str| meant.contains(&TableName::new(schema, name).folded());
     let (inventory, _) =
         inventory::inventory(conn.as_mut(), more(look, address, target), Some(&schemas), &select).await?;
     let rows = has_rows(conn.as_mut(), &inventory.tables).await?;

@@ -193,7 +193,7 @@ async fn look(line: &mut Line, name: &TableName, by_case: bool) -> Outcome<There
 
 /// Whether two names are one but for case.
 fn alike(one: &TableName, other: &TableName) -> bool {
-    one.key().to_lowercase() == other.key().to_lowercase()
+    one.folded() == other.folded()
 }
 
 async fn tells_case_apart(line: &mut Line) -> Outcome<bool> {

@@ -33,7 +33,8 @@ fn spellings_of_two_servers_are_no_difference() {
         (expressed("datetime", "CURRENT_TIMESTAMP"), column("a", "datetime").defaulting("CURRENT_TIMESTAMP")),
         (expressed("date", "curdate()"), column("a", "date").defaulting("CURRENT_DATE")),
         (expressed("json", r"json_object(_utf8mb4\'a\',1)"), expressed("json", "json_object(_utf8mb4'a', 1)")),
-        (column("a", "enum('a','it''s','b\\\\k')"), column("a", "enum('a','it''s','b\\k')")),
+        // TiDB shows a line break as a backslash and an `n`.
+        (column("a", r"enum('a','it''s','b\nk')"), column("a", r"enum('a','it''s','b\\nk')")),
         (
             column("a", "varchar(9)").collated("utf8mb3", "utf8mb3_bin"),
             column("a", "varchar(9)").collated("utf8", "utf8_bin"),

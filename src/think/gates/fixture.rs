@@ -103,7 +103,7 @@ pub fn orders() -> Table {
 
 pub fn schema(name: &str, collation: &str) -> Schema {
     let charset = collation.split('_').next().unwrap_or_default().to_owned();
-    Schema { name: name.into(), charset, collation: collation.into() }
+    Schema { name: name.into(), charset, collation: collation.into(), ..Schema::default() }
 }
 
 pub fn object(lineage: &str, kind: &str, name: &str, state: &str) -> LedgerObject {

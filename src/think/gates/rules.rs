@@ -206,7 +206,7 @@ pub const RULES: &[Rule] = &[
         .rewrites("created without SRID"),
     rule(TEXT_PARSER, "FULLTEXT index with a parser of its own", "does not have the parser", "Set this rule to \"rewrite\" to create the index with the target's own parser: it finds other words.")
         .rewrites("created with the target's own parser"),
-    rule(TABLE_OPTION, "table with options of its own", "creates it with its defaults", "Nothing needs to be done, unless the application counts on them (compression, encryption); they can be set afterwards with ALTER TABLE.")
+    rule(TABLE_OPTION, "table or schema with options of its own", "creates it with its defaults", "Nothing needs to be done, unless the application counts on them (compression, encryption); they can be set afterwards with ALTER TABLE.")
         .warns()
         .silent(),
     rule(NOT_UNDERSTOOD, "table whose structure is not known for certain", "is given what mig understands of it", "Report the quoted text. Set this rule to \"warn\" to go on with what information_schema tells, where that is enough for you."),

@@ -198,10 +198,7 @@ fn find<'a>(subject: &Subject<'a>, name: &TableName) -> Option<There<'a>> {
 fn same_name(subject: &Subject, one: &TableName, other: &TableName) -> bool {
     match subject.target.lower_case_table_names {
         0 => one == other,
-        _ => {
-            one.schema.to_lowercase() == other.schema.to_lowercase()
-                && one.name.to_lowercase() == other.name.to_lowercase()
-        }
+        _ => one.folded() == other.folded(),
     }
 }
 

@@ -192,7 +192,12 @@ fn views_lose_their_definer_and_schemas_follow_the_map() {
     assert_eq!(seen.definer, "");
     assert!(changes[0].summary.contains("root@%"));
     assert!(views::for_target(&seen, &Inventory::default(), &tidb(), &gates()).1.is_empty());
-    let schema = Schema { name: "s".into(), charset: "latin1".into(), collation: "latin1_swedish_ci".into() };
+    let schema = Schema {
+        name: "s".into(),
+        charset: "latin1".into(),
+        collation: "latin1_swedish_ci".into(),
+        ..Schema::default()
+    };
     let (seen, changes) =
         schema_for_target(&schema, &tidb(), &converting(&[("latin1_swedish_ci", "utf8mb4_general_ci")]));
     assert_eq!((seen.charset.as_str(), seen.collation.as_str(), changes.len()), ("utf8mb4", "utf8mb4_general_ci", 1));

@@ -255,7 +255,7 @@ codes! {
         "MySQL splits texts by ngram or mecab where an index says so. MariaDB has no such parsers. \"rewrite\" creates the index with the target's own parser, which finds other words.";
     TABLE_OPTION = 2151, Gate,
         "options of tables",
-        "Row format, compression, encryption and the like, also of single partitions, are left to the target's defaults; the plan names them. Set them afterwards with ALTER TABLE where they matter.";
+        "Row format, compression, encryption and the like, also of single partitions, and the comment of a schema, are left to the target's defaults; the plan names them. Set them afterwards with ALTER TABLE where they matter.";
     SYSTEM_VERSIONED = 2152, Gate,
         "system-versioned tables",
         "MariaDB keeps former rows of such a table and shows them to FOR SYSTEM_TIME. mig reads and moves the current rows, into an ordinary table: the history is not moved, and no more history is written. Set the rule to \"warn\" where that is what you want.";

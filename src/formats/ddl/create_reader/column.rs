@@ -4,6 +4,7 @@ use super::{CreateFault, Read, charset_width, default_collation, options};
 use crate::formats::collation::{charset_of, normal_charset, normal_collation, normal_column_type};
 use crate::formats::ddl::raw;
 use crate::formats::ddl::scan::Scan;
+use crate::formats::dumpfile::members;
 use crate::formats::facts::Flavor;
 use crate::formats::structure::{Check, Column, Doubt, Generated, Table};
 
@@ -18,6 +19,9 @@ pub(super) fn read(scan: &mut Scan<'_>, table: &mut Table, writer: Flavor) -> Re
         let bare = writer == Flavor::Tidb && matches!(data_type.as_str(), "enum" | "set");
         let inner = if bare { scan.bracketed_without_escapes()? } else { scan.bracketed()? };
         column_type.push_str(&format!("({inner})"));
+        if bare {
+            column_type = members::with_escapes(&column_type);
+        }
     }
     for word in ["unsigned", "zerofill"] {
         if scan.skip_words(&[word]) {

@@ -6,6 +6,7 @@ use super::{Read, default_collation};
 use crate::formats::collation::{charset_of, normal_charset, normal_collation};
 use crate::formats::ddl::partitioning;
 use crate::formats::ddl::scan::Scan;
+use crate::formats::facts::Flavor;
 use crate::formats::structure::Table;
 
 /// Options with a value that are named: they decide how rows are kept.
@@ -53,12 +54,16 @@ const SILENT: [&str; 8] = [
 ];
 
 /// Everything behind the closing bracket: options, then the clause of partitions.
-pub(super) fn read(scan: &mut Scan<'_>, table: &mut Table) -> Read<()> {
+pub(super) fn read(scan: &mut Scan<'_>, table: &mut Table, writer: Flavor) -> Read<()> {
     let (mut charset, mut collation) = (None, None);
     let mut kept: Vec<String> = Vec::new();
     while !scan.ended() {
         if scan.rest().get(..12).is_some_and(|head| head.eq_ignore_ascii_case("PARTITION BY")) {
-            table.partitioning = partitioning::opened(scan.all_left().trim_end_matches(';'));
+            let clause = scan.all_left().trim_end_matches(';');
+            table.partitioning = match writer {
+                Flavor::Tidb => partitioning::opened(&partitioning::with_escapes(clause)),
+                Flavor::Mysql | Flavor::Mariadb => partitioning::opened(clause),
+            };
             break;
         }
         scan.skip_words(&["DEFAULT"]);

@@ -2,7 +2,7 @@
 
 use super::generated::SAME;
 use super::{Met, note};
-use crate::formats::ddl::expression::{Token, expression_text, functions, normal_expression, tokens, without_escapes};
+use crate::formats::ddl::expression::{Token, expression_text, functions, normal_expression, tokens};
 use crate::formats::ddl::{clock_function, lob};
 use crate::formats::dumpfile::members::{members, set_beyond_numbers};
 use crate::formats::facts::Flavor;
@@ -212,9 +212,7 @@ fn default_is_no_member(column: &Column) -> bool {
     let members = members_of(column);
     let is_text = !column.default_is_expression && column.charset.as_deref() != Some("binary");
     let Some(default) = column.default.as_deref().filter(|_| is_text && !members.is_empty()) else { return false };
-    // MySQL and MariaDB show members with their escapes, and the default without.
-    let is = |member: &str, text: &str| member.trim_end() == text.trim_end();
-    let known = |text: &str| members.iter().any(|member| is(member, text) || is(&without_escapes(member), text));
+    let known = |text: &str| members.iter().any(|member| member.trim_end() == text.trim_end());
     match column.data_type.as_str() {
         "set" => !default.is_empty() && !default.split(',').all(known),
         _ => !known(default),

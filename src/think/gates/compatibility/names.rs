@@ -4,10 +4,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Met, note};
 use crate::formats::collation::normal_collation;
+use crate::formats::ddl::sql_string;
 use crate::formats::structure::Schema;
 use crate::think::gates::collation::{Fate, fate};
 use crate::think::gates::{Subject, rules};
-use crate::words::addr::{TableName, key_ident};
+use crate::words::addr::{TableName, folded, key_ident};
 
 pub(super) fn look(subject: &Subject, met: &mut Met) {
     let inventory = &subject.facts.source;
@@ -18,6 +19,10 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
     for routine in &inventory.routines {
         let name = TableName::new(&routine.schema, &routine.name);
         note(met, rules::ROUTINE, format!("{name} ({})", routine.kind.to_lowercase()));
+    }
+    for schema in inventory.schemas.iter().filter(|schema| !schema.comment.is_empty()) {
+        let comment = sql_string(&schema.comment);
+        note(met, rules::TABLE_OPTION, format!("schema {}: COMMENT = {comment}", key_ident(&schema.name)));
     }
     for table in inventory.tables.iter().filter(|table| table.system_versioned) {
         note(met, rules::SYSTEM_VERSIONED, table.name.key());
@@ -45,8 +50,8 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
     let mut schemas: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     let mut objects: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for name in names {
-        schemas.entry(name.schema.to_lowercase()).or_default().insert(key_ident(&name.schema));
-        objects.entry(name.key().to_lowercase()).or_default().insert(name.key());
+        schemas.entry(folded(&name.schema)).or_default().insert(key_ident(&name.schema));
+        objects.entry(name.folded().key()).or_default().insert(name.key());
     }
     for same in schemas.values().chain(objects.values()).filter(|same| same.len() > 1) {
         note(met, rules::COLLIDING_NAMES, same.iter().cloned().collect::<Vec<_>>().join(" and "));

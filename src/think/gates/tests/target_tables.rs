@@ -107,8 +107,12 @@ fn a_name_on_the_target_is_free_ones_own_or_taken() {
         &there(|c| {
             c.facts.target.tables.clear();
             c.facts.target.schemas.clear();
-            c.facts.source.schemas =
-                vec![Schema { name: "shop".into(), charset: "utf8mb4".into(), collation: "utf8mb4_bin".into() }];
+            c.facts.source.schemas = vec![Schema {
+                name: "shop".into(),
+                charset: "utf8mb4".into(),
+                collation: "utf8mb4_bin".into(),
+                ..Schema::default()
+            }];
             c.facts.ledger.objects.push(object("other", "schema", "shop", "created"));
             c.facts.ledger.objects.push(object("other", "table", "shop.orders", "created"));
         }),

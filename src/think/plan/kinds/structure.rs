@@ -188,8 +188,8 @@ fn database_drift(ask: &DecisionContext<'_>) -> Option<Drift> {
 fn table_drift(ask: &DecisionContext<'_>) -> Outcome<Option<Drift>> {
     let inputs: TableInputs = inputs_of(ask.node)?;
     let Some(actual) = ask.facts.target.table(&inputs.source.name) else {
-        let name = inputs.source.name.key().to_lowercase();
-        let view = ask.facts.target.views.iter().any(|view| view.name.key().to_lowercase() == name);
+        let name = inputs.source.name.folded();
+        let view = ask.facts.target.views.iter().any(|view| view.name.folded() == name);
         return Ok(Some(if view { Drift::ViewInItsPlace } else { Drift::GoneFromTarget }));
     };
     // Foreign keys are a step of their own.
@@ -213,9 +213,9 @@ fn foreign_key_drift(ask: &DecisionContext<'_>) -> Outcome<Option<Drift>> {
 
 /// A view of another text holds no rows: it is made again.
 fn view_drift(ask: &DecisionContext<'_>, record: &StepRecord) -> Outcome<Option<Drift>> {
-    let Some(name) = ask.node.addr.table().map(|view| view.key().to_lowercase()) else { return Ok(None) };
-    let Some(there) = ask.facts.target.views.iter().find(|view| view.name.key().to_lowercase() == name) else {
-        let table = ask.facts.target.tables.iter().any(|table| table.name.key().to_lowercase() == name);
+    let Some(name) = ask.node.addr.table().map(|view| view.folded()) else { return Ok(None) };
+    let Some(there) = ask.facts.target.views.iter().find(|view| view.name.folded() == name) else {
+        let table = ask.facts.target.tables.iter().any(|table| table.name.folded() == name);
         return Ok(Some(if table { Drift::TableInItsPlace } else { Drift::GoneFromTarget }));
     };
     let made = record.outputs_as::<ViewOutputs>(&ask.node.addr)?;

@@ -66,6 +66,10 @@ pub(super) const WARNING_ROWS: &[Row] = &[
     (rules::TABLE_OPTION, "shop.orders: PARTITION BY KEY ALGORITHM = 1", |c| {
         key(c, |t| t.partitioning = "PARTITION BY KEY ALGORITHM = 1 (id) PARTITIONS 3".into())
     }),
+    (rules::TABLE_OPTION, "schema shop: COMMENT = 'of the shop'", |c| {
+        let commented = Schema { comment: "of the shop".into(), ..schema("shop", "utf8mb4_bin") };
+        c.facts.source.schemas.push(commented);
+    }),
     (rules::KEY_COMMENT, "shop.orders", |c| {
         key(c, |t| t.indexes.iter_mut().filter(|i| i.name == "PRIMARY").for_each(|i| i.comment = "x".into()))
     }),
