@@ -467,6 +467,21 @@ async fn what_a_migration_came_to_know_is_printed_by_names_that_stay() {
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, text.replace("\"rows\": 2", "\"rows\": 3")).unwrap();
     assert!(journey.run(&["output", "m.source.host"], 1).contains("MIG1016"));
+    const LOST: &str = "the recorded certificate is not there";
+    let planned = |what: &str| {
+        let told = program::flat(&journey.run(&["plan"], 0));
+        assert!(told.contains(what), "{told}");
+    };
+    planned(LOST);
+    // One that is gone proves nothing; the next run writes it again.
+    std::fs::remove_file(&path).unwrap();
+    planned(LOST);
+    assert!(journey.run(&["output", "m.certificate.verdict"], 1).contains("MIG1023"));
+    assert!(program::flat(&journey.run(&["report"], 1)).contains("`mig apply` writes it at its end"));
+    assert_eq!(journey.apply()["verdict"], "equal");
+    assert_eq!(value("m.certificate.verdict"), "equal");
+    planned("No changes.");
+    let text = std::fs::read_to_string(&path).unwrap();
     // Another begins with the next run: the one before is not this one's.
     std::fs::write(&path, &text).unwrap();
     journey.run(&["state", "rm", "migration.m.report"], 0);

@@ -41,7 +41,16 @@ pub async fn run(global: &Global, args: &Logs) -> Outcome<ExitKind> {
     };
     let shell = session.shells.connect(endpoint).await?;
     let follow = if args.follow { "-n 200 -F" } else { "-n +1" };
-    let script = format!("exec tail {follow} {}/{LOG}", worker_dir(endpoint, &one.migration));
+    let log = format!("{}/{LOG}", worker_dir(endpoint, &one.migration));
+    if !args.follow && shell.run(&format!("test -e {log}"), b"").await?.status == Some(1) {
+        return Err(Failure::new(
+            codes::NOTHING_TO_VERIFY,
+            format!("read the log on {endpoint}"),
+            format!("no worker of migration.{} has run there", one.migration),
+            "`mig apply` starts it.",
+        ));
+    }
+    let script = format!("exec tail {follow} {log}");
     let mut channel = shell.open(&script).await?;
     let mut some = vec![0; 64 * 1024];
     loop {

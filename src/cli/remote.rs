@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
+use super::report;
 use super::session::{Session, say};
+use crate::formats::certificate::Certificate;
 use crate::formats::cloud_inputs::ReadyOutputs;
 use crate::formats::facts::{ServerFacts, Stray, World};
 use crate::formats::plan::{Graph, PlanFile};
 use crate::formats::spec::model::{Migration, RunnerKind, Spec};
 use crate::formats::state::State;
-use crate::formats::steps::RunnerOutputs;
+use crate::formats::steps::{ReportOutputs, RunnerOutputs};
 use crate::formats::worker::{Ask, AtWork, Endpoint, Looked, SpecTexts, Work, part_of};
 use crate::seams::clock::Clock;
 use crate::seams::shell::Shells;
@@ -72,11 +74,34 @@ impl Seen {
     }
 }
 
-/// Looks at everything, each migration from where it runs.
+/// Looks at everything, each migration from where it runs, and at the certificates here.
 ///
 /// # Errors
 /// A dump that lies here for a migration that runs elsewhere.
 pub async fn observe(
+    session: &Session,
+    servers: &BTreeMap<StepAddr, Arc<dyn sql::Server>>,
+    state: Option<State>,
+    replace: &BTreeSet<StepAddr>,
+    may_install: bool,
+) -> Outcome<Seen> {
+    let mut seen = look_everywhere(session, servers, state, replace, may_install).await?;
+    let Some(state) = &seen.state else { return Ok(seen) };
+    for (name, facts) in &mut seen.world.migrations {
+        let step = StepAddr::in_migration(name, StepKind::Report, None);
+        // A record that cannot be read is the plan's to refuse, and one that came just now has its file with it.
+        let Ok(Some(recorded)) = state.outputs_if_complete::<ReportOutputs>(&step) else { continue };
+        let is_it = |file: &Certificate| file.digest == recorded.certificate;
+        facts.certificate_lost = !seen.certificates.contains_key(name)
+            && match report::read(&*session.store, name) {
+                Ok(found) => !found.is_some_and(|(file, _)| is_it(&file)),
+                Err(failure) => failure.code == codes::NO_SOUND_CERTIFICATE,
+            };
+    }
+    Ok(seen)
+}
+
+async fn look_everywhere(
     session: &Session,
     servers: &BTreeMap<StepAddr, Arc<dyn sql::Server>>,
     state: Option<State>,

@@ -41,8 +41,7 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
             codes::NO_SOUND_CERTIFICATE,
             format!("read the certificate of {name} ({place})"),
             "there is none",
-            "A certificate is written at the end of `mig apply`: run it, or let it go on. If the file was lost after that: `mig apply \
-             -replace=` with the address of the migration's report step.",
+            "`mig apply` writes it at its end, and once more where the file was lost after that.",
         )
     })?;
     let step = StepAddr::in_migration(&name, StepKind::Report, None);
@@ -80,7 +79,7 @@ pub fn read(store: &dyn Store, name: &str) -> Outcome<Option<(Certificate, Vec<u
             codes::NO_SOUND_CERTIFICATE,
             format!("read the certificate of {name} ({})", store.place_of(&file)),
             cause,
-            "Make it again: `mig apply -replace=` with the address of the migration's report step.",
+            "`mig apply` writes it once more.",
         )
     };
     let certificate: Certificate = serde_json::from_slice(&bytes).map_err(|error| broken(error.to_string()))?;

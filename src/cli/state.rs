@@ -123,7 +123,7 @@ async fn renamed(session: &Session, edit: &Edit, from: StepAddr, to: StepAddr) -
     let state = recovery::look(&*session.store)?.state.unwrap_or_else(|| State::new(String::new()));
     let (next, one) = state_edit::renamed(&state, &session.spec, from, to)?;
     let steps = next.steps.keys().filter(|addr| addr.is_under(&one.to)).count() as u64;
-    let what = format!("{}: {}", screen::moves::words(&one), count(steps, "step", "steps"));
+    let what = format!("{} to {}: {}", one.from, one.to, count(steps, "step", "steps"));
     if edit.dry_run {
         print(&format!("Would rename {what}. Nothing was changed.\n"));
         return Ok(());

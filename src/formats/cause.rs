@@ -189,6 +189,8 @@ pub enum Drift {
     LedgerDiffers {
         difference: String,
     },
+    /// The file is gone, was altered, or is another run's.
+    CertificateLost,
     /// A load needs the files of its dump, and some are missing.
     FilesIncomplete,
     Gone {

@@ -285,6 +285,9 @@ pub struct MigrationFacts {
     /// Dump manifests that are whole and match their recorded hash: table key -> manifest hash.
     #[serde(default)]
     pub manifests: BTreeMap<String, String>,
+    /// The certificate that the state records is not beside it: its file is gone, was altered, or is another run's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub certificate_lost: bool,
     /// The source's binlog position, and whether writes between the run's first position and it were seen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub writes: Option<WritesFacts>,

@@ -226,7 +226,12 @@ impl FileStore {
     }
 
     fn read(&self, path: &Path, suffix: &str) -> Outcome<Option<Vec<u8>>> {
-        match std::fs::read(path) {
+        // A pipe in its place would be waited for without an end.
+        let regular = || match std::fs::metadata(path)?.is_file() {
+            true => std::fs::read(path),
+            false => Err(io::Error::other("it is not a regular file")),
+        };
+        match regular() {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Failure::new(
@@ -381,7 +386,9 @@ impl Store for FileStore {
             let hint = "Look at the path and its permissions: the file must be readable for this user.";
             Failure::new(codes::LOCK_UNAVAILABLE, format!("look at {}.lock", self.place()), error.to_string(), hint)
         };
-        let mut file = match File::open(&path) {
+        // A pipe in its place would be waited for without an end.
+        let at_once = rustix::fs::OFlags::NONBLOCK.bits() as i32;
+        let mut file = match OpenOptions::new().read(true).custom_flags(at_once).open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Holding::Nobody),
             Err(error) => return Err(failed(error)),
@@ -578,6 +585,21 @@ mod tests {
         store.replace_state(b"state").unwrap();
         assert_eq!(store.append(b"frame\n").unwrap_err().code, "MIG4006");
         assert_eq!(std::fs::read(&victim).unwrap(), b"dear");
+    }
+
+    #[test]
+    fn a_pipe_in_the_place_of_a_file_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = FileStore::new(folder.path().join("a.migstate"));
+        for name in ["a.migstate", "a.migstate.lock"] {
+            let path = folder.path().join(name);
+            let owner = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+            rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, owner, 0).unwrap();
+        }
+        let failure = store.read_state().unwrap_err();
+        assert_eq!((failure.code, failure.cause.as_str()), (codes::STATE_UNREADABLE, "it is not a regular file"));
+        let _ = store.holding();
+        assert_eq!(store.try_lock(&holder(1)).err().unwrap().code, codes::LOCK_UNAVAILABLE);
     }
 
     #[test]

@@ -126,6 +126,7 @@ fn drift_words(drift: &Drift) -> String {
         Drift::LedgerDiffers { difference } => {
             format!("the ledger on the target is not what was recorded ({difference}): restored from a backup?")
         }
+        Drift::CertificateLost => "the recorded certificate is not there".into(),
         Drift::FilesIncomplete => "the load needs its dump files, and some are missing".into(),
         Drift::Gone { object, id } => format!("{} {id} is gone", object_words(*object)),
         Drift::Ended { object: CloudObject::Instance, id } => format!("the instance {id} was terminated"),

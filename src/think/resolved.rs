@@ -166,7 +166,8 @@ impl Of<'_> {
         Ok(ResolvedCertificate {
             file: filed.map(|filed| filed.file.clone()),
             digest: Some(report.certificate),
-            verdict: Some(report.verdict),
+            // Without the certificate nothing proves it.
+            verdict: filed.map(|_| report.verdict),
             created: filed.map(|filed| filed.certificate.created.clone()),
             tables: Some(report.tables),
             rows: Some(report.rows),

@@ -103,6 +103,9 @@ fn report(wanted: &mut Desired, wish: &Wish) {
 
 /// What no step makes right by itself, and what the certificate speaks of.
 fn report_drift(ask: &DecisionContext<'_>) -> Outcome<Option<Drift>> {
+    if ask.facts.certificate_lost {
+        return Ok(Some(Drift::CertificateLost));
+    }
     let of_it = |node: &&Node| node.kind == StepKind::Table && node.addr.migration() == ask.node.addr.migration();
     for node in ask.nodes.iter().filter(of_it) {
         let wanted = inputs_of::<TableInputs>(node)?.target;
