@@ -110,6 +110,7 @@ async fn a_renamed_migration_of_many_tables_is_not_changed() {
     assert!(program::flat(&said).contains("migration.m becomes migration.shop"), "{said}");
     assert!(!listed(&journey).contains("migration.shop"), "a plan records nothing");
     journey.run(&["report"], 0);
+    assert_eq!(journey.run(&["output", "shop.certificate.verdict"], 0), "equal\n");
     let said = journey.run(&["apply", "-auto-approve"], 0);
     assert!(program::flat(&said).contains("Renamed in the state: migration.m becomes migration.shop"), "{said}");
     assert!(!listed(&journey).contains("migration.m."), "{}", listed(&journey));

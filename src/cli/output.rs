@@ -16,17 +16,19 @@ use crate::words::error::{ExitKind, Failure, Outcome};
 
 pub fn run(global: &Global, args: &Output, style: Style) -> Outcome<ExitKind> {
     let session = Session::open_to_look(global, &args.variables)?;
+    let state = session.state()?;
     let mut filed = BTreeMap::new();
     for name in session.spec.migrations.keys() {
-        let place = session.store.place_of(&Companion::certificate(name));
-        if let Some((certificate, _)) = report::read(&*session.store, name)? {
+        let filed_as = report::filed_as(state.as_ref(), name);
+        let place = session.store.place_of(&Companion::certificate(filed_as));
+        if let Some((certificate, _)) = report::read(&*session.store, filed_as)? {
             filed.insert(
                 name.clone(),
                 Filed { file: place.strip_prefix("./").unwrap_or(&place).to_owned(), certificate },
             );
         }
     }
-    let resolved = resolve(&session.spec, session.state()?.as_ref(), &filed)?;
+    let resolved = resolve(&session.spec, state.as_ref(), &filed)?;
     match &args.name {
         Some(name) => {
             let values = screen::resolved::values(&resolved);

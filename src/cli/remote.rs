@@ -93,7 +93,7 @@ pub async fn observe(
         let Ok(Some(recorded)) = state.outputs_if_complete::<ReportOutputs>(&step) else { continue };
         let is_it = |file: &Certificate| file.digest == recorded.certificate;
         facts.certificate_lost = !seen.certificates.contains_key(name)
-            && match report::read(&*session.store, name) {
+            && match report::read(&*session.store, report::filed_as(Some(state), name)) {
                 Ok(found) => !found.is_some_and(|(file, _)| is_it(&file)),
                 Err(failure) => failure.code == codes::NO_SOUND_CERTIFICATE,
             };

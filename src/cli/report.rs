@@ -4,6 +4,7 @@ use super::args::{Global, Report};
 use super::page;
 use super::session::{Session, print, say};
 use crate::formats::certificate::Certificate;
+use crate::formats::state::State;
 use crate::formats::steps::ReportOutputs;
 use crate::screen;
 use crate::screen::style::Style;
@@ -32,10 +33,7 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
         }
     };
     let state = session.state()?;
-    // Until a run has recorded a rename, the certificate is under the former name.
-    let moves = state.iter().flat_map(|state| &state.moves);
-    let former = moves.filter(|one| one.to.migration() == Some(name.as_str())).find_map(|one| one.from.migration());
-    let (certificate, bytes) = read(&*session.store, former.unwrap_or(&name))?.ok_or_else(|| {
+    let (certificate, bytes) = read(&*session.store, filed_as(state.as_ref(), &name))?.ok_or_else(|| {
         let place = session.store.place_of(&Companion::certificate(&name));
         Failure::new(
             codes::NO_SOUND_CERTIFICATE,
@@ -65,6 +63,12 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
         say(&format!("Page: {}\n", to.display()));
     }
     Ok(ExitKind::Success)
+}
+
+/// The name under which a migration's certificate is: until a run has recorded a rename, the former one.
+pub fn filed_as<'a>(state: Option<&'a State>, name: &'a str) -> &'a str {
+    let moves = state.into_iter().flat_map(|state| &state.moves);
+    moves.filter(|one| one.to.migration() == Some(name)).find_map(|one| one.from.migration()).unwrap_or(name)
 }
 
 /// The certificate of a migration beside its state, and its bytes. `None`: there is none.
