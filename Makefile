@@ -20,8 +20,8 @@ test: rust ## everything the tests need, from nothing, then all tests
 	tests/testbed/test --locked
 
 lint: rust ## formatting and clippy, warnings denied
-	cargo fmt --check
-	cargo clippy --locked --all-targets -- -D warnings
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
 
 demo: rust ## a real MySQL and a real TiDB on loopback, and a shop moved from one to the other
 	examples/quickstart/demo

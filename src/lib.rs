@@ -12,10 +12,9 @@
 
 pub mod cli;
 pub mod drive;
-pub mod formats;
 pub mod hosts;
 pub mod screen;
 pub mod seams;
 pub mod steps;
-pub mod think;
-pub mod words;
+
+pub use mig_core::{formats, think, words};

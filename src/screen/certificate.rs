@@ -223,7 +223,7 @@ fn writes_words(certificate: &Certificate) -> String {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
-    use crate::formats::certificate::tests::{certificate, table};
+    use crate::formats::certificate::fixture::{certificate, table};
     use crate::formats::certificate::{
         GeneratedProof, NotMoved, StructureDifference, StructureProof, ViewProof, ViewRows,
     };

@@ -1,6 +1,9 @@
 //! The certificate: what was moved, what of it is proven and by what, and what is not. Types, the judgement and the
 //! seal; nothing of how the evidence is got. The rule: what cannot be proven is said to be unproven.
 
+#[cfg(any(test, feature = "fixtures"))]
+pub mod fixture;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
@@ -513,60 +516,9 @@ impl Certificate {
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-pub(crate) mod tests {
+mod tests {
     use super::*;
-
-    pub(crate) fn table(name: &str, rows: u64) -> TableProof {
-        let hash = Some("1234567890123456789012".to_owned());
-        TableProof {
-            table: name.into(),
-            rows: Three { source: Some(rows), dumped: Some(rows), target: Some(rows) },
-            hash: Three { source: hash.clone(), dumped: hash.clone(), target: hash },
-            parts: 1,
-            bytes: 1_024,
-            seconds: Seconds { dump: 1.5, load: 2.0, verify: 0.5 },
-            proven_by: ProvenBy::ServerHashes,
-            read: ReadAt::both("2026-01-05T10:01:30.000Z"),
-            rewritten: Vec::new(),
-            structure: StructureProof { equal: true, differences: Vec::new() },
-            equal: false,
-            negative_zeros: 0,
-            json_rounded: 0,
-            generated: Vec::new(),
-        }
-    }
-
-    pub(crate) fn certificate(tables: Vec<TableProof>) -> Certificate {
-        let party = |address: &str, version: &str| Party {
-            address: address.into(),
-            identity: "mig@8f2c1d1a-8a7e-11ee-b9d1-0242ac120002".into(),
-            version: version.into(),
-        };
-        Certificate {
-            format_version: FORMAT_VERSION,
-            mig_version: "0.1.0".into(),
-            lineage: "5f2a".into(),
-            migration: "shop".into(),
-            created: "2026-01-05T10:02:00Z".into(),
-            source: party("source.mysql.shop", "9.7.0"),
-            target: party("target.tidb.cloud", "8.0.11-TiDB-v8.5.6"),
-            verdict: Judgement::Unproven,
-            writes: WritesProof {
-                outcome: WritesOutcome::Proven,
-                how: "binlog positions".into(),
-                text: "The binlog did not move; sql_log_bin = 0 writes are not seen.".into(),
-            },
-            tables,
-            views: Vec::new(),
-            not_moved: Vec::new(),
-            unproven: Vec::new(),
-            accepted: Vec::new(),
-            named: Vec::new(),
-            gates: [("collation".to_owned(), GateOutcome::Passed)].into(),
-            totals: Totals { seconds: 70.0, ..Totals::default() },
-            digest: Digest::of_bytes(b""),
-        }
-    }
+    use crate::formats::certificate::fixture::{certificate, table};
 
     #[test]
     fn a_table_is_equal_only_with_evidence_of_all_three_places() {

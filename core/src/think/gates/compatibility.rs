@@ -19,8 +19,8 @@ mod names;
 mod numbers;
 mod rows;
 mod values;
-pub(crate) mod view_values;
-pub(crate) mod views;
+pub mod view_values;
+pub mod views;
 
 pub(crate) use columns::{default_allowed, index_expression_allowed};
 pub(crate) use innodb::default_taken_by_old;

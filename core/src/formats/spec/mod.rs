@@ -10,12 +10,12 @@ mod credentials;
 mod expression;
 mod faults;
 mod fields;
-#[cfg(test)]
+#[cfg(any(test, feature = "fixtures"))]
 #[allow(clippy::panic)]
 pub mod fixture;
 mod formatter;
 mod functions;
-pub(crate) mod migrations;
+pub mod migrations;
 pub mod model;
 mod moves;
 mod overlap;

@@ -6,7 +6,7 @@
 pub mod canonical;
 pub mod create_reader;
 pub mod expression;
-#[cfg(test)]
+#[cfg(any(test, feature = "fixtures"))]
 pub mod fixture;
 mod literals;
 pub mod partitioning;

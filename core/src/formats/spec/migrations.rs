@@ -26,7 +26,7 @@ use crate::words::diag::Diagnostic;
 
 /// Session variables that mig sets itself, because what it promises depends on them. A spec that sets one is refused: mig's
 /// own value would win without a word.
-pub(crate) const FIXED: &[&str] = &[
+pub const FIXED: &[&str] = &[
     "sql_mode",
     "time_zone",
     "foreign_key_checks",

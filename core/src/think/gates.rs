@@ -149,7 +149,7 @@ fn unreached(code: Code, fault: &Failure) -> Diagnostic {
 }
 
 /// `1 table`, `2 tables`.
-pub(crate) fn count(n: usize, noun: &str) -> String {
+pub fn count(n: usize, noun: &str) -> String {
     match (n, noun.strip_suffix('x')) {
         (1, _) => format!("1 {noun}"),
         (_, Some(_)) => format!("{n} {noun}es"),
@@ -157,8 +157,8 @@ pub(crate) fn count(n: usize, noun: &str) -> String {
     }
 }
 
-#[cfg(test)]
-pub(crate) mod fixture;
+#[cfg(any(test, feature = "fixtures"))]
+pub mod fixture;
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests;

@@ -254,7 +254,7 @@ fn null_is_the_default_whatever_the_attribute() {
 #[test]
 fn ten_faults_are_ten_diagnostics_each_where_it_stands() {
     check(
-        include_str!("../../../examples/invalid/ten-faults.mig.hcl"),
+        include_str!("../../../../examples/invalid/ten-faults.mig.hcl"),
         &[
             ("MIG1204", "3:19", "72h"),
             ("MIG1210", "7:7", "local.a -> local.b -> local.a"),
@@ -561,7 +561,7 @@ fn the_digest_form_changes_with_what_is_meant_and_not_with_how_it_is_written() {
 
 #[test]
 fn a_mysql_target_has_its_own_port_and_no_place_in_a_cloud() {
-    let text = include_str!("../../../examples/mysql-to-mysql/shop.mig.hcl");
+    let text = include_str!("../../../../examples/mysql-to-mysql/shop.mig.hcl");
     let files = vec![file("shop.mig.hcl", &text.replace("  port          = 3306\n", ""))];
     let env = |name: &str| (name != WORKSPACE_ENV).then(|| format!("secret of {name}"));
     let (spec, found) = load(&Inputs {
@@ -586,7 +586,7 @@ fn a_mysql_target_has_its_own_port_and_no_place_in_a_cloud() {
 
 #[test]
 fn ten_faults_are_readable_at_eighty_columns_without_colour() {
-    let text = include_str!("../../../examples/invalid/ten-faults.mig.hcl");
+    let text = include_str!("../../../../examples/invalid/ten-faults.mig.hcl");
     let files = vec![file("ten-faults.mig.hcl", text), file("servers.mig.hcl", SERVERS)];
     let (_, found) = load(&Inputs {
         files,

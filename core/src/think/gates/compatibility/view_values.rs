@@ -79,7 +79,7 @@ const OF_MARIADB: &[&str] = &[
 ];
 
 /// Why a view may give other values on the target; `None`: nothing is known that would.
-pub(crate) fn risk(
+pub fn risk(
     view: &View,
     facts: &MigrationFacts,
     (source, target): (&ServerFacts, &ServerFacts),

@@ -93,8 +93,20 @@ pub fn rehearse(
     parallelism: usize,
     seed: u64,
 ) -> Outcome<Rehearsal> {
-    let scene = scene(plan, spec, state, parallelism);
     let number = (STEPS_IN_ALL / plan.body.graph.nodes.len().max(1)).clamp(RUNS.0, RUNS.1);
+    rehearse_in(number, plan, spec, state, parallelism, seed)
+}
+
+/// The same in so many runs.
+fn rehearse_in(
+    number: usize,
+    plan: &PlanFile,
+    spec: &Spec,
+    state: Option<&State>,
+    parallelism: usize,
+    seed: u64,
+) -> Outcome<Rehearsal> {
+    let scene = scene(plan, spec, state, parallelism);
     let mut runs = Vec::with_capacity(number);
     for run in 0..number {
         // Each run has its own chances, whatever the others need of theirs.

@@ -15,7 +15,7 @@ use crate::words::addr::TableName;
 use crate::words::codes::Code;
 
 /// Why a view is left out: the rule, and what of the view it meets.
-pub(crate) type Reasons = Vec<(Code, String)>;
+pub type Reasons = Vec<(Code, String)>;
 
 pub(super) fn look(subject: &Subject, met: &mut Met) {
     let left_out = left_out(subject.facts);
@@ -56,7 +56,7 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
 
 /// The views that cannot be made on the target. Whatever the settings say, none of them is created: a rule that stops
 /// refuses the plan, any other leaves them out by name.
-pub(crate) fn left_out(facts: &MigrationFacts) -> BTreeMap<TableName, Reasons> {
+pub fn left_out(facts: &MigrationFacts) -> BTreeMap<TableName, Reasons> {
     let mut out: BTreeMap<TableName, Reasons> = BTreeMap::new();
     for view in &facts.source.views {
         let reasons = own_reasons(view, facts.view_lacks.get(&view.name.key()).map(Vec::as_slice).unwrap_or_default());
@@ -138,7 +138,7 @@ fn is_ordered(select: &str) -> bool {
 }
 
 /// The CHECK OPTION that a target without writable views does not keep.
-pub(crate) fn check_option_lost<'a>(view: &'a View, target: &ServerFacts) -> Option<&'a str> {
+pub fn check_option_lost<'a>(view: &'a View, target: &ServerFacts) -> Option<&'a str> {
     let option = view.check_option.as_str();
     (target.flavor == Flavor::Tidb && !option.is_empty() && !option.eq_ignore_ascii_case("NONE")).then_some(option)
 }
