@@ -257,9 +257,18 @@ fn rounded(text: &[u8], canonical: &[u8]) -> Option<Vec<u8>> {
     }
     let double: f64 = text.parse().ok()?;
     let mut out = Vec::new();
-    // The shortest digits that make the same DOUBLE, as servers write it.
-    push_number(format!("{double:e}").as_bytes(), &mut out)?;
+    push_number(shortest(double).as_bytes(), &mut out)?;
     (out != canonical).then_some(out)
+}
+
+/// The shortest digits that make the same DOUBLE, as servers write it. Where two texts are as short and as near (…89.2 and …89.3
+/// of 1245288563337989.25), MySQL 9.7 and TiDB 8.5.6 write the even one, and Rust's shortest form the other.
+fn shortest(double: f64) -> String {
+    let short = format!("{double:e}");
+    let digits = short.split('e').next().unwrap_or_default().bytes().filter(u8::is_ascii_digit).count();
+    // As many digits, rounded to the nearest, and of two to the even one.
+    let nearest = format!("{double:.*e}", digits.saturating_sub(1));
+    if nearest.parse() == Ok(double) { nearest } else { short }
 }
 
 /// Quotes, backslashes and control characters are escaped, nothing else: one text for each string.
@@ -304,6 +313,11 @@ mod tests {
             ("9007199254740993.0", 1, "9007199254740992"),
             ("1.10", 0, "11e-1"),
             ("0.1", 0, "1e-1"),
+            ("-1245288563337989.2", 0, "-12452885633379892e-1"),
+            ("1245288563337989.75", 1, "12452885633379898e-1"),
+            ("912345678901234.4", 0, "9123456789012344e-1"),
+            ("4.503599627370498e15", 0, "4503599627370498"),
+            ("5e-324", 0, "5e-324"),
             ("1.7976931348623157e+308", 0, "17976931348623157e292"),
             ("100000000000000000000", 0, "1e20"),
             (
