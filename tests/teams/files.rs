@@ -198,7 +198,7 @@ fn the_image_is_built_from_files_that_exist_by_commands_of_the_makefile_for_an_o
         assert!(root().join(source).exists(), "{source}");
     }
     // What Cargo.toml and the Makefile name is there.
-    for needed in ["Cargo.toml", "Cargo.lock", "Makefile", "rust-toolchain.toml", "src", "benches"] {
+    for needed in ["Cargo.toml", "Cargo.lock", "Makefile", "rust-toolchain.toml", "core", "src", "benches"] {
         assert!(copied.contains(needed), "{needed}");
     }
     let target = words("RUN").iter().find_map(|line| line.strip_prefix(&["make"][..]).map(|rest| rest[0].to_owned()));
