@@ -128,7 +128,7 @@ async fn a_move_replaces_no_other_state_and_one_that_was_interrupted_ends() {
     std::fs::write(journey.path("other"), &other).unwrap();
     run(&journey, &["state", "push", "-force", "other"], 0, &["Pushed"]);
     keep_in(&journey, &bucket.settings(bucket.port, "5s"));
-    run(&journey, &["init", "-migrate-state"], 1, &["MIG4035", "lineage"]);
+    run(&journey, &["init", "-migrate-state"], 1, &["MIG4035", "the one to be moved is of lineage"]);
     run(&journey, &["plan", "-detailed-exitcode"], 0, &["No changes."]);
     run(&journey, &["init", "-migrate-state", "-force"], 0, &["Moved the state"]);
     assert!(bucket.objects().contains(&"team/shop.migstate.backup".to_owned()), "{:?}", bucket.objects());

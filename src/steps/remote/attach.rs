@@ -25,6 +25,8 @@ use tokio::sync::watch;
 
 /// How long it is tried to reach a worker again.
 const PATIENCE: Duration = Duration::from_secs(600);
+/// The same before it was reached for the first time: nothing here waits for what it does.
+const FIRST_PATIENCE: Duration = Duration::from_secs(180);
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
@@ -42,6 +44,7 @@ pub(super) async fn attach(remote: Weak<Remote>, endpoint: Endpoint, records: BT
     let mut fence = None;
     let mut pause = FIRST_PAUSE;
     let mut lost_since = None;
+    let mut ever_reached = false;
     loop {
         let Some(this) = remote.upgrade() else { return };
         let mut reached = false;
@@ -51,7 +54,7 @@ pub(super) async fn attach(remote: Weak<Remote>, endpoint: Endpoint, records: BT
         };
         let now = this.delegation.clock.millis();
         if reached {
-            (pause, lost_since) = (FIRST_PAUSE, None);
+            (pause, lost_since, ever_reached) = (FIRST_PAUSE, None, true);
         }
         let failure = match left {
             Ok(Left::Over) => return,
@@ -60,8 +63,15 @@ pub(super) async fn attach(remote: Weak<Remote>, endpoint: Endpoint, records: BT
             Err(failure) => return this.tell_all(&News::Lost(failure)),
         };
         let since = *lost_since.get_or_insert(now);
-        if now.saturating_sub(since) >= PATIENCE.as_millis() as u64 {
-            let hint = "The worker goes on by itself; run `mig apply` again to reattach.";
+        let (patience, hint) = match ever_reached {
+            true => (PATIENCE, "A worker that is at work goes on by itself; run the same command again to reattach."),
+            false => (
+                FIRST_PATIENCE,
+                "Look whether the machine runs and its sshd answers, then run the same command again. A machine that is gone for \
+                 good: `mig state rm` with the addresses of what ran there, which `mig state list` shows.",
+            ),
+        };
+        if now.saturating_sub(since) >= patience.as_millis() as u64 {
             let lost =
                 Failure::new(codes::WORKER_LOST, format!("reach the worker on {endpoint} again"), failure.cause, hint);
             return this.tell_all(&News::Lost(lost));
@@ -75,7 +85,7 @@ pub(super) async fn attach(remote: Weak<Remote>, endpoint: Endpoint, records: BT
 }
 
 fn broken(endpoint: &Endpoint, error: &std::io::Error) -> Failure {
-    let hint = "The worker goes on; run `mig apply` again to reattach.";
+    let hint = "A worker that is at work goes on by itself; run the same command again to reattach.";
     Failure::new(codes::SSH_BROKE, format!("talk to the worker on {endpoint}"), error.to_string(), hint).retryable()
 }
 
