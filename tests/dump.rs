@@ -455,7 +455,7 @@ async fn rows_that_differ_in_a_partition_or_stand_in_one_that_was_added_are_foun
     moving.run(&["apply", "-auto-approve", "-show-keys"], 6, "keys: missing a=70 | changed a=8000");
 
     // Slow enough for TiDB to add a partition meanwhile, which waits for the load's open transactions.
-    moving.spec("    chunk_bytes = \"16KiB\"\n    rate_limit = \"150KiB\"");
+    moving.spec("    chunk_bytes = \"16KiB\"\n    rate_limit = \"80KiB\"");
     let replace = format!("-replace=migration.m.dump[\"{}.days\"]", moving.schema);
     let file = moving.dump_dir().join(format!("{}.days.000000001.sql", moving.schema));
     std::fs::remove_file(&file).unwrap();
