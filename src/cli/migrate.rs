@@ -136,23 +136,21 @@ fn what_is_there(to: &dyn Store, next: &State, force: bool) -> Outcome<bool> {
     if force || (same && there.moved_to.is_some()) {
         return Ok(false);
     }
-    let newer = same && there.serial > next.serial;
-    let beside = match (same, there.serial.cmp(&next.serial)) {
-        (false, _) => format!("the one to be moved is of lineage {}", next.lineage),
-        (true, Ordering::Greater) => format!("the one to be moved is older: serial {}", next.serial),
-        (true, Ordering::Less) => format!("the one to be moved is newer: serial {}", next.serial),
-        (true, Ordering::Equal) => "the one to be moved has this serial, too, and another content".to_owned(),
+    let elsewhere =
+        "Name a place that has none, or replace it with -force; a copy is kept beside it. Nothing was changed.";
+    let (beside, hint) = match (same, there.serial.cmp(&next.serial)) {
+        (false, _) => (format!("the one to be moved is of lineage {}", next.lineage), elsewhere),
+        (true, Ordering::Greater) => (
+            format!("the one to be moved is older: serial {}", next.serial),
+            "Work with the one that is there: the spec leads to it. -force replaces it by the older one, and keeps a copy beside it. \
+             Nothing was changed.",
+        ),
+        (true, Ordering::Less) => (format!("the one to be moved is newer: serial {}", next.serial), elsewhere),
+        (true, Ordering::Equal) => {
+            ("the one to be moved has this serial, too, and another content".to_owned(), elsewhere)
+        }
     };
     let cause = format!("{} has a state: serial {}, lineage {}; {beside}", to.place(), there.serial, there.lineage);
-    let hint = match newer {
-        true => {
-            "Work with the one that is there: the spec leads to it. -force replaces it by the older one, and keeps a copy beside \
-                 it. Nothing was changed."
-        }
-        false => {
-            "Name a place that has none, or replace it with -force; a copy is kept beside it. Nothing was changed."
-        }
-    };
     Err(Failure::new(codes::STATE_IN_THE_WAY, DOING, cause, hint))
 }
 

@@ -33,8 +33,9 @@ pub fn run(global: &Global, args: &Report, _style: Style) -> Outcome<ExitKind> {
         }
     };
     let state = session.state()?;
-    let (certificate, bytes) = read(&*session.store, filed_as(state.as_ref(), &name))?.ok_or_else(|| {
-        let place = session.store.place_of(&Companion::certificate(&name));
+    let filed = filed_as(state.as_ref(), &name);
+    let (certificate, bytes) = read(&*session.store, filed)?.ok_or_else(|| {
+        let place = session.store.place_of(&Companion::certificate(filed));
         Failure::new(
             codes::NO_SOUND_CERTIFICATE,
             format!("read the certificate of {name} ({place})"),

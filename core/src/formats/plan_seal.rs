@@ -325,7 +325,7 @@ mod tests {
 
     #[test]
     fn a_plan_comes_back_as_it_was_sealed_and_a_large_one_has_a_small_file() {
-        for (steps, readable) in [(0, true), (3, true), (READABLE_STEPS + 1, false)] {
+        for (steps, readable) in [(0, true), (3, true), (READABLE_STEPS, true), (READABLE_STEPS + 1, false)] {
             let plan = plan(steps);
             let bytes = write(&plan).unwrap();
             assert_eq!(open(&bytes, "p").unwrap(), plan);

@@ -27,6 +27,8 @@ use tokio::sync::watch;
 const PATIENCE: Duration = Duration::from_secs(600);
 /// The same before it was reached for the first time: nothing here waits for what it does.
 const FIRST_PATIENCE: Duration = Duration::from_secs(180);
+/// What is said of a worker that is out of reach.
+const REATTACH: &str = "A worker that is at work goes on by itself; run the same command again to reattach.";
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
 
@@ -64,7 +66,7 @@ pub(super) async fn attach(remote: Weak<Remote>, endpoint: Endpoint, records: BT
         };
         let since = *lost_since.get_or_insert(now);
         let (patience, hint) = match ever_reached {
-            true => (PATIENCE, "A worker that is at work goes on by itself; run the same command again to reattach."),
+            true => (PATIENCE, REATTACH),
             false => (
                 FIRST_PATIENCE,
                 "Look whether the machine runs and its sshd answers, then run the same command again. A machine that is gone for \
@@ -85,8 +87,7 @@ pub(super) async fn attach(remote: Weak<Remote>, endpoint: Endpoint, records: BT
 }
 
 fn broken(endpoint: &Endpoint, error: &std::io::Error) -> Failure {
-    let hint = "A worker that is at work goes on by itself; run the same command again to reattach.";
-    Failure::new(codes::SSH_BROKE, format!("talk to the worker on {endpoint}"), error.to_string(), hint).retryable()
+    Failure::new(codes::SSH_BROKE, format!("talk to the worker on {endpoint}"), error.to_string(), REATTACH).retryable()
 }
 
 /// Attaches once and stays as long as the connection holds.

@@ -4,6 +4,7 @@
 use super::canonical::canonical_expression;
 use super::expression::{Token, closes, tokens, without_doubled_parentheses};
 use super::{as_tidb_shows, sql_string};
+use crate::formats::facts::Flavor;
 use crate::formats::structure::Table;
 use crate::words::addr::{TableName, sql_ident};
 
@@ -235,35 +236,24 @@ fn is_word(token: Option<&Token>, wanted: &str) -> bool {
     matches!(token, Some(Token::Word(word)) if word.eq_ignore_ascii_case(wanted))
 }
 
-/// TiDB's clause with the escapes that MySQL writes: in the COMMENT of a partition its backslash is itself (tried on 8.5.6).
-pub fn with_escapes(clause: &str) -> String {
-    let mut out = String::with_capacity(clause.len());
-    let mut rest = clause;
-    while let Some(c) = rest.chars().next() {
-        let length = match c {
-            '\'' if out.trim_end_matches([' ', '=']).to_ascii_uppercase().ends_with(" COMMENT") => {
-                let length = super::scan::quoted_length(rest, c, false).unwrap_or(rest.len());
-                out.push_str(&rest[..length].replace('\\', "\\\\"));
-                rest = &rest[length..];
-                continue;
-            }
-            '\'' | '"' | '`' => super::scan::quoted_length(rest, c, c != '`').unwrap_or(rest.len()),
-            _ => c.len_utf8(),
-        };
-        out.push_str(&rest[..length]);
-        rest = &rest[length..];
-    }
-    out
-}
-
 /// Without the marks of version comments: `/*!50100 … /*!50611 ALGORITHM = 1 */ … */`. Texts in quotes stay as they are.
 pub fn opened(clause: &str) -> String {
+    opened_of(clause, Flavor::Mysql)
+}
+
+/// The same of a server's own text, with the escapes that MySQL writes: in the COMMENT of a partition, TiDB writes a backslash as
+/// itself (tried on 8.5.6).
+pub fn opened_of(clause: &str, writer: Flavor) -> String {
     let mut out = String::with_capacity(clause.len());
     let mut rest = clause.trim();
     while let Some(c) = rest.chars().next() {
         if matches!(c, '\'' | '"' | '`') {
-            let length = super::scan::quoted_length(rest, c, c != '`').unwrap_or(rest.len());
-            out.push_str(&rest[..length]);
+            let bare = writer == Flavor::Tidb && c == '\'' && ends_in_comment(&out);
+            let length = super::scan::quoted_length(rest, c, c != '`' && !bare).unwrap_or(rest.len());
+            match bare {
+                true => out.push_str(&rest[..length].replace('\\', "\\\\")),
+                false => out.push_str(&rest[..length]),
+            }
             rest = &rest[length..];
         } else if let Some(inner) = rest.strip_prefix("/*!").or_else(|| rest.strip_prefix("/*M!")) {
             rest = inner.trim_start_matches('M').trim_start_matches(|c: char| c.is_ascii_digit());
@@ -275,6 +265,13 @@ pub fn opened(clause: &str) -> String {
         }
     }
     out.trim().to_owned()
+}
+
+/// Whether the text ends in the word COMMENT, with or without the sign behind it.
+fn ends_in_comment(text: &str) -> bool {
+    const WORD: &[u8] = b" COMMENT";
+    let text = text.trim_end_matches([' ', '=']).as_bytes();
+    text.len().checked_sub(WORD.len()).is_some_and(|from| text[from..].eq_ignore_ascii_case(WORD))
 }
 
 /// Past `SUBPARTITION BY [LINEAR] HASH|KEY [ALGORITHM = n] (…) [SUBPARTITIONS n]`.

@@ -53,6 +53,8 @@ impl Piece {
 #[derive(Clone, Debug)]
 pub struct TsvEncoder {
     forms: Vec<LoadForm>,
+    /// The columns that may have the error value of an ENUM, by place, and how a row has it.
+    error_forms: Vec<(usize, &'static [u8])>,
 }
 
 /// Bytes of a long value that go into one piece.
@@ -63,7 +65,13 @@ const LOAD_ESCAPES: [u8; 256] =
 
 impl TsvEncoder {
     pub fn new(forms: Vec<LoadForm>) -> Self {
-        Self { forms }
+        let error_form = |(at, form): (usize, &LoadForm)| match form {
+            LoadForm::Member => Some((at, b"".as_slice())),
+            LoadForm::MemberNumber => Some((at, b"0".as_slice())),
+            LoadForm::Escaped | LoadForm::Number | LoadForm::Hex => None,
+        };
+        let error_forms = forms.iter().enumerate().filter_map(error_form).collect();
+        Self { forms, error_forms }
     }
 
     /// Appends a row. On a fault nothing is appended. Gives how many of its cells are an ENUM's error value: a server
@@ -118,12 +126,8 @@ impl TsvEncoder {
 
     /// How many of a row's cells are the error value of an ENUM.
     pub fn error_values(&self, cells: &[Option<&[u8]>]) -> u64 {
-        let is_one = |(cell, form): &(&Option<&[u8]>, &LoadForm)| match form {
-            LoadForm::Member => **cell == Some(b"".as_slice()),
-            LoadForm::MemberNumber => **cell == Some(b"0".as_slice()),
-            LoadForm::Escaped | LoadForm::Number | LoadForm::Hex => false,
-        };
-        cells.iter().zip(&self.forms).filter(is_one).count() as u64
+        let is_one = |(at, none): &&(usize, &[u8])| cells.get(*at).is_some_and(|cell| *cell == Some(*none));
+        self.error_forms.iter().filter(is_one).count() as u64
     }
 
     /// The statement that loads the stream into these columns. The server asks for the file by the name `file`.

@@ -32,7 +32,7 @@ fn the_critical_path_lasts_as_long_as_the_run_of_median_time() {
 #[test]
 fn every_phase_that_changes_something_fails_once_and_says_what_is_left() {
     let plan = plan();
-    let found = rehearsed(&plan, 10, 1);
+    let found = rehearse(&plan, &Spec::default(), None, 10, 1).unwrap();
     let kinds: Vec<&str> = found.failures.iter().filter_map(|tried| tried.addr.kind()).map(StepKind::word).collect();
     for kind in ["database", "table", "dump", "load", "verify", "report"] {
         assert!(kinds.contains(&kind), "{kind}: {kinds:?}");

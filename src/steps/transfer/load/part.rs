@@ -292,8 +292,8 @@ impl Job {
         }
     }
 
-    /// A batch's rows as INSERT statements. A strict one refuses the error value of an ENUM, and there is no other way to
-    /// write it: where the batch has some, the session is not strict, and each warning is accounted for.
+    /// Sends the rows of a batch as INSERT statements. A strict session refuses the error value of an ENUM. So a batch that has
+    /// such values is written by a session that is not strict, and each warning is checked.
     async fn insert(&self, line: &mut Line, batch: Batch) -> Result<(), Stop> {
         let rows = batch.to - batch.from;
         if batch.error_values > 0 {

@@ -60,10 +60,7 @@ pub(super) fn read(scan: &mut Scan<'_>, table: &mut Table, writer: Flavor) -> Re
     while !scan.ended() {
         if scan.rest().get(..12).is_some_and(|head| head.eq_ignore_ascii_case("PARTITION BY")) {
             let clause = scan.all_left().trim_end_matches(';');
-            table.partitioning = match writer {
-                Flavor::Tidb => partitioning::opened(&partitioning::with_escapes(clause)),
-                Flavor::Mysql | Flavor::Mariadb => partitioning::opened(clause),
-            };
+            table.partitioning = partitioning::opened_of(clause, writer);
             break;
         }
         scan.skip_words(&["DEFAULT"]);
