@@ -265,6 +265,7 @@ async fn every_key(name: &str, source: Bed) {
     let moving = Move::new(name, source, &statements, "").await;
     let filter = format!("where = {{ \"{}.filtered\" = \"a % 4 = 0 OR a > 3900\" }}", moving.schema);
     moving.spec(&format!("    chunk_bytes = \"16KiB\"\n    {filter}"));
+    moving.run(&["plan"], 0, "Only rows with (a % 4 = 0 OR a > 3900) are moved");
     moving.run(&["apply", "-auto-approve"], 0, "Certificate of migration.m");
     let sums = "SELECT COUNT(*), SUM(CRC32(v)) FROM DB.";
     for (table, _, _, _, rows, least, largest) in tables {

@@ -50,7 +50,7 @@ pub enum Command {
     Fmt(Fmt),
     /// Observe the servers, compare them with the state, and show what apply would do. Changes nothing.
     Plan(Plan),
-    /// Evaluate all gates, without a state: what stands in the way, and what would arrive changed. Changes nothing.
+    /// Evaluate all gates, without a state: what would stop the migration, and what would arrive changed. Changes nothing.
     Check(Check),
     /// Sign a saved plan with an SSH key: an approval that `mig apply -require-approval` asks for.
     Approve(Approve),
@@ -66,7 +66,7 @@ pub enum Command {
     Show(Show),
     /// Show what differs between two saved plans.
     Diff(Diff),
-    /// Print what a migration came to know, for scripts: hosts, the position of the source, the certificate.
+    /// Print the values of a migration for scripts: hosts, the position of the source, the certificate.
     Output(Output),
     /// Show how far a run is that another terminal or process has started.
     Status(Status),
@@ -129,7 +129,7 @@ pub struct Variables {
 
 #[derive(Args, Debug, Clone)]
 pub struct Locking {
-    /// Lock the state while the command runs.
+    /// Lock the state while the command runs. A plan writes nothing and takes no lock.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set, num_args = 0..=1, default_missing_value = "true")]
     pub lock: bool,
     /// How long to wait for a lock that another process holds.
@@ -163,7 +163,7 @@ pub struct Plan {
     /// Also try on the target what would be created, in schemas of its own (`mig_probe_…`), and remove them.
     #[arg(long, conflicts_with = "destroy")]
     pub probe: bool,
-    /// Also simulate the run, with chance from this seed: how long it may take, how much disk, what a failure would leave.
+    /// Also simulate the run, with random numbers from this seed: how long it may take, how much disk, what a failure would leave.
     #[arg(long, value_name = "SEED", num_args = 0..=1, default_missing_value = "1", require_equals = true, conflicts_with = "destroy")]
     pub rehearse: Option<u64>,
     /// Plan the removal of the scaffolding.
@@ -172,7 +172,7 @@ pub struct Plan {
     /// Accepted and ignored: a plan writes nothing, so it takes no lock.
     #[command(flatten)]
     pub locking: Locking,
-    /// Plan no work: only take out of the state what is gone from the target, and tell what differs there otherwise.
+    /// Plan no work: only take out of the state what is gone from the target, and report other differences.
     #[arg(long, conflicts_with_all = ["destroy", "probe", "rehearse"])]
     pub refresh_only: bool,
     /// With -destroy: also plan to drop the tables that this state's lineage created.
@@ -214,7 +214,7 @@ pub struct Approve {
 
 #[derive(Args, Debug, Clone, Default)]
 pub struct Approval {
-    /// Apply only a plan that so many different persons have signed by `mig approve`.
+    /// Apply only a plan that N different persons have signed by `mig approve`.
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "1", require_equals = true,
           value_parser = clap::value_parser!(u32).range(1..), env = "MIG_REQUIRE_APPROVAL")]
     pub require_approval: Option<u32>,
@@ -544,7 +544,7 @@ pub struct ForceUnlock {
 
 #[derive(Args, Debug)]
 pub struct Recover {
-    /// The lineage, where tables of the spec belong to several.
+    /// The lineage to recover. Needed if tables of the spec belong to several.
     #[arg(long, value_name = "ID")]
     pub lineage: Option<String>,
     /// Record the state. Without this, only say what is known.
@@ -601,7 +601,7 @@ pub enum StateCommand {
     },
     /// Put an edited copy in place of the state.
     Push(Push),
-    /// Record a block under another name: the spec calls it so now. Nothing of it runs again.
+    /// Record a block under another name: the name that the spec has now. Nothing of it runs again.
     Mv(Mv),
     /// Forget steps. What they created stays where it is.
     Rm(Rm),
@@ -783,9 +783,9 @@ pub struct CsvDelimiter(pub Option<u8>);
 fn csv_byte(text: &str) -> Result<u8, String> {
     match text.as_bytes() {
         b"\\t" => Ok(b'\t'),
-        [b'\r' | b'\n' | b'\\'] => Err("a line's end or a backslash is none".into()),
+        [b'\r' | b'\n' | b'\\'] => Err("a line break or a backslash is neither a separator nor a delimiter".into()),
         [byte] => Ok(*byte),
-        _ => Err("one byte is wanted, as itself or as \\t".into()),
+        _ => Err("give one byte, as itself or as \\t".into()),
     }
 }
 

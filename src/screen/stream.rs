@@ -26,7 +26,7 @@ pub enum Message {
     Version,
     /// A change of the plan (`change`): `addr`, `action`, `cause`, `reason`, and `needs_confirm` where `-confirm` is needed.
     PlannedChange,
-    /// Counts (`changes`): behind the plan, what it would do (`operation` is `plan`); as the last line, how the steps of the run ended
+    /// Counts (`changes`): after the plan, what it would do (`operation` is `plan`); as the last line, how the steps of the run ended
     /// (`apply`), with `exit_code`.
     ChangeSummary,
     /// Who has signed the plan (`approved_by`), where `-require-approval` asked for it.

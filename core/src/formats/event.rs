@@ -72,7 +72,7 @@ pub enum Ended {
     Unchanged,
     /// It was done.
     Complete,
-    /// It failed; why is told beside it.
+    /// It failed; the cause is beside it.
     Failed,
     /// Not done, because a step before it failed.
     UpstreamFailed,

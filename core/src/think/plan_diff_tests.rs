@@ -49,7 +49,8 @@ fn others(value: &Value) -> Vec<Value> {
         Value::String(text) => {
             let longer = json!(format!("{text}x"));
             let address = json!(text.replace("shop", "store"));
-            let all = words.map(|word| json!(word)).into_iter().chain([address, longer]);
+            // Most texts are addresses or free, and a plan that is refused takes as long as one that is read.
+            let all = [address, longer].into_iter().chain(words.map(|word| json!(word)));
             all.filter(|other| other != value).collect()
         }
         Value::Number(number) => vec![json!(number.as_u64().unwrap_or(0) + 1)],
@@ -74,7 +75,7 @@ fn each_value_of_a_plan_that_is_changed_alone_is_seen() {
         *number += 1;
         *number <= 2
     });
-    let mut tried = 0;
+    let (mut tried, mut after) = (0, before.clone());
     for path in &paths {
         let leaf = value.pointer(path).unwrap().clone();
         let changed = others(&leaf).into_iter().find_map(|other| {
@@ -89,7 +90,7 @@ fn each_value_of_a_plan_that_is_changed_alone_is_seen() {
         if path.contains("/place/") {
             continue;
         }
-        let after = PlanFile { body, ..before.clone() };
+        after.body = body;
         assert!(!diff(&before, &after).is_same_work(), "{path}");
         assert!(!diff(&after, &before).is_same_work(), "{path}, the other way round");
     }

@@ -18,7 +18,7 @@ pub struct Fmt {
     /// Print what changes as a unified diff. What may be a secret is left out of it.
     #[arg(long, env = "MIG_DIFF")]
     pub diff: bool,
-    /// Also the folders in the folders. Those whose names begin with a dot are left out.
+    /// Also format the folders inside. Those whose names begin with a dot are left out.
     #[arg(long, env = "MIG_RECURSIVE")]
     pub recursive: bool,
 }
@@ -34,19 +34,19 @@ pub struct Init {
     /// Rules of the table filter, with commas between them. Default: all tables.
     #[arg(long, value_name = "RULES", value_delimiter = ',')]
     pub tables: Vec<String>,
-    /// The name of the migration. Default: the name of the only schema in -tables, else `main`.
+    /// The name of the migration. Default: the name of the only schema in -tables, otherwise `main`.
     #[arg(long, value_name = "NAME")]
     pub name: Option<String>,
     /// The environment variable that will have the password of the source; `none`: no password. Default: NAME_SOURCE_PASSWORD.
     #[arg(long, value_name = "VARIABLE")]
     pub source_password_env: Option<String>,
-    /// The same of the target. Default: NAME_TARGET_PASSWORD.
+    /// The same for the target. Default: NAME_TARGET_PASSWORD.
     #[arg(long, value_name = "VARIABLE")]
     pub target_password_env: Option<String>,
     /// How the connection to the source is protected: verify_identity (the default), verify_ca, required or disabled.
     #[arg(long, value_name = "MODE")]
     pub source_tls: Option<String>,
-    /// The same of the target.
+    /// The same for the target.
     #[arg(long, value_name = "MODE")]
     pub target_tls: Option<String>,
     /// Move the state to the backend that the spec names now, with its journal and its certificates. The former place is closed.
@@ -84,7 +84,7 @@ pub struct Output {
 
 #[derive(Args, Debug)]
 pub struct Console {
-    /// One expression. Without it, standard input is read, an expression a line.
+    /// One expression. Without it, standard input is read, one expression per line.
     #[arg(value_name = "EXPRESSION")]
     pub expression: Option<String>,
     #[command(flatten)]

@@ -1,6 +1,8 @@
 //! Quantities of a plan: rows, bytes, files and a band of time, from the servers' own estimates. Never part of the
 //! plan's body.
 
+use std::collections::BTreeMap;
+
 use super::desired::Desired;
 use crate::formats::facts::World;
 use crate::formats::plan::{Estimates, Graph, TableEstimates};
@@ -34,7 +36,8 @@ pub fn estimate(spec: &Spec, world: &World, wanted: &Desired) -> Estimates {
 }
 
 /// Only of tables whose load is to run; with the band of time.
-pub fn of_pending(mut estimates: Estimates, graph: &Graph) -> Estimates {
+pub fn of_pending(mut estimates: Estimates, spec: &Spec, graph: &Graph) -> Estimates {
+    let limited = seconds_of_limits(&estimates, spec, graph);
     let pending: std::collections::BTreeSet<String> = graph
         .nodes
         .iter()
@@ -51,8 +54,22 @@ pub fn of_pending(mut estimates: Estimates, graph: &Graph) -> Estimates {
         let by_bytes = |rate: u64| estimates.bytes / (rate << 20);
         let seconds =
             |rows: u64, bytes: u64, created: u64| by_rows(rows).max(by_bytes(bytes)) + estimates.tables / created;
-        estimates.seconds_low = seconds(ROWS_A_SECOND.1, BYTES_A_SECOND.1, CREATED_A_SECOND.1) + 1;
-        estimates.seconds_high = seconds(ROWS_A_SECOND.0, BYTES_A_SECOND.0, CREATED_A_SECOND.0) + 5;
+        estimates.seconds_low = seconds(ROWS_A_SECOND.1, BYTES_A_SECOND.1, CREATED_A_SECOND.1).max(limited) + 1;
+        estimates.seconds_high = seconds(ROWS_A_SECOND.0, BYTES_A_SECOND.0, CREATED_A_SECOND.0).max(limited) + 5;
     }
     estimates
+}
+
+/// How long the dumps that are to run take at the `rate_limit` of their migration: of the migration that takes longest,
+/// because a limit is for all readers of one migration together. 0: there is no limit.
+fn seconds_of_limits(estimates: &Estimates, spec: &Spec, graph: &Graph) -> u64 {
+    let mut bytes: BTreeMap<&str, u64> = BTreeMap::new();
+    for node in graph.nodes.iter().filter(|node| node.kind == StepKind::Dump && node.action.is_change()) {
+        let table = node.addr.table().and_then(|table| estimates.by_table.get(&table.key()));
+        if let (Some(name), Some(table)) = (node.addr.migration(), table) {
+            *bytes.entry(name).or_default() += table.bytes;
+        }
+    }
+    let limit = |name: &str| spec.migrations.get(name).and_then(|migration| migration.dump.rate_limit);
+    bytes.iter().filter_map(|(name, bytes)| Some(bytes / limit(name)?.max(1))).max().unwrap_or(0)
 }

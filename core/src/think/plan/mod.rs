@@ -93,7 +93,7 @@ pub fn plan(question: &Question<'_>) -> Outcome<(Body, Estimates)> {
                 settled.diagnostics.extend(refresh::out_of_sight(&settled.changes, &observed.verdicts));
             }
             place::add_elsewhere(&mut settled.diagnostics, spec, recorded, world)?;
-            let estimates = estimate::of_pending(estimates, &settled.graph);
+            let estimates = estimate::of_pending(estimates, spec, &settled.graph);
             // A gate is asked only if a pending step depends on it: the verdicts of the others are no part of the plan.
             observed.verdicts.retain(|addr, _| settled.evaluated.contains(addr));
             (settled.graph, settled.changes, settled.diagnostics, estimates)

@@ -1,6 +1,7 @@
 //! Rehearsals of the quickstart's plan, which the golden test keeps, and of small changes of it.
 
 use super::*;
+use crate::think::plan::estimate::of_pending;
 use crate::think::plan_diff::tests::quickstart as plan;
 
 /// Enough for a median between two ends, and a tenth of the time.
@@ -45,6 +46,29 @@ fn every_phase_that_changes_something_fails_once_and_says_what_is_left() {
     for tried in &found.failures {
         assert!(tried.to_do >= 1 && tried.ends_seconds >= tried.at_seconds, "{tried:?}");
     }
+}
+
+#[test]
+fn the_time_of_a_plan_is_at_least_what_the_rate_limit_of_the_dump_takes() {
+    let plan = plan();
+    let mut estimates = plan.estimates.clone();
+    for estimate in estimates.by_table.values_mut() {
+        *estimate = TableEstimates { rows: 10, bytes: 1 << 30, files: 64 };
+    }
+    let seconds = |rate_limit| {
+        let mut spec = Spec::default();
+        let name = plan.body.changes.iter().find_map(|change| change.addr.migration()).unwrap();
+        let mut migration = crate::think::gates::fixture::migration();
+        migration.dump.rate_limit = rate_limit;
+        spec.migrations.insert(name.to_owned(), migration);
+        let band = of_pending(estimates.clone(), &spec, &plan.body.graph);
+        (band.tables, band.seconds_low, band.seconds_high)
+    };
+    let ((tables, low, high), limited) = (seconds(None), seconds(Some(1 << 20)));
+    let least = (tables << 30) >> 20;
+    assert!(high < least, "a limit of 1 MiB a second is what takes longest: {low} to {high}");
+    assert_eq!(limited, (tables, least + 1, least + 5));
+    assert_eq!(seconds(Some(1 << 40)), (tables, low, high));
 }
 
 #[test]

@@ -84,10 +84,10 @@ codes! {
         "The existing table has the right structure, but mig could not find out whether it has rows. Give the target's user SELECT on it. accept_unproven = [\"target_tables\"] continues without the proof.";
     TARGET_TABLE_OF_OTHER_SPEC = 2047, Gate,
         "two specs lead to one target table",
-        "The ledger on the target says that another state's lineage created this table, or is about to. Two migrations into one table would each undo the other's proof. Leave it out of one of them, or run `mig destroy -drop-target-data` with the other state.";
+        "The ledger on the target says that another state's lineage created this table, or is about to. Two migrations into one table would each undo the other's proof. Leave it out of one of them, or run `mig destroy -drop-target-data` with the other state. If that state is lost, `mig recover` rebuilds it from the ledger.";
     OTHER_LINEAGE_OBJECT_GONE = 2048, Gate,
         "what another lineage created is gone",
-        "The ledger has rows of another lineage for these names, but nothing is there: it was dropped by hand, perhaps together with a state that was lost. A new migration would find the names taken. Run mig destroy with the other state. If that state is lost forever, delete its rows from the ledger's tables batches and objects with the statements in the help: nothing else depends on them.";
+        "The ledger has rows of another lineage for these names, but nothing is there: it was dropped by hand, perhaps together with a state that was lost. A new migration would find the names taken. Run `mig destroy` with the other state. If that state is lost, `mig recover` rebuilds it from the ledger. Otherwise delete its rows from the ledger's tables batches and objects with the statements in the help: nothing else depends on them.";
     OBJECT_NOT_IN_LEDGER = 2049, Gate,
         "the ledger does not list what the state has as made on the target",
         "Tables or views are complete by the state and stand on the target, and the ledger has no row of this lineage for them: rows of `objects` were deleted, or the ledger was restored. Whoever loads, empties or drops a table asks the ledger first. Put the rows back from a backup, or by the statement of the finding.";
@@ -156,7 +156,7 @@ codes! {
         "The table's types allow rows that are longer than the target accepts (6 MiB unless configured otherwise), even without large columns. The load of such a row would fail. Let the administrator raise tidb_txn_entry_size_limit; the maximum is 120 MiB.";
     ROW_MAY_BE_TOO_LONG = 2112, Gate,
         "values that may exceed the target's limit",
-        "The type allows values above the target's row limit; only the data shows whether there are any. The load stops at such a row and names it; nothing is truncated. Look for the longest value first, and let the administrator raise tidb_txn_entry_size_limit where needed.";
+        "The type allows values above the target's row limit; only the data shows whether there are any. The load stops at such a row and names it; nothing is truncated. Find the longest value first, and let the administrator raise tidb_txn_entry_size_limit where needed.";
     COLUMNS = 2113, Gate,
         "too many columns",
         "TiDB accepts 1,017 columns in a table; its configuration allows up to 4,096. Split the table, or let the administrator raise the limit and set this rule to \"warn\".";
@@ -180,7 +180,7 @@ codes! {
         "A member of ENUM or SET may have 255 characters on MySQL, and 255 bytes on TiDB, which counts those of UTF-8 for latin1, too: a map to latin1_bin does not help. Shorten it on the source, or leave the table out.";
     UNKNOWN_MEMBER = 2188, Gate,
         "members of ENUM or SET that the source does not show",
-        "MySQL shows `?` for a character of four bytes in a member of an ENUM or SET, in SHOW CREATE TABLE and in information_schema. Where such a column has a `?` in a member, its rows tell what the member is: where one of them has letters in its place, the target would get another member, and the rows would not go in. Change the member on the source, or leave the table out.";
+        "MySQL shows `?` for a character of four bytes in a member of an ENUM or SET, in SHOW CREATE TABLE and in information_schema. Where such a column has a `?` in a member, its rows show what the member is: where one of them has letters in its place, the target would get another member, and the rows would not go in. Change the member on the source, or leave the table out.";
     SUBPARTITION = 2117, Gate,
         "subpartitions",
         "TiDB reads SUBPARTITION and ignores it with a warning that no user sees. \"rewrite\" and \"warn\" create the table with its partitions alone. Rows are not affected.";
@@ -189,7 +189,7 @@ codes! {
         "TiDB has RANGE, LIST, HASH and KEY, with COLUMNS. LINEAR is turned into the plain kind, SYSTEM_TIME is refused, and so is a VARBINARY value without bytes (CREATE fails with error 1105). \"rewrite\" leaves LINEAR out, and creates a table of any other kind unpartitioned. Rows are not affected.";
     PARTITION_COLLATION = 2129, Gate,
         "partitions by a column whose collation is converted",
-        "RANGE COLUMNS and LIST COLUMNS compare texts by the collation of their column. Under another collation the bounds may no longer be in order, two values of a list may be one (errors 1493 and 1495), a row may have no partition, or rows may be in other partitions than on the source. Nothing but the target's own CREATE TABLE and the load tells which, so \"warn\" does not let it pass. With \"rewrite\" the table is created as one table. A map between collations with the same weights, from utf8mb3_general_ci to utf8mb4_general_ci, does not meet this rule.";
+        "RANGE COLUMNS and LIST COLUMNS compare texts by the collation of their column. Under another collation the bounds may no longer be in order, two values of a list may be one (errors 1493 and 1495), a row may have no partition, or rows may be in other partitions than on the source. Only the target's own CREATE TABLE and the load show which, so \"warn\" does not let it pass. With \"rewrite\" the table is created as one table. A map between collations with the same weights, from utf8mb3_general_ci to utf8mb4_general_ci, does not meet this rule.";
     DESCENDING = 2119, Gate,
         "descending indexes",
         "TiDB reads DESC in an index and stores it ascending. It reads backwards where a query needs that. An ORDER BY over mixed directions may need a sort. The index is created ascending, and named.";

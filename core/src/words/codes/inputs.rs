@@ -17,6 +17,9 @@ codes! {
     WHERE_REFUSED = 2067, Gate,
         "the source refuses a condition of `where`",
         "The plan runs SELECT 1 FROM the table WHERE (the condition) LIMIT 0 on the source. The source answered with an error: an unknown column, a function that it does not have, or wrong syntax. Correct the condition, and try it on the source with that statement.";
+    ROWS_LEFT_OUT = 2069, Success,
+        "a condition of `where` leaves rows out",
+        "A warning. `dump.where` has a condition for this table. Rows for which it is false or NULL are not read, not loaded and not compared; the certificate names the table under what is not moved. The numbers of rows in the plan are of the whole table. Remove the line if all rows are to arrive.";
     SOURCE_TOO_OLD = 2063, Gate,
         "the source is too old to be read",
         "mig reads all rows of a table as they were at one moment, in a transaction that cannot write: START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY. MySQL has this since 5.6.5, MariaDB since 10.0. Upgrade the source. Or load a mysqldump of it into a newer server and name that server.";

@@ -55,14 +55,14 @@ codes! {
          something was started again. Some values exist only for some migrations: a local runner has no host, a source \
          without GTIDs has no set of them.";
     OUTPUTS_NOT_GOT = 1024, Error,
-        "the outputs of Terraform cannot be got",
+        "the outputs of Terraform cannot be read",
         "-var-from-terraform=DIR runs `terraform output -json` in that folder. The program is not in the PATH, or it failed. \
          Run the command there by hand. Where mig runs without Terraform, write the outputs to a file before, and name that \
          file. Nothing was done.";
     INIT_NEEDS_MORE = 1025, Error,
         "a first spec needs more answers",
         "`mig init` takes what a first spec says from flags, and asks for the rest on a terminal. There is none, or \
-         `-input=false` or MIG_IN_AUTOMATION says that nobody answers. Give -source and -target; the other flags have \
+         `-input=false` or MIG_IN_AUTOMATION says that no user answers. Give -source and -target; the other flags have \
          defaults. Nothing was written.";
     SPEC_EXISTS = 1026, Error,
         "a spec is there already",
@@ -77,9 +77,8 @@ codes! {
         "the state is damaged",
         "The state is empty, incomplete, not JSON, holds a key twice or lacks something. mig replaces a state only as \
          a whole. So a crash is not the cause, but something else: an editor, a copy, a full disk, a merge. Nothing \
-         was changed. Restore the state from a backup or from version control. The ledger on the target tells the next \
-         apply which rows are there. If you move the file away, mig starts from scratch: then no state owns the tables \
-         on the target.";
+         was changed. Restore the state from a backup or from version control: the ledger on the target tells the next \
+         apply which rows are there. Where there is no backup, `mig recover` rebuilds the state from the ledger.";
     JOURNAL_DAMAGED = 4003, Error,
         "the journal is damaged",
         "The journal of an unfinished run has a bad line that is not its last one, or lines out of order. A crash can \
@@ -100,7 +99,8 @@ codes! {
         "the state or its journal cannot be written",
         "Writing or syncing failed. A failed sync is never tried again: the system may have dropped the data in \
          between, and would answer \"done\". The run ends, and what was durable before remains. Check the disk and the \
-         permissions of the folder, then run the same command again. It continues from there.";
+         permissions of the folder, or with a state in S3 the bucket and its policy. Then run the same command again: \
+         it continues from there.";
     STATE_DISK_FULL = 4007, Error,
         "the disk of the state is full",
         "There was no space for the next line of the journal or for the new state. The run ended at once. What was \
@@ -113,19 +113,22 @@ codes! {
     LOCKED = 4010, Locked,
         "the state is locked by a running process",
         "Another mig works on this state, and only one may. The message says who, where and since when. Wait until it \
-         ends, or give `-lock-timeout=5m` to wait that long. A lock whose holder has died is taken over without a \
-         question: the system releases it with the process.";
+         ends, or give `-lock-timeout=5m` to wait that long. A lock on a file whose holder has died is taken over \
+         without a question: the system releases it with the process. A lock in S3 is taken over when its holder has \
+         not renewed it for its time; `mig status` shows that time.";
     LOCK_UNAVAILABLE = 4011, Error,
         "the lock cannot be taken",
         "The lock file beside the state could not be created or locked: the folder is read-only, or its file system \
-         does not support locks. Nothing was done. Put the state into a folder on a local disk that this user can \
-         write to.";
+         does not support locks. With a state in S3, the object KEY.lock could not be written. Nothing was done. Put \
+         the state into a folder on a local disk that this user can write to, or allow s3:GetObject, s3:PutObject and \
+         s3:DeleteObject on the key and all names that begin with it.";
     STATE_EDITED = 4012, Error,
         "the state was changed after mig wrote it",
         "The last field of the state is a checksum of everything before it, and it does not match: a disk, a merge or \
          an editor changed the file. mig refuses it and changes nothing, because every plan depends on the state. \
          Restore it from a backup or from version control. To edit the state on purpose: `mig state pull >FILE`, edit \
-         FILE, `mig state push FILE`. If the state itself can no longer be read: `mig state push -force FILE`.";
+         FILE, `mig state push FILE`. If the state itself can no longer be read: `mig state push -force FILE`. Without \
+         any good copy, `mig recover` rebuilds the state from the ledger on the target.";
     PUSH_DOES_NOT_CONTINUE = 4013, Error,
         "the pushed state does not continue the one on record",
         "`mig state push` accepts an edited copy of the state that `mig state pull` printed. Its lineage is another \
@@ -133,9 +136,9 @@ codes! {
          and repeat the edit. -force puts the file in place of any state, and keeps a copy of that state beside it.";
     LOCK_NOT_BROKEN = 4014, Error,
         "the lock was not taken away",
-        "`mig force-unlock ID` takes the lock away from the holder with this ID only. Nobody has the lock, or another \
+        "`mig force-unlock ID` takes the lock away from the holder with this ID only. No process has the lock, or another \
          process has it now, or it is a lock on a file and its holder still runs on this machine. Nothing was changed. \
-         `mig status` names the holder and its ID. A process that runs gives its lock back when it ends.";
+         `mig status` names the holder and its ID. A process that runs releases its lock when it ends.";
     LEASE_LOST = 4015, Locked,
         "the lock was lost while the run was active",
         "The lock of a state on S3 is a lease: its holder renews it, and a holder that is silent for longer than the \
@@ -158,7 +161,7 @@ codes! {
          is lost with -lineage=ID, and leave the tables of the others out of the spec.";
     STATE_NOT_LOST = 4019, Error,
         "there is a state",
-        "`mig recover` makes a state anew where there is none, or where the one on record is damaged. The state of this spec \
+        "`mig recover` rebuilds a state where there is none, or where the one on record is damaged. The state of this spec \
          can be read, so nothing was changed. `mig plan` shows what it records.";
     MOVE_CONFLICT = 4030, Error,
         "a rename would lose records",

@@ -47,7 +47,7 @@ codes! {
          attaches to the worker. With -stop-worker, Ctrl-C then stops the worker. Change the name when it has ended.";
     NOT_INSTALLED = 3116, Error,
         "this version of mig is not on the runner",
-        "What a migration on a runner needs is seen from its runner, by mig itself. `mig plan` copies nothing to another \
+        "What a migration on a runner needs is observed from its runner, by mig itself. `mig plan` copies nothing to another \
          machine. `mig apply` does: it copies mig into `workdir`/bin, makes the plan from there, shows it and asks. If \
          the plan is not approved, that copy is all that was done.";
     WORKER_LOST = 3114, Error,

@@ -113,7 +113,7 @@ codes! {
     OTHER_SERVER_THAN_RECORDED = 3040, Stale,
         "another server answers than the one in the state",
         "The server at this address is not the one of the earlier runs. Nothing was changed or removed there. Point \
-         the block back at that server, or begin a new state with another `path`. mig knows a TiDB by the ledger that \
+         the block back at that server, or begin a new state with another `path` or `key`. mig knows a TiDB by the ledger that \
          it created there. If that ledger was dropped, run `mig state rm` for the target and for the migrations into \
          it, drop what they moved, and apply again.";
 }

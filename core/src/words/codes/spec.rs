@@ -93,7 +93,7 @@ codes! {
     VARIABLE_WITHOUT_VALUE = 1211, Error,
         "a variable has no value",
         "The variable has no default and was given no value. mig looks for a value in this order: -var, -var-file, \
-         -var-from-terraform, the files *.auto.mig.hcl, the environment variable MIG_VAR_name, the variable's own `env`, its \
+         -var-from-terraform, the files *.auto.mig.hcl, the environment variable MIG_VAR_NAME (NAME as the spec spells it), the variable's own `env`, its \
          default. It never asks for one on the terminal.";
     VARIABLE_OF_OTHER_TYPE = 1212, Error,
         "the value of a variable has another type",
@@ -107,7 +107,7 @@ codes! {
     SENSITIVE_ON_COMMAND_LINE = 1214, Error,
         "a sensitive variable cannot be given by -var",
         "Every user of the machine can read the arguments of a program, and the arguments stay in the history of the \
-         shell. Give a sensitive value by the environment variable MIG_VAR_name, by the variable's own `env`, or in a \
+         shell. Give a sensitive value by the environment variable MIG_VAR_NAME, by the variable's own `env`, or in a \
          file by -var-file.";
     SENSITIVE_EXPOSED = 1215, Error,
         "a sensitive value where it would be seen",

@@ -21,7 +21,7 @@ codes! {
         "A view that it reads cannot be created on the target, for a reason of its own. With the rule set to \"rewrite\" it is not moved, and the certificate says so.";
     VIEW_UNREAD = 2165, Gate,
         "mig cannot read a view",
-        "The output of SHOW CREATE VIEW has a clause that mig does not know, or says something else than information_schema. The text from that place on is beside the name. Or to read the view changes a sequence: MariaDB does not show it to a session that only reads, as mig's is. mig guesses nothing: the view is refused, or left out where the rule is set to \"rewrite\".";
+        "The output of SHOW CREATE VIEW has a clause that mig does not know, or says something else than information_schema. The text from that place on is beside the name. Or reading the view changes a sequence: MariaDB does not show it to a session that only reads, as mig's is. mig guesses nothing: the view is refused, or left out where the rule is set to \"rewrite\".";
     VIEW_COLLATION = 2166, Gate,
         "COLLATE is added to the string literals of a view",
         "On MySQL and MariaDB, string literals in a view's own text compare by the collation of the connection that created the view. TiDB keeps no collation with a view. It uses the default of utf8mb4, utf8mb4_bin, for every reader. So COLLATE is written into the text where no column decides: 'open' and 'OPEN' are then one word there, too, if they are one on the source.";
@@ -30,7 +30,7 @@ codes! {
         "String literals in the view's text compare by a collation that the target does not have, by one that the spec converts, or in a place where it is not known what decides. The certificate compares the rows that the view has today. To be sure, write COLLATE into the view on the source.";
     VIEW_ORDER = 2189, Gate,
         "views with an ORDER BY",
-        "MySQL and MariaDB give the rows of such a view in its order to a reader that asks for none. TiDB ignores an ORDER BY in a view that has no LIMIT: the rows are the same and come in any order. The certificate compares rows, not their order. Where the application counts on the order, write the ORDER BY into the query that reads the view.";
+        "MySQL and MariaDB give the rows of such a view in its order to a reader that asks for none. TiDB ignores an ORDER BY in a view that has no LIMIT: the rows are the same and come in any order. The certificate compares rows, not their order. Where the application depends on the order, write the ORDER BY into the query that reads the view.";
     VIEW_GROUPS = 2157, Gate,
         "views that the target reads only without ONLY_FULL_GROUP_BY",
         "The view selects columns that do not follow from its GROUP BY. The source's sql_mode allows that, and the target's has ONLY_FULL_GROUP_BY: there, reading the view fails with error 1055 for every session that does not set a mode of its own. mig sets one, so it can compare the rows, and the certificate says nothing about other readers.";

@@ -47,7 +47,7 @@ fn check_fault(file: &str, offset: u64, message: &str) {
 #[test]
 fn a_large_value_is_held_as_its_bytes_while_it_is_read() {
     let value: Vec<u8> = (0..1_700_000u32).map(|n| (n * 7) as u8).collect();
-    let digits: String = value.iter().map(|byte| format!("{byte:02X}")).collect();
+    let digits = hex::encode_upper(&value);
     let file = |digits: &str| format!("INSERT INTO `t` VALUES (1,x'{digits}','end'),(2,X'00',NULL);");
     for piece in [99_999, 1 << 18, 4 << 20] {
         let rows = read(file(&digits).as_bytes(), piece).unwrap();

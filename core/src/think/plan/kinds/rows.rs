@@ -14,6 +14,8 @@ use crate::think::plan::decide::{DecisionContext, because, inputs_of};
 use crate::think::plan::desired::{Desired, word};
 use crate::think::plan::destroy::Undone;
 use crate::words::addr::{GateName, StepAddr, StepKind, StepType};
+use crate::words::codes;
+use crate::words::diag::Diagnostic;
 use crate::words::digest::Digest;
 use crate::words::error::Outcome;
 
@@ -119,6 +121,15 @@ fn takes_files(wanted: &mut Desired, table: &TableWish, to: StepAddr, from: Step
 fn dump(wanted: &mut Desired, wish: &Wish, table: &TableWish) {
     let addr = table.addr(wish, StepType::Dump);
     wanted.node(addr.clone(), StepKind::Dump, &table.dump, &table.taken);
+    // Files that are taken in hold the rows that they hold: no condition is asked of them.
+    if let (Some(condition), None) = (&table.dump.where_, &table.dump.import) {
+        wanted.warn_if_pending.entry(addr.clone()).or_default().push(
+            Diagnostic::warning(codes::ROWS_LEFT_OUT, "dump.where leaves rows out")
+                .about(table.dump.table.to_string())
+                .detail(format!("Only rows with ({condition}) are moved and compared."))
+                .help("Nothing to do if that is what you want. If all rows are to arrive, remove the line."),
+        );
+    }
     // No row moves before everything that the rows need was created and read back.
     wanted.after(&addr, [StepAddr::gate(wish.name(), GateName::Structure)]);
 }
