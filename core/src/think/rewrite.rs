@@ -6,11 +6,12 @@ pub mod views;
 use crate::formats::ddl::partitioning;
 use crate::formats::facts::{Flavor, ServerFacts};
 use crate::formats::spec::model::Gates;
-use crate::formats::structure::{Column, Index, Schema, Table};
+use crate::formats::structure::{Check, Column, Index, Schema, Table};
 use crate::think::abilities::Abilities;
 use crate::think::gates::collation::{Fate, charset_width, fate, same_collation};
 use crate::think::gates::compatibility::{
-    default_allowed, foreign_key_refused, index_expression_allowed, partition_refused, partitioned_by_converted,
+    check_refused, default_allowed, foreign_key_refused, index_expression_allowed, partition_refused,
+    partitioned_by_converted,
 };
 use crate::think::gates::rules;
 use crate::words::addr::key_ident;
@@ -219,11 +220,16 @@ impl Draft<'_> {
     }
 
     fn checks(&mut self) {
-        if self.target.check_constraints || !rules::changes(rules::CHECK, self.gates) {
+        let code = if self.target.check_constraints { rules::CHECK_NOT_BOOLEAN } else { rules::CHECK };
+        if !rules::changes(code, self.gates) {
             return;
         }
-        for check in std::mem::take(&mut self.table.checks) {
-            self.change(rules::CHECK, format!("CHECK constraint {} is not created", key_ident(&check.name)));
+        let flavor = self.target.flavor;
+        let goes = |check: &Check| code == rules::CHECK || check_refused(flavor, check);
+        let (gone, kept): (Vec<Check>, Vec<Check>) = std::mem::take(&mut self.table.checks).into_iter().partition(goes);
+        self.table.checks = kept;
+        for check in gone {
+            self.change(code, format!("CHECK constraint {} is not created", key_ident(&check.name)));
         }
     }
 

@@ -272,6 +272,51 @@ pub fn with_own_introducers(text: &str) -> String {
     out
 }
 
+/// Whether the outermost operator of an expression gives a truth value: a comparison, a predicate, a logical operator, TRUE or
+/// FALSE, or a call of one of `predicates` (in lower case). It does not matter what it is made of: `a AND 1` is one, `(a > 1) + 0`
+/// and `CASE … END` are none. TiDB and MySQL ask this of a CHECK constraint (error 3812), MariaDB does not.
+pub fn is_condition(text: &str, predicates: &[&str]) -> bool {
+    const OPERATORS: [&str; 12] =
+        ["and", "or", "xor", "not", "is", "in", "like", "ilike", "rlike", "regexp", "between", "sounds"];
+    let text = expression_text(text);
+    let all = tokens(without_outer_parentheses(&text));
+    let word_at = |at: usize| match all.get(at) {
+        Some(Token::Word(word)) => word.to_lowercase(),
+        _ => String::new(),
+    };
+    let sign_at = |at: usize| match all.get(at) {
+        Some(Token::Sign(sign)) => *sign,
+        _ => ' ',
+    };
+    let is_call = |at: usize| sign_at(at + 1) == '(' && closes(&all, at + 1) == Some(all.len() - 1);
+    let (mut at, mut cases) = (0, 0_usize);
+    while at < all.len() {
+        let (sign, next) = (sign_at(at), sign_at(at + 1));
+        match (word_at(at).as_str(), sign) {
+            ("case", _) => cases += 1,
+            ("end", _) => cases = cases.saturating_sub(1),
+            // Parentheses, and what they hold, are one operand.
+            (_, '(') => at = closes(&all, at).unwrap_or(all.len()),
+            // Shifts and the arrows of JSON.
+            (_, '<') if next == '<' => at += 1,
+            (_, '-' | '>') if next == '>' => at += 1 + usize::from(sign == '-' && sign_at(at + 2) == '>'),
+            _ if cases > 0 => {}
+            (_, '=' | '<' | '>') => return true,
+            (_, '&' | '|') if next == sign => return true,
+            (_, '!') if next == '=' => return true,
+            // It binds more closely than arithmetic.
+            (_, '!') if at == 0 && (all.len() == 2 || is_call(0) || is_call(1)) => return true,
+            (word, _) if OPERATORS.contains(&word) => return true,
+            _ => {}
+        }
+        at += 1;
+    }
+    match all.len() {
+        1 => ["true", "false"].contains(&word_at(0).as_str()),
+        _ => is_call(0) && predicates.contains(&word_at(0).as_str()),
+    }
+}
+
 /// Names of the functions called, in lower case, in order. Casts and their types are no functions.
 pub fn functions(text: &str) -> Vec<String> {
     const NO_FUNCTIONS: [&str; 16] = [
@@ -338,6 +383,79 @@ pub fn named_collations(text: &str) -> Vec<String> {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_condition_is_known_by_its_outermost_operator() {
+        let check = |text: &str, expected: bool| {
+            for text in [text.to_owned(), format!("({text})"), format!("(({text}))")] {
+                assert_eq!(is_condition(&text, &["json_valid", "is_ipv4"]), expected, "{text}");
+            }
+        };
+        for text in [
+            "`a` > 0",
+            "`a` <> 'x'",
+            "`a` != 1",
+            "`a` <=> NULL",
+            "`a` <= `b`",
+            "`a` between 1 and 3",
+            "`a` in (1,2)",
+            "`a` NOT IN (1)",
+            "`a` like 'x%'",
+            "`a` regexp 'x'",
+            "`a` is null",
+            "(`a` > 1) is true",
+            "`a` and 1",
+            "`a` xor 1",
+            "`a` || `b`",
+            "`a` && `b`",
+            "not `a`",
+            "!`a`",
+            "!(`a` + 1)",
+            "!abs(`a`)",
+            "true",
+            "FALSE",
+            "json_valid(`a`)",
+            "is_ipv4(`a`)",
+            "`a` << 2 = 8",
+            "case `a` when 1 then 2 else 3 end = 2",
+            "json_extract(`a`,'$.b') = 1",
+            "`a` -> '$.b' = 1",
+            "`a` -> '$.b' > 1",
+            "`a` + (`b` > 1) or 0",
+            "json_unquote(`a`) collate utf8mb4_bin = 'x'",
+        ] {
+            check(text, true);
+        }
+        for text in [
+            "`a`",
+            "1",
+            "NULL",
+            "'>'",
+            "`a` + 1",
+            "`a` + (`b` > 1)",
+            "`a` & 1",
+            "`a` | 1",
+            "`a` << 2",
+            "`a` >> 2",
+            "-`a`",
+            "abs(`a`)",
+            "json_contains(`a`,'1')",
+            "json_valid(`a`) + json_valid(`b`)",
+            "1 member of (`a`)",
+            "`a` -> '$.b'",
+            "`a` ->> '$.b'",
+            "if(`a` > 1,true,false)",
+            "coalesce(`a` > 1,true)",
+            "case when `a` = 1 then true else false end",
+            "`a` ->> '$.b' + 1",
+            "`in`",
+            "'a' 'b'",
+            "!`a` + 1",
+            "",
+        ] {
+            check(text, false);
+        }
+    }
 
     #[test]
     fn the_escapes_of_information_schema_are_undone_once_and_only_where_they_are() {

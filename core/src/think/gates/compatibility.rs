@@ -24,7 +24,7 @@ pub mod views;
 
 pub(crate) use columns::{default_allowed, index_expression_allowed};
 pub(crate) use innodb::default_taken_by_old;
-pub(crate) use keys::{foreign_key_refused, partition_refused, partitioned_by_converted};
+pub(crate) use keys::{check_refused, foreign_key_refused, partition_refused, partitioned_by_converted};
 
 /// Names of the objects that each rule meets, by code, in the order of the inventory.
 pub(crate) type Met = BTreeMap<Code, Vec<String>>;

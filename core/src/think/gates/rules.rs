@@ -9,8 +9,8 @@ use crate::formats::rowhash::JsonNumbers;
 use crate::formats::spec::model::{Gates, RuleAction};
 use crate::words::codes::Code;
 pub use crate::words::codes::{
-    AUTO_INCREMENT_WITHIN, BINARY_DEFAULT, CHARSET, CHECK, CHECK_NAME, COLLIDING_NAMES, COLUMNS, COMMENT,
-    DEFAULT_EXPRESSION, DEFINER, DESCENDING, DUPLICATE_MEMBER, EMPTY_MEMBER, ENGINE, EVENT, FOREIGN_KEY,
+    AUTO_INCREMENT_WITHIN, BINARY_DEFAULT, CHARSET, CHECK, CHECK_NAME, CHECK_NOT_BOOLEAN, COLLIDING_NAMES, COLUMNS,
+    COMMENT, DEFAULT_EXPRESSION, DEFINER, DESCENDING, DUPLICATE_MEMBER, EMPTY_MEMBER, ENGINE, EVENT, FOREIGN_KEY,
     FOREIGN_KEY_OFF, FULLTEXT, FUNCTION, GENERATED_DIFFERS, GENERATED_MAY_DIFFER, GENERATED_NOT_NULL,
     GENERATED_REFUSED, INDEX_EXPRESSION, INDEX_WIDTH, INDEXES, INVISIBLE, INVISIBLE_KEY, JSON_AS_TEXT, JSON_NUMBERS,
     JSON_TYPES, KEY_COMMENT, KEYLESS, LONG_TIME, LOST_PARENTS, LOST_TEXT, MEMBER_TOO_LONG, MERGED_KEYS, NOT_UNDERSTOOD,
@@ -117,6 +117,9 @@ pub const RULES: &[Rule] = &[
     rule(ROUTINE, "routine", "has no stored routines", "Move its work into the application, then set this rule to \"warn\"."),
     rule(EVENT, "event", "has no events", "Move it to a scheduler of your own, then set this rule to \"warn\"."),
     rule(CHECK, "CHECK constraint", "does not enforce CHECK constraints and drops them without an error", "Let the target's administrator set tidb_enable_check_constraint to ON, or set this rule to \"rewrite\" to create the tables without them.")
+        .silent()
+        .rewrites("created without it"),
+    rule(CHECK_NOT_BOOLEAN, "CHECK constraint that is not a condition", "accepts only a condition there (error 3812)", "Write it as a comparison on the source, or set this rule to \"rewrite\" to create the table without it.")
         .silent()
         .rewrites("created without it"),
     rule(FULLTEXT, "FULLTEXT index", "takes FULLTEXT indexes and drops them without an error", "Set this rule to \"rewrite\" to create the tables without them; searches with MATCH … AGAINST will fail.")

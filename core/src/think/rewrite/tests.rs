@@ -57,7 +57,7 @@ const ROWS: &[Row] = &[
     ),
     (
         rules::CHECK,
-        |t| t.checks.push(Check { name: "k".into(), clause: "1".into(), enforced: true }),
+        |t| t.checks.push(Check { name: "k".into(), clause: "1 > 0".into(), enforced: true }),
         |t| !t.checks.is_empty(),
     ),
     (rules::INVISIBLE, |t| t.columns[1].invisible = true, |t| t.columns[1].invisible),
@@ -167,6 +167,20 @@ fn checks_stay_where_the_target_enforces_them() {
 }
 
 #[test]
+fn a_check_that_is_no_condition_is_left_out_alone() {
+    let checked = |name: &str, clause: &str| Check { name: name.into(), clause: clause.into(), enforced: true };
+    let (kept, gone) = (checked("kept", "`id` > 0"), checked("gone", "json_contains(`name`,'1')"));
+    let mut t = orders();
+    t.checks = vec![gone, kept.clone()];
+    for (flavor, expected) in [(Flavor::Tidb, 1), (Flavor::Mysql, 2), (Flavor::Mariadb, 2)] {
+        let target = ServerFacts { check_constraints: true, flavor, ..tidb() };
+        let seen = for_target(&t, &[], &target, &ruled(rules::CHECK_NOT_BOOLEAN, RuleAction::Rewrite));
+        assert_eq!(seen.table.checks.len(), expected, "{flavor:?}");
+        assert!(seen.table.checks.contains(&kept), "{flavor:?}");
+    }
+}
+
+#[test]
 fn an_engine_that_is_not_kept_is_named() {
     let mut t = orders();
     t.engine = "MEMORY".into();
@@ -220,7 +234,7 @@ fn mariadb_gets_json_as_text_and_mysql_gets_names_and_defaults_that_it_takes() {
     assert!(for_target(&t, &[], &mysql, &gates()).changes.is_empty());
 
     t = orders().with(column("j", "longtext").defaulting("it's"));
-    t.checks = vec![json, Check { name: "k".into(), clause: "1".into(), enforced: true }];
+    t.checks = vec![json, Check { name: "k".into(), clause: "1 > 0".into(), enforced: true }];
     let seen = for_target(&t, &[], &mysql, &gates());
     assert_eq!(codes(&seen), ["MIG2143"]);
     let names: Vec<&str> = seen.table.checks.iter().map(|check| check.name.as_str()).collect();
@@ -241,7 +255,7 @@ fn what_an_innodb_target_cannot_hold_is_changed_only_when_it_is_asked_for() {
         ),
         (
             rules::UNENFORCED_CHECK,
-            |t| t.checks.push(Check { name: "k".into(), clause: "1".into(), enforced: false }),
+            |t| t.checks.push(Check { name: "k".into(), clause: "1 > 0".into(), enforced: false }),
             |t| !t.checks.is_empty(),
         ),
         (

@@ -139,6 +139,9 @@ codes! {
     CHECK = 2106, Gate,
         "CHECK constraints",
         "While tidb_enable_check_constraint is OFF, TiDB reads CHECK constraints and drops them without an error. \"rewrite\" and \"warn\" create the tables without them, and the plan and the certificate name each. Where the variable is ON, they are created, and this rule finds nothing.";
+    CHECK_NOT_BOOLEAN = 2130, Gate,
+        "CHECK constraints that are not a condition",
+        "TiDB and MySQL accept a CHECK constraint only if its outermost operator gives true or false (error 3812): a comparison, a predicate such as IN or IS NULL, AND, OR, NOT, and a few functions. MariaDB accepts every expression. MySQL also counts JSON_CONTAINS, JSON_CONTAINS_PATH, JSON_OVERLAPS, MEMBER OF and IS_UUID, and TiDB does not. Write it as a comparison on the source, for example `CHECK (json_contains(a, '1') = 1)`. \"rewrite\" and \"warn\" create the table without the constraint, and the plan and the certificate name it.";
     FULLTEXT = 2107, Gate,
         "FULLTEXT indexes",
         "TiDB reads FULLTEXT indexes and drops them with a warning that no user sees. \"rewrite\" and \"warn\" create the tables without them, and name each. Searches with MATCH … AGAINST fail on the target.";

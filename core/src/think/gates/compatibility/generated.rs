@@ -307,6 +307,9 @@ fn risk_of(
     if let Some(other) = converted.filter(|_| compared::by_collation(table, column)) {
         add(Risk::May, &format!("by a comparison of {}, whose collation is converted", other.name));
     }
+    if subject.source.flavor == Flavor::Mariadb && loses_fractions(&text, column, &used) {
+        add(Risk::May, "from more digits of a second than it keeps: the source cuts them, the target rounds");
+    }
     for why in calls_in(&text, &used).iter().filter_map(otherwise) {
         add(Risk::May, &why);
     }
@@ -333,6 +336,38 @@ fn risk_of(
     let worst = risks.into_iter().reduce(|worst, next| if next.0 > worst.0 { next } else { worst });
     known.insert(column.name.clone(), worst.clone());
     worst
+}
+
+/// How many digits behind the point of its seconds a type keeps, if it has seconds.
+fn digits_of_a_second(kind: &str) -> Option<u32> {
+    let kind = kind.to_ascii_lowercase();
+    let rest = ["datetime", "timestamp", "time"].iter().find_map(|name| kind.strip_prefix(name))?;
+    let digits = rest.strip_prefix('(').and_then(|rest| rest.strip_suffix(')'));
+    if rest.is_empty() { Some(0) } else { digits?.parse().ok() }
+}
+
+/// Whether a time loses digits behind the point of its seconds, in the column itself or in a CAST. MariaDB cuts them (without
+/// TIME_ROUND_FRACTIONAL in sql_mode), MySQL and TiDB round (seen on 10.11, 9.7 and 8.5.6). A text or a number may have any.
+fn loses_fractions(text: &str, column: &Column, used: &[&Column]) -> bool {
+    let given = used.iter().filter_map(|from| match from.data_type.as_str() {
+        "datetime" | "timestamp" | "time" => digits_of_a_second(&from.column_type),
+        "date" | "year" | "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "bit" => None,
+        _ => Some(6),
+    });
+    let Some(most) = given.max() else { return false };
+    let tokens = tokens(text);
+    let cast =
+        tokens.iter().enumerate().filter_map(|(at, token)| match (token, tokens.get(at + 1), tokens.get(at + 2)) {
+            (Token::Word(word), Some(Token::Word(kind)), behind) if word.eq_ignore_ascii_case("as") => {
+                let digits = match (behind, tokens.get(at + 3)) {
+                    (Some(Token::Sign('(')), Some(Token::Word(digits))) => format!("({digits})"),
+                    _ => String::new(),
+                };
+                digits_of_a_second(&format!("{kind}{digits}"))
+            }
+            _ => None,
+        });
+    cast.chain(digits_of_a_second(&column.column_type)).any(|kept| kept < most)
 }
 
 /// FLOAT, DOUBLE and JSON, of which the target writes another text. `is_text`, `is_json`: what the column itself is.

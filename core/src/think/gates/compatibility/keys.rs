@@ -2,14 +2,48 @@
 
 use super::columns::{created_width, declared_characters, index_expression_allowed, members_of};
 use super::{Met, note};
-use crate::formats::ddl::expression::{Token, closes, expression_text, tokens};
+use crate::formats::ddl::expression::{Token, closes, expression_text, functions, is_condition, tokens};
 use crate::formats::ddl::{lob, partitioning};
 use crate::formats::facts::{Flavor, ServerFacts};
 use crate::formats::spec::model::Gates;
-use crate::formats::structure::{Column, ForeignKey, Index, Table};
+use crate::formats::structure::{Check, Column, ForeignKey, Index, Table};
 use crate::think::gates::collation::compared;
 use crate::think::gates::{Subject, rules};
 use crate::words::addr::key_ident;
+
+/// Functions that give a truth value on every target that asks for one: "booleanFunctions" of TiDB's source.
+const PREDICATES: [&str; 8] = [
+    "is_ipv4",
+    "is_ipv4_compat",
+    "is_ipv4_mapped",
+    "is_ipv6",
+    "isnull",
+    "json_schema_valid",
+    "json_valid",
+    "regexp_like",
+];
+
+/// Whether the target refuses a CHECK constraint because it is not a condition. MySQL knows more functions as one than TiDB,
+/// `MEMBER OF`, and those of shapes.
+pub(crate) fn check_refused(flavor: Flavor, check: &Check) -> bool {
+    const OF_MYSQL: [&str; 4] = ["is_uuid", "json_contains", "json_contains_path", "json_overlaps"];
+    let mut predicates = PREDICATES.to_vec();
+    let called = functions(&check.clause);
+    let outermost = called.first().map(String::as_str).unwrap_or_default();
+    match flavor {
+        Flavor::Mariadb => return false,
+        Flavor::Tidb => {}
+        Flavor::Mysql => {
+            let mut words = tokens(&expression_text(&check.clause)).into_iter();
+            if words.any(|token| matches!(token, Token::Word(word) if word.eq_ignore_ascii_case("member"))) {
+                return false;
+            }
+            predicates.extend(OF_MYSQL);
+            predicates.extend(Some(outermost).filter(|name| name.starts_with("st_") || name.starts_with("mbr")));
+        }
+    }
+    !is_condition(&check.clause, &predicates)
+}
 
 pub(super) fn look(subject: &Subject, met: &mut Met) {
     let tidb = subject.target.flavor == Flavor::Tidb;
@@ -22,9 +56,12 @@ pub(super) fn look(subject: &Subject, met: &mut Met) {
             look_at_index(subject, table, index, tidb, met);
         }
         for check in &table.checks {
-            if !subject.target.check_constraints {
-                note(met, rules::CHECK, format!("{} CHECK {}", place(&check.name), check.clause));
-            }
+            let met_rule = match subject.target.check_constraints {
+                false => rules::CHECK,
+                true if check_refused(subject.target.flavor, check) => rules::CHECK_NOT_BOOLEAN,
+                true => continue,
+            };
+            note(met, met_rule, format!("{} CHECK {}", place(&check.name), check.clause));
         }
         for key in &table.foreign_keys {
             if subject.target.foreign_keys_off {

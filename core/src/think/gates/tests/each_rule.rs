@@ -60,6 +60,12 @@ const ROWS: &[Row] = &[
     (rules::CHECK, "shop.orders.k CHECK (`id` > 0)", |c| {
         key(c, |t| t.checks.push(Check { name: "k".into(), clause: "(`id` > 0)".into(), enforced: true }))
     }),
+    (rules::CHECK_NOT_BOOLEAN, "shop.orders.k CHECK json_contains(`name`,'1')", |c| {
+        c.target.check_constraints = true;
+        key(c, |t| {
+            t.checks.push(Check { name: "k".into(), clause: "json_contains(`name`,'1')".into(), enforced: true })
+        })
+    }),
     (rules::FULLTEXT, "shop.orders.f", |c| {
         key(c, |t| {
             t.indexes.push(crate::formats::structure::Index { kind: "FULLTEXT".into(), ..index("f", &["name"]) })
@@ -489,19 +495,19 @@ const ON_INNODB: &[OnInnodb] = &[
         ["", "No MIG2121", "No MIG2121"],
     ),
     (
-        "shop.orders.k CHECK 1",
-        |c| first(c).checks.push(Check { name: "k".into(), clause: "1".into(), enforced: false }),
+        "shop.orders.k CHECK 1 > 0",
+        |c| first(c).checks.push(Check { name: "k".into(), clause: "1 > 0".into(), enforced: false }),
         ["", "", "No MIG2142"],
     ),
     (
         "shop.orders.name",
-        |c| first(c).checks.push(Check { name: "name".into(), clause: "1".into(), enforced: true }),
+        |c| first(c).checks.push(Check { name: "name".into(), clause: "1 > 0".into(), enforced: true }),
         ["Warned MIG2143", "", ""],
     ),
     (
         "shop.orders.k and shop.other.k",
         |c| {
-            first(c).checks.push(Check { name: "k".into(), clause: "1".into(), enforced: true });
+            first(c).checks.push(Check { name: "k".into(), clause: "1 > 0".into(), enforced: true });
             let mut other = first(c).clone();
             other.name.name = "other".into();
             c.facts.source.tables.push(other);
@@ -578,13 +584,17 @@ fn mysql_and_mariadb_as_targets_have_rules_of_their_own() {
 
 #[test]
 fn rules_follow_what_the_target_can() {
-    let enforced = Case::sound().changed(ROWS[6].2).changed(|c| c.target.check_constraints = true);
+    let meets = |code| ROWS.iter().find(|row| row.0 == code).unwrap().2;
+    let enforced = Case::sound().changed(meets(rules::CHECK)).changed(|c| c.target.check_constraints = true);
     check("compatibility", &enforced, "Passed");
-    let case_sensitive = Case::sound().changed(ROWS[10].2).changed(|c| c.target.lower_case_table_names = 0);
+    let case_sensitive =
+        Case::sound().changed(meets(rules::COLLIDING_NAMES)).changed(|c| c.target.lower_case_table_names = 0);
     check("compatibility", &case_sensitive, "Passed");
     let unlimited = Case::sound().changed(warning::WARNING_ROWS[0].2).changed(|c| c.target.row_limit = 0);
     check("compatibility", &unlimited, "Passed");
-    let known = Case::sound().changed(ROWS[18].2).changed(|c| c.facts.target.tables.push(table("shop", "customers")));
+    let known = Case::sound()
+        .changed(meets(rules::OUTSIDE_REFERENCE))
+        .changed(|c| c.facts.target.tables.push(table("shop", "customers")));
     check("compatibility", &known, "Passed");
     // Converted, the charset is there; widened, the index is not.
     let latin = |length: &str| {

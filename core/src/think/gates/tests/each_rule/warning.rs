@@ -45,6 +45,25 @@ pub(super) const WARNING_ROWS: &[Row] = &[
         "shop.orders.g is computed again, by SOUNDEX(), which servers may compute in another way: soundex(`name`)",
         |c| add(c, column("g", "varchar(9)").generated_as("soundex(`name`)", false)),
     ),
+    (
+        rules::GENERATED_MAY_DIFFER,
+        "shop.orders.g is computed again, from more digits of a second than it keeps: the source cuts them, the target rounds: `t`",
+        |c| {
+            c.source.flavor = Flavor::Mariadb;
+            add(c, column("t", "datetime(3)"));
+            add(c, column("g", "datetime(2)").generated_as("`t`", true));
+            add(c, column("same", "datetime(3)").generated_as("`t`", true));
+            add(c, column("day", "date").generated_as("cast(`t` as datetime(3))", true));
+        },
+    ),
+    (
+        rules::GENERATED_MAY_DIFFER,
+        "shop.orders.g is computed again, from more digits of a second than it keeps: the source cuts them, the target rounds: cast(`name` as time(4))",
+        |c| {
+            c.source.flavor = Flavor::Mariadb;
+            add(c, column("g", "bigint").generated_as("cast(`name` as time(4))", false));
+        },
+    ),
     (rules::OTHER_CODE, "shop.orders.name (cp932): 2 rows", |c| rows(c, RowRisk::OtherCode, "name", "cp932")),
     (
         rules::UNLOOKED,
