@@ -1,4 +1,4 @@
-//! `mig worker …`: the program's other end, on a runner. `ask` answers one question, `attach` ties a line to the worker
+//! `mig worker …`: what mig starts on a runner (internal). `ask` answers one question, `attach` ties a line to the worker
 //! and starts it where there is none, `run` is the worker: in a session of its own, so that it outlives the line.
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -2,8 +2,8 @@
 //! no clock, no thread and no file. Its caller carries the effects out and tells what came of them.
 //!
 //! What it keeps:
-//! - A step starts only after the record of its start is durable; that record stands behind the ends of everything it
-//!   waited for, so those are durable then, too.
+//! - A step starts only after the record of its start is durable. That record is appended after the completion records of
+//!   all its dependencies, so they are durable as well.
 //! - A part is offered to the steps below only after its record is durable.
 //! - A step that takes parts ends after every step that gives them.
 //! - A failure is reported once, at its root; what cannot run because of it is marked and nothing else stops.

@@ -63,7 +63,7 @@ impl<'a> Walk<'a> {
 }
 
 /// Where the statements of the source are made durable, to go on behind them after an interrupt. Nobody writes to the
-/// source meanwhile, or it is found out; anybody may write to the target, so what was read there is read again.
+/// source meanwhile, or that is detected; anybody may write to the target, so what was read there is read again.
 pub struct Log<'a> {
     pub ctx: &'a StepCtx,
     /// What an earlier run left still counts.

@@ -28,7 +28,7 @@ impl Default for CsvDialect {
     }
 }
 
-/// What was said of a dialect by anyone who knows it; the rest is found out, or is Dumpling's default.
+/// What the user says about a dialect. The rest is read from the files, or is Dumpling's default.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CsvSettings {
     pub separator: Option<u8>,

@@ -41,7 +41,7 @@ impl BoundTo {
     }
 }
 
-/// What an object's own facts say, whatever becomes of the steps above it.
+/// The observed state of an AWS object relative to its step, without regard to the steps before it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Standing {
     /// What it is made from, for the plan.

@@ -38,7 +38,7 @@ pub struct Desired {
     pub out_of_sight: BTreeSet<StepAddr>,
     /// Filters by migration, for the reasons.
     pub filters: BTreeMap<String, Filter>,
-    /// Of steps in a cloud: what their objects' own facts say.
+    /// Of steps in a cloud: the observed state of their objects.
     pub standings: BTreeMap<StepAddr, Standing>,
     /// Warnings that matter only where the step is to run.
     pub warn_if_pending: BTreeMap<StepAddr, Vec<Diagnostic>>,

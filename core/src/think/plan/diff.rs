@@ -133,7 +133,7 @@ fn check_replace(graph: &Graph, replace: &BTreeSet<StepAddr>) -> Outcome<()> {
     }
 }
 
-/// A load that must run needs its dump's files: where the manifest is not whole any more, the dump runs again.
+/// A load that must run needs its dump's files: if some are missing from the manifest, the dump runs again.
 fn keep_files_for_loads(graph: &Graph, state: &State, world: &World, decided: &mut Decided) -> Outcome<()> {
     for node in graph.nodes.iter().filter(|n| n.kind == StepKind::Load) {
         let (Some(migration), Some(table)) = (node.addr.migration(), node.addr.table()) else { continue };

@@ -90,7 +90,7 @@ impl Measured {
 const SLACK: u64 = 2;
 
 /// Up to so many parts are left to one reader: a scan without a condition costs MySQL a quarter less than that of ranges,
-/// whose condition it evaluates for every row, and one reader is through with them in a second or two.
+/// whose condition it evaluates for every row, and one reader finishes them in a second or two.
 const SHARED_FROM: u64 = 8;
 
 /// Whether a table is worth cutting for many readers: `guess` bytes by the server's own count, `read` so far.
