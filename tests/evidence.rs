@@ -157,10 +157,6 @@ fn kill(mut child: Child) {
     child.wait().unwrap();
 }
 
-fn signal(child: &Child, name: &str) {
-    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
-}
-
 const KEYED: &str = "CREATE TABLE DB.keyed (id INT PRIMARY KEY, v VARCHAR(400)) COLLATE utf8mb4_bin";
 const KEYLESS: &str = "CREATE TABLE DB.keyless (id INT, v VARCHAR(400)) COLLATE utf8mb4_bin";
 const KEYED_SUM: &str = "SELECT COUNT(*), SUM(id), SUM(CRC32(v)) FROM DB.keyed";
@@ -172,7 +168,7 @@ async fn restored_in_the_midst(trial: &Trial) {
     trial.on(&trial.source, &[KEYED, "INSERT INTO DB.keyed SELECT n, REPEAT('é', 100) FROM SEQ(6000)"]).await;
     let mut child = trial.start(APPLY);
     trial.until_loaded(&mut child, 900).await;
-    signal(&child, "-STOP");
+    program::signal(&child, "-STOP");
     // A COMMIT that is on its way arrives.
     tokio::time::sleep(Duration::from_millis(300)).await;
     trial
@@ -187,7 +183,7 @@ async fn restored_in_the_midst(trial: &Trial) {
             ],
         )
         .await;
-    signal(&child, "-CONT");
+    program::signal(&child, "-CONT");
     trial.until_loaded(&mut child, 3_500).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     kill(child);
@@ -323,10 +319,10 @@ async fn rows_that_go_while_a_table_is_loaded_anew_are_found_although_it_was_ver
     while trial.ask(&trial.target, second).await.parse::<u64>().unwrap() < 20 {
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    signal(&child, "-STOP");
+    program::signal(&child, "-STOP");
     trial.on(&trial.target, &["DELETE FROM DB.keyless LIMIT 10"]).await;
     assert_ne!(trial.ask(&trial.target, second).await, "500", "the load was through already");
-    signal(&child, "-CONT");
+    program::signal(&child, "-CONT");
     assert_eq!(child.wait_with_output().unwrap().status.code(), Some(6));
     trial.run(&[APPLY, &[&trial.replace("load", "keyless")]].concat(), 0, &["equal"]);
     trial.assert_same(KEYLESS_SUM).await;

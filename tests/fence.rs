@@ -5,7 +5,7 @@
 mod support;
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::Duration;
 
 use support::proxy::{Fault, Proxy};
@@ -76,12 +76,12 @@ impl Trial {
     async fn stop_in_a_batch(&self, child: &Child) {
         let open = "SELECT COUNT(*) FROM information_schema.tidb_trx WHERE session_id <> CONNECTION_ID()";
         for _ in 0..1000 {
-            signal(child, "-STOP");
+            program::signal(child, "-STOP");
             tokio::time::sleep(Duration::from_millis(50)).await;
             if self.ask(open).await != "0" {
                 return;
             }
-            signal(child, "-CONT");
+            program::signal(child, "-CONT");
             tokio::time::sleep(Duration::from_millis(3)).await;
         }
         panic!("it was never met there");
@@ -96,10 +96,6 @@ impl Trial {
         self.source.drop_schema(&self.schema).await;
         self.forget().await;
     }
-}
-
-fn signal(child: &Child, name: &str) {
-    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -136,7 +132,7 @@ async fn overtaken(target: Bed, in_batch: bool) {
         while trial.line.fired().is_empty() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
-        signal(&older, "-STOP");
+        program::signal(&older, "-STOP");
     }
     let before = trial.batches().await;
     assert!(before < 200, "{before} batches: it is too late");
@@ -147,7 +143,7 @@ async fn overtaken(target: Bed, in_batch: bool) {
     let whole = format!("{ROWS},{ROWS}");
     let count = "SELECT COUNT(*), COUNT(DISTINCT id) FROM DB.t";
     assert_eq!(trial.ask(count).await, whole);
-    signal(&older, "-CONT");
+    program::signal(&older, "-CONT");
     let output = older.wait_with_output().unwrap();
     let told = program::flat(&program::said(&output));
     assert_eq!(output.status.code(), Some(1), "{told}");

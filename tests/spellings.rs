@@ -5,7 +5,7 @@
 mod support;
 
 use support::Bed;
-use support::case::{Case, NOTHING, all, check};
+use support::case::{Case, NOTHING, all, check, checks};
 
 #[tokio::test]
 async fn one_expression_in_two_spellings_is_one_column() {
@@ -479,4 +479,40 @@ async fn comments_are_kept_to_the_letter_or_named() {
         Case { name: "comments_long", setup, plan: (5, &["MIG2192", "{}.t.v"]), ..NOTHING },
     ])
     .await;
+}
+
+#[tokio::test]
+async fn a_check_that_tidb_does_not_count_as_a_condition_stops_the_plan_or_is_left_out_by_name() {
+    checks(true).await;
+    let not_conditions = Case {
+        name: "not_conditions",
+        setup: &[
+            "CREATE TABLE t (id INT PRIMARY KEY, j JSON, u VARCHAR(40), CONSTRAINT one CHECK (json_contains(j, '1')), CONSTRAINT two CHECK (1 MEMBER OF (j)), CONSTRAINT three CHECK (is_uuid(u)), \
+             CONSTRAINT four CHECK (json_overlaps(j, '[1]')), CONSTRAINT valid CHECK (json_valid(j) OR id), CONSTRAINT no CHECK (NOT id))",
+            "INSERT INTO t VALUES (0, '[1]', '6ccd780c-baba-1026-9564-5b8c656024db')",
+        ],
+        plan: (5, &["MIG2130", "{}.t.one CHECK", "{}.t.two CHECK", "{}.t.three CHECK", "{}.t.four CHECK"]),
+        ..NOTHING
+    };
+    let said = check(&not_conditions).await;
+    assert!(!said.contains(".t.valid") && !said.contains(".t.no "), "{said}");
+    check(&Case {
+        name: "left_out",
+        gates: "rule \"MIG2130\" {\n action = \"rewrite\"\n }",
+        plan: (0, &["CHECK constraint one is not created"]),
+        report: &["CHECK constraint one is not created"],
+        same: &["SELECT CONSTRAINT_NAME FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = '{}' AND CONSTRAINT_NAME IN ('valid', 'no') ORDER BY 1"],
+        next: &[("INSERT INTO {}.t VALUES (1, '[1]', '6ccd780c-baba-1026-9564-5b8c656024db')", "SELECT 1")],
+        ..not_conditions
+    })
+    .await;
+    check(&Case {
+        name: "any_value",
+        source: Bed::mariadb,
+        setup: &["CREATE TABLE t (id INT PRIMARY KEY, v INT CHECK (v), w INT, CONSTRAINT s CHECK (v + w), CONSTRAINT c CHECK (v > 0))"],
+        plan: (5, &["MIG2130", "{}.t.v CHECK", "{}.t.s CHECK"]),
+        ..NOTHING
+    })
+    .await;
+    checks(false).await;
 }

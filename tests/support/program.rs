@@ -1,7 +1,7 @@
 //! The program as a script runs it: in a folder of its own, without a terminal and without colours.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// `mig` in a folder.
 pub fn command(dir: &Path, arguments: &[&str]) -> Command {
@@ -34,4 +34,9 @@ pub fn judge(output: &Output, arguments: &[&str], expected: i32, told: &[&str]) 
 /// Runs it to its end and judges it.
 pub fn run(dir: &Path, arguments: &[&str], expected: i32, told: &[&str]) -> String {
     judge(&command(dir, arguments).output().unwrap(), arguments, expected, told)
+}
+
+/// Sends a signal, for example `-STOP`, to a process that the test has started.
+pub fn signal(child: &Child, name: &str) {
+    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
 }

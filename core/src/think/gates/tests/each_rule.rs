@@ -583,38 +583,6 @@ fn mysql_and_mariadb_as_targets_have_rules_of_their_own() {
 }
 
 #[test]
-fn rules_follow_what_the_target_can() {
-    let meets = |code| ROWS.iter().find(|row| row.0 == code).unwrap().2;
-    let enforced = Case::sound().changed(meets(rules::CHECK)).changed(|c| c.target.check_constraints = true);
-    check("compatibility", &enforced, "Passed");
-    let case_sensitive =
-        Case::sound().changed(meets(rules::COLLIDING_NAMES)).changed(|c| c.target.lower_case_table_names = 0);
-    check("compatibility", &case_sensitive, "Passed");
-    let unlimited = Case::sound().changed(warning::WARNING_ROWS[0].2).changed(|c| c.target.row_limit = 0);
-    check("compatibility", &unlimited, "Passed");
-    let known = Case::sound()
-        .changed(meets(rules::OUTSIDE_REFERENCE))
-        .changed(|c| c.facts.target.tables.push(table("shop", "customers")));
-    check("compatibility", &known, "Passed");
-    // Converted, the charset is there; widened, the index is not.
-    let latin = |length: &str| {
-        Case::sound().changed(|c| {
-            let column = column("w", &format!("varchar({length})")).collated("latin1", "latin1_swedish_ci");
-            c.facts.source.tables[0].columns.push(column);
-            c.facts.source.tables[0].indexes.push(index("w", &["w"]));
-            c.migration.gates = converting(&[("latin1_swedish_ci", "utf8mb4_general_ci")]);
-        })
-    };
-    check("compatibility", &latin("768"), "Passed");
-    check("compatibility", &latin("769"), "No MIG2115");
-    check(
-        "compatibility",
-        &Case::sound().changed(|c| c.migration.gates = ruled("MIG2998".parse().unwrap(), RuleAction::Warn)),
-        "No MIG2030",
-    );
-}
-
-#[test]
 fn defaults_on_the_targets_list_pass() {
     for (kind, default, allowed) in [
         ("char(36)", "uuid()", true),
