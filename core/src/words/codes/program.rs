@@ -115,13 +115,13 @@ codes! {
         "Another mig works on this state, and only one may. The message says who, where and since when. Wait until it \
          ends, or give `-lock-timeout=5m` to wait that long. A lock on a file whose holder has died is taken over \
          without a question: the system releases it with the process. A lock in S3 is taken over when its holder has \
-         not renewed it for its time; `mig status` shows that time.";
+         been silent for the `lease` of the backend; `mig status` shows the holder's last sign of life.";
     LOCK_UNAVAILABLE = 4011, Error,
         "the lock cannot be taken",
         "The lock file beside the state could not be created or locked: the folder is read-only, or its file system \
          does not support locks. With a state in S3, the object KEY.lock could not be written. Nothing was done. Put \
-         the state into a folder on a local disk that this user can write to, or allow s3:GetObject, s3:PutObject and \
-         s3:DeleteObject on the key and all names that begin with it.";
+         the state into a folder on a local disk that this user can write to. In S3, allow s3:GetObject, s3:PutObject and \
+         s3:DeleteObject for the key and all names that begin with it, and s3:ListBucket for the bucket.";
     STATE_EDITED = 4012, Error,
         "the state was changed after mig wrote it",
         "The last field of the state is a checksum of everything before it, and it does not match: a disk, a merge or \
