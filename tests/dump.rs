@@ -480,15 +480,8 @@ async fn rows_that_differ_in_a_partition_or_stand_in_one_that_was_added_are_foun
          FIND_IN_SET(t.TIDB_TABLE_ID, x.RELATED_TABLE_IDS) WHERE t.TABLE_SCHEMA = '{}' AND t.TABLE_NAME = 'days'",
         moving.schema
     );
-    loop {
-        program::signal(&child, "-STOP");
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
-        if moving.target.rows(&open).await == [["0"]] {
-            break;
-        }
-        program::signal(&child, "-CONT");
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-    }
+    let settle = std::time::Duration::from_millis(200);
+    program::suspend_when(&child, settle, async || moving.target.rows(&open).await == [["0"]]).await;
     on_target("ALTER TABLE DB.days ADD PARTITION (PARTITION p2 VALUES LESS THAN (9999))").await;
     on_target("INSERT INTO DB.days VALUES (9600, 'y')").await;
     program::signal(&child, "-CONT");

@@ -75,16 +75,7 @@ impl Trial {
     /// Stops the process while a batch of its is on its way: TiDB lists a transaction that has written.
     async fn stop_in_a_batch(&self, child: &Child) {
         let open = "SELECT COUNT(*) FROM information_schema.tidb_trx WHERE session_id <> CONNECTION_ID()";
-        for _ in 0..1000 {
-            program::signal(child, "-STOP");
-            tokio::time::sleep(Duration::from_millis(50)).await;
-            if self.ask(open).await != "0" {
-                return;
-            }
-            program::signal(child, "-CONT");
-            tokio::time::sleep(Duration::from_millis(3)).await;
-        }
-        panic!("it was never met there");
+        program::suspend_when(child, Duration::from_millis(50), async || self.ask(open).await != "0").await;
     }
 
     async fn forget(&self) {

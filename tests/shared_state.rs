@@ -116,10 +116,6 @@ fn start(dir: &Path, arguments: &[&str]) -> Child {
     command(dir, arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
 }
 
-fn signal(child: &Child, name: &str) {
-    assert!(Command::new("kill").args([name, &child.id().to_string()]).status().unwrap().success());
-}
-
 /// Waits until it says so, or ends.
 async fn until(what: &str, mut done: impl FnMut() -> bool) {
     let began = Instant::now();
@@ -170,7 +166,7 @@ async fn who_is_second_is_told_who_has_the_lock_and_since_when_it_is_silent() {
     let holder = start(&one, &["apply", "-auto-approve"]);
     // In the midst of its run: it has recorded something.
     until("a record", || team.bucket.objects().iter().any(|name| name.ends_with("/0000000003"))).await;
-    signal(&holder, "-STOP");
+    program::signal(&holder, "-STOP");
     let told =
         run(&two, &["apply", "-auto-approve"], 4, &["MIG4010", "mig apply", "last sign of life", "force-unlock"]);
     let id = program::flat(&told).split("mig force-unlock ").nth(1).unwrap().split('`').next().unwrap().to_owned();
@@ -180,7 +176,7 @@ async fn who_is_second_is_told_who_has_the_lock_and_since_when_it_is_silent() {
     run(&two, &["force-unlock", &id], 0, &["Taken away from"]);
     let done = run(&two, &["apply", "-auto-approve", "-lock-timeout=60s"], 0, &["equal"]);
     assert!(done.contains("was taken over"), "{done}");
-    signal(&holder, "-CONT");
+    program::signal(&holder, "-CONT");
     let output = holder.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(4), "{}", program::said(&output));
     assert!(program::said(&output).contains("MIG4015"), "{}", program::said(&output));
@@ -199,7 +195,7 @@ async fn a_job_that_is_cancelled_gives_its_lock_back_whatever_it_was_at() {
         let job = start(&dir, &["apply", "-auto-approve"]);
         let is_new = |name: &String| name.ends_with(record) && !before.contains(name);
         until(record, || team.bucket.objects().iter().any(is_new)).await;
-        signal(&job, name);
+        program::signal(&job, name);
         let output = job.wait_with_output().unwrap();
         assert!([Some(130), Some(0)].contains(&output.status.code()), "{name}: {}", program::said(&output));
         // A lease that was left would keep others out for a minute.
@@ -229,9 +225,9 @@ async fn race(seed: u64) -> Vec<String> {
     if seed % 3 == 1 {
         let chosen = &applies[random.random_range(0..2)];
         tokio::time::sleep(Duration::from_millis(random.random_range(50..3500))).await;
-        signal(chosen, "-STOP");
+        program::signal(chosen, "-STOP");
         tokio::time::sleep(Duration::from_millis(random.random_range(4500..7000))).await;
-        signal(chosen, "-CONT");
+        program::signal(chosen, "-CONT");
     }
     let outputs: Vec<Output> = applies.into_iter().map(|child| child.wait_with_output().unwrap()).collect();
     let mut faults = Vec::new();

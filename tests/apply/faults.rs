@@ -107,11 +107,10 @@ async fn a_target_that_takes_no_file_no_write_or_goes_away_is_told_and_lived_wit
         }
     }
     // In the middle of the run, and not of a COMMIT: embedded storage keeps no half of one (see tests/kills.rs).
-    let signal = |name: &str| Command::new("kill").args([name, &child.id().to_string()]).status().unwrap();
-    assert!(signal("-STOP").success());
+    program::signal(&child, "-STOP");
     tokio::time::sleep(Duration::from_millis(300)).await;
     trial.target.server_script("kill");
-    assert!(signal("-CONT").success());
+    program::signal(&child, "-CONT");
     let output = child.wait_with_output().unwrap();
     let told = program::said(&output);
     assert_eq!(output.status.code(), Some(1), "{told}");

@@ -444,10 +444,7 @@ async fn a_worker_that_is_killed_goes_on_from_its_journal() {
 async fn an_interrupt_leaves_the_worker_at_work_unless_it_is_asked_to_stop_it() {
     let journey = Journey::new("stop", "\"64KiB\"").await;
     journey.prepare();
-    let interrupt = |child: &Child| {
-        let status = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-        assert!(status.success());
-    };
+    let interrupt = |child: &Child| program::signal(child, "-INT");
     let child = journey.start(&["apply", "-auto-approve"]);
     let seen = journey.until_batches(0).await;
     interrupt(&child);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 /// `mig` in a folder.
 pub fn command(dir: &Path, arguments: &[&str]) -> Command {
@@ -34,6 +35,20 @@ pub fn judge(output: &Output, arguments: &[&str], expected: i32, told: &[&str]) 
 /// Runs it to its end and judges it.
 pub fn run(dir: &Path, arguments: &[&str], expected: i32, told: &[&str]) -> String {
     judge(&command(dir, arguments).output().unwrap(), arguments, expected, told)
+}
+
+/// Suspends the program at a moment when something is so. `settle`: how long what is on its way takes to arrive.
+pub async fn suspend_when(child: &Child, settle: Duration, is_so: impl AsyncFn() -> bool) {
+    for _ in 0..1000 {
+        signal(child, "-STOP");
+        tokio::time::sleep(settle).await;
+        if is_so().await {
+            return;
+        }
+        signal(child, "-CONT");
+        tokio::time::sleep(Duration::from_millis(3)).await;
+    }
+    panic!("it was never met there");
 }
 
 /// Sends a signal, for example `-STOP`, to a process that the test has started.

@@ -273,9 +273,9 @@ pub fn with_own_introducers(text: &str) -> String {
 }
 
 /// Whether the outermost operator of an expression gives a truth value: a comparison, a predicate, a logical operator, TRUE or
-/// FALSE, or a call of one of `predicates` (in lower case). It does not matter what it is made of: `a AND 1` is one, `(a > 1) + 0`
+/// FALSE, or a function or operator that `is_predicate` says yes to (in lower case). It does not matter what it is made of: `a AND 1` is one, `(a > 1) + 0`
 /// and `CASE … END` are none. TiDB and MySQL ask this of a CHECK constraint (error 3812), MariaDB does not.
-pub fn is_condition(text: &str, predicates: &[&str]) -> bool {
+pub fn is_condition(text: &str, is_predicate: impl Fn(&str) -> bool) -> bool {
     const OPERATORS: [&str; 12] =
         ["and", "or", "xor", "not", "is", "in", "like", "ilike", "rlike", "regexp", "between", "sounds"];
     let text = expression_text(text);
@@ -306,14 +306,14 @@ pub fn is_condition(text: &str, predicates: &[&str]) -> bool {
             (_, '!') if next == '=' => return true,
             // It binds more closely than arithmetic.
             (_, '!') if at == 0 && (all.len() == 2 || is_call(0) || is_call(1)) => return true,
-            (word, _) if OPERATORS.contains(&word) => return true,
+            (word, _) if OPERATORS.contains(&word) || next != '(' && is_predicate(word) => return true,
             _ => {}
         }
         at += 1;
     }
     match all.len() {
         1 => ["true", "false"].contains(&word_at(0).as_str()),
-        _ => is_call(0) && predicates.contains(&word_at(0).as_str()),
+        _ => is_call(0) && is_predicate(&word_at(0)),
     }
 }
 
@@ -388,7 +388,7 @@ mod tests {
     fn a_condition_is_known_by_its_outermost_operator() {
         let check = |text: &str, expected: bool| {
             for text in [text.to_owned(), format!("({text})"), format!("(({text}))")] {
-                assert_eq!(is_condition(&text, &["json_valid", "is_ipv4"]), expected, "{text}");
+                assert_eq!(is_condition(&text, |name| ["json_valid", "is_ipv4"].contains(&name)), expected, "{text}");
             }
         };
         for text in [

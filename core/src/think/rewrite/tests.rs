@@ -169,10 +169,11 @@ fn checks_stay_where_the_target_enforces_them() {
 #[test]
 fn a_check_that_is_no_condition_is_left_out_alone() {
     let checked = |name: &str, clause: &str| Check { name: name.into(), clause: clause.into(), enforced: true };
-    let (kept, gone) = (checked("kept", "`id` > 0"), checked("gone", "json_contains(`name`,'1')"));
+    let kept = checked("kept", "`id` > 0");
+    let of_mysql = [checked("json", "json_contains(`name`,'1')"), checked("member", "(1 member of (`name`))")];
     let mut t = orders();
-    t.checks = vec![gone, kept.clone()];
-    for (flavor, expected) in [(Flavor::Tidb, 1), (Flavor::Mysql, 2), (Flavor::Mariadb, 2)] {
+    t.checks = [&of_mysql[..], &[checked("none", "`id` + 1"), kept.clone()]].concat();
+    for (flavor, expected) in [(Flavor::Tidb, 1), (Flavor::Mysql, 3), (Flavor::Mariadb, 4)] {
         let target = ServerFacts { check_constraints: true, flavor, ..tidb() };
         let seen = for_target(&t, &[], &target, &ruled(rules::CHECK_NOT_BOOLEAN, RuleAction::Rewrite));
         assert_eq!(seen.table.checks.len(), expected, "{flavor:?}");

@@ -349,10 +349,9 @@ fn digits_of_a_second(kind: &str) -> Option<u32> {
 /// Whether a time loses digits behind the point of its seconds, in the column itself or in a CAST. MariaDB cuts them (without
 /// TIME_ROUND_FRACTIONAL in sql_mode), MySQL and TiDB round (seen on 10.11, 9.7 and 8.5.6). A text or a number may have any.
 fn loses_fractions(text: &str, column: &Column, used: &[&Column]) -> bool {
-    let given = used.iter().filter_map(|from| match from.data_type.as_str() {
-        "datetime" | "timestamp" | "time" => digits_of_a_second(&from.column_type),
-        "date" | "year" | "tinyint" | "smallint" | "mediumint" | "int" | "bigint" | "bit" => None,
-        _ => Some(6),
+    const WHOLE: [&str; 8] = ["date", "year", "tinyint", "smallint", "mediumint", "int", "bigint", "bit"];
+    let given = used.iter().filter_map(|from| {
+        digits_of_a_second(&from.column_type).or((!WHOLE.contains(&from.data_type.as_str())).then_some(6))
     });
     let Some(most) = given.max() else { return false };
     let tokens = tokens(text);

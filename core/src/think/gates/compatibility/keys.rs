@@ -2,7 +2,7 @@
 
 use super::columns::{created_width, declared_characters, index_expression_allowed, members_of};
 use super::{Met, note};
-use crate::formats::ddl::expression::{Token, closes, expression_text, functions, is_condition, tokens};
+use crate::formats::ddl::expression::{Token, closes, expression_text, is_condition, tokens};
 use crate::formats::ddl::{lob, partitioning};
 use crate::formats::facts::{Flavor, ServerFacts};
 use crate::formats::spec::model::Gates;
@@ -26,23 +26,10 @@ const PREDICATES: [&str; 8] = [
 /// Whether the target refuses a CHECK constraint because it is not a condition. MySQL knows more functions as one than TiDB,
 /// `MEMBER OF`, and those of shapes.
 pub(crate) fn check_refused(flavor: Flavor, check: &Check) -> bool {
-    const OF_MYSQL: [&str; 4] = ["is_uuid", "json_contains", "json_contains_path", "json_overlaps"];
-    let mut predicates = PREDICATES.to_vec();
-    let called = functions(&check.clause);
-    let outermost = called.first().map(String::as_str).unwrap_or_default();
-    match flavor {
-        Flavor::Mariadb => return false,
-        Flavor::Tidb => {}
-        Flavor::Mysql => {
-            let mut words = tokens(&expression_text(&check.clause)).into_iter();
-            if words.any(|token| matches!(token, Token::Word(word) if word.eq_ignore_ascii_case("member"))) {
-                return false;
-            }
-            predicates.extend(OF_MYSQL);
-            predicates.extend(Some(outermost).filter(|name| name.starts_with("st_") || name.starts_with("mbr")));
-        }
-    }
-    !is_condition(&check.clause, &predicates)
+    const OF_MYSQL: [&str; 5] = ["is_uuid", "json_contains", "json_contains_path", "json_overlaps", "member"];
+    let of_mysql = |name: &str| OF_MYSQL.contains(&name) || name.starts_with("st_") || name.starts_with("mbr");
+    let is_predicate = |name: &str| PREDICATES.contains(&name) || flavor == Flavor::Mysql && of_mysql(name);
+    flavor != Flavor::Mariadb && !is_condition(&check.clause, is_predicate)
 }
 
 pub(super) fn look(subject: &Subject, met: &mut Met) {
