@@ -407,7 +407,6 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         show_keys,
         stop_worker,
     })?;
-    let away = !remotes.is_empty();
     let before = certificates(&graph, &*store);
     let certified = store.clone();
     let parts = Parts {
@@ -429,6 +428,9 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
     let (tell, told) = mpsc::unbounded_channel();
     let mut reporter = Reporter::choose(json, Style::of_stderr(!style.color), now_of(clock.clone()));
     reporter.plan(&plan, signed.as_ref());
+    let mode = plan.body.mode;
+    // Of thousands of tables it is large, and the run needs none of it but the graph.
+    drop(plan);
     let signals = signals::listen();
     let told_to_stop = signals.clone();
     let shown = tokio::spawn(show(reporter, Some(Arc::clone(&store)), told, signals.clone()));
@@ -451,12 +453,12 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         }
     }
     let _ = shown.await;
-    tell_end(&end, &plan, json, style);
+    tell_end(&end, mode, json, style);
     if !json {
         tell_certificates(&end, &before, &certificates(&graph, &*certified), style);
     }
     if end.exit == ExitKind::Interrupted && !json {
-        tell_workers(&remotes, away && !stop_worker);
+        tell_workers(&remotes, !remotes.is_empty() && !stop_worker);
     }
     Ok(end.exit)
 }
@@ -524,7 +526,7 @@ pub async fn show(
 }
 
 /// Root causes once, and what was not started because of them.
-fn tell_end(end: &RunEnd, plan: &PlanFile, json: bool, style: Style) {
+fn tell_end(end: &RunEnd, mode: Mode, json: bool, style: Style) {
     if !json {
         let failures: Vec<(StepAddr, Failure)> =
             end.failures.iter().filter_map(|f| f.address.clone().map(|addr| (addr, f.clone()))).collect();
@@ -545,7 +547,7 @@ fn tell_end(end: &RunEnd, plan: &PlanFile, json: bool, style: Style) {
         if !end.left.is_empty() {
             say(&screen::failure::left(&end.left, style));
         }
-        if plan.body.mode == Mode::Destroy && !end.failures.is_empty() {
+        if mode == Mode::Destroy && !end.failures.is_empty() {
             // The hints of steps name `mig apply`. After a destroy it would create everything again.
             say("\nThis was a destroy: `mig destroy` goes on with what is left. `mig apply` would make it again.\n");
         }

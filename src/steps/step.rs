@@ -214,13 +214,6 @@ impl StepCtx {
         look(&state.steps)
     }
 
-    /// What is recorded of every step of a migration.
-    pub fn records(&self, migration: &str) -> Vec<StepRecord> {
-        let state = self.line.state.read().unwrap_or_else(PoisonError::into_inner);
-        let of = |addr: &StepAddr| addr.migration() == Some(migration);
-        state.steps.iter().filter(|(addr, _)| of(addr)).map(|(_, record)| record.clone()).collect()
-    }
-
     /// Counts for the screen.
     pub fn progress(&self, delta_rows: u64, delta_bytes: u64) {
         self.line.meter.rows.fetch_add(delta_rows, Ordering::Relaxed);

@@ -158,6 +158,8 @@ fn shared_edges<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Edge>,
             while let Some(edge) = from.next_element::<Read<'de>>()? {
                 edges.push(Edge { to: addr(&edge.to)?, from: addr(&edge.from)?, kind: edge.kind });
             }
+            // It grew by doubling: half of it may be empty.
+            edges.shrink_to_fit();
             Ok(edges)
         }
     }

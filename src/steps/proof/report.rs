@@ -437,10 +437,12 @@ fn seconds(record: Option<StepRecord>) -> f64 {
 /// From the first start to the last end of the migration's steps.
 fn span(ctx: &StepCtx, migration: &str) -> f64 {
     let (mut first, mut last) = (i128::MAX, i128::MIN);
-    for record in ctx.records(migration) {
-        first = record.started_nanos().map_or(first, |at| at.min(first));
-        last = record.finished_nanos().map_or(last, |at| at.max(last));
-    }
+    ctx.through_records(|records| {
+        for (_, record) in records.iter().filter(|(addr, _)| addr.migration() == Some(migration)) {
+            first = record.started_nanos().map_or(first, |at| at.min(first));
+            last = record.finished_nanos().map_or(last, |at| at.max(last));
+        }
+    });
     if last > first { rounded(first, last) } else { 0.0 }
 }
 

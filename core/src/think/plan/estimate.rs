@@ -14,7 +14,7 @@ use crate::words::addr::StepKind;
 pub const AUTO_CHUNK_BYTES: u64 = 16 << 20;
 
 /// Rows/s of a load, at least and at most, as measured on small servers. The band is wide because the target decides.
-pub const ROWS_A_SECOND: (u64, u64) = (25_000, 120_000);
+pub const ROWS_A_SECOND: (u64, u64) = (15_000, 120_000);
 /// MiB/s of a load, at least and at most.
 pub const BYTES_A_SECOND: (u64, u64) = (8, 40);
 /// Tables/s, at least and at most: each costs 20 to 120 ms for its DDL and its connections.
