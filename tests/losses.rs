@@ -173,7 +173,8 @@ async fn a_generated_column_that_the_target_computes_in_another_way_is_told_apar
             setup: &[
                 "CREATE TABLE t (id INT PRIMARY KEY, f FLOAT, d DOUBLE, doc JSON, ts TIMESTAMP NULL, \
                  a VARCHAR(40) AS (CONCAT('=', f)) STORED, b INT AS (LENGTH(d)), c INT AS (CHAR_LENGTH(doc)) STORED, \
-                 e DATE AS (DATE(ts)) STORED, sound INT AS (id + 1), twice VARCHAR(80) AS (CONCAT(a, a)), price VARCHAR(30) AS (doc->>'$.p'))",
+                 e DATE AS (DATE(ts)) STORED, sound INT AS (id + 1), twice VARCHAR(80) AS (CONCAT(a, a)), price VARCHAR(30) AS (doc->>'$.p'), \
+                 g VARCHAR(40) AS (CAST(d AS CHAR)) STORED, h VARCHAR(40) AS (FORMAT(d, 2)), i BIGINT AS (CRC32(d)), UNIQUE KEY (g))",
                 "INSERT INTO t (id, f, d, doc) VALUES (1, 16777216, 1e22, '{\"p\": 20.0}')",
             ],
             plan: (
@@ -185,6 +186,9 @@ async fn a_generated_column_that_the_target_computes_in_another_way_is_told_apar
                     "{}.t.c is computed again, from the text of a JSON document",
                     "{}.t.e is computed again, by the time zone of a session",
                     "{}.t.twice is computed again",
+                    "{}.t.g is computed again, from the text of a FLOAT or DOUBLE",
+                    "{}.t.h is computed again, from the text of a FLOAT or DOUBLE",
+                    "{}.t.i is computed again, from the text of a FLOAT or DOUBLE",
                     "MIG2173",
                     "{}.t.price is computed again",
                 ],

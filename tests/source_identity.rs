@@ -111,20 +111,20 @@ async fn a_session_of_another_server_is_neither_believed_nor_ended() {
     let proxy = Proxy::to(pair.first.config().port);
     let config = mig::formats::spec::model::Server { port: proxy.port, ..pair.first.config() };
     let server = mig::hosts::mysql::server(&config, &pair.first.dir, None).unwrap();
-    let mut reader = server.connect(&mig::seams::sql::Role::Look).await.unwrap();
-    let id = support::texts(&reader.query("SELECT CONNECTION_ID()").await.unwrap())[0][0].parse::<u64>().unwrap();
-    // Sessions of the other server, until one has the same number.
-    let mut strangers = Vec::new();
-    loop {
-        let mut stranger = pair.second.server().connect(&support::write_role()).await.unwrap();
-        let number = support::texts(&stranger.query("SELECT CONNECTION_ID()").await.unwrap())[0][0].clone();
-        let number = number.parse::<u64>().unwrap();
-        if number > id {
-            break;
+    let number_of = |rows| support::texts(&rows)[0][0].parse::<u64>().unwrap();
+    let (mut reader, mut stranger, mut id, mut other) = (None, None, 0, 0);
+    // On whichever server counts behind, until both have a session of one number.
+    while reader.is_none() || stranger.is_none() || id != other {
+        let behind = if id <= other { &server } else { &pair.second.server() };
+        let mut session = behind.connect(&mig::seams::sql::Role::Look).await.unwrap();
+        let number = number_of(session.query("SELECT CONNECTION_ID()").await.unwrap());
+        if id <= other {
+            (reader, id) = (Some(session), number);
+        } else {
+            (stranger, other) = (Some(session), number);
         }
-        strangers.push((number, stranger));
     }
-    let stranger = strangers.iter().position(|(number, _)| *number == id);
+    let (mut reader, mut stranger) = (reader.unwrap(), stranger.unwrap());
     let mut holder = pair.first.server().connect(&support::write_role()).await.unwrap();
     holder.execute(&format!("LOCK TABLES {} WRITE", pair.table)).await.unwrap();
     proxy.route(1..100, pair.second.config().port);
@@ -134,9 +134,7 @@ async fn a_session_of_another_server_is_neither_believed_nor_ended() {
     assert!(proxy.taken() >= 1, "nobody asked");
     holder.execute("UNLOCK TABLES").await.unwrap();
     assert_eq!(waiting.await.unwrap().unwrap(), [["3000"]]);
-    if let Some(at) = stranger {
-        strangers[at].1.query("SELECT 1").await.expect("the session on the other server lives");
-    }
+    stranger.query("SELECT 1").await.expect("the session on the other server lives");
 }
 
 /// A plan from before first contact, interrupted after it, and then another TiDB at the address.

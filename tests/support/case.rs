@@ -21,6 +21,8 @@ pub struct Case {
     pub same: &'static [&'static str],
     /// A write and a query, in a transaction that is rolled back: the same rows on both servers, or the same error.
     pub next: &'static [(&'static str, &'static str)],
+    /// Whether the next plan has to find nothing to do.
+    pub settled: bool,
 }
 
 pub const NOTHING: Case = Case {
@@ -35,6 +37,7 @@ pub const NOTHING: Case = Case {
     report: &[],
     same: &[],
     next: &[],
+    settled: false,
 };
 
 /// What `query` gives after `write`, or the number of the error.
@@ -100,6 +103,9 @@ pub async fn check(case: &Case) -> String {
         run(&["apply", "-auto-approve"], case.apply);
         if case.apply.0 == 0 {
             run(&["report"], (0, case.report));
+            if case.settled {
+                run(&["plan", "-detailed-exitcode"], (0, &["No changes"]));
+            }
         }
     } else {
         run(&["apply", "-auto-approve"], (case.plan.0, &[]));

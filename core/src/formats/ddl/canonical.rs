@@ -324,6 +324,13 @@ impl Reader<'_> {
                         other => format!("{text} charset {other}"),
                     };
                 }
+                // `as char(10) binary`, as MariaDB prints it: TiDB takes it for bytes.
+                Some(Piece::Word(word))
+                    if word == "binary" && matches!(self.all.get(self.at + 1), Some(Piece::Sign(")"))) =>
+                {
+                    self.at += 1;
+                    text = of_bytes(&text);
+                }
                 // Its name is a word on one server, a text on another.
                 Some(Piece::Word(word)) if word == "using" => {
                     let (Piece::Word(charset) | Piece::Text(charset)) = self.all.get(self.at + 1)? else { return None };
@@ -459,6 +466,7 @@ mod tests {
             ),
             ("cast(`s` as char charset binary)", "cast(`s` as char charset binary)", "cast(`s` as binary)"),
             ("cast(`s` as char(10) charset binary)", "cast(`s` as char(10) charset binary)", "cast(`s` as binary(10))"),
+            ("cast(`s` as char(10) binary)", "cast(`s` as char(10) charset utf8mb3 binary)", "cast(`s` as binary(10))"),
             ("convert(`s` using latin1)", "convert(`s` using latin1)", "convert(`s` using 'latin1')"),
             ("char(65)", "char(65)", "char_func(65, null)"),
             ("char(65,66 using utf8mb4)", "char(65,66 using utf8mb4)", "char_func(65, 66, 'utf8mb4')"),

@@ -313,8 +313,8 @@ fn risk_of(
     for why in calls_in(&text, &used).iter().filter_map(otherwise) {
         add(Risk::May, &why);
     }
-    if let Some(charset) = cast_to(&text).filter(|_| subject.target.flavor == Flavor::Tidb) {
-        add(Risk::Differs, &not_reduced(&charset));
+    if let Some(why) = cast_otherwise(&text).filter(|_| subject.target.flavor == Flavor::Tidb) {
+        add(Risk::Differs, &why);
     }
     if calls(&["charset", "collation", "coercibility", "weight_string"]) {
         add(Risk::Differs, "from the names or weights of a collation");
@@ -449,9 +449,17 @@ fn of_numbers(text: &str, into_text: bool, used: &[&Column]) -> Vec<&'static str
     found
 }
 
+/// By which CAST or CONVERT TiDB gives another text than MySQL and MariaDB.
+pub(super) fn cast_otherwise(text: &str) -> Option<String> {
+    let charset = cast_to(text);
+    let reduced = charset.map(|to| format!("by a CAST or CONVERT to {to}, whose letters the target does not reduce"));
+    let bytes = || "by a CAST AS CHAR BINARY, which the target takes for bytes".to_owned();
+    reduced.or_else(|| casts_to_bytes(text).then(bytes))
+}
+
 /// The charset that a CAST or CONVERT names, where it has fewer letters than utf8mb4. On MySQL a letter that it lacks becomes
 /// `?`; TiDB keeps it (seen on 8.5.6).
-pub(super) fn cast_to(text: &str) -> Option<String> {
+fn cast_to(text: &str) -> Option<String> {
     let words: Vec<String> = tokens(text)
         .into_iter()
         .map(|token| if let Token::Word(word) = token { word.to_lowercase() } else { String::new() })
@@ -464,8 +472,14 @@ pub(super) fn cast_to(text: &str) -> Option<String> {
     named.filter(|charset| !["utf8mb4", "utf8mb3", "utf8", "binary", ""].contains(&charset.as_str())).cloned()
 }
 
-pub(super) fn not_reduced(charset: &str) -> String {
-    format!("by a CAST or CONVERT to {charset}, whose letters the target does not reduce")
+/// Whether a CAST compares its text by bytes (`CHAR(10) BINARY`, as MariaDB prints it). TiDB takes it for BINARY(10), which is
+/// filled up with zero bytes (seen on 8.5.6).
+fn casts_to_bytes(text: &str) -> bool {
+    let is = |token: &Token, word: &str| matches!(token, Token::Word(found) if found.eq_ignore_ascii_case(word));
+    tokens(text).windows(3).any(|three| {
+        let of_its_own = ["as", "charset", "set"].iter().any(|word| is(&three[0], word));
+        is(&three[1], "binary") && matches!(three[2], Token::Sign(')')) && !of_its_own
+    })
 }
 
 /// Whether the text of a column is kept in other bytes on the target: converted, or in TiDB's latin1, which is UTF-8.

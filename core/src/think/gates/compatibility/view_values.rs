@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::generated::{ODD_DATES, OF_TEXT, cast_to, not_reduced};
+use super::generated::{ODD_DATES, OF_TEXT, cast_otherwise};
 use super::values::{calls_in, otherwise};
 use crate::formats::ddl::view::{Kind, Piece, calls, pieces, reads};
 use crate::formats::facts::{Flavor, MigrationFacts, ServerFacts};
@@ -179,8 +179,8 @@ fn by_flavor(
     if all.windows(2).any(|two| two[0].is("as") && two[1].is("year")) {
         return Some("by CAST(… AS YEAR)".to_owned());
     }
-    if let Some(charset) = cast_to(&view.select).filter(|_| to == Flavor::Tidb) {
-        return Some(not_reduced(&charset));
+    if let Some(why) = cast_otherwise(&view.select).filter(|_| to == Flavor::Tidb) {
+        return Some(why);
     }
     let columns: Vec<&Column> = read.iter().map(|(_, column)| *column).collect();
     if let Some(name) = read.iter().find(|(key, column)| two_empty(facts, key, column)).map(|(_, column)| &column.name)
