@@ -58,7 +58,8 @@ fn golden_schemas_are_those_of_the_types() {
 #[test]
 fn golden_table_of_codes_names_each_once_with_its_exit_code() {
     let mut text =
-        "# Codes\n\n`mig explain CODE` tells more of each.\n\n| code | exit | what it is |\n| --- | ---: | --- |\n"
+        "# Codes\n\n`mig explain CODE` explains a code. The exit code applies when the code ends the command as an error: a warning does not change it, and a \
+         finding that stops a plan gives 5.\n\n| code | exit | what it is |\n| --- | ---: | --- |\n"
             .to_owned();
     let mut seen = BTreeSet::new();
     for row in codes::all() {

@@ -513,6 +513,7 @@ async fn structure_read_from_a_create_is_what_information_schema_tells() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dump_without_a_source_is_loaded_and_said_not_to_be_verified_against_one() {
     let trial = Trial::new("alone", TABLES).await;
+    trial.source.run(&[&format!("ALTER TABLE {}.kinds AUTO_INCREMENT = 9000", trial.schema)]).await;
     let text = std::fs::read_to_string(trial.path("trial.mig.hcl")).unwrap();
     let from = text.find("source \"mysql\"").unwrap();
     let to = text.find("target \"tidb\"").unwrap();
@@ -540,6 +541,13 @@ async fn a_dump_without_a_source_is_loaded_and_said_not_to_be_verified_against_o
             let counts = (trial.count(&trial.source, table).await, trial.count(&trial.target, table).await);
             assert_eq!(counts.0, counts.1, "{tool}: {table}");
         }
+        let mut line = trial.target.server().connect(&support::write_role()).await.unwrap();
+        for sql in ["START TRANSACTION", &format!("INSERT INTO {}.kinds (v) VALUES ('next')", trial.schema)] {
+            line.execute(sql).await.unwrap();
+        }
+        let next = line.query(&format!("SELECT MAX(id) FROM {}.kinds", trial.schema)).await.unwrap();
+        line.execute("ROLLBACK").await.unwrap();
+        assert_eq!(texts(&next), [["9000"]], "{tool}: the number that its schema file has");
         let again = trial.check(&["plan", "-detailed-exitcode"], 0);
         assert!(again.contains("No changes."), "{tool}: {again}");
         // The structure is the source's, and so are the rows: now that there is one, it says so.

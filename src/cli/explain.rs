@@ -35,6 +35,9 @@ pub fn run(global: &Global, args: &Explain) -> Outcome<ExitKind> {
 
 /// What to write to set a rule of the compatibility gate.
 fn how_to_set(rule: &rules::Rule) -> String {
+    if rule.fails && rule.rewrite.is_none() {
+        return "No setting lets this pass: the target refuses it, or may do so.\n\n".to_owned();
+    }
     let default = if rule.stops { "\"stop\" is the default" } else { "\"warn\" is the default" };
     let (action, rewrite) = match rule.rewrite {
         Some(what) => ("rewrite", format!("; \"rewrite\": {what}")),

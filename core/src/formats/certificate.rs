@@ -525,7 +525,7 @@ impl Certificate {
             totals,
             digest: _,
         } = self;
-        let mut text = CanonicalText::default();
+        let mut text = CanonicalText::new(std::io::sink());
         text.object(&mut |text| {
             // As they are written: left out where there is nothing in them.
             if !accepted.is_empty() {

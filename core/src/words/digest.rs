@@ -26,9 +26,15 @@ impl Digest {
     pub fn of<T: Serialize>(value: &T) -> Self {
         let mut text = Vec::new();
         match sorted_json::write(value, &mut text, Form::Canonical) {
-            Ok(()) => Self::of_bytes(&text),
+            Ok(_) => Self::of_bytes(&text),
             Err(error) => Self(format!("unwritable:{error}")),
         }
+    }
+
+    /// The digest of two pieces of a text as of one.
+    pub fn of_both(first: &[u8], second: &[u8]) -> Self {
+        let hash = Sha256::new().chain_update(first).chain_update(second);
+        Self(format!("sha256:{}", hex::encode(hash.finalize())))
     }
 
     pub fn as_str(&self) -> &str {
@@ -59,24 +65,30 @@ impl<'de> Deserialize<'de> for Digest {
     }
 }
 
-/// The digest of a large object's canonical JSON, written piece by piece. The caller gives the keys of each object in canonical
-/// order (RFC 8785: by UTF-16 code units; for keys in ASCII, by bytes). This type does not check the order.
-#[derive(Default)]
-pub struct CanonicalText {
+/// The canonical JSON of a large object, written piece by piece to `out`, and its digest. Numbers that the canonical form may
+/// change are written to `out` as they are. The caller gives the keys of each object in canonical order (RFC 8785: by UTF-16 code
+/// units; for keys in ASCII, by bytes). This type does not check the order.
+pub struct CanonicalText<W> {
     hash: Sha256,
+    out: W,
     piece: Vec<u8>,
     /// Whether a key or an item stands before, in the object or list that is open.
     follows: bool,
-    fault: Option<String>,
+    fault: Option<std::io::Error>,
 }
 
-impl CanonicalText {
+impl<W: std::io::Write> CanonicalText<W> {
+    /// Where only the digest is wanted, `out` is [`std::io::sink`].
+    pub fn new(out: W) -> Self {
+        Self { hash: Sha256::default(), out, piece: Vec::new(), follows: false, fault: None }
+    }
+
     /// An object, whose fields are written by `fields`.
     pub fn object(&mut self, fields: &mut dyn FnMut(&mut Self)) {
-        self.hash.update(b"{");
+        self.raw(b"{");
         self.follows = false;
         fields(self);
-        self.hash.update(b"}");
+        self.raw(b"}");
         self.follows = true;
     }
 
@@ -84,7 +96,7 @@ impl CanonicalText {
     pub fn key(&mut self, name: &str) {
         self.comma();
         self.value(&name);
-        self.hash.update(b":");
+        self.raw(b":");
     }
 
     pub fn field<T: Serialize>(&mut self, name: &str, value: &T) {
@@ -95,14 +107,19 @@ impl CanonicalText {
     /// A field that is a list, of which one item at a time is held as text.
     pub fn list<T: Serialize>(&mut self, name: &str, items: &[T]) {
         self.key(name);
-        self.hash.update(b"[");
+        self.raw(b"[");
         self.follows = false;
         for item in items {
             self.comma();
             self.value(item);
         }
-        self.hash.update(b"]");
+        self.raw(b"]");
         self.follows = true;
+    }
+
+    /// Text that the digest does not cover: it goes to `out` alone.
+    pub fn uncovered(&mut self, text: &str) {
+        self.put(text.as_bytes());
     }
 
     /// The digest of what was written; as for [`Digest::of`], that of an error equals nothing real.
@@ -113,19 +130,54 @@ impl CanonicalText {
         }
     }
 
+    /// What was written to.
+    ///
+    /// # Errors
+    /// The first of `out`, or a value that cannot be written as JSON.
+    pub fn finish(self) -> std::io::Result<W> {
+        self.fault.map_or(Ok(self.out), Err)
+    }
+
     fn comma(&mut self) {
         if self.follows {
-            self.hash.update(b",");
+            self.raw(b",");
         }
         self.follows = true;
     }
 
     fn value<T: Serialize>(&mut self, value: &T) {
-        self.piece.clear();
-        match sorted_json::write(value, &mut self.piece, Form::Canonical) {
-            Ok(()) => self.hash.update(&self.piece),
-            Err(error) => self.fault = Some(error.to_string()),
+        let mut piece = std::mem::take(&mut self.piece);
+        piece.clear();
+        match sorted_json::write(value, &mut piece, Form::Canonical) {
+            Ok(true) => self.raw(&piece),
+            // The digest is of the canonical number; who reads `out` gets the number itself.
+            Ok(false) => {
+                self.hash.update(&piece);
+                piece.clear();
+                match sorted_json::write(value, &mut piece, Form::Plain) {
+                    Ok(_) => self.put(&piece),
+                    Err(error) => self.fail(error.into()),
+                }
+            }
+            Err(error) => self.fail(error.into()),
         }
+        self.piece = piece;
+    }
+
+    fn raw(&mut self, bytes: &[u8]) {
+        self.hash.update(bytes);
+        self.put(bytes);
+    }
+
+    fn put(&mut self, bytes: &[u8]) {
+        if let Err(error) = self.out.write_all(bytes) {
+            self.fail(error);
+        }
+    }
+
+    /// The first fault counts.
+    fn fail(&mut self, error: std::io::Error) {
+        self.fault.get_or_insert(error);
     }
 }
 

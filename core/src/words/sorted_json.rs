@@ -16,13 +16,16 @@ pub enum Form {
     Plain,
 }
 
-/// Writes the text of a value behind what is in `out`.
+/// Writes the text of a value behind what is in `out`. False: the canonical form has changed a number on the way, or may have
+/// (one with a fraction, one beyond 2^53), so that a reader may get another.
 ///
 /// # Errors
 /// The value cannot be written as JSON: a map with keys that are no strings.
-pub fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>, form: Form) -> serde_json::Result<()> {
-    let sorted = Sorted { form, out, objects: Vec::new(), fields: Vec::new(), moved: Vec::new() };
-    value.serialize(&mut Serializer::with_formatter(io::sink(), sorted))
+pub fn write<T: Serialize + ?Sized>(value: &T, out: &mut Vec<u8>, form: Form) -> serde_json::Result<bool> {
+    let mut exact = true;
+    let sorted = Sorted { form, out, exact: &mut exact, objects: Vec::new(), fields: Vec::new(), moved: Vec::new() };
+    value.serialize(&mut Serializer::with_formatter(io::sink(), sorted))?;
+    Ok(exact)
 }
 
 /// Where a field is in the buffer: from the quote of its key to behind its value.
@@ -37,6 +40,7 @@ struct Field {
 struct Sorted<'a> {
     form: Form,
     out: &'a mut Vec<u8>,
+    exact: &'a mut bool,
     /// Of each object that is open, where its fields begin in `fields`.
     objects: Vec<usize>,
     fields: Vec<Field>,
@@ -48,7 +52,10 @@ impl Sorted<'_> {
     /// A number with a fraction, or a large one.
     fn number(&mut self, number: f64) -> io::Result<()> {
         match self.form {
-            Form::Canonical => serde_json_canonicalizer::to_writer(&number, &mut *self.out).map_err(io::Error::other),
+            Form::Canonical => {
+                *self.exact = false;
+                serde_json_canonicalizer::to_writer(&number, &mut *self.out).map_err(io::Error::other)
+            }
             Form::Plain => CompactFormatter.write_f64(self.out, number),
         }
     }

@@ -286,6 +286,7 @@ impl<'a> Seen<'a> {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
+    use crate::seams::scripted::Scripted;
 
     #[test]
     fn a_binlog_that_leaves_writes_out_proves_nothing() {
@@ -305,6 +306,16 @@ mod tests {
         ] {
             assert!(unreadable(&binlog, &from, &to).is_some(), "{what}");
         }
+    }
+
+    #[tokio::test]
+    async fn transactions_that_moved_no_binlog_prove_nothing() {
+        let binlog = Binlog { enabled: true, format: "ROW".into(), files: vec!["b.1".into()], ..Binlog::default() };
+        let at = |gtid: &str| Position { file: "b.1".into(), offset: 158, gtid: gtid.into(), ..Position::default() };
+        // A replica that applies another server's writes without logging them. The log is not read: the script has no line.
+        let server = Scripted::new("sets", []);
+        let seen = writes_between(&server, &binlog, &at("u:1-5"), &at("u:1-7"), &Scope::default()).await;
+        assert!(seen.unproven.contains("was not logged"), "{seen:?}");
     }
 
     fn name(key: &str) -> TableName {

@@ -139,7 +139,7 @@ pub const RULES: &[Rule] = &[
     rule(COLUMNS, "table with too many columns", "takes 1,017 columns a table unless configured otherwise", "Split the table, or let the target's administrator raise table-column-count-limit, then set this rule to \"warn\"."),
     rule(INDEXES, "table with too many indexes", "takes 64 indexes a table and 16 columns an index unless configured otherwise", "Drop indexes on the source, or let the target's administrator raise index-limit, then set this rule to \"warn\"."),
     rule(INDEX_WIDTH, "index or column too wide once converted", "takes 3,072 bytes an index and 65,535 a column", "Shorten the column or give the index a prefix on the source, or map the collation to one of a narrower charset."),
-    rule(FOREIGN_KEY, "foreign key", "takes no foreign keys on partitioned tables, on BLOB, TEXT and virtual columns, and between columns of two types", "Set this rule to \"rewrite\" to create the table without it.")
+    rule(FOREIGN_KEY, "foreign key", "takes no foreign keys on partitioned tables, on BLOB, TEXT and virtual columns, or between columns of different types", "Set this rule to \"rewrite\" to create the table without it.")
         .silent()
         .rewrites("created without it"),
     rule(FOREIGN_KEY_OFF, "foreign key while the target enforces none", "takes it, marks it as invalid and never checks it", "Let the target's administrator set tidb_enable_foreign_key to ON, or set this rule to \"rewrite\" to create the tables without their foreign keys.")
@@ -169,7 +169,7 @@ pub const RULES: &[Rule] = &[
     rule(DEFAULT_EXPRESSION, "default that is an expression", "takes only a few expressions as a default", "Set this rule to \"rewrite\" to create the column without its default; the application then has to give the value.")
         .silent()
         .rewrites("created without its default"),
-    rule(INDEX_EXPRESSION, "index over an expression", "takes only a few functions in an index unless configured otherwise", "Set this rule to \"rewrite\" to create the table without the index, or to \"stop\".")
+    rule(INDEX_EXPRESSION, "index over an expression", "takes only a few functions in an index unless configured otherwise", "Set this rule to \"rewrite\" to create the table without the index, or change the index on the source.")
         .silent()
         .rewrites("created without it"),
     rule(ZEROFILL, "ZEROFILL column", "gives the numbers without their padding: 42, where the source gives 00000042", "The numbers are equal. Where the application reads them as text (CONCAT, a driver), pad them there: LPAD(…).")
@@ -197,12 +197,12 @@ pub const RULES: &[Rule] = &[
         .rewrites("renamed to TABLE_chk_COLUMN"),
     rule(SAME_CHECK_NAME, "name of a CHECK constraint that is there twice in a schema", "tells names of CHECK constraints apart by schema, not by table", "Rename one of the two on the source.")
         .fails(),
-    rule(AUTO_INCREMENT_WITHIN, "AUTO_INCREMENT column that begins no index", "wants one that begins with it (InnoDB)", "Set this rule to \"rewrite\" to create the table with one more index; the application then counts on over the whole table, no more within each group.")
+    rule(AUTO_INCREMENT_WITHIN, "AUTO_INCREMENT column that begins no index", "wants one that begins with it (InnoDB)", "Set this rule to \"rewrite\" to create the table with one more index; the application then counts on over the whole table, no longer within each group.")
         .rewrites("created with an index over the column"),
-    rule(KEYLESS, "table without a primary key", "refuses such tables, or adds a key of its own", "Give the table a primary key on the source, or let the target's administrator switch the variable off that the list names."),
+    rule(KEYLESS, "table without a primary key", "refuses such tables, or adds a key of its own", "Give the table a primary key on the source, or let the target's administrator switch off the variable that the list names."),
     rule(FUNCTION, "expression with a function or a clause that the target does not know", "would refuse it", "Change the expression on the source, or leave the table or view out of the filter.")
         .fails(),
-    rule(REFERENCE_TO_NO_KEY, "foreign key to columns that are no unique key", "takes no such keys while restrict_fk_on_non_standard_key is ON", "Make the referenced columns a unique key on the source, or let the target's administrator switch the variable off."),
+    rule(REFERENCE_TO_NO_KEY, "foreign key to columns that are not a unique key", "takes no such keys while restrict_fk_on_non_standard_key is ON", "Make the referenced columns a unique key on the source, or let the target's administrator switch the variable off."),
     rule(SRID, "column bound to one spatial reference system", "does not keep the SRID of a column", "Nothing needs to be done: every value keeps its own SRID; it is not checked on the target.")
         .warns()
         .silent()
@@ -213,7 +213,7 @@ pub const RULES: &[Rule] = &[
         .warns()
         .silent(),
     rule(NOT_UNDERSTOOD, "table whose structure is not known for certain", "is given what mig understands of it", "Report the quoted text. Set this rule to \"warn\" to go on with what information_schema tells, where that is enough for you."),
-    rule(BINARY_DEFAULT, "default of bytes that are no text", "keeps another character in the place of such bytes in a default", "Set this rule to \"rewrite\" to create the column without its default; the application then has to give the value.")
+    rule(BINARY_DEFAULT, "default of bytes that are not text", "keeps another character in the place of such bytes in a default", "Set this rule to \"rewrite\" to create the column without its default; the application then has to give the value.")
         .silent()
         .rewrites("created without its default"),
     rule(COMMENT, "comment that is too long", "takes 1,024 bytes in the comment of a column or an index and 2,048 in that of a table", "Shorten it on the source, or set this rule to \"rewrite\" to leave the comment out.")
@@ -235,9 +235,9 @@ pub const RULES: &[Rule] = &[
         .warns()
         .silent()
         .rewrites("created without it"),
-    rule(SCHEMA_DEFAULT, "schema that is on the target with another default collation", "is used as it is: tables that are created there later get its default", "Nothing needs to be done for what is moved: every table names its own. ALTER DATABASE on the target makes the default that of the source.")
+    rule(SCHEMA_DEFAULT, "schema that is on the target with another default collation", "keeps the schema's own default: tables that are created there later without a collation get it", "Nothing needs to be done for what is moved: every table names its own. ALTER DATABASE on the target makes the default that of the source.")
         .warns(),
-    rule(SYSTEM_VERSIONED, "system-versioned table", "gets the rows of now: mig moves no history", "Set this rule to \"warn\" to move the rows of now into an ordinary table, or leave the table out of the filter."),
+    rule(SYSTEM_VERSIONED, "system-versioned table", "gets the current rows: mig moves no history", "Set this rule to \"warn\" to move the current rows into an ordinary table, or leave the table out of the filter."),
     rule(VIEW_BROKEN, "view that the source itself cannot read", "would refuse it, too", "Fix or drop it on the source, or set this rule to \"rewrite\": it and the views over it are then left out.")
         .leaves_out(),
     rule(VIEW_STORED_FUNCTION, "view that calls a stored function", "does not have the function, and mig moves none", "Write the function's work into the view, create the function on the target first, or set this rule to \"rewrite\": the view and the views over it are then left out.")
@@ -246,7 +246,7 @@ pub const RULES: &[Rule] = &[
         .leaves_out(),
     rule(VIEW_OUTSIDE, "view over a table outside of the migration", "would refuse it while the table is not there", "Widen the filter, create the table on the target first, or set this rule to \"rewrite\": the view and the views over it are then left out.")
         .leaves_out(),
-    rule(VIEW_OVER_LEFT_OUT, "view over a view that cannot be made", "would refuse it", "See to the view that it reads, or set this rule to \"rewrite\": it is then left out, too.")
+    rule(VIEW_OVER_LEFT_OUT, "view over a view that cannot be made", "would refuse it", "Fix the view that it reads, or set this rule to \"rewrite\": it is then left out, too.")
         .leaves_out(),
     rule(VIEW_UNREAD, "view that mig cannot read", "would get a text that mig cannot vouch for", "Please report a text that is not understood; set this rule to \"rewrite\" to leave the view and the views over it out.")
         .leaves_out(),
@@ -267,9 +267,9 @@ pub const RULES: &[Rule] = &[
         .warns()
         .silent()
         .rewrites("CONVERT(… USING …) is created instead"),
-    rule(VIEW_MAY_DIFFER, "view that may give other values", "computes it in another way, or writes it so as a text", "Look at what it gives on the target: the certificate compares its rows, and a difference ends with exit code 6. Set this rule to \"warn\" yourself to have a difference named in the certificate instead.")
+    rule(VIEW_MAY_DIFFER, "view that may give other values", "may compute a value in another way, or write it in another way as text", "Look at what it gives on the target: the certificate compares its rows, and a difference ends with exit code 6. Set this rule to \"warn\" yourself to have a difference named in the certificate instead.")
         .warns(),
-    rule(UNLOOKED, "look at rows that did not come to its end", "may refuse or change what it did not reach", "The dump reads every row and stops at what would be lost; set this rule to \"stop\" where it has to be known beforehand.")
+    rule(UNLOOKED, "check of rows that did not reach the last row", "may refuse or change rows that mig did not check", "The dump reads every row and stops at what would be lost; set this rule to \"stop\" where it has to be known beforehand.")
         .warns(),
     rule(GENERATED_DIFFERS, "generated column with other values", "computes it again, in another way", "Set this rule to \"warn\" to move the table all the same: verify compares the values, and a difference is named in the certificate. Or change the expression on the source.")
         .silent(),
@@ -288,7 +288,7 @@ pub const RULES: &[Rule] = &[
         .silent(),
     rule(ROUNDED_FLOAT, "FLOAT or DOUBLE column with digits after the point", "keeps the last bit of such a value in another way: both are compared as they are shown", "Nothing needs to be done: the values are equal to the digits that the column declares.")
         .warns(),
-    rule(NUMBERED_WITHIN, "AUTO_INCREMENT column behind another in its key", "counts on over the whole table, no more within each group", "Let the application give the numbers, or set this rule to \"stop\".")
+    rule(NUMBERED_WITHIN, "AUTO_INCREMENT column behind another in its key", "counts on over the whole table, no longer within each group", "Let the application give the numbers, or set this rule to \"stop\".")
         .warns()
         .silent(),
 ];

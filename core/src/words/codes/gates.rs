@@ -36,7 +36,7 @@ codes! {
         "The user creates, loads and checks tables in the selected schemas, and keeps the ledger in a schema of its own. It needs CREATE, SELECT, INSERT, UPDATE, DELETE, DROP (for TRUNCATE), ALTER and INDEX there, REFERENCES for foreign keys, CREATE VIEW and SHOW VIEW for views. The help has GRANT lines that you can paste.";
     BINLOG_PRIVILEGE = 2012, Gate,
         "the source's user may not read the binlog",
-        "Without REPLICATION CLIENT (MariaDB: BINLOG MONITOR) and REPLICATION SLAVE, the position and the events of the binlog cannot be read. Then the gate writes_stopped cannot prove that nothing was written. Grant them, or accept that by name with accept_unproven = [\"writes_stopped\"].";
+        "Without REPLICATION CLIENT (MariaDB: BINLOG MONITOR) and REPLICATION SLAVE, the position and the events of the binlog cannot be read. On a MySQL without GTIDs, PROCESS is needed too: it shows which transactions are still open. Without these rights, the gate writes_stopped cannot prove that nothing was written. Grant them, or accept that by name with accept_unproven = [\"writes_stopped\"].";
     LEFT_BEHIND_UNSEEN = 2013, Gate,
         "the source's user may not see everything that stays behind",
         "information_schema hides triggers, events and routines from users without rights on them. The compatibility gate then names only those that it sees, and others would stay behind without a message. Grant the lines in the help, or ask the source's owner for a list.";
@@ -63,7 +63,7 @@ codes! {
         "The action \"rewrite\" is for rules where mig knows what to create instead. This rule has none, because something would be lost that only you can replace. Use \"stop\" or \"warn\".";
     DISK_TOO_SMALL = 2040, Gate,
         "there is not enough room for the dump",
-        "While the dump is kept, the work folder needs more room than the source's data and a tenth more. With keep = false it needs room for the tables without a usable key, which are dumped whole before their load, and for the files that wait for their load. The estimates come from the source. Give it more room or keep less.";
+        "While the dump is kept, the work folder needs 1.1 times the space of the source's data. With keep = false it needs room for the tables without a usable key, which are dumped whole before their load, and for the files that wait for their load. The estimates come from the source. Use a folder with more space, set keep = false, or lower disk_limit.";
     WORK_FOLDER_UNUSABLE = 2041, Gate,
         "the work folder cannot be used",
         "The folder of the runner cannot be created or written to. Nothing can be dumped. Correct workdir in the runner block, or the rights on the folder.";
@@ -89,8 +89,8 @@ codes! {
         "what another lineage created is gone",
         "The ledger has rows of another lineage for these names, but nothing is there: it was dropped by hand, perhaps together with a state that was lost. A new migration would find the names taken. Run `mig destroy` with the other state. If that state is lost, `mig recover` rebuilds it from the ledger. Otherwise delete its rows from the ledger's tables batches and objects with the statements in the help: nothing else depends on them.";
     OBJECT_NOT_IN_LEDGER = 2049, Gate,
-        "the ledger does not list what the state has as made on the target",
-        "Tables or views are complete by the state and stand on the target, and the ledger has no row of this lineage for them: rows of `objects` were deleted, or the ledger was restored. Whoever loads, empties or drops a table asks the ledger first. Put the rows back from a backup, or by the statement of the finding.";
+        "the ledger has no record of objects that the state records as created",
+        "The state records tables or views as complete, and they are on the target, but the ledger has no row of this lineage for them: rows of `objects` were deleted, or the ledger was restored. mig asks the ledger before it loads, empties or drops a table. Put the rows back from a backup, or with the statement in the finding.";
     BINLOG_OFF = 2050, Gate,
         "the binlog is off",
         "Positions in the binlog are the evidence that nothing was written while the rows were read. Without a binlog there is none. Accept it by name: then the source is hashed again after the last chunk.";

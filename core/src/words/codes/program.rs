@@ -38,7 +38,7 @@ codes! {
          continues from there.";
     REVIEW_POINT = 1008, Changes,
         "stopped for a review",
-        "What could be known is done. The rest can be planned only now. Run `mig plan` and `mig apply` again to review \
+        "Every step of the plan that was shown is done. The rest depends on a runner that is ready only now, so it can be planned only now. Run `mig plan` and `mig apply` again to review \
          and do the rest, or give `-continue -auto-approve` to continue without a review.";
     DUMP_ELSEWHERE = 1021, Error,
         "a dump is here, and its migration runs on another machine",
