@@ -524,3 +524,32 @@ fn what_the_filter_and_the_conditions_name_in_vain_is_told() {
     assert!(conditions.contains("MIG2066 the condition of shop.ordres in `where` limits nothing"), "{conditions}");
     assert!(conditions.contains("Did you mean shop.orders?"), "{conditions}");
 }
+
+#[test]
+fn what_the_target_refuses_stops_the_plan_whatever_the_spec_says_unless_it_is_rewritten() {
+    let failing: Vec<&rules::Rule> = rules::RULES.iter().filter(|rule| rule.fails).collect();
+    let codes: Vec<String> = failing.iter().map(|rule| rule.code.to_string()).collect();
+    // By hand: with a rule that is taken off this list, a plan would pass and its apply would fail.
+    let listed = "MIG2102 MIG2110 MIG2186 MIG2187 MIG2188 MIG2129 MIG2124 MIG2144 MIG2147 MIG2197 MIG2184";
+    assert_eq!(codes.join(" "), listed);
+    for rule in failing {
+        for compatibility in [RuleAction::Stop, RuleAction::Warn] {
+            for set in [None, Some(RuleAction::Stop), Some(RuleAction::Warn), Some(RuleAction::Rewrite)] {
+                let mut gates = Case::sound().migration.gates;
+                gates.compatibility = compatibility;
+                gates.rules = set.map(|action| (rule.code, action)).into_iter().collect();
+                let rewritten = set == Some(RuleAction::Rewrite) && rule.rewrite.is_some();
+                let expected = if rewritten { RuleAction::Rewrite } else { RuleAction::Stop };
+                assert_eq!(rules::action(rule, &gates), expected, "{}: {compatibility:?}, {set:?}", rule.code);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_column_with_zerofill_is_said_to_lose_its_padding() {
+    let mut case = Case::sound();
+    case.facts.source.tables[0].columns.push(column("padded", "int(8) unsigned zerofill"));
+    let told = check("compatibility", &case, "Warned MIG2122");
+    assert!(told.contains("42, where the source gives 00000042") && told.contains("LPAD("), "{told}");
+}
