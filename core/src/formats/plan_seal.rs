@@ -17,32 +17,30 @@ pub fn seal(header: Header, body: Body, estimates: Estimates) -> PlanFile {
     PlanFile { header, body, estimates, digest }
 }
 
-/// The digest, piece by piece: otherwise the canonical text of a plan of thousands of tables is in memory several times. The
-/// canonical order of keys is alphabetical, so the fields are in this order here.
 fn digest_of(header: &Header, body: &Body, estimates: &Estimates) -> Digest {
-    let mut text = CanonicalText::new(std::io::sink());
-    text.object(&mut |text| {
-        text.key("body");
-        text.object(&mut |text| body_fields(text, body));
-        text.field("estimates", estimates);
-        text.field("header", header);
-    });
-    text.digest()
+    canonical(std::io::sink(), header, body, estimates, "").digest()
 }
 
 /// The canonical text of a plan, its digest included: without the piece that [`digest_piece`] gives, it is the text that the digest
 /// is of. A reader knows then by the bytes alone that the file is whole and as it was sealed. With a number beyond 2^53 it is not
 /// that text, and the reader takes the long way.
 fn write_canonical<W: Write>(plan: &PlanFile, out: W) -> std::io::Result<W> {
+    canonical(out, &plan.header, &plan.body, &plan.estimates, &digest_piece(&plan.digest)).finish()
+}
+
+/// What the digest covers, piece by piece: otherwise the canonical text of a plan of thousands of tables is in memory several
+/// times. The canonical order of keys is alphabetical, so the fields are in this order here. `digest` is not covered, and stands
+/// behind the body.
+fn canonical<W: Write>(out: W, header: &Header, body: &Body, estimates: &Estimates, digest: &str) -> CanonicalText<W> {
     let mut text = CanonicalText::new(out);
     text.object(&mut |text| {
         text.key("body");
-        text.object(&mut |text| body_fields(text, &plan.body));
-        text.uncovered(&digest_piece(&plan.digest));
-        text.field("estimates", &plan.estimates);
-        text.field("header", &plan.header);
+        text.object(&mut |text| body_fields(text, body));
+        text.uncovered(digest);
+        text.field("estimates", estimates);
+        text.field("header", header);
     });
-    text.finish()
+    text
 }
 
 /// The field that the digest does not cover, as it stands in the canonical text.

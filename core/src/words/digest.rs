@@ -16,7 +16,11 @@ pub struct Digest(String);
 
 impl Digest {
     pub fn of_bytes(bytes: &[u8]) -> Self {
-        Self(format!("sha256:{}", hex::encode(Sha256::digest(bytes))))
+        Self::of_hash(Sha256::new_with_prefix(bytes))
+    }
+
+    fn of_hash(hash: Sha256) -> Self {
+        Self(format!("sha256:{}", hex::encode(hash.finalize())))
     }
 
     /// The digest of a value's canonical JSON.
@@ -33,8 +37,7 @@ impl Digest {
 
     /// The digest of two pieces of a text as of one.
     pub fn of_both(first: &[u8], second: &[u8]) -> Self {
-        let hash = Sha256::new().chain_update(first).chain_update(second);
-        Self(format!("sha256:{}", hex::encode(hash.finalize())))
+        Self::of_hash(Sha256::new_with_prefix(first).chain_update(second))
     }
 
     pub fn as_str(&self) -> &str {
@@ -125,7 +128,7 @@ impl<W: std::io::Write> CanonicalText<W> {
     /// The digest of what was written; as for [`Digest::of`], that of an error equals nothing real.
     pub fn digest(self) -> Digest {
         match self.fault {
-            None => Digest(format!("sha256:{}", hex::encode(self.hash.finalize()))),
+            None => Digest::of_hash(self.hash),
             Some(error) => Digest(format!("unwritable:{error}")),
         }
     }
