@@ -78,7 +78,7 @@ fn check(kind: StepKind, owed: bool, unfinished: bool, expected: (Action, bool))
     state.open_run = Some(run);
     for facts in world.migrations.values_mut() {
         let tables = first.graph.nodes.iter().filter_map(|node| node.addr.table());
-        facts.manifests = tables.map(|table| (table.key(), Digest::of_bytes(b"whole").to_string())).collect();
+        facts.manifests = tables.map(|table| (table.key(), Digest::of_bytes(b"whole"))).collect();
     }
     let body = planned(&spec, &world, Some(&state), &[]);
     let change = body.changes.iter().find(|change| change.addr == addr);
@@ -113,4 +113,45 @@ fn a_position_taken_anew_keeps_no_part_of_an_unfinished_dump() {
     assert_eq!(actions(&dump), Action::Replace);
     let load = StepAddr::of_table(dump.migration().unwrap(), StepKind::Load, &dump.table().unwrap());
     assert_eq!(actions(&load), Action::Replace);
+}
+
+/// What is planned for dump and load of a table whose load goes on, where the files of these parts are not in the folder.
+/// `dumped`: the dump was finished; otherwise two parts of it are durable. `loaded`: parts that are recorded as loaded.
+fn check_files(dumped: bool, absent: &[u32], loaded: &[u32], expected: [Action; 2]) {
+    let (spec, mut world) = quickstart();
+    let first = planned(&spec, &world, None, &[]);
+    let dump = first.graph.nodes.iter().find(|node| node.kind == StepKind::Dump).unwrap().addr.clone();
+    let (migration, table) = (dump.migration().unwrap(), dump.table().unwrap());
+    let load = StepAddr::of_table(migration, StepKind::Load, &table);
+    let mut state = recorded(&first, None);
+    let mut leave = |addr: &StepAddr, done: &[u32]| {
+        let record = state.steps.get_mut(addr).unwrap();
+        record.status = Status::Running;
+        record.progress.parts =
+            done.iter().map(|part| (*part, Part { border: json!({}), done: Some(json!({})) })).collect();
+    };
+    leave(&load, loaded);
+    if !dumped {
+        leave(&dump, &[1, 2]);
+    }
+    // What a state that was read knows of the tables on the target is not asked here.
+    let facts = world.migrations.get_mut(migration).unwrap();
+    facts.target = facts.source.clone();
+    facts.manifests.insert(table.key(), Digest::of_bytes(b"whole"));
+    facts.absent_parts.insert(table.key(), absent.iter().copied().collect());
+    let body = planned(&spec, &world, Some(&state), &[]);
+    let action = |addr| body.changes.iter().find(|change| change.addr == addr).map_or(Action::NoOp, |c| c.action);
+    let found = [action(dump), action(load)];
+    assert_eq!(found, expected, "dumped {dumped}, absent {absent:?}, loaded {loaded:?}");
+}
+
+#[test]
+fn a_dump_whose_files_another_machine_had_starts_over_unless_they_are_loaded() {
+    check_files(false, &[], &[], [Action::Rerun, Action::Rerun]);
+    check_files(false, &[2], &[], [Action::Replace, Action::Replace]);
+    check_files(false, &[2], &[1], [Action::Replace, Action::Replace]);
+    check_files(false, &[1, 2], &[1, 2], [Action::Rerun, Action::Rerun]);
+    check_files(true, &[], &[1], [Action::NoOp, Action::Rerun]);
+    check_files(true, &[1], &[1], [Action::NoOp, Action::Rerun]);
+    check_files(true, &[1, 2], &[1], [Action::Rerun, Action::Replace]);
 }

@@ -7,15 +7,13 @@ use std::sync::Arc;
 
 use crate::drive::recovery;
 use crate::formats::facts::World;
-use crate::formats::manifest::TableManifest;
-use crate::formats::outputs;
 use crate::formats::plan::{Body, Estimates, Mode, PlanFile};
 use crate::formats::plan_seal;
 use crate::formats::spec::backend::Backend;
 use crate::formats::spec::model::{Migration, RunnerKind, Server, Spec};
 use crate::formats::spec::{self, Inputs, Secrets, SourceFile, WORKSPACE_ENV};
-use crate::formats::state::{State, StepRecord};
-use crate::formats::steps::{DumpOutputs, GateOutputs, ImportInputs};
+use crate::formats::state::State;
+use crate::formats::steps::GateOutputs;
 use crate::formats::worker::{SpecTexts, identity_path};
 use crate::hosts;
 use crate::hosts::clock::SystemClock;
@@ -34,17 +32,17 @@ use crate::seams::store::Store;
 use crate::steps::cloud::login::LoginTokens;
 use crate::steps::context::dump_dir;
 use crate::steps::observe::binlog::Since;
+use crate::steps::observe::dump_files;
 use crate::steps::observe::dump_folder::{self, DumpFolder, Import};
 use crate::steps::observe::{self, world::Look};
 use crate::steps::proof::writes;
-use crate::steps::transfer::dump::manifest_path;
 use crate::steps::transfer::import;
 use crate::think::moves::moved;
 use crate::think::plan::desired::{source_addr, target_addr};
 use crate::think::plan::kinds;
 use crate::think::plan::{Question, plan};
 use crate::words::addr::GateName;
-use crate::words::addr::{StepAddr, StepKind, TableName};
+use crate::words::addr::{StepAddr, StepKind};
 use crate::words::codes;
 use crate::words::diag::{Diagnostic, Severity};
 use crate::words::digest::Digest;
@@ -410,7 +408,7 @@ impl Session {
         world.only = self.import.as_ref().map(|(migration, _)| migration.clone());
         for (name, facts) in &mut world.migrations {
             if let Some(migration) = self.spec.migrations.get(name) {
-                facts.manifests = manifests(&workdir(migration), state, name);
+                dump_files::look(facts, &workdir(migration), state, name)?;
             }
         }
         Ok(world)
@@ -423,7 +421,7 @@ impl Session {
             let (Some(migration), Some(table)) = (addr.migration(), addr.table()) else { continue };
             let import = imports.entry(migration.to_owned()).or_default();
             if record.kind == StepKind::Dump
-                && let Some(files) = recorded_import(addr, record)?
+                && let Some(files) = import::recorded(addr, record)?
             {
                 import.recorded.insert(table.clone(), files);
             }
@@ -504,35 +502,6 @@ fn recorded_folder(import: &Import) -> Option<Outcome<dump_folder::DumpFolder>> 
         folder.set_csv(files.csv.clone());
         folder
     }))
-}
-
-/// The files that a dump's record names, when it took some in.
-fn recorded_import(addr: &StepAddr, record: &StepRecord) -> Outcome<Option<ImportInputs>> {
-    match outputs::note(addr, &record.progress.notes, import::NOTE)? {
-        Some(unfinished) => Ok(Some(unfinished)),
-        None => Ok(record.outputs_as::<DumpOutputs>(addr)?.and_then(|dump| dump.inputs.import)),
-    }
-}
-
-/// Manifests that are whole: every file of theirs is there with its size. Their digest stands for them.
-fn manifests(dir: &Path, state: Option<&State>, migration: &str) -> BTreeMap<String, String> {
-    let mut whole = BTreeMap::new();
-    let dumps = state.into_iter().flat_map(|s| &s.steps);
-    for (addr, _) in dumps.filter(|(addr, r)| r.kind == StepKind::Dump && addr.migration() == Some(migration)) {
-        let Some(table) = addr.table() else { continue };
-        if let Some(digest) = manifest(dir, &table) {
-            whole.insert(table.key(), digest.to_string());
-        }
-    }
-    whole
-}
-
-fn manifest(dir: &Path, table: &TableName) -> Option<Digest> {
-    let bytes = std::fs::read(dir.join(manifest_path(table))).ok()?;
-    let manifest: TableManifest = serde_json::from_slice(&bytes).ok()?;
-    let dir = manifest.dir.as_deref().map_or(dir, Path::new);
-    let there = |file: &str, bytes: u64| std::fs::metadata(dir.join(file)).is_ok_and(|m| m.len() == bytes);
-    manifest.parts.iter().all(|part| there(&part.file, part.bytes)).then(|| manifest.digest())
 }
 
 /// Reads a plan file and checks that it is whole and of this version.

@@ -187,6 +187,7 @@ pub fn fault(doing: &str, path: &Path, error: &std::io::Error) -> Failure {
         std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
             "Make the folder writable, or set another `workdir`, then run `mig apply` again."
         }
+        std::io::ErrorKind::NotFound => "Run `mig apply` again: its plan says what has to be made once more.",
         _ => "Fix it, then run `mig apply` again: it goes on.",
     };
     Failure::new(codes::DUMP_FILE, format!("{doing} {}", path.display()), error.to_string(), hint)

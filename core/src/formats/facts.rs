@@ -1,7 +1,7 @@
 //! What was observed of the world, as plain values: servers, inventories, ledger, disk. `plan` is a pure function of
 //! the spec, the state and this; a recording of it makes the golden plans. Holds no secret and no row.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -282,9 +282,13 @@ pub struct MigrationFacts {
     /// Why the work folder cannot be used.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub workdir_fault: String,
-    /// Dump manifests that are whole and match their recorded hash: table key -> manifest hash.
+    /// The manifests of recorded dumps that lie in the folder: the digest of each, by the table's key.
     #[serde(default)]
-    pub manifests: BTreeMap<String, String>,
+    pub manifests: BTreeMap<String, Digest>,
+    /// Parts of recorded dumps, finished or not, whose files are not in the folder with their size: their numbers, by the
+    /// table's key. Another machine may have written them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub absent_parts: BTreeMap<String, BTreeSet<u32>>,
     /// The certificate that the state records is not beside it: its file is gone, was altered, or is another run's.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub certificate_lost: bool,

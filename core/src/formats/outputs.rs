@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::cloud_inputs::NOTE_INPUTS;
 use super::json_text::JsonText;
-use super::state::{State, StepRecord};
+use super::state::{Progress, State, StepRecord};
 use crate::words::addr::{StepAddr, StepType};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
@@ -108,6 +108,15 @@ impl State {
     pub fn outputs_if_complete<T: DeserializeOwned>(&self, addr: &StepAddr) -> Outcome<Option<T>> {
         self.outputs(addr).map_or(Ok(None), |found| recorded(addr, found))
     }
+}
+
+/// What the parts of a step that are done came to.
+///
+/// # Errors
+/// As [`read`].
+pub fn parts_done<T: DeserializeOwned>(addr: &StepAddr, progress: &Progress) -> Outcome<Vec<T>> {
+    let done = progress.parts.values().filter_map(|part| part.done.as_ref());
+    done.map(|done| T::deserialize(done).map_err(|error| unreadable(addr, &error.to_string()))).collect()
 }
 
 /// The note of a dump: where the source's log was before the first row was read.

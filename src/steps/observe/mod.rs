@@ -4,6 +4,7 @@ pub mod binlog;
 pub mod cloud;
 mod counters;
 mod defaults;
+pub mod dump_files;
 pub mod dump_folder;
 pub mod evidence;
 mod expressions;

@@ -291,7 +291,7 @@ pub fn check_file(dir: &Path, part: &PartEntry) -> Outcome<()> {
 
 /// A file's length and digest, as they stand in the manifest.
 pub fn file_sum(path: &Path) -> Outcome<(u64, Digest)> {
-    let mut file = File::open(path).map_err(|e| damaged(path, &e.to_string()))?;
+    let mut file = File::open(path).map_err(|e| file_fault("read the dump file", path, &e))?;
     let mut sum = FileSum::default();
     let mut piece = vec![0; PIECE];
     let mut bytes = 0;

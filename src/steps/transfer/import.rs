@@ -13,7 +13,10 @@ use crate::formats::manifest::{self, PartEntry, TableManifest};
 use crate::formats::outputs;
 use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash::{self, JsonNumbers, PartHash, RowHasher};
-use crate::formats::steps::{DumpInputs, DumpTool, How, ImportFile, ImportInputs, LoadOutputs, VerifyOutputs};
+use crate::formats::state::StepRecord;
+use crate::formats::steps::{
+    DumpInputs, DumpOutputs, DumpTool, How, ImportFile, ImportInputs, LoadOutputs, VerifyOutputs,
+};
 use crate::formats::structure::{Column, Table};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::proof::sides;
@@ -37,6 +40,17 @@ pub fn inputs(node: &Node) -> Outcome<Option<ImportInputs>> {
 
 /// The note in which a dump's unfinished step keeps the files that it takes in.
 pub const NOTE: &str = "import";
+
+/// The files that a dump's record names, when it took some in.
+///
+/// # Errors
+/// MIG4002: the record cannot be read.
+pub fn recorded(addr: &StepAddr, record: &StepRecord) -> Outcome<Option<ImportInputs>> {
+    match outputs::note(addr, &record.progress.notes, NOTE)? {
+        Some(unfinished) => Ok(Some(unfinished)),
+        None => Ok(record.outputs_as::<DumpOutputs>(addr)?.and_then(|dump| dump.inputs.import)),
+    }
+}
 
 pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx, import: ImportInputs) -> Outcome<Value> {
     let (name, structure) = context.table(&node.addr)?;

@@ -76,7 +76,8 @@ pub fn judge(subject: &Subject) -> Verdict {
 /// Whether its files are there already: dumped before, or another tool's.
 fn there(facts: &MigrationFacts, table: &Table) -> bool {
     let key = table.name.key();
-    facts.manifests.contains_key(&key) || facts.imports.contains_key(&key)
+    let dumped = facts.manifests.contains_key(&key) && !facts.absent_parts.contains_key(&key);
+    dumped || facts.imports.contains_key(&key)
 }
 
 fn tenth_more(bytes: u64) -> u64 {

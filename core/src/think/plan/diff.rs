@@ -133,22 +133,34 @@ fn check_replace(graph: &Graph, replace: &BTreeSet<StepAddr>) -> Outcome<()> {
     }
 }
 
-/// A load that must run needs its dump's files: if some are missing from the manifest, the dump runs again.
+/// A load that must run needs the files of its dump, of a finished one and of one that goes on. Where some are not in the
+/// folder, as after the death of the machine that wrote them, the dump starts over.
 fn keep_files_for_loads(graph: &Graph, state: &State, world: &World, decided: &mut Decided) -> Outcome<()> {
     for node in graph.nodes.iter().filter(|n| n.kind == StepKind::Load) {
         let (Some(migration), Some(table)) = (node.addr.migration(), node.addr.table()) else { continue };
         let dump = StepAddr::of_table(migration, StepKind::Dump, &table);
-        let load_runs = decided.get(&node.addr).is_some_and(Option::is_some);
-        let dump_rests = decided.get(&dump).is_some_and(Option::is_none);
-        if !load_runs || !dump_rests {
-            continue;
-        }
-        let recorded = state.outputs_of::<DumpOutputs>(&dump)?.map(|dump| dump.manifest);
-        let there = world.migrations.get(migration).and_then(|f| f.manifests.get(&table.key())).map(String::as_str);
-        if recorded.is_none() || recorded.as_ref().map(Digest::as_str) != there {
-            decided.insert(dump, Some((Action::Rerun, Cause::Drift { drift: Drift::FilesIncomplete })));
+        let (Some(Some((_, of_load))), Some(of_dump)) = (decided.get(&node.addr), decided.get(&dump)) else { continue };
+        let facts = world.migrations.get(migration);
+        let manifest = facts.and_then(|facts| facts.manifests.get(&table.key()));
+        let (action, is_known) = match of_dump {
+            None => {
+                let recorded = state.outputs_of::<DumpOutputs>(&dump)?.map(|dump| dump.manifest);
+                (Action::Rerun, recorded.is_some() && recorded.as_ref() == manifest)
+            }
+            Some((_, Cause::Unfinished { .. })) => (Action::Replace, true),
+            Some(_) => continue,
+        };
+        // A load that goes on does not read once more what it has loaded: such files may have been removed.
+        let record = state.steps.get(&node.addr);
+        let loads = |part: &u32| {
+            let known = record.filter(|_| matches!(of_load, Cause::Unfinished { .. }));
+            known.and_then(|record| record.progress.parts.get(part)).is_none_or(|part| part.done.is_none())
+        };
+        let mut absent = facts.and_then(|facts| facts.absent_parts.get(&table.key())).into_iter().flatten();
+        if !is_known || absent.any(loads) {
+            decided.insert(dump, Some((action, Cause::Drift { drift: Drift::FilesIncomplete })));
             // New files are new parts: what a load did with the former ones cannot be continued.
-            if state.steps.contains_key(&node.addr) {
+            if record.is_some() {
                 let cause = Cause::Upstream { upstream: Upstream::DumpRuns };
                 decided.insert(node.addr.clone(), Some((Action::Replace, cause)));
             }
