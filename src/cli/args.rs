@@ -58,6 +58,8 @@ pub enum Command {
     Apply(Apply),
     /// Compare source and target as they are now, row by row. Changes nothing.
     Verify(Verify),
+    /// Take tables into the state that are on the target already, once they are proven equal. Moves no row.
+    Import(Import),
     /// Load a finished dump of Dumpling, mydumper or mig exactly once, and verify it.
     ImportDump(ImportDump),
     /// Remove the scaffolding of the migration. Migrated tables stay.
@@ -415,6 +417,21 @@ pub struct Verify {
     /// Tables that are compared at the same time.
     #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
     pub parallelism: usize,
+}
+
+#[derive(Args, Debug)]
+pub struct Import {
+    /// The table, by the address of any of its steps; or a migration, for all of its tables that the state does not know.
+    #[arg(value_name = "ADDR", required = true)]
+    pub addrs: Vec<String>,
+    /// Show the keys of rows that differ. Keys are data.
+    #[arg(long, env = "MIG_SHOW_KEYS")]
+    pub show_keys: bool,
+    /// Tables that are compared at the same time.
+    #[arg(long, value_name = "N", default_value_t = 10, env = "MIG_PARALLELISM")]
+    pub parallelism: usize,
+    #[command(flatten)]
+    pub edit: Edit,
 }
 
 #[derive(Args, Debug)]

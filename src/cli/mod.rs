@@ -14,6 +14,7 @@ mod explain;
 mod fmt;
 mod force_unlock;
 mod habits;
+mod import;
 mod import_dump;
 mod init;
 mod locked;
@@ -171,6 +172,7 @@ async fn command(cli: &Cli, style: Style) -> Outcome<ExitKind> {
         Command::Status(a) => status::run(&cli.global, a, style),
         Command::ForceUnlock(a) => force_unlock::run(&cli.global, a),
         Command::Recover(a) => recover::run(&cli.global, a, style).await,
+        Command::Import(a) => import::run(&cli.global, a, style).await,
         Command::State(a) => state::run(&cli.global, a, style).await,
         Command::Report(a) => report::run(&cli.global, a, style),
         Command::Logs(a) => logs::run(&cli.global, a).await,
@@ -237,6 +239,7 @@ fn asks_for_json(command: &Command) -> Json {
         | Command::Fmt(_)
         | Command::ForceUnlock(_)
         | Command::Recover(_)
+        | Command::Import(_)
         | Command::Init(_)
         | Command::Console(_)
         | Command::Man(_)

@@ -52,7 +52,7 @@ pub async fn run(global: &Global, args: &Verify, style: Style) -> Outcome<ExitKi
     }
     let here: BTreeSet<String> = names.into_iter().filter(|n| !away.iter().any(|one| one.migration == *n)).collect();
     if !here.is_empty() {
-        let Found { found, exit, stopped } = look(session, state.as_ref(), args, &here, style).await?;
+        let Found { found, exit, stopped } = compare(session, state.as_ref(), args, &here, style).await?;
         if stopped {
             return Ok(exit);
         }
@@ -105,10 +105,10 @@ fn elsewhere_than_recorded(spec: &Spec, state: &State, found: &Verification) -> 
 /// What verifications came to.
 #[derive(Default, Serialize, Deserialize)]
 pub struct Found {
-    found: Vec<Verification>,
-    exit: ExitKind,
+    pub(super) found: Vec<Verification>,
+    pub(super) exit: ExitKind,
     /// It was stopped before it had an end.
-    stopped: bool,
+    pub(super) stopped: bool,
 }
 
 /// On a runner: the same for the one migration that is there.
@@ -124,7 +124,7 @@ pub async fn elsewhere(session: Session, arguments: Vec<String>) -> Outcome<Foun
         ));
     };
     let names = session.spec.migrations.keys().cloned().collect();
-    look(session, None, &args, &names, Style::plain()).await
+    compare(session, None, &args, &names, Style::plain()).await
 }
 
 /// Asks the runner of a migration.
@@ -152,7 +152,7 @@ async fn ask_there(session: &Session, away: &Away, args: &Verify) -> Outcome<Fou
 }
 
 /// Verifies migrations from this machine.
-async fn look(
+pub(super) async fn compare(
     session: Session,
     state: Option<&State>,
     args: &Verify,

@@ -66,14 +66,15 @@ fn sentence(certificate: &Certificate) -> String {
         count(certificate.totals.tables, "table", "tables"),
         count(certificate.totals.rows, "row", "rows")
     );
+    let places = places(certificate);
     match certificate.verdict {
         Judgement::Equal => format!(
-            "Equal: {all}; count and sum of row hashes of every table are the same on the source, as dumped and on the \
-             target, and the structure read back is the one that was to be created."
+            "Equal: {all}; count and sum of row hashes of every table are the same on {places}, and the structure read back is \
+             the one that was to be created."
         ),
         Judgement::Accepted => format!(
-            "Accepted: {all}; count and sum of row hashes of every table are the same on the source, as dumped and on \
-             the target. What is not as it was, and what the spec accepts by a rule, is named below."
+            "Accepted: {all}; count and sum of row hashes of every table are the same on {places}. What is not as it was, and \
+             what the spec accepts by a rule, is named below."
         ),
         Judgement::Different => different(certificate, &all),
         Judgement::Unproven => {
@@ -88,6 +89,21 @@ fn sentence(certificate: &Certificate) -> String {
                 views => format!("Unproven: {all}; {}; {open}.", doubted(views)),
             }
         }
+    }
+}
+
+/// Where the rows of tables were looked at. Those that `mig import` has found were not dumped.
+fn places(certificate: &Certificate) -> String {
+    let found = certificate.tables.iter().filter(|table| table.found).count() as u64;
+    match found {
+        0 => "the source, as dumped and on the target".to_owned(),
+        all if all == certificate.tables.len() as u64 => {
+            "the source and on the target, where mig import has found them".to_owned()
+        }
+        some => format!(
+            "the source, as dumped and on the target (of {} that mig import has found there: on the source and on the target)",
+            count(some, "table", "tables")
+        ),
     }
 }
 

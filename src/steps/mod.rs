@@ -65,6 +65,7 @@ pub mod transfer {
     pub mod part_reader;
     pub mod refusal;
     pub mod room;
+    pub mod take_over;
 }
 
 use std::collections::BTreeSet;

@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::formats::facts::{Flavor, met};
+use crate::formats::facts::{Flavor, ServerFacts, met};
 use crate::formats::outputs;
 use crate::formats::plan::Node;
 use crate::formats::spec::model;
 use crate::formats::steps::{Removal, ServerOutputs};
-use crate::seams::sql::{Role, Server};
+use crate::seams::sql::{Connection, Role, Server};
 use crate::steps::context::Context;
 use crate::steps::observe::server::server_facts;
 use crate::steps::step::StepCtx;
@@ -47,11 +47,7 @@ pub async fn run(context: &Context, node: &Node) -> Outcome<ServerOutputs> {
         let server = context.server(&node.addr)?;
         let role = Role::Write { keep_zero_dates: false, session: Default::default() };
         let mut connection = server.connect(&role).await?;
-        let minted = ledger::prepare(&mut *connection, &schema, &facts.server_id).await?;
-        // MySQL and MariaDB have a name of their own; the ledger of a TiDB gives it one.
-        if facts.flavor == Flavor::Tidb {
-            server_id = minted;
-        }
+        server_id = prepared(&mut *connection, &schema, facts).await?;
         load_data = Some(facts.local_infile && ledger::takes_load_data(&mut *connection, &schema).await?);
         ledger_schema = Some(schema);
     }
@@ -64,6 +60,16 @@ pub async fn run(context: &Context, node: &Node) -> Outcome<ServerOutputs> {
         cluster: None,
         volume_bytes: None,
     })
+}
+
+/// Makes sure that a target has its ledger; gives the target's id. MySQL and MariaDB have one of their own, the ledger of a TiDB
+/// gives it one.
+///
+/// # Errors
+/// The ledger cannot be made.
+pub async fn prepared(connection: &mut dyn Connection, schema: &str, facts: &ServerFacts) -> Outcome<String> {
+    let minted = ledger::prepare(connection, schema, &facts.server_id).await?;
+    Ok(if facts.flavor == Flavor::Tidb { minted } else { facts.server_id.clone() })
 }
 
 /// The id that a server of this run gave itself, or that was given to it: for the records of what is made there.

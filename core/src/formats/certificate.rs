@@ -145,8 +145,9 @@ impl<T: PartialEq> Three<T> {
         looked.windows(2).any(|pair| pair[0] != pair[1])
     }
 
-    pub fn complete(&self) -> bool {
-        self.source.is_some() && self.dumped.is_some() && self.target.is_some()
+    /// Whether all of them were looked at; `found`: nothing was dumped.
+    pub fn complete(&self, found: bool) -> bool {
+        self.source.is_some() && (found || self.dumped.is_some()) && self.target.is_some()
     }
 }
 
@@ -201,6 +202,9 @@ pub struct TableProof {
     /// Columns that each server computes itself; compared apart from the rows.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub generated: Vec<GeneratedProof>,
+    /// `mig import` has found the rows on the target: they were not dumped, and source and target are compared.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub found: bool,
 }
 
 fn is_none(count: &u64) -> bool {
@@ -402,14 +406,14 @@ impl Apart {
 }
 
 impl TableProof {
-    /// Equal only with row hashes of all three places, the same each, and the same structure.
+    /// Equal only with row hashes of all three places, the same each, and the same structure. Where nothing was dumped it is
+    /// two places.
     pub fn judge(&self) -> Judgement {
         let generated = self.generated.iter().map(GeneratedProof::judge).max().unwrap_or(Judgement::Equal);
         let accepted = if self.json_rounded > 0 { generated.max(Judgement::Accepted) } else { generated };
         if self.rows.differs() || self.hash.differs() || !self.structure.differences.is_empty() {
             Judgement::Different
-        } else if self.proven_by.sees_content() && self.rows.complete() && self.hash.complete() && self.structure.equal
-        {
+        } else if self.proven_by.sees_content() && self.is_complete() && self.structure.equal {
             accepted
         } else {
             accepted.max(Judgement::Unproven)
@@ -449,11 +453,15 @@ impl TableProof {
         self.rows.differs() || self.hash.differs()
     }
 
+    fn is_complete(&self) -> bool {
+        self.rows.complete(self.found) && self.hash.complete(self.found)
+    }
+
     /// Of the rows alone.
     fn judge_rows(&self) -> Judgement {
         if self.rows_differ() {
             Judgement::Different
-        } else if self.proven_by.sees_content() && self.rows.complete() && self.hash.complete() {
+        } else if self.proven_by.sees_content() && self.is_complete() {
             Judgement::Equal
         } else {
             Judgement::Unproven

@@ -279,6 +279,9 @@ pub struct DumpOutputs {
     /// The source that the rows were read from, by its own id; not known for an imported dump, nor of earlier builds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub server: Option<String>,
+    /// The rows were on the target before: `mig import` has compared them with the source, and nothing was dumped.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub found: bool,
 }
 
 /// `load` and `verify` read the table's structure at its `table` step.
@@ -313,6 +316,8 @@ impl LoadOutputs {
 pub enum LoadForm {
     LoadData,
     Insert,
+    /// Not by mig: `mig import` has found the rows there.
+    Found,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

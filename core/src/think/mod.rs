@@ -7,6 +7,7 @@ pub mod cloud;
 pub mod compare;
 pub mod gates;
 pub mod graph;
+pub mod import;
 pub mod moves;
 pub mod plan;
 pub mod plan_diff;

@@ -106,6 +106,7 @@ pub fn of(certificate: &Certificate) -> Document {
         Some(not_proven(certificate)),
         Some(tables(certificate)),
         differences(certificate),
+        found(certificate),
         Some(rewrites(certificate)),
         accepted(certificate),
         generated(certificate),
@@ -289,6 +290,18 @@ fn differences(certificate: &Certificate) -> Option<Section> {
     let rows: Vec<Vec<Phrase>> = tables.chain(views).flat_map(of).collect();
     let heads = vec![head("object"), head("what"), head("expected"), head("on the target")];
     table_of("Differences of structure", heads, rows)
+}
+
+fn found(certificate: &Certificate) -> Option<Section> {
+    let item_of = |table: &TableProof| {
+        let since = table.read.target.as_deref().map(|at| format!(", as it was at {at}")).unwrap_or_default();
+        let told = format!(
+            ": not dumped and not loaded by mig; compared with the source{since}. Values of -0.0 are not counted."
+        );
+        item(vec![code(&table.table), plain(told)])
+    };
+    let tables = certificate.tables.iter().filter(|table| table.found);
+    lines("Found on the target by mig import", tables.map(item_of).collect())
 }
 
 fn rewrites(certificate: &Certificate) -> Section {

@@ -97,7 +97,8 @@ async fn certify(
     let writes = writes(context, migration, ctx, &inputs.tables).await?;
     let (writes, changed) = reread::settle(context, ctx, migration, &mut tables, writes).await?;
     let from_dump = context.seen(&source).is_some_and(|facts| facts.dump);
-    let judged = Judged::of(ctx, migration, &arrived_changed)?;
+    let mut judged = Judged::of(ctx, migration, &arrived_changed)?;
+    judged.accepted.extend(uncounted(context, migration, &tables)?);
     let certificate = Certificate {
         format_version: FORMAT_VERSION,
         mig_version: env!("CARGO_PKG_VERSION").into(),
@@ -295,7 +296,8 @@ fn table_proof(
     let verify = ctx.upstream::<VerifyOutputs>(&of(StepKind::Verify))?;
     let structure: TableInputs = read_inputs(context.node(&of(StepKind::Table))?)?;
     let proven_by = verify.as_ref().map_or(ProvenBy::NotVerified, |verified| verified.how.into());
-    let dumped = dump.as_ref().map(|dump| &dump.total);
+    let found = dump.as_ref().is_some_and(|dump| dump.found);
+    let dumped = dump.as_ref().filter(|dump| !dump.found).map(|dump| &dump.total);
     let source = verify.as_ref().and_then(|verified| verified.source.as_ref());
     let there_now = verify.as_ref().map(|verified| &verified.target);
     let target = context.seen(&context.target_of(migration)?);
@@ -339,9 +341,31 @@ fn table_proof(
         equal: false,
         json_rounded: dump.as_ref().filter(|_| rounds).map_or(0, |dump| dump.json_rounded),
         generated: verify.map(|verified| verified.generated).unwrap_or_default(),
+        found,
         negative_zeros: dump.filter(|_| zeros_change).map_or(0, |dump| dump.negative_zeros),
     };
     Ok((proof, changes.into_iter().map(|change| change.code).collect()))
+}
+
+/// Numbers in JSON that the target rounds, as the spec accepts, are counted by a dump. Tables that were found had none.
+fn uncounted(context: &Context, migration: &Migration, tables: &[TableProof]) -> Outcome<Vec<String>> {
+    let mut uncounted = Vec::new();
+    if context.json_numbers(migration)? != JsonNumbers::Doubles {
+        return Ok(uncounted);
+    }
+    for table in tables.iter().filter(|table| table.found) {
+        let addr = StepAddr::of_table(&migration.name, StepKind::Table, &table_of(&table.table)?);
+        let inputs: TableInputs = read_inputs(context.node(&addr)?)?;
+        if inputs.source.columns.iter().any(|column| column.data_type == "json") {
+            uncounted.push(format!(
+                "{}: {}: numbers inside of JSON are compared as the DOUBLE that the target holds; how many of them were \
+                 rounded was not counted, because nothing was dumped",
+                codes::JSON_NUMBERS,
+                table.table
+            ));
+        }
+    }
+    Ok(uncounted)
 }
 
 /// A finding, object by object.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use futures::StreamExt as _;
 
-use crate::formats::certificate::{ProvenBy, TableProof, Three, WritesOutcome, WritesProof};
+use crate::formats::certificate::{ProvenBy, TableProof, WritesOutcome, WritesProof};
 use crate::formats::facts::LedgerFacts;
 use crate::formats::spec::model::{Migration, VerifyMode};
 use crate::formats::steps::{LoadOutputs, TableInputs};
@@ -37,6 +37,7 @@ pub async fn settle(
     writes: WritesProof,
 ) -> Outcome<(WritesProof, Option<Failure>)> {
     let ledger = look_into_ledger(context, migration).await?;
+    let moved = tables.iter().map(moved).collect::<Vec<_>>();
     let last_load = last_load(ctx, migration, tables);
     let open = writes.outcome == WritesOutcome::Unproven && !is_dump(context, migration);
     let mut wanted = Vec::new();
@@ -82,8 +83,9 @@ pub async fn settle(
         }
     }
     drop(read);
-    let writes = if open { told(context, migration, tables, writes) } else { writes };
-    Ok((writes, changed(migration, tables)))
+    let tables: Vec<(&TableProof, &Rows)> = tables.iter().zip(&moved).collect();
+    let writes = if open { told(context, migration, &tables, writes) } else { writes };
+    Ok((writes, changed(migration, &tables)))
 }
 
 fn put(found: Total, content: bool, rows: &mut Option<u64>, hash: &mut Option<String>, at: &mut Option<String>) {
@@ -121,6 +123,17 @@ async fn look_into_ledger(context: &Context, migration: &Migration) -> Outcome<L
     ledger_facts(&mut *connection, context.ledger_schema(migration)?, Some(&context.lineage)).await
 }
 
+/// How many rows a table has, and the sum of their hashes.
+type Rows = (Option<u64>, Option<String>);
+
+/// What was moved of a table: as it was dumped, or as `mig import` has found it.
+fn moved(table: &TableProof) -> Rows {
+    match table.found {
+        false => (table.rows.dumped, table.hash.dumped.clone()),
+        true => (table.rows.target, table.hash.target.clone()),
+    }
+}
+
 /// When the last load of all ended.
 fn last_load(ctx: &StepCtx, migration: &Migration, tables: &[TableProof]) -> String {
     let ended = |table: &TableProof| {
@@ -135,7 +148,7 @@ fn is_dump(context: &Context, migration: &Migration) -> bool {
 }
 
 /// What stands for the proof that there is none of, in a sentence; writes, where a table of the source has other rows.
-fn told(context: &Context, migration: &Migration, tables: &[TableProof], writes: WritesProof) -> WritesProof {
+fn told(context: &Context, migration: &Migration, tables: &[(&TableProof, &Rows)], writes: WritesProof) -> WritesProof {
     let why = writes.text;
     let verb = match migration.verify {
         VerifyMode::Full => "hashed",
@@ -145,12 +158,12 @@ fn told(context: &Context, migration: &Migration, tables: &[TableProof], writes:
             return WritesProof { outcome: WritesOutcome::Unproven, how: "nothing".into(), text };
         }
     };
-    let differs = |table: &&TableProof| {
-        let two = |of: &Three<u64>| of.source.is_some() && of.source != of.dumped;
-        two(&table.rows) || (table.hash.source.is_some() && table.hash.source != table.hash.dumped)
+    let differs = |(table, (rows, hash)): &&(&TableProof, &Rows)| {
+        let counted = table.rows.source.is_some() && table.rows.source != *rows;
+        counted || (table.hash.source.is_some() && table.hash.source != *hash)
     };
-    let written: Vec<&str> = tables.iter().filter(differs).map(|table| table.table.as_str()).collect();
-    let from = tables.iter().filter_map(|table| table.read.source.as_deref()).min().unwrap_or_default();
+    let written: Vec<&str> = tables.iter().filter(differs).map(|(table, _)| table.table.as_str()).collect();
+    let from = tables.iter().filter_map(|(table, _)| table.read.source.as_deref()).min().unwrap_or_default();
     let pass = format!(
         "Every table was {verb} on the source after the last load of all had ended, between {from} and {}",
         context.clock.now()
@@ -158,8 +171,9 @@ fn told(context: &Context, migration: &Migration, tables: &[TableProof], writes:
     let how = format!("the source, {verb} after the last load");
     if written.is_empty() {
         let text = format!(
-            "{why}. {pass}, and had the rows that were dumped: weaker evidence, for it does not see what was written and \
-             undone before, nor what is written later."
+            "{why}. {pass}, and had the rows that were {how}: weaker evidence, for it does not see what was written and \
+             undone before, nor what is written later.",
+            how = if tables.iter().any(|(table, _)| table.found) { "dumped or found" } else { "dumped" },
         );
         return WritesProof { outcome: WritesOutcome::Unproven, how, text };
     }
@@ -168,17 +182,18 @@ fn told(context: &Context, migration: &Migration, tables: &[TableProof], writes:
 }
 
 /// The tables whose rows on the target are not those that were verified.
-fn changed(migration: &Migration, tables: &[TableProof]) -> Option<Failure> {
-    let differs = |table: &&TableProof| {
-        let rows = table.rows.target.is_some() && table.rows.target != table.rows.dumped;
-        rows || (table.hash.target.is_some() && table.hash.target != table.hash.dumped)
+fn changed(migration: &Migration, tables: &[(&TableProof, &Rows)]) -> Option<Failure> {
+    let differs = |(table, (rows, hash)): &&(&TableProof, &Rows)| {
+        let counted = table.rows.target.is_some() && table.rows.target != *rows;
+        counted || (table.hash.target.is_some() && table.hash.target != *hash)
     };
-    let changed: Vec<&TableProof> = tables.iter().filter(differs).collect();
-    let first = changed.first()?;
+    let changed: Vec<&(&TableProof, &Rows)> = tables.iter().filter(differs).collect();
+    let (first, _) = changed.first()?;
     let name = TableName::parse_key(&first.table)?;
-    let words = |table: &&TableProof| {
+    let words = |(table, (rows, _)): &&(&TableProof, &Rows)| {
         let count = |rows: Option<u64>| rows.map_or("?".to_owned(), |rows| rows.to_string());
-        format!("{} ({} rows, {} were dumped)", table.table, count(table.rows.target), count(table.rows.dumped))
+        let how = if table.found { "found" } else { "dumped" };
+        format!("{} ({} rows, {} were {how})", table.table, count(table.rows.target), count(*rows))
     };
     let list = changed.iter().map(words).collect::<Vec<_>>().join(", ");
     let load = StepAddr::of_table(&migration.name, StepKind::Load, &name);

@@ -134,6 +134,7 @@ pub fn dumped(manifest: &TableManifest, inputs: DumpInputs, position: Option<Pos
         inputs,
         position,
         server: None,
+        found: false,
     }
 }
 

@@ -19,6 +19,7 @@ pub fn table(name: &str, rows: u64) -> TableProof {
         negative_zeros: 0,
         json_rounded: 0,
         generated: Vec::new(),
+        found: false,
     }
 }
 

@@ -82,8 +82,13 @@ fn look(subject: &Subject, name: &TableName, table: Option<&Table>, found: &mut 
         return;
     }
     let Some(there) = there else { return };
+    // It was empty when it was taken; by the ledger, what is in it now is what this lineage has put or found there.
+    let filled = |o: &&LedgerObject| {
+        let loaded = subject.facts.ledger.loaded.get(&name.key());
+        o.state == "adopted" && loaded.is_some_and(|loaded| loaded.rows > 0)
+    };
     let same_kind = matches!((&there, table), (There::Table(_), Some(_)) | (There::View, None));
-    if same_kind && own.is_some_and(|o| ["created", "reset_created"].contains(&o.state.as_str())) {
+    if same_kind && own.is_some_and(|o| ["created", "reset_created"].contains(&o.state.as_str()) || filled(o)) {
         found.own += 1;
         return;
     }
@@ -209,7 +214,7 @@ fn names_it(subject: &Subject, object: &LedgerObject, kind: &str, name: &TableNa
 fn taken(name: &TableName, kind: &str) -> Diagnostic {
     Diagnostic::error(codes::NAME_TAKEN, format!("a {kind} named {name} is already on the target"))
         .about(name.key())
-        .help("Drop or rename it on the target, or leave the name out of the filter. An empty table of the same structure is taken with target_tables = \"same_and_empty\".")
+        .help("Drop or rename it on the target, or leave the name out of the filter. An empty table of the same structure is taken with target_tables = \"same_and_empty\"; one that has the rows of the source already, with `mig import`.")
 }
 
 fn other_lineage(subject: &Subject, name: &TableName, other: &LedgerObject) -> Diagnostic {

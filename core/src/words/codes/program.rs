@@ -68,6 +68,10 @@ codes! {
         "a spec is there already",
         "`mig init` writes a first spec into a folder that has none. All files of a folder that end in .mig.hcl are one spec, \
          so it neither replaces one nor adds one. Nothing was written.";
+    CANNOT_IMPORT = 1027, Error,
+        "the table cannot be imported",
+        "`mig import` takes a table into the state that is on the target already, that this state does not know, and that no other lineage has. \
+         It compares the content of all rows with the source first. It works where mig itself reaches both servers.";
     STATE_NEWER = 4001, Error,
         "the state has a newer format",
         "A newer version of mig wrote the state, and this version does not know everything in it. The state is not \
