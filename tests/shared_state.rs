@@ -1,7 +1,8 @@
 //! A state on S3 that several machines share: the program itself against MinIO and real servers. The judges are SQL on both
 //! servers, and the objects in the bucket.
 //!
-//! `MIG_RACES=100 cargo test --test shared_state races` runs so many races; `MIG_SEED` begins at another seed.
+//! `MIG_RACES=100 cargo test --test shared_state races` runs so many races, `MIG_KILLS=100 … died` kills so many jobs; `MIG_SEED`
+//! begins at another seed.
 #![cfg(feature = "aws")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -17,6 +18,8 @@ use support::bucket::{BadLine, Bucket, CREDENTIALS};
 use support::{Bed, program, server_blocks};
 
 const ROWS: u64 = 1500;
+/// Milliseconds within which a job is killed: a whole apply takes about as long.
+const LIFE: u64 = 1500;
 /// A lease that no busy machine loses.
 const QUIET: &str = "60s";
 const TABLES: [&str; 3] = ["a", "b", "c"];
@@ -275,8 +278,9 @@ async fn races_for_one_state_have_one_writer_and_lose_and_double_nothing() {
 }
 
 /// A job is killed and its folder is gone with its machine; the next job begins in an empty folder. The dump files were
-/// there, so their tables are dumped again; the ledger on the target says what must not be loaded twice.
-async fn life(seed: u64) -> Vec<String> {
+/// there, so their tables are dumped again; the ledger on the target says what must not be loaded twice. Gives how many jobs
+/// died, and what is wrong.
+async fn life(seed: u64) -> (u64, Vec<String>) {
     let mut random = StdRng::seed_from_u64(seed);
     let mut team = Team::new(&format!("life_{seed}"), "2s").await;
     let port = team.bucket.port;
@@ -285,7 +289,7 @@ async fn life(seed: u64) -> Vec<String> {
     for _ in 0..random.random_range(1..4) {
         let dir = team.machine(port);
         let mut job = start(&dir, &["apply", "-auto-approve", "-lock-timeout=60s"]);
-        tokio::time::sleep(Duration::from_millis(random.random_range(100..2500))).await;
+        tokio::time::sleep(Duration::from_millis(random.random_range(50..LIFE))).await;
         let _ = job.kill();
         let output = job.wait_with_output().unwrap();
         if output.status.code().is_none() {
@@ -312,16 +316,20 @@ async fn life(seed: u64) -> Vec<String> {
     }
     println!("seed {seed}: {deaths} jobs were killed");
     team.end().await;
-    faults.into_iter().map(|fault| format!("seed {seed}: {fault}")).collect()
+    (deaths, faults.into_iter().map(|fault| format!("seed {seed}: {fault}")).collect())
 }
 
 #[tokio::test]
 async fn a_job_that_died_with_its_folder_is_continued_from_an_empty_one() {
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
-    let first = number("MIG_SEED").unwrap_or(1);
-    let mut faults = Vec::new();
-    for seed in first..first + number("MIG_KILLS").map_or(2, |kills| kills.div_ceil(2)) {
-        faults.extend(life(seed).await);
+    let kills = number("MIG_KILLS").unwrap_or(3);
+    let (mut seed, mut killed, mut faults) = (number("MIG_SEED").unwrap_or(1), 0, Vec::new());
+    while killed < kills {
+        let (deaths, wrong) = life(seed).await;
+        killed += deaths;
+        faults.extend(wrong);
+        seed += 1;
     }
+    println!("{killed} jobs were killed");
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }

@@ -167,3 +167,60 @@ async fn a_workspace_is_a_state_of_its_own() {
     // Between workspaces a state is moved as between any places.
     journey.end().await;
 }
+
+/// Asks the S3 server itself, as root; gives the headers and the text of the answer.
+fn asked(bucket: &Bucket, method: &str, what: &str, body: &str) -> String {
+    let url = format!("http://127.0.0.1:{}/{}{what}", bucket.port, bucket.name);
+    let programs = std::env::var_os("MIG_TEST_BIN").map(std::path::PathBuf::from).unwrap_or_default();
+    let mut curl = std::process::Command::new(programs.join("curl"));
+    curl.args(["--silent", "--show-error", "--fail", "--include", "--aws-sigv4", "aws:amz:us-east-1:s3"]);
+    curl.args(["--user", "testing:testing-testing", "--header", "x-amz-content-sha256: UNSIGNED-PAYLOAD"]);
+    match method {
+        "HEAD" => curl.arg("--head"),
+        "PUT" => curl.args(["--request", "PUT", "--data", body]),
+        _ => &mut curl,
+    };
+    let output = curl.arg(&url).output().unwrap();
+    assert!(output.status.success(), "{method} {url}: {}", program::said(&output));
+    String::from_utf8_lossy(&output.stdout).to_lowercase()
+}
+
+/// A whole life of a state in a bucket that keeps versions, with this way to encrypt in the backend's block.
+async fn kept_encrypted(name: &str, setting: &str, header: &str) {
+    let journey = journey(name).await;
+    let bucket = Bucket::new(name);
+    let versions = "<VersioningConfiguration><Status>Enabled</Status></VersioningConfiguration>";
+    asked(&bucket, "PUT", "?versioning=", versions);
+    let block =
+        bucket.settings(bucket.port, "5s").replace("    use_path_style", &format!("    {setting}\n    use_path_style"));
+    keep_in(&journey, &block);
+    run(&journey, &["apply", "-auto-approve"], 0, &["equal"]);
+    run(&journey, &["plan", "-detailed-exitcode"], 0, &["No changes."]);
+    let copy = program::command(journey.folder(), &["state", "pull"]).envs(CREDENTIALS).output().unwrap().stdout;
+    std::fs::write(journey.path("copy"), copy).unwrap();
+    run(&journey, &["state", "rm", &format!("migration.m.dump[\"{}.a\"]", journey.schema())], 0, &["Forgot 1 step"]);
+    run(&journey, &["state", "push", "-force", "copy"], 0, &["Pushed"]);
+    run(&journey, &["plan", "-detailed-exitcode"], 0, &["No changes."]);
+    run(&journey, &["verify"], 0, &["equal"]);
+    run(&journey, &["report"], 0, &["equal"]);
+    for object in ["shop.migstate", "shop.migstate.backup", "shop.migstate.m.certificate.json"] {
+        let said = asked(&bucket, "HEAD", &format!("/team/{object}"), "");
+        assert!(said.contains(header), "{object}: {said}");
+        assert!(said.contains("x-amz-version-id:"), "{object}: {said}");
+    }
+    let listed = asked(&bucket, "GET", "?prefix=team%2Fshop.migstate&versions=", "");
+    let kept = listed.matches("<key>team/shop.migstate</key>").count();
+    assert!(kept >= 3, "{kept} versions of the state: {listed}");
+    run(&journey, &["destroy", "-auto-approve", "-drop-target-data", "-confirm=127.0.0.1"], 0, &[]);
+    journey.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_is_kept_with_versions_and_encrypted_by_the_server() {
+    kept_encrypted("sse", "encrypt = true", "x-amz-server-side-encryption: aes256").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_state_is_kept_with_versions_and_encrypted_with_a_key() {
+    kept_encrypted("kms", "kms_key_id = \"mig-key\"", "x-amz-server-side-encryption: aws:kms").await;
+}

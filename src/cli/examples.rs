@@ -31,6 +31,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         &["mig apply", "mig apply shop.plan", "mig apply -require-approval=2 -allowed-signers=signers shop.plan"],
     ),
     ("verify", &["mig verify", "mig verify -migration=shop -json"]),
+    ("import", &["mig import migration.shop", "mig import -dry-run 'migration.shop.table[\"shop.orders\"]'"]),
     ("import-dump", &["mig import-dump /backup/shop", "mig import-dump '-csv-separator=\\t' /backup/shop"]),
     ("destroy", &["mig destroy", "mig destroy -drop-target-data -confirm=tidb.example.com"]),
     ("show", &["mig show", "mig show -json shop.plan"]),

@@ -67,12 +67,13 @@ async fn import(session: &Session, args: &Import, addrs: &BTreeSet<StepAddr>, st
         print(&format!("\nWould import {what}. Nothing was changed.\n"));
         return Ok(ExitKind::Success);
     }
+    let is_first = recorded.is_none();
     let mut next = match recorded {
         Some(state) => moves::record(session, state)?,
         None => {
             // Its lineage stands before the ledger names it: an import that is interrupted there is done again.
             let first = State { serial: 1, ..State::new(format!("{:032x}", rand::random::<u128>())) };
-            state::put(session, &first)?;
+            session.store.replace_state(&first.write()?)?;
             first
         }
     };
@@ -82,7 +83,10 @@ async fn import(session: &Session, args: &Import, addrs: &BTreeSet<StepAddr>, st
         found.take(session, &servers, &mut next, &of_it).await?;
     }
     next.serial += 1;
-    let kept = state::put(session, &next)?;
+    let kept = match is_first {
+        true => session.store.replace_state(&next.write()?).map(|()| String::new())?,
+        false => state::put(session, &next)?,
+    };
     print(&format!("\nImported {what}: no row was moved.{kept} `mig plan` shows what is left to do.\n"));
     Ok(ExitKind::Success)
 }

@@ -279,7 +279,7 @@ impl Owner {
             .at(&self.addr)
         };
         if object.state == "adopted" {
-            return Err(refused("this lineage filled it but did not create it".into()));
+            return Err(refused("it was there before, and this lineage did not create it".into()));
         }
         let mut held = crate::steps::proof::sides::holds_ours(context, line, &self.addr, actual, object.epoch).await;
         if let (Err(Ok(_)), Some(documents)) = (&held, with_documents(actual)) {
