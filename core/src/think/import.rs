@@ -117,9 +117,9 @@ fn refusal(
         return Some((format!("the ledger on the target says that it is of lineage {}", other.lineage), hint));
     }
     if migration.verify == VerifyMode::Count {
-        let hint = "Set verify = \"full\" in the migration, at least for the import.";
+        let hint = "Set `mode = \"full\"` in the block `verify` of the migration, at least for the import.";
         return Some((
-            "verify = \"count\" compares numbers of rows only, which proves nothing of their content".into(),
+            "verify by \"count\" compares numbers of rows only, which proves nothing of their content".into(),
             hint,
         ));
     }
@@ -179,13 +179,15 @@ pub fn record(state: &mut State, graph: &Graph, candidate: &Candidate, taken: &T
     for node in graph.nodes.iter().filter(|node| candidate.is_of(node)) {
         let Some(outputs) = outputs_of(node, taken)? else { continue };
         let depends_on = graph.edges.iter().filter(|edge| edge.to == node.addr).map(|edge| edge.from.clone());
+        // Only the comparison took a time.
+        let started = if node.kind == StepKind::Verify { taken.began } else { taken.now };
         let record = StepRecord {
             kind: node.kind,
             inputs_digest: node.inputs_digest.clone(),
             status: Status::Complete,
             outputs,
             depends_on: depends_on.collect(),
-            started: taken.began.to_owned(),
+            started: started.to_owned(),
             finished: Some(taken.now.to_owned()),
             progress: Progress::default(),
         };

@@ -12,7 +12,7 @@ use super::model::{Critical, Data, History, Moved, Period, Run, Steps, Words};
 use super::of_plan::signs;
 use crate::formats::outputs;
 use crate::formats::state::{State, Status, StepRecord};
-use crate::formats::steps::{DumpOutputs, LoadOutputs};
+use crate::formats::steps::{DumpOutputs, LoadForm, LoadOutputs};
 use crate::words::addr::{StepAddr, StepKind};
 
 /// A longer time without any step is not drawn: it is between two periods.
@@ -161,13 +161,14 @@ fn moved(state: &State, places: &BTreeMap<&StepAddr, usize>, groups: &mut Words<
         }
         let took = span(*place, record).and_then(|span| u64::try_from(span.end? - span.start).ok());
         if record.kind == StepKind::Dump {
-            moved.dump = took;
             let dumped = outputs::recorded::<DumpOutputs>(addr, &record.outputs).ok().flatten();
+            // What `mig import` has found was neither dumped nor loaded.
+            moved.dump = took.filter(|_| dumped.as_ref().is_none_or(|dumped| !dumped.found));
             moved.bytes = dumped.as_ref().map(|dumped| dumped.bytes);
             moved.rows = dumped.map(|dumped| dumped.total.rows).or(moved.rows);
         } else if record.kind == StepKind::Load {
-            moved.load = took;
             let loaded = outputs::recorded::<LoadOutputs>(addr, &record.outputs).ok().flatten();
+            moved.load = took.filter(|_| loaded.as_ref().is_none_or(|loaded| loaded.form != LoadForm::Found));
             moved.rows = loaded.map(|loaded| loaded.total.rows).or(moved.rows);
         } else if record.kind == StepKind::Verify {
             moved.verify = took;
