@@ -62,6 +62,15 @@ fn server(evaluator: &Evaluator, text: usize, block: &Block, schema: &Schema, po
         "aurora" => fields.word("host").map(Option::unwrap_or_default),
         _ => fields.required_word("host"),
     };
+    let host = host.and_then(|host| match is_balanced(&host) {
+        true => {
+            let help =
+                "Name one instance (its own endpoint), or the cluster's endpoint (cluster-…), which is its writer.";
+            let summary = "the endpoint of all readers leads to another one with each connection";
+            Err(fields.wrong("host", codes::BALANCED_ENDPOINT, summary, help))
+        }
+        false => Ok(host),
+    });
     let given_port = fields.number("port", 1..=u64::from(u16::MAX));
     let username = fields.required_word("username");
     let password = password(evaluator, &fields);
@@ -93,6 +102,13 @@ fn server(evaluator: &Evaluator, text: usize, block: &Block, schema: &Schema, po
         aurora: aurora?,
         place: fields.place(),
     })
+}
+
+/// Whether a host is the reader endpoint of an Aurora cluster: `NAME.cluster-ro-ID.REGION.rds.amazonaws.com` (AWS, "Aurora endpoint
+/// connections"). It spreads connections over the replicas, and each has a moment of its own.
+fn is_balanced(host: &str) -> bool {
+    let host = host.to_ascii_lowercase();
+    host.contains(".rds.amazonaws.com") && host.split('.').any(|label| label.starts_with("cluster-ro-"))
 }
 
 fn password(evaluator: &Evaluator, fields: &Fields) -> Read<Option<Secret>> {

@@ -230,6 +230,11 @@ codes! {
         "A workspace is one of several states of a spec: MIG_WORKSPACE or -workspace names it, and `${workspace}` in the `key` or the \
          `path` of the backend stands for it. A name without a place in the backend would lead to the state of every other workspace. \
          Without a name, the workspace is `default`.";
+    BALANCED_ENDPOINT = 1254, Error,
+        "a host that leads to several servers",
+        "The reader endpoint of an Aurora cluster (cluster-ro-…) leads each connection to another replica, and each replica shows the rows of \
+         another moment. Several connections that read one table would not see the same rows. One instance by its own endpoint, or the \
+         writer by the endpoint of the cluster, is one server.";
     SPEC_FAULTS = 1200, Error,
         "the spec has faults",
         "The spec cannot be used as it is. Every fault is listed above with its place. `mig explain CODE` says more about each.";

@@ -441,3 +441,18 @@ fn an_expression_is_what_it_would_be_in_the_spec() {
         }
     }
 }
+
+#[test]
+fn the_endpoint_of_all_readers_is_no_server() {
+    let source = |host: &str| format!("source \"mysql\" \"a\" {{\n  host = \"{host}\"\n  username = \"u\"\n}}");
+    let fault = ("MIG1254", "2:10", "leads to another one with each connection");
+    for (host, balanced) in [
+        ("shop.cluster-ro-c0ffee123456.us-west-2.rds.amazonaws.com", true),
+        ("SHOP.Cluster-RO-c0ffee123456.us-west-2.RDS.amazonaws.com.cn", true),
+        ("shop.cluster-c0ffee123456.us-west-2.rds.amazonaws.com", false),
+        ("shop-1.c0ffee123456.us-west-2.rds.amazonaws.com", false),
+        ("cluster-ro-1.example.com", false),
+    ] {
+        check(&source(host), if balanced { std::slice::from_ref(&fault) } else { &[] });
+    }
+}
