@@ -457,6 +457,7 @@ fn spec_of(source: model::Server, target: model::Server, tables: &str) -> model:
             where_place: None,
             keep: true,
             disk_limit: None,
+            to: None,
         },
         load: model::Load { engine: LoadEngine::default(), threads: None, batch_bytes: None, session: BTreeMap::new() },
         verify: model::VerifyMode::Full,

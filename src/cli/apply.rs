@@ -23,6 +23,7 @@ use crate::formats::cloud::CloudPlace;
 use crate::formats::facts::World;
 use crate::formats::plan::{Action, Graph, Mode, Node, Pending, PlanFile};
 use crate::formats::state::{OpenRun, State};
+use crate::hosts::places::FilePlaces;
 use crate::screen;
 use crate::screen::progress::{Moment, Reporter};
 use crate::screen::style::Style;
@@ -407,8 +408,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         show_keys,
         stop_worker,
     })?;
-    let before = certificates(&graph, &*store);
-    let certified = store.clone();
+    let (before, certified) = (certificates(&graph, &*store), store.clone());
     let parts = Parts {
         spec,
         dir,
@@ -423,6 +423,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         show_keys,
         shells,
         cloud: account.map(|account| account.cloud),
+        places: Arc::new(FilePlaces::default()),
     };
     let context = Arc::new(Context::new(parts, Arc::clone(&graph)));
     let (tell, told) = mpsc::unbounded_channel();

@@ -357,6 +357,13 @@ pub fn texts(spec: &Spec, read: &SpecTexts, dir: &Path, migration: &str) -> Outc
             texts.authorities.insert(file.clone(), bytes);
         }
     }
+    if let Some(file) = migration.dump.to.as_ref().and_then(|bucket| bucket.access.ca_file.as_ref()) {
+        let bytes = std::fs::read(dir.join(file)).map_err(|error| {
+            let hint = "Look at `ca_file` in the dump's block `s3`.";
+            Failure::new(codes::FILE_UNREADABLE, format!("read {file}"), error.to_string(), hint)
+        })?;
+        texts.authorities.insert(file.clone(), bytes);
+    }
     Ok(texts)
 }
 

@@ -20,6 +20,7 @@ use crate::hosts::clock::SystemClock;
 use crate::hosts::dump::NoServer;
 use crate::hosts::file;
 use crate::hosts::mysql;
+use crate::hosts::places::FilePlaces;
 use crate::hosts::ssh::Ssh;
 use crate::hosts::store::Opened;
 use crate::hosts::terraform;
@@ -30,9 +31,9 @@ use crate::seams::shell::Shells;
 use crate::seams::sql;
 use crate::seams::store::Store;
 use crate::steps::cloud::login::LoginTokens;
-use crate::steps::context::dump_dir;
+use crate::steps::context::{dump_dir, dump_files as files_of};
 use crate::steps::observe::binlog::Since;
-use crate::steps::observe::dump_files;
+use crate::steps::observe::dump_files::{self, Place};
 use crate::steps::observe::dump_folder::{self, DumpFolder, Import};
 use crate::steps::observe::{self, world::Look};
 use crate::steps::proof::writes;
@@ -242,8 +243,10 @@ impl Session {
         // Whom a connection trusts is part of what is reviewed. One that cannot be read is told when it is needed.
         let servers = spec.sources.values().chain(spec.targets.values());
         let of_backend = spec.backend.ca_file().map(str::to_owned);
+        let of_dumps =
+            spec.migrations.values().filter_map(|migration| migration.dump.to.as_ref()?.access.ca_file.clone());
         let authorities: Vec<String> =
-            servers.filter_map(|server| server.tls.ca_file.clone()).chain(of_backend).collect();
+            servers.filter_map(|server| server.tls.ca_file.clone()).chain(of_backend).chain(of_dumps).collect();
         for name in authorities {
             if let Ok(bytes) = std::fs::read(dir.join(&name)) {
                 spec.files.insert(name, Digest::of_bytes(&bytes).to_string());
@@ -406,9 +409,18 @@ impl Session {
         })
         .await;
         world.only = self.import.as_ref().map(|(migration, _)| migration.clone());
+        let places = FilePlaces::default();
         for (name, facts) in &mut world.migrations {
             if let Some(migration) = self.spec.migrations.get(name) {
-                dump_files::look(facts, &workdir(migration), state, name)?;
+                let files = match files_of(&places, &self.spec, &self.dir, migration, &names) {
+                    Ok(files) => files,
+                    Err(failure) => {
+                        facts.workdir_fault = failure.cause;
+                        continue;
+                    }
+                };
+                let place = Place { files, places: &places, in_bucket: migration.dump.to.is_some() };
+                dump_files::look(facts, &place, state, name).await?;
             }
         }
         Ok(world)

@@ -22,6 +22,7 @@ use crate::formats::state::{OpenRun, State};
 use crate::formats::verification::Verification;
 use crate::formats::worker::Ask;
 use crate::hosts::memory::MemoryStore;
+use crate::hosts::places::FilePlaces;
 use crate::screen;
 use crate::screen::progress::Reporter;
 use crate::screen::style::Style;
@@ -189,6 +190,7 @@ pub(super) async fn compare(
             show_keys: args.show_keys,
             shells: session.shells,
             cloud: session.account.map(|account| account.cloud),
+            places: Arc::new(FilePlaces::default()),
         },
         Arc::clone(&graph),
     ));

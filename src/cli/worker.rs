@@ -26,6 +26,7 @@ use crate::formats::state::{OpenRun, State, Status};
 use crate::formats::worker::{Ask, AtWork, Looked, SpecTexts, Standing, ToWorker, Work};
 use crate::hosts::clock::SystemClock;
 use crate::hosts::file::{self, FileStore};
+use crate::hosts::places::FilePlaces;
 use crate::hosts::ssh::Ssh;
 use crate::seams::clock::Clock;
 use crate::seams::store::{Companion, Guard, Holder, Locking, Store};
@@ -225,6 +226,14 @@ fn session(texts: &SpecTexts, migration: &str, workdir: &str) -> Outcome<(Sessio
             std::fs::write(&path, bytes).map_err(|error| fault("write", &path, &error))?;
             server.tls.ca_file = Some(path.display().to_string());
         }
+    }
+    let access = spec.migrations.get_mut(migration).and_then(|of| of.dump.to.as_mut()).map(|to| &mut to.access);
+    if let Some(access) = access
+        && let Some(bytes) = access.ca_file.as_ref().and_then(|file| texts.authorities.get(file))
+    {
+        let path = authorities.path().join("dump.pem");
+        std::fs::write(&path, bytes).map_err(|error| fault("write", &path, &error))?;
+        access.ca_file = Some(path.display().to_string());
     }
     let dir = folder(workdir, migration);
     let local = dir.join(STATE);
@@ -484,6 +493,7 @@ impl Place for Here {
             show_keys: work.show_keys,
             shells: session.shells,
             cloud: session.account.map(|account| account.cloud),
+            places: Arc::new(FilePlaces::default()),
         };
         let (tap, records) = mpsc::unbounded_channel();
         let (tell, events) = mpsc::unbounded_channel();

@@ -8,8 +8,12 @@ pub mod aws;
 pub mod clock;
 pub mod dump;
 pub mod file;
+pub mod folder;
 pub mod memory;
 pub mod mysql;
+pub mod places;
+#[cfg(feature = "aws")]
+pub mod s3;
 pub mod ssh;
 pub mod ssh_agent;
 pub mod store;

@@ -12,7 +12,9 @@ use super::memory::{Faults, MemoryStore};
 #[cfg(feature = "aws")]
 use super::store::s3::S3Store;
 #[cfg(feature = "aws")]
-use crate::formats::spec::backend::{Encryption, S3};
+use crate::formats::spec::access::Access;
+#[cfg(feature = "aws")]
+use crate::formats::spec::backend::S3;
 use crate::seams::store::{Companion, Guard, Holder, Holding, Locking, Store};
 
 /// A place for one state, with ways to harm it.
@@ -70,12 +72,11 @@ impl Bucket {
         S3 {
             bucket: self.0.clone(),
             key: "team/a.migstate".into(),
-            region: None,
-            endpoint_url: Some(format!("http://127.0.0.1:{port}")),
-            use_path_style: true,
-            profile: None,
-            ca_file: None,
-            encryption: Encryption::Bucket,
+            access: Access {
+                endpoint_url: Some(format!("http://127.0.0.1:{port}")),
+                use_path_style: true,
+                ..Access::default()
+            },
             lease_seconds: 2,
         }
     }

@@ -3,6 +3,7 @@
 
 pub mod clock;
 pub mod cloud;
+pub mod files;
 pub mod shell;
 pub mod sql;
 pub mod store;

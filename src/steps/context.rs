@@ -17,6 +17,7 @@ use crate::formats::steps::TableInputs;
 use crate::formats::structure::TableEstimate;
 use crate::seams::clock::Clock;
 use crate::seams::cloud::Cloud;
+use crate::seams::files::{Files, Places};
 use crate::seams::shell::Shells;
 use crate::seams::sql::{Connection, Role, Server};
 use crate::seams::store::Store;
@@ -68,6 +69,8 @@ pub struct Context {
     pub shells: Arc<dyn Shells>,
     /// The account of `provider "aws"`, or why it is not to be had; `None`: the spec has none.
     pub cloud: Option<Outcome<Arc<dyn Cloud>>>,
+    /// Where files of dumps may be.
+    pub file_places: Arc<dyn Places>,
     /// Files in folders of dumps that are removed, also of migrations that left the spec.
     pub leftovers: Leftovers,
     /// The names that folders of dumps have.
@@ -91,6 +94,7 @@ pub struct Parts {
     pub shells: Arc<dyn Shells>,
     /// The account of `provider "aws"`, or why it is not to be had; `None`: the spec has none.
     pub cloud: Option<Outcome<Arc<dyn Cloud>>>,
+    pub places: Arc<dyn Places>,
 }
 
 /// The pools of one migration.
@@ -198,10 +202,7 @@ impl Context {
                 ready: Ready::default(),
                 pace: Pace::new(migration.dump.rate_limit),
                 leftovers: Leftovers::default(),
-                room: Room::new(
-                    migration.dump.room(),
-                    &dump_dir(&parts.spec, &parts.dir, migration, &parts.first_names),
-                ),
+                room: Room::new(migration.dump.room(), files_of(&parts, migration).ok().as_deref()),
             };
             migrations.insert(migration.name.clone(), Arc::new(lines));
         }
@@ -222,6 +223,7 @@ impl Context {
             show_keys: parts.show_keys,
             shells: parts.shells,
             cloud: parts.cloud,
+            file_places: parts.places,
             leftovers: Leftovers::default(),
             first_names: parts.first_names,
         }
@@ -294,7 +296,15 @@ impl Context {
         Ok((name, inputs))
     }
 
-    /// Where a migration's dump lies.
+    /// Where the files of a migration's dump are.
+    ///
+    /// # Errors
+    /// MIG5113: the bucket cannot be opened.
+    pub fn files(&self, migration: &Migration) -> Outcome<Arc<dyn Files>> {
+        dump_files(&*self.file_places, &self.spec, &self.dir, migration, &self.first_names)
+    }
+
+    /// The folder of a migration's dump on this machine, whether or not its files are there.
     pub fn dump_dir(&self, migration: &Migration) -> PathBuf {
         dump_dir(&self.spec, &self.dir, migration, &self.first_names)
     }
@@ -311,6 +321,27 @@ fn own_name(facts: &ServerFacts) -> Option<&str> {
 /// Where a migration's dump lies: `WORKDIR/MIGRATION/dump`, by the first name of the migration.
 pub fn dump_dir(spec: &Spec, dir: &Path, migration: &Migration, names: &FirstNames) -> PathBuf {
     dump_folder(&dir.join(workdir(spec, migration)), names.of(&migration.name))
+}
+
+fn files_of(parts: &Parts, migration: &Migration) -> Outcome<Arc<dyn Files>> {
+    dump_files(&*parts.places, &parts.spec, &parts.dir, migration, &parts.first_names)
+}
+
+/// Where the files of a migration's dump are: in the bucket that the spec names, else in the folder.
+///
+/// # Errors
+/// MIG5113: the bucket cannot be opened.
+pub fn dump_files(
+    places: &dyn Places,
+    spec: &Spec,
+    dir: &Path,
+    migration: &Migration,
+    names: &FirstNames,
+) -> Outcome<Arc<dyn Files>> {
+    match &migration.dump.to {
+        Some(bucket) => places.bucket(bucket, names.of(&migration.name), dir),
+        None => Ok(places.folder(&dump_dir(spec, dir, migration, names))),
+    }
 }
 
 /// The same in a work folder, for a first name.

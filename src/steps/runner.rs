@@ -12,10 +12,11 @@ use crate::formats::outputs;
 use crate::formats::plan::Node;
 use crate::formats::steps::{Removal, RunnerInputs, RunnerOutputs};
 use crate::formats::worker::{Ask, Endpoint};
+use crate::seams::files::TORN;
+pub use crate::seams::files::fault;
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::remote::install::{Program, ask, install, quoted};
 use crate::steps::step::StepCtx;
-use crate::steps::transfer::part_file::TORN;
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 use crate::words::list::first_of;
@@ -178,19 +179,6 @@ pub fn clean<'a>(root: &Path, migrations: impl Iterator<Item = &'a str>, rows: b
         }
     }
     let _ = std::fs::remove_dir(root);
-}
-
-/// A failure of a file operation of a step.
-pub fn fault(doing: &str, path: &Path, error: &std::io::Error) -> Failure {
-    let hint = match error.kind() {
-        std::io::ErrorKind::StorageFull => "Free some room there, then run `mig apply` again: it goes on.",
-        std::io::ErrorKind::PermissionDenied | std::io::ErrorKind::ReadOnlyFilesystem => {
-            "Make the folder writable, or set another `workdir`, then run `mig apply` again."
-        }
-        std::io::ErrorKind::NotFound => "Run `mig apply` again: its plan says what has to be made once more.",
-        _ => "Fix it, then run `mig apply` again: it goes on.",
-    };
-    Failure::new(codes::DUMP_FILE, format!("{doing} {}", path.display()), error.to_string(), hint)
 }
 
 #[cfg(test)]

@@ -167,6 +167,7 @@ impl Journey {
         let clock = Arc::new(FastClock { began: Instant::now(), times: 40 });
         let plan_digest = Digest::of(&(self.plan, "plan"));
         let parts = Parts {
+            places: Arc::new(mig::hosts::places::FilePlaces::default()),
             spec: Spec::default(),
             dir: self.dir.path().to_owned(),
             store: Arc::new(mig::hosts::file::FileStore::new(self.dir.path().join("mig.migstate"))),

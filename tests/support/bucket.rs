@@ -59,6 +59,16 @@ impl Bucket {
         found.sort();
         found
     }
+
+    /// What MinIO keeps of an object: its names, times and, of a small one, its bytes.
+    pub fn stored(&self, name: &str) -> Option<Vec<u8>> {
+        std::fs::read(self.folder.join(name).join("xl.meta")).ok()
+    }
+
+    /// Where MinIO keeps the parts of uploads that are not completed, under the digest of the bucket's and the object's name.
+    pub fn uploads(&self) -> PathBuf {
+        self.folder.parent().unwrap().join(".minio.sys/multipart")
+    }
 }
 
 impl Drop for Bucket {

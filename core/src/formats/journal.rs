@@ -5,15 +5,13 @@
 //! only after the one before it was synced, so a crash can spoil the last frame alone: that one is dropped whole, and
 //! nothing that was announced is lost with it. Anything else that is wrong is damage.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
 use super::json_text::JsonText;
-use super::outputs::put_aside;
+use super::outputs::{lasting, put_aside};
 use super::state::{OpenRun, Part, Progress, State, Status, StepRecord};
 use crate::words::addr::{StepAddr, StepKind};
 use crate::words::codes;
@@ -261,7 +259,8 @@ pub fn fold_one(state: &mut State, record: &Record) -> Result<(), String> {
             let (outputs, started, progress) = match before {
                 Some(before) if resumes => (before.outputs, before.started, before.progress),
                 Some(before) => {
-                    let notes = if addr.in_cloud() { put_aside(&before.progress.notes) } else { BTreeMap::new() };
+                    let noted = &before.progress.notes;
+                    let notes = if addr.in_cloud() { put_aside(noted) } else { lasting(noted) };
                     (before.outputs, at.clone(), Progress { notes, ..Progress::default() })
                 }
                 None => (JsonText::none(), at.clone(), Progress::default()),
@@ -305,7 +304,10 @@ pub fn fold_one(state: &mut State, record: &Record) -> Result<(), String> {
             record.finished = Some(at.clone());
         }
         Record::Forget { addr, .. } => state.forget(addr),
-        Record::Reset { addr } => unfinished(state, addr)?.progress = Progress::default(),
+        Record::Reset { addr } => {
+            let progress = &mut unfinished(state, addr)?.progress;
+            *progress = Progress { notes: lasting(&progress.notes), ..Progress::default() };
+        }
         Record::End => {
             state.open_run = None;
             // Nothing is recorded any more: the next run may begin in another place.

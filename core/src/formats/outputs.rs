@@ -122,6 +122,16 @@ pub fn parts_done<T: DeserializeOwned>(addr: &StepAddr, progress: &Progress) -> 
 /// The note of a dump: where the source's log was before the first row was read.
 pub const NOTE_POSITION: &str = "position";
 
+/// What the note of a dump begins with that names a bucket: it is there before the first object, and stays until the dump has
+/// ended, so that a destroy finds what was put there.
+pub const NOTE_FILES: &str = "files in ";
+
+/// The notes that outlive a reset and a change of what the step is made from.
+pub fn lasting(notes: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+    let lasting = notes.iter().filter(|(key, _)| key.starts_with(NOTE_FILES));
+    lasting.map(|(key, value)| (key.clone(), value.clone())).collect()
+}
+
 /// The note of an object in a cloud: what a run noted that never came to its end, where one with other settings, or a
 /// replace, has followed it. What it asked for may be there.
 pub const NOTE_ABANDONED: &str = "abandoned";

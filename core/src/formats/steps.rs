@@ -19,6 +19,7 @@ use super::facts::{Flavor, LedgerFacts, Position, Verdict};
 use super::outputs;
 use super::plan::Node;
 use super::rowhash::PartHash;
+use super::spec::access::Bucket;
 use super::state::StepRecord;
 use super::structure::{Schema, Table, View};
 use super::worker::Endpoint;
@@ -282,6 +283,25 @@ pub struct DumpOutputs {
     /// The rows were on the target before: `mig import` has compared them with the source, and nothing was dumped.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub found: bool,
+    /// The buckets that runs have put files of the table into, whatever the spec says now.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buckets: Vec<Bucket>,
+}
+
+impl DumpOutputs {
+    /// The buckets that a recorded dump has put files into, by what it ended with and by what it noted before it wrote there.
+    ///
+    /// # Errors
+    /// MIG4002: the record cannot be read.
+    pub fn buckets_of(addr: &StepAddr, record: &StepRecord) -> Outcome<Vec<Bucket>> {
+        let mut buckets = record.outputs_as::<Self>(addr)?.map(|made| made.buckets).unwrap_or_default();
+        for key in record.progress.notes.keys().filter(|key| key.starts_with(outputs::NOTE_FILES)) {
+            buckets.extend(outputs::note::<Bucket>(addr, &record.progress.notes, key)?);
+        }
+        buckets.sort();
+        buckets.dedup();
+        Ok(buckets)
+    }
 }
 
 /// `load` and `verify` read the table's structure at its `table` step.
@@ -400,6 +420,9 @@ pub struct Removal {
     /// Of a dump: the work folders on this machine that runs had, whatever the spec says now.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub folders: Vec<String>,
+    /// Of a dump: the buckets that runs have put its files into.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub buckets: Vec<Bucket>,
     /// Of a target: the tables and views that the state knows, by key.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub known: BTreeSet<String>,
@@ -413,6 +436,7 @@ impl Removal {
             loaded: loaded.map(|record| record.outputs.value()).unwrap_or_default(),
             notes: BTreeMap::new(),
             folders: Vec::new(),
+            buckets: Vec::new(),
             known: BTreeSet::new(),
         }
     }
@@ -422,9 +446,9 @@ impl Removal {
         Self { known, ..Self::new(record, None) }
     }
 
-    /// Of a dump's record, whose files are in one of these work folders.
-    pub fn in_folders(record: &StepRecord, folders: Vec<String>) -> Self {
-        Self { folders, ..Self::new(record, None) }
+    /// Of a dump's record, whose files are in one of these work folders, or in these buckets.
+    pub fn in_places(record: &StepRecord, folders: Vec<String>, buckets: Vec<Bucket>) -> Self {
+        Self { folders, buckets, ..Self::new(record, None) }
     }
 
     /// With the notes, for a step that looks for what an interrupted run made.

@@ -230,6 +230,7 @@ fn outputs_of(node: &Node, taken: &Taken) -> Outcome<Option<JsonText>> {
                 position: taken.position.clone(),
                 server: taken.source.clone(),
                 found: true,
+                buckets: Vec::new(),
             })?
         }
         StepKind::Load => {

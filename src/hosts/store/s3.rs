@@ -12,26 +12,27 @@
 
 mod journal;
 mod lock;
-mod objects;
 mod state;
 
 use std::future::Future;
 use std::path::Path;
-use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::runtime::Runtime;
 use tokio::sync::OnceCell;
 
 use self::journal::{Appending, Segment};
 use self::lock::Held;
-use self::objects::{Condition, Objects, Put, Trouble};
 use self::state::Seen;
 use crate::formats::spec::backend::{Backend, S3};
+use crate::hosts::s3::bridge::Bridge;
+use crate::hosts::s3::objects::{self, Condition, Objects, Put, Trouble};
 use crate::seams::store::{Broken, Companion, Holder, Holding, Locking, Store};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
+
+/// How long one answer is waited for. Well below a lease, so that a holder notices in time that nobody answers.
+const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 
 /// How long a call without a lease is tried again while it gets no answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -65,7 +66,7 @@ impl S3Store {
     /// # Errors
     /// MIG4016: the file of the authority cannot be read.
     pub fn new(settings: &S3, dir: &Path) -> Outcome<Self> {
-        let bridge = Bridge::new().map_err(|error| {
+        let bridge = Bridge::new("state-store", 1).map_err(|error| {
             let hint = "Look at the limits of this machine for threads.";
             Failure::new(
                 codes::BACKEND_UNAVAILABLE,
@@ -76,7 +77,7 @@ impl S3Store {
         })?;
         let inner = Inner {
             settings: settings.clone(),
-            authority: objects::authority(settings, dir)?,
+            authority: objects::authority(&settings.access, dir, (codes::BACKEND_UNAVAILABLE, "the backend"))?,
             objects: OnceCell::new(),
             patience: PATIENCE,
             id: format!("{:032x}", rand::random::<u128>()),
@@ -212,7 +213,8 @@ impl Store for S3Store {
 
 impl Inner {
     async fn objects(&self) -> &Objects {
-        self.objects.get_or_init(|| Objects::open(&self.settings, self.authority.clone())).await
+        let S3 { bucket, access, .. } = &self.settings;
+        self.objects.get_or_init(|| Objects::open(bucket, access, self.authority.clone(), ANSWER_WITHIN)).await
     }
 
     fn key(&self, suffix: &str) -> String {
@@ -230,8 +232,8 @@ impl Inner {
 
     /// An object as messages name it.
     fn named(&self, suffix: &str) -> String {
-        let S3 { bucket, key, endpoint_url, .. } = &self.settings;
-        let at = endpoint_url.as_ref().map(|url| format!(" at {url}")).unwrap_or_default();
+        let S3 { bucket, key, access, .. } = &self.settings;
+        let at = access.endpoint_url.as_ref().map(|url| format!(" at {url}")).unwrap_or_default();
         format!("s3://{bucket}/{key}{suffix}{at}")
     }
 
@@ -255,42 +257,4 @@ impl Inner {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Each critical section is one assignment: a panic leaves no half of one.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// A runtime of its own, with one thread.
-struct Bridge(Option<Runtime>);
-
-impl Bridge {
-    fn new() -> std::io::Result<Self> {
-        let mut builder = tokio::runtime::Builder::new_multi_thread();
-        builder.worker_threads(1).thread_name("state-store").enable_all().build().map(|runtime| Self(Some(runtime)))
-    }
-
-    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
-        if let Some(runtime) = &self.0 {
-            runtime.spawn(work);
-        }
-    }
-
-    /// Blocks until the work is done there.
-    fn wait<T: Send + 'static>(&self, work: impl Future<Output = Outcome<T>> + Send + 'static) -> Outcome<T> {
-        let (tell, told) = sync_channel(1);
-        self.spawn(async move {
-            // Who asked and is gone does not want to know.
-            let _ = tell.send(work.await);
-        });
-        told.recv().unwrap_or_else(|_| {
-            let hint = "Please report this.";
-            Err(Failure::new(codes::INTERNAL, "ask the state's backend", "its thread ended", hint))
-        })
-    }
-}
-
-impl Drop for Bridge {
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            // Who drops it may itself be on a runtime, where waiting is not allowed.
-            runtime.shutdown_background();
-        }
-    }
 }

@@ -25,12 +25,13 @@ use crate::formats::steps::{
 use crate::formats::structure::Inventory;
 use crate::seams::store::Companion;
 use crate::steps::context::{Context, read_inputs};
+use crate::steps::observe::dump_files::read_all;
 use crate::steps::proof::reread;
 use crate::steps::proof::writes::{self, Look};
 use crate::steps::servers::recorded_id;
 use crate::steps::step::StepCtx;
 use crate::steps::target::structure::{self, gone, table_told, told};
-use crate::steps::transfer::dump::write_file;
+use crate::steps::transfer::dump::{manifest_name, write_file};
 use crate::steps::{proof::view_proof, target::view};
 use crate::think::gates::compatibility::views::{Reasons, left_out};
 use crate::think::gates::{rules, selection};
@@ -45,7 +46,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     let inputs: ReportInputs = read_inputs(node)?;
     let migration = context.migration(&node.addr)?;
     let (certificate, changed) = certify(context, migration, &ctx, &inputs).await?;
-    finish_dump(context, migration, &ctx, &inputs)?;
+    finish_dump(context, migration, &ctx, &inputs).await?;
     keep(context, &migration.name, &certificate).await?;
     if certificate.writes.outcome == WritesOutcome::Detected {
         return Err(Failure::new(
@@ -404,19 +405,20 @@ async fn writes(context: &Context, migration: &Migration, ctx: &StepCtx, tables:
 }
 
 /// Makes the folder of the dump a whole one: schema files, the manifest of all tables, `metadata` last.
-fn finish_dump(context: &Context, migration: &Migration, ctx: &StepCtx, inputs: &ReportInputs) -> Outcome<()> {
-    let dir = context.dump_dir(migration);
+async fn finish_dump(context: &Context, migration: &Migration, ctx: &StepCtx, inputs: &ReportInputs) -> Outcome<()> {
+    if !migration.dump.keep {
+        return Ok(());
+    }
+    let files = context.files(migration)?;
+    let names = inputs.tables.iter().map(|key| Ok(manifest_name(&table_of(key)?))).collect::<Outcome<_>>()?;
     let mut manifests = Vec::new();
-    for key in &inputs.tables {
-        let name = table_of(key)?;
-        let Ok(bytes) = std::fs::read(dir.join(crate::steps::transfer::dump::manifest_path(&name))) else {
-            return Ok(());
-        };
+    for bytes in read_all(&files, names).await? {
+        let Some(bytes) = bytes else { return Ok(()) };
         manifests.push(serde_json::from_slice::<TableManifest>(&bytes).map_err(|e| broken(&e.to_string()))?);
     }
     // Files of somebody else's dump are a whole one already, elsewhere.
     let foreign = manifests.iter().any(|manifest| manifest.dir.is_some());
-    if !migration.dump.keep || manifests.is_empty() || foreign {
+    if manifests.is_empty() || foreign {
         return Ok(());
     }
     // A step that is forgotten has no inputs any more.
@@ -426,15 +428,15 @@ fn finish_dump(context: &Context, migration: &Migration, ctx: &StepCtx, inputs: 
             Some(Creates::Schema) => {
                 let database: crate::formats::steps::DatabaseInputs = read_inputs(node)?;
                 let name = DumpFile::Schema(database.schema.name.clone()).name();
-                write_file(&dir, &name, dumpfile::schema_text(&database.ddl).as_bytes())?;
+                write_file(&files, &name, dumpfile::schema_text(&database.ddl).as_bytes())?;
             }
             Some(Creates::View) => {
                 let inputs: crate::formats::steps::ViewInputs = read_inputs(node)?;
                 let view = &inputs.view;
                 let placeholder = dumpfile::view_placeholder_text(&view.name.name, &view.columns);
-                write_file(&dir, &DumpFile::Table(view.name.clone()).name(), placeholder.as_bytes())?;
+                write_file(&files, &DumpFile::Table(view.name.clone()).name(), placeholder.as_bytes())?;
                 let text = dumpfile::view_text(&view.name.name, &inputs.ddl, &view.charset, &view.collation);
-                write_file(&dir, &DumpFile::View(view.name.clone()).name(), text.as_bytes())?;
+                write_file(&files, &DumpFile::View(view.name.clone()).name(), text.as_bytes())?;
             }
             // A table's file is written with its rows, and its foreign keys are in it.
             Some(Creates::Table | Creates::ForeignKeys) | None => {}
@@ -442,13 +444,13 @@ fn finish_dump(context: &Context, migration: &Migration, ctx: &StepCtx, inputs: 
     }
     let whole = json!({ "format_version": manifest::FORMAT_VERSION, "migration": migration.name, "tables": manifests });
     let bytes = serde_json::to_vec_pretty(&whole).map_err(|e| broken(&e.to_string()))?;
-    write_file(&dir, manifest::FILE, &bytes)?;
+    write_file(&files, manifest::FILE, &bytes)?;
     let now = context.clock.now();
     let text = |t: &str| t.get(..19).unwrap_or(t).replace('T', " ");
     // As it stood when the run began, with nothing on its way in front of it.
     let start = writes::of_gate(ctx, &migration.name)?.run;
     let place = start.map(|p| BinlogPlace { file: p.file.clone(), position: p.offset, gtid_set: p.gtid.clone() });
-    write_file(&dir, dumpfile::METADATA, dumpfile::metadata_text(&text(&now), place.as_ref(), &text(&now)).as_bytes())
+    write_file(&files, dumpfile::METADATA, dumpfile::metadata_text(&text(&now), place.as_ref(), &text(&now)).as_bytes())
 }
 
 /// Seconds from a step's start to its end.

@@ -25,7 +25,7 @@ use crate::steps::proof::pair::{Pair, Piece, Sums};
 use crate::steps::proof::sides::{How, broken};
 use crate::steps::proof::walk::Log;
 use crate::steps::step::{StepCtx, Upstream};
-use crate::steps::transfer::dump::manifest_path;
+use crate::steps::transfer::dump::manifest_name;
 use crate::think::gates::rules;
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::codes;
@@ -272,8 +272,8 @@ impl Job<'_> {
 
     /// The manifest of the dump that was loaded, where it is still there.
     fn manifest(&self, whole: PartHash) -> Option<TableManifest> {
-        let path = self.context.dump_dir(self.migration).join(manifest_path(&self.name));
-        let manifest: TableManifest = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
+        let bytes = self.context.files(self.migration).ok()?.read(&manifest_name(&self.name)).ok()??;
+        let manifest: TableManifest = serde_json::from_slice(&bytes).ok()?;
         (manifest.hash() == whole).then_some(manifest)
     }
 

@@ -4,13 +4,14 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use crate::formats::dumpfile::{self, Cell, InsertReader, InsertWriter, Piece, Step, TsvEncoder};
 use crate::formats::manifest::{self, PartEntry};
 use crate::formats::rowhash::{self, JsonNumbers, PartHash, RowHasher};
 use crate::formats::steps::Writing;
 use crate::formats::structure::Table;
-use crate::steps::runner::fault as file_fault;
+use crate::seams::files::{Files, fault as file_fault};
 use crate::steps::transfer::foreign::ForeignRows;
 use crate::steps::transfer::part_reader;
 use crate::words::codes;
@@ -71,12 +72,18 @@ struct OwnRows {
 
 impl BatchReader {
     /// `tool`: how the file is written, where that was not by mig.
-    pub fn open(dir: &Path, part: &PartEntry, table: &Table, raw_bytes: bool, tool: Option<&Writing>) -> Outcome<Self> {
-        let path = dir.join(&part.file);
+    pub fn open(
+        files: &Arc<dyn Files>,
+        part: &PartEntry,
+        table: &Table,
+        raw_bytes: bool,
+        tool: Option<&Writing>,
+    ) -> Outcome<Self> {
+        let path = files.named(&part.file);
         let source = match tool {
             Some(tool) => Source::Foreign(Box::new(ForeignRows::open(path.clone(), table, tool)?)),
             None => Source::Own(Box::new(OwnRows {
-                file: part_reader::open(&path, 0).map_err(|e| file_fault("open", &path, &e))?,
+                file: part_reader::of(&**files, &part.file, 0).map_err(|e| file_fault("open", &path, &e))?,
                 reader: InsertReader::new(),
                 piece: vec![0; PIECE],
             })),
@@ -277,9 +284,10 @@ pub fn of_another_dump(path: &Path, batches: usize, cause: &str) -> Failure {
 }
 
 /// Compares the file's bytes with the manifest's digest before anything of it is sent.
-pub fn check_file(dir: &Path, part: &PartEntry) -> Outcome<()> {
-    let path = dir.join(&part.file);
-    let (bytes, digest) = file_sum(&path)?;
+pub fn check_file(files: &dyn Files, part: &PartEntry) -> Outcome<()> {
+    let path = files.named(&part.file);
+    let mut file = files.open(&part.file, 0).map_err(|e| file_fault("read the dump file", &path, &e))?;
+    let (bytes, digest) = sum_of(&mut *file, &path)?;
     if bytes != part.bytes {
         return Err(damaged(&path, &format!("it has {bytes} bytes, the manifest says {}", part.bytes)));
     }
@@ -292,6 +300,10 @@ pub fn check_file(dir: &Path, part: &PartEntry) -> Outcome<()> {
 /// A file's length and digest, as they stand in the manifest.
 pub fn file_sum(path: &Path) -> Outcome<(u64, Digest)> {
     let mut file = File::open(path).map_err(|e| file_fault("read the dump file", path, &e))?;
+    sum_of(&mut file, path)
+}
+
+fn sum_of(file: &mut dyn Read, path: &Path) -> Outcome<(u64, Digest)> {
     let mut sum = FileSum::default();
     let mut piece = vec![0; PIECE];
     let mut bytes = 0;
@@ -311,6 +323,7 @@ pub fn file_sum(path: &Path) -> Outcome<(u64, Digest)> {
 pub(super) mod tests {
     use crate::formats::ddl::fixture::{column, table};
     use crate::formats::spec::model::Compress;
+    use crate::hosts::folder::Folder;
     use crate::steps::transfer::batch::*;
     use crate::steps::transfer::part_file::PartFile;
 
@@ -331,9 +344,10 @@ pub(super) mod tests {
             }
         }
         writer.finish(&mut text);
-        let mut file = PartFile::create(dir, "t.sql", Compress::None).unwrap();
+        let files: Arc<dyn Files> = Arc::new(Folder::new(dir));
+        let mut file = PartFile::create(&files, "t.sql", Compress::None).unwrap();
         file.write(&text).unwrap();
-        let (bytes, digest) = file.commit(dir).unwrap();
+        let (bytes, digest) = file.commit().unwrap();
         let file = "t.sql".to_owned();
         PartEntry {
             part: 1,
@@ -351,7 +365,8 @@ pub(super) mod tests {
 
     /// Batches from a row on: from, to and hash.
     fn batches(dir: &Path, part: &PartEntry, table: &Table, from: u64, rows: u64) -> Vec<(u64, u64, PartHash)> {
-        let mut reader = BatchReader::open(dir, part, table, true, None).unwrap();
+        let files: Arc<dyn Files> = Arc::new(Folder::new(dir));
+        let mut reader = BatchReader::open(&files, part, table, true, None).unwrap();
         reader.skip_to(from).unwrap();
         let bytes = manifest::MARK_BYTES as usize;
         std::iter::from_fn(|| reader.next(Form::LoadData, rows, bytes).unwrap())
@@ -384,7 +399,8 @@ pub(super) mod tests {
             }
         }
         let torn = PartEntry { hash: PartHash { rows: 11, ..part.hash }, rows: 11, ..part };
-        let mut reader = BatchReader::open(dir.path(), &torn, &table, true, None).unwrap();
+        let files: Arc<dyn Files> = Arc::new(Folder::new(dir.path()));
+        let mut reader = BatchReader::open(&files, &torn, &table, true, None).unwrap();
         reader.skip_to(7).unwrap();
         assert_eq!(reader.next(Form::LoadData, all, usize::MAX).err().unwrap().code, "MIG6010");
     }

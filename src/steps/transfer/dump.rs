@@ -9,7 +9,7 @@ mod sink;
 mod slicer;
 mod whole;
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 
@@ -24,22 +24,23 @@ use crate::formats::manifest::{self, TableManifest};
 use crate::formats::outputs;
 use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash;
-use crate::formats::spec::model::Compress;
+use crate::formats::spec::access::Bucket;
+use crate::formats::spec::model::{Compress, Migration};
 use crate::formats::state::Progress;
 use crate::formats::steps::{DumpInputs, DumpOutputs, Removal};
 use crate::formats::structure::Table;
+use crate::seams::files::Files;
 use crate::steps::context::{Context, dump_folder, read_inputs};
 use crate::steps::proof::writes;
-use crate::steps::runner::fault as file_fault;
 use crate::steps::servers::recorded_id;
 use crate::steps::step::StepCtx;
-use crate::steps::transfer::part_file::{PartFile, sync_folder};
+use crate::steps::transfer::part_file::PartFile;
 use crate::think::plan::estimate::AUTO_CHUNK_BYTES;
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 use job::{Job, Measured};
-use leftovers::{Leftovers, is_torn};
+use leftovers::{Leftovers, is_torn, whole};
 
 /// A part is not cut smaller for the sake of a small `disk_limit`.
 const LEAST_CHUNK: u64 = 64 << 10;
@@ -48,8 +49,9 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     let inputs: DumpInputs = read_inputs(node)?;
     let (name, structure) = context.table(&node.addr)?;
     let migration = context.migration(&node.addr)?;
-    let dir = context.dump_dir(migration);
-    std::fs::create_dir_all(dir.join("manifest")).map_err(|e| file_fault("make the folder of the dump", &dir, &e))?;
+    let files = context.files(migration)?;
+    note_bucket(&ctx, migration).await?;
+    files.prepare(&context.lineage)?;
     let estimate = context.estimate(&node.addr)?;
     ctx.total(estimate.rows, estimate.data_bytes);
     let (file_size, lines) = (migration.dump.file_size, context.lines(&node.addr)?);
@@ -72,7 +74,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         guess: (estimate.data_bytes, estimate.rows),
         by_partition: partitioning::names_the_same_rows(&structure.source.partitioning, &structure.target.partitioning),
         compress: Compress::of_word(&inputs.compress).ok_or_else(|| broken("an unknown compression"))?,
-        dir,
+        files,
         seen: Measured::default(),
         begun: AtomicU32::new(0),
         room,
@@ -90,13 +92,13 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         ctx.note(&note, json!(true)).await?;
     }
     let recorded = if anew || void { Progress::default() } else { (*ctx.resume).clone() };
-    let left = remove_files(&job.lines.leftovers, &job.dir, &name, !recorded.parts.is_empty())?;
+    let left = remove_files(&job.lines.leftovers, &*job.files, &name, !recorded.parts.is_empty())?;
     // The folder is synced with the first part's file.
     let target = context.target_of(migration)?;
     let seen = context.seen(&target).cloned().unwrap_or_default();
     let options = DdlOptions { checks: seen.check_constraints, dialect: seen.flavor.into() };
     let ddl = ddl::create_table_whole(&structure.target, options);
-    write_in(&job.dir, &DumpFile::Table(name.clone()).name(), dumpfile::schema_text(&ddl).as_bytes())?;
+    write_in(&job.files, &DumpFile::Table(name.clone()).name(), dumpfile::schema_text(&ddl).as_bytes())?;
     let (place, noted) = place(&ctx, &migration.name, &recorded)?;
     let read = async {
         match key {
@@ -115,11 +117,10 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         parts,
     };
     let bytes = serde_json::to_vec_pretty(&manifest).map_err(|e| broken(&e.to_string()))?;
-    let path = manifest_path(&name);
-    let file = path.file_name().and_then(|n| n.to_str()).unwrap_or("table.json");
-    write_file(&job.dir.join("manifest"), file, &bytes)?;
+    write_file(&job.files, &manifest_name(&name), &bytes)?;
     let server = recorded_id(context, &ctx, &context.source_of(migration)?)?;
-    outputs::to_value(&DumpOutputs { server, ..dumped(&manifest, read_inputs(node)?, place) })
+    let buckets = buckets(&ctx)?;
+    outputs::to_value(&DumpOutputs { server, buckets, ..dumped(&manifest, read_inputs(node)?, place) })
 }
 
 /// What a whole dump leaves.
@@ -135,6 +136,7 @@ pub fn dumped(manifest: &TableManifest, inputs: DumpInputs, position: Option<Pos
         position,
         server: None,
         found: false,
+        buckets: Vec::new(),
     }
 }
 
@@ -161,54 +163,101 @@ fn place<'a>(
     Ok((place, noted))
 }
 
-/// Removes the files of a dump, wherever an earlier run put them: the spec may name another work folder by now, or have no
-/// such migration any more.
+/// Records where the files go before the first one goes there: a destroy has to find them, whatever the spec says by then.
+pub async fn note_bucket(ctx: &StepCtx, migration: &Migration) -> Outcome<()> {
+    let Some(bucket) = &migration.dump.to else { return Ok(()) };
+    let note = format!("{}{bucket}", outputs::NOTE_FILES);
+    if ctx.resume.notes.contains_key(&note) { Ok(()) } else { ctx.note(&note, json!(bucket)).await }
+}
+
+/// The buckets that this and earlier runs have put files of the table into.
+pub fn buckets(ctx: &StepCtx) -> Outcome<Vec<Bucket>> {
+    ctx.record(&ctx.addr).map_or_else(|| Ok(Vec::new()), |record| DumpOutputs::buckets_of(&ctx.addr, &record))
+}
+
+/// Removes the files of a dump, wherever an earlier run put them: the spec may name another place by now, or have no such
+/// migration any more.
 pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
     let (Some(name), Some(migration)) = (node.addr.table(), node.addr.migration()) else { return Ok(Value::Null) };
-    let recorded = Removal::of(node)?.folders;
+    let recorded = Removal::of(node)?;
     let first = context.first_names.of(migration);
-    let recorded = recorded.iter().map(|folder| dump_folder(&context.dir.join(folder), first));
-    let mut dirs: Vec<PathBuf> = recorded.collect();
+    let mut dirs: Vec<_> =
+        recorded.folders.iter().map(|folder| dump_folder(&context.dir.join(folder), first)).collect();
     dirs.extend(context.migration(&node.addr).ok().map(|migration| context.dump_dir(migration)));
     dirs.sort();
     dirs.dedup();
     for dir in &dirs {
-        remove_files(&context.leftovers, dir, &name, false)?;
-        let _ = std::fs::remove_file(dir.join(DumpFile::Schema(name.schema.clone()).name()));
-        for file in [manifest::FILE, dumpfile::METADATA] {
-            let _ = std::fs::remove_file(dir.join(file));
+        let files = context.file_places.folder(dir);
+        remove_files(&context.leftovers, &*files, &name, false)?;
+        files.remove(&of_the_whole(&name))?;
+    }
+    let mut left = Vec::new();
+    let now = context.migration(&node.addr).ok().and_then(|migration| migration.dump.to.as_ref());
+    let now = now.filter(|_| recorded.buckets.iter().any(|bucket| is_reached_otherwise(context, node, bucket)));
+    let buckets: BTreeSet<&Bucket> = recorded.buckets.iter().chain(now).collect();
+    for bucket in buckets {
+        match empty_bucket(context, &*context.file_places.bucket(bucket, first, &context.dir)?, &name) {
+            Err(failure) if failure.code == codes::DUMP_OBJECTS_OF_OTHER => left.push(failure.cause),
+            // The spec reaches it in another way by now, and the former one leads nowhere.
+            Err(failure) if failure.code == codes::DUMP_OBJECT && is_reached_otherwise(context, node, bucket) => {
+                left.push(format!("what may be in {bucket}, which is out of reach: {}", failure.cause));
+            }
+            done => done?,
         }
     }
-    Ok(Value::Null)
+    if left.is_empty() { Ok(Value::Null) } else { outputs::left(left.join("; ")) }
 }
 
-/// Where the manifest of a table lies, in the folder of the dump.
-pub fn manifest_path(table: &TableName) -> PathBuf {
+/// Whether the spec names this bucket and prefix under another address.
+fn is_reached_otherwise(context: &Context, node: &Node, bucket: &Bucket) -> bool {
+    let now = context.migration(&node.addr).ok().and_then(|migration| migration.dump.to.as_ref());
+    now.is_some_and(|now| now.access != bucket.access && (&now.bucket, &now.prefix) == (&bucket.bucket, &bucket.prefix))
+}
+
+/// Files that are not of one table.
+fn of_the_whole(table: &TableName) -> [String; 3] {
+    [DumpFile::Schema(table.schema.clone()).name(), manifest::FILE.to_owned(), dumpfile::METADATA.to_owned()]
+}
+
+/// Removes a table's files in a bucket, and with the last rows there everything that mig has put beside them.
+fn empty_bucket(context: &Context, files: &dyn Files, name: &TableName) -> Outcome<()> {
+    if !files.look(Some(&context.lineage))? {
+        return Ok(());
+    }
+    remove_files(&context.leftovers, files, name, false)?;
+    let there: Vec<String> = files.list()?.into_iter().map(|(name, _)| name).collect();
+    let has_rows = |name: &String| matches!(DumpFile::parse(whole(name)), Some(DumpFile::Data(..)));
+    if there.iter().any(has_rows) {
+        return Ok(());
+    }
+    let known = [manifest::FILE, dumpfile::METADATA];
+    let is_ours = |name: &String| {
+        name.starts_with(MANIFESTS) || known.contains(&name.as_str()) || DumpFile::parse(whole(name)).is_some()
+    };
+    files.remove(&there.into_iter().filter(is_ours).collect::<Vec<_>>())?;
+    files.leave()
+}
+
+/// What the names of manifests begin with.
+const MANIFESTS: &str = "manifest/";
+
+/// The name of a table's manifest in the place of the dump.
+pub fn manifest_name(table: &TableName) -> String {
     let stem = DumpFile::Table(table.clone()).name().replace("-schema.sql", ".json");
-    PathBuf::from("manifest").join(stem)
+    format!("{MANIFESTS}{stem}")
 }
 
 /// Removes the files of a table, or of those only the ones that are not whole. Gives those that are left.
-fn remove_files(leftovers: &Leftovers, dir: &Path, name: &TableName, torn: bool) -> Outcome<Vec<String>> {
-    let mut left = Vec::new();
-    for file in leftovers.take(dir, name)? {
-        if torn && !is_torn(&file) {
-            left.push(file);
-            continue;
-        }
-        let path = dir.join(file);
-        match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(file_fault("remove", &path, &e)),
-            _ => {}
-        }
+fn remove_files(leftovers: &Leftovers, files: &dyn Files, name: &TableName, torn: bool) -> Outcome<Vec<String>> {
+    let found = leftovers.take(files, name)?;
+    let (mut gone, left): (Vec<String>, Vec<String>) = found.into_iter().partition(|file| !torn || is_torn(file));
+    if !torn {
+        gone.push(manifest_name(name));
     }
-    if torn {
-        return Ok(left);
+    if !gone.is_empty() {
+        files.remove(&gone)?;
     }
-    match std::fs::remove_file(dir.join(manifest_path(name))) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(file_fault("remove the manifest in", dir, &e)),
-        _ => Ok(left),
-    }
+    Ok(left)
 }
 
 /// The SELECT of a table's rows: the text of each column is what the row hash wants and what the file takes.
@@ -236,16 +285,16 @@ fn select_along(table: &Table, key: &ReadKey, rows: &Selection) -> String {
 }
 
 /// Writes a small file whole and durably.
-pub fn write_file(dir: &Path, name: &str, bytes: &[u8]) -> Outcome<()> {
-    write_in(dir, name, bytes)?;
-    sync_folder(dir)
+pub fn write_file(files: &Arc<dyn Files>, name: &str, bytes: &[u8]) -> Outcome<()> {
+    write_in(files, name, bytes)?;
+    files.sync(name.rsplit_once('/').map_or("", |(folder, _)| folder))
 }
 
 /// The same, with the folder left to be synced.
-fn write_in(dir: &Path, name: &str, bytes: &[u8]) -> Outcome<()> {
-    let mut file = PartFile::create(dir, name, Compress::None)?;
+fn write_in(files: &Arc<dyn Files>, name: &str, bytes: &[u8]) -> Outcome<()> {
+    let mut file = PartFile::create(files, name, Compress::None)?;
     file.write(bytes)?;
-    file.place(dir).map(drop)
+    file.place().map(drop)
 }
 
 fn read<T: serde::de::DeserializeOwned>(value: &Value) -> Outcome<T> {

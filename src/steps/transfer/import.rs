@@ -20,11 +20,10 @@ use crate::formats::steps::{
 use crate::formats::structure::{Column, Table};
 use crate::steps::context::{Context, read_inputs};
 use crate::steps::proof::sides;
-use crate::steps::runner::fault as file_fault;
 use crate::steps::step::{StepCtx, Upstream};
 use crate::steps::transfer::batch::file_sum;
 use crate::steps::transfer::dump;
-use crate::steps::transfer::dump::{manifest_path, write_file};
+use crate::steps::transfer::dump::{manifest_name, write_file};
 use crate::steps::transfer::foreign::{ForeignRows, spoiled};
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::codes::{self, Code};
@@ -108,8 +107,13 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx, import: Impo
         let cause = format!("its files hold {} rows, the dump says {told}: a file is missing or was cut", hash.rows);
         return Err(spoiled(&Path::new(&import.dir).join(format!("{}-metadata", name.key())), &cause));
     }
-    write_manifest(&context.dump_dir(migration), &name, &manifest)?;
-    outputs::to_value(&dump::dumped(&manifest, read_inputs(node)?, None))
+    let files = context.files(migration)?;
+    dump::note_bucket(&ctx, migration).await?;
+    files.prepare(&context.lineage)?;
+    let bytes = serde_json::to_vec_pretty(&manifest).map_err(|e| broken(&e.to_string()))?;
+    write_file(&files, &manifest_name(&name), &bytes)?;
+    let buckets = dump::buckets(&ctx)?;
+    outputs::to_value(&DumpOutputs { buckets, ..dump::dumped(&manifest, read_inputs(node)?, None) })
 }
 
 /// A difference between source and dump, said as what it may be where the dump is another tool's: that the source was
@@ -209,15 +213,6 @@ pub async fn verify_alone(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> 
 
 /// The code of a verification that finds the source changed since it was dumped.
 const SOURCE_DIFFERS: Code = codes::SOURCE_WRITTEN_SINCE_DUMP;
-
-fn write_manifest(work: &Path, name: &TableName, manifest: &TableManifest) -> Outcome<()> {
-    let folder = work.join("manifest");
-    std::fs::create_dir_all(&folder).map_err(|e| file_fault("make the folder of the manifests", &folder, &e))?;
-    let bytes = serde_json::to_vec_pretty(manifest).map_err(|e| broken(&e.to_string()))?;
-    let path = manifest_path(name);
-    let file = path.file_name().and_then(|n| n.to_str()).unwrap_or("table.json").to_owned();
-    write_file(&folder, &file, &bytes)
-}
 
 /// One file on its way to a part.
 struct Scan {

@@ -10,7 +10,7 @@ mod standing;
 mod unrecorded;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -26,12 +26,12 @@ use crate::formats::rowhash::PartHash;
 use crate::formats::state::Part;
 use crate::formats::steps::{ImportInputs, LoadForm, LoadOutputs, ServerOutputs, Writing};
 use crate::formats::structure::Table;
+use crate::seams::files::Files;
 use crate::steps::again::again;
 use crate::steps::context::{Context, Line, Lines};
-use crate::steps::runner::fault as file_fault;
 use crate::steps::step::{StepCtx, Upstream};
 use crate::steps::transfer::batch::{self, Form};
-use crate::steps::transfer::dump::manifest_path;
+use crate::steps::transfer::dump::manifest_name;
 use crate::steps::transfer::import;
 use crate::steps::transfer::ledger::{self, Batches, Named, Object};
 use crate::steps::transfer::refusal::refused;
@@ -51,9 +51,9 @@ struct Job {
     ledger: String,
     epoch: u64,
     /// Where the files are.
-    dir: PathBuf,
+    files: Arc<dyn Files>,
     /// Where the manifest is.
-    work: PathBuf,
+    work: Arc<dyn Files>,
     /// What wrote the files, where that was not mig: then they are somebody's, and stay.
     tool: Option<Writing>,
     form: Form,
@@ -136,7 +136,11 @@ async fn begin_job(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: boo
     let statement = TsvEncoder::new(forms.collect()).statement(&name, &names, "mig");
     let dump = StepAddr::of_table(&migration.name, StepKind::Dump, &name);
     let import = import::inputs(context.node(&dump)?)?;
-    let work = context.dump_dir(migration);
+    let work = context.files(migration)?;
+    let files = match &import {
+        Some(import) => context.file_places.folder(Path::new(&import.dir)),
+        None => Arc::clone(&work),
+    };
     let mut job = Job {
         context: context.clone(),
         lines: context.lines(&node.addr)?,
@@ -145,7 +149,7 @@ async fn begin_job(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: boo
         key: name.key(),
         ledger: context.ledger_schema(migration)?.to_owned(),
         epoch,
-        dir: import.as_ref().map_or_else(|| work.clone(), |import| PathBuf::from(&import.dir)),
+        files,
         work,
         tool: import.as_ref().map(ImportInputs::writing),
         form: if takes_load_data { Form::LoadData } else { Form::Insert },
@@ -378,8 +382,9 @@ impl Job {
     }
 
     fn manifest(&self) -> Outcome<TableManifest> {
-        let path = self.work.join(manifest_path(&self.table.name));
-        let bytes = std::fs::read(&path).map_err(|e| file_fault("read the manifest", &path, &e))?;
+        let name = manifest_name(&self.table.name);
+        let path = self.work.named(&name);
+        let bytes = self.work.read(&name)?.ok_or_else(|| batch::damaged(&path, "it is not there"))?;
         serde_json::from_slice(&bytes).map_err(|e| batch::damaged(&path, &e.to_string()))
     }
 
@@ -387,15 +392,11 @@ impl Job {
         if self.keep {
             return Ok(());
         }
-        let path = self.dir.join(&entry.file);
-        let bytes = std::fs::metadata(&path).map_or(0, |found| found.len());
-        match std::fs::remove_file(&path) {
-            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(file_fault("remove", &path, &e)),
-            _ => {
-                self.lines.room.left(&self.table.name, bytes);
-                Ok(())
-            }
-        }
+        let limited = self.lines.room.limit().is_some();
+        let bytes = if limited { self.files.size(&entry.file)?.unwrap_or(0) } else { 0 };
+        self.files.remove(std::slice::from_ref(&entry.file))?;
+        self.lines.room.left(&self.table.name, bytes);
+        Ok(())
     }
 }
 

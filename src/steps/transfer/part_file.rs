@@ -1,17 +1,14 @@
-//! A file that is there whole or not at all: written beside its name, synced, renamed, the folder synced. A file of
-//! rows may be packed; where a reader may begin, the packing begins again.
+//! A file of a dump on its way into its place, where it is whole or not at all ([`crate::seams::files`]): counted, summed and
+//! packed. Where a reader may begin, the packing begins again.
 
-use std::fs::File;
 use std::io::{self, Write};
-use std::num::NonZeroU64;
-use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use flate2::write::GzEncoder;
-use rustix::fs::Advice;
 use zstd::stream::write::Encoder as ZstdEncoder;
 
 use crate::formats::spec::model::Compress;
-use crate::steps::runner::fault;
+use crate::seams::files::{Files, NewFile, fault};
 use crate::words::digest::{Digest, FileSum};
 use crate::words::error::Outcome;
 
@@ -20,43 +17,17 @@ const GZIP_LEVEL: u32 = 1;
 /// zstd's own default is 3; 1 takes two thirds of its time.
 const ZSTD_LEVEL: i32 = 1;
 
-/// What a file's name ends with until it is whole.
-pub const TORN: &str = ".part";
-
 pub struct PartFile {
     out: Packed,
     name: String,
-    /// Where it is written until [`PartFile::commit`].
-    path: PathBuf,
+    files: Arc<dyn Files>,
 }
-
-/// So many bytes go on their way to the disk together, while more are written: at the end there is little to wait for.
-const AHEAD_BYTES: u64 = 2 << 20;
 
 /// The file itself: what goes into it is counted and summed.
 struct Raw {
-    file: File,
+    file: Box<dyn NewFile>,
     bytes: u64,
-    /// Those that are on their way to the disk.
-    ahead: u64,
     sum: FileSum,
-}
-
-impl Raw {
-    fn new(file: File) -> Self {
-        Self { file, bytes: 0, ahead: 0, sum: FileSum::default() }
-    }
-
-    /// Starts writing back what has gathered. Linux does so before it looks for clean pages to let go of (mm/fadvise.c),
-    /// and waits for nothing. Only a hint: a fault of the disk is told by the sync at the end.
-    fn send_ahead(&mut self) {
-        if let Some(gathered) =
-            NonZeroU64::new(self.bytes - self.ahead).filter(|gathered| gathered.get() >= AHEAD_BYTES)
-        {
-            let _ = rustix::fs::fadvise(&self.file, self.ahead, Some(gathered), Advice::DontNeed);
-            self.ahead = self.bytes;
-        }
-    }
 }
 
 impl Write for Raw {
@@ -64,7 +35,6 @@ impl Write for Raw {
         let written = self.file.write(bytes)?;
         self.sum.update(&bytes[..written]);
         self.bytes += written as u64;
-        self.send_ahead();
         Ok(written)
     }
 
@@ -102,26 +72,12 @@ impl Packed {
 }
 
 impl PartFile {
-    /// Begins `dir/name`, with the packing's suffix; what an earlier try left is overwritten.
-    pub fn create(dir: &Path, name: &str, compress: Compress) -> Outcome<Self> {
+    /// Begins the file with this name, with the packing's suffix; what an earlier try left is overwritten.
+    pub fn create(files: &Arc<dyn Files>, name: &str, compress: Compress) -> Outcome<Self> {
         let name = format!("{name}{}", compress.packing().suffix());
-        let path = dir.join(format!("{name}{TORN}"));
-        let out = File::create(&path)
-            .and_then(|file| Packed::begin(Raw::new(file), compress))
-            .map_err(|e| fault("begin the file", &path, &e))?;
-        Ok(Self { out, name, path })
-    }
-
-    /// Removes what an earlier try left under that name, whole or torn.
-    pub fn remove(dir: &Path, name: &str, compress: Compress) -> Outcome<()> {
-        let name = format!("{name}{}", compress.packing().suffix());
-        for path in [dir.join(&name), dir.join(format!("{name}{TORN}"))] {
-            match std::fs::remove_file(&path) {
-                Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(fault("remove", &path, &e)),
-                _ => {}
-            }
-        }
-        Ok(())
+        let raw = Raw { file: files.create(&name)?, bytes: 0, sum: FileSum::default() };
+        let out = Packed::begin(raw, compress).map_err(|e| fault("begin the file", &files.named(&name), &e))?;
+        Ok(Self { out, name, files: Arc::clone(files) })
     }
 
     pub fn name(&self) -> &str {
@@ -135,7 +91,7 @@ impl PartFile {
             Packed::Zstd(zstd) => zstd.write_all(bytes),
             Packed::Broken => Err(io::Error::other("an earlier write failed")),
         };
-        written.map_err(|e| fault("write", &self.path, &e))
+        written.map_err(|e| fault("write", &self.files.named(&self.name), &e))
     }
 
     /// Makes a place at which a reader may begin: what comes next is a gzip member or a zstd frame of its own. Returns
@@ -148,37 +104,34 @@ impl PartFile {
             let at = raw.bytes;
             Ok((at, Packed::begin(raw, compress)?))
         });
-        let (at, out) = begun.map_err(|e| fault("write", &self.path, &e))?;
+        let (at, out) = begun.map_err(|e| fault("write", &self.files.named(&self.name), &e))?;
         self.out = out;
         Ok(at)
     }
 
-    /// Sync, rename, sync of the folder. Returns the file's bytes and their digest.
-    pub fn commit(self, dir: &Path) -> Outcome<(u64, Digest)> {
-        let placed = self.place(dir)?;
-        sync_folder(dir)?;
+    /// Puts the file into its place, durably. Returns the file's bytes and their digest.
+    pub fn commit(self) -> Outcome<(u64, Digest)> {
+        let files = Arc::clone(&self.files);
+        let placed = self.place()?;
+        files.sync("")?;
         Ok(placed)
     }
 
     /// [`PartFile::commit`] without the folder: it is synced by anyone who has more to put there.
-    pub fn place(self, dir: &Path) -> Outcome<(u64, Digest)> {
-        let ended = self.out.end().and_then(|(raw, _)| raw.file.sync_all().map(|()| raw));
-        let raw = ended.map_err(|e| fault("sync", &self.path, &e))?;
-        let to = dir.join(&self.name);
-        std::fs::rename(&self.path, &to).map_err(|e| fault("rename into place", &to, &e))?;
+    pub fn place(self) -> Outcome<(u64, Digest)> {
+        let raw = self.out.end().map_err(|e| fault("write", &self.files.named(&self.name), &e))?.0;
+        raw.file.finish()?;
         Ok((raw.bytes, raw.sum.digest()))
     }
-}
-
-pub fn sync_folder(dir: &Path) -> Outcome<()> {
-    File::open(dir).and_then(|folder| folder.sync_all()).map_err(|e| fault("sync the folder", dir, &e))
 }
 
 #[cfg(test)]
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use std::io::Read;
+    use std::path::Path;
 
+    use crate::hosts::folder::Folder;
     use crate::steps::transfer::part_file::*;
     use crate::steps::transfer::part_reader;
 
@@ -191,18 +144,19 @@ mod tests {
     #[test]
     fn a_file_reads_back_from_its_start_and_from_each_mark_however_it_is_packed() {
         let dir = tempfile::tempdir().unwrap();
+        let files: Arc<dyn Files> = Arc::new(Folder::new(dir.path()));
         let pieces: Vec<Vec<u8>> =
             (0..5u8).map(|n| (0..300_000u32).map(|i| n ^ (i.wrapping_mul(i) >> 7) as u8).collect()).collect();
         for (compress, name) in [(Compress::None, "t.sql"), (Compress::Gzip, "t.sql.gz"), (Compress::Zstd, "t.sql.zst")]
         {
-            let mut file = PartFile::create(dir.path(), "t.sql", compress).unwrap();
+            let mut file = PartFile::create(&files, "t.sql", compress).unwrap();
             assert_eq!(file.name(), name);
             let mut marks = Vec::new();
             for piece in &pieces {
                 marks.push(file.mark().unwrap());
                 file.write(piece).unwrap();
             }
-            let (bytes, digest) = file.commit(dir.path()).unwrap();
+            let (bytes, digest) = file.commit().unwrap();
             let path = dir.path().join(name);
             let stored = std::fs::read(&path).unwrap();
             let mut sum = FileSum::default();
@@ -218,15 +172,16 @@ mod tests {
     #[test]
     fn a_torn_file_is_told_however_it_is_packed() {
         let dir = tempfile::tempdir().unwrap();
+        let files: Arc<dyn Files> = Arc::new(Folder::new(dir.path()));
         for compress in [Compress::Gzip, Compress::Zstd] {
-            let mut file = PartFile::create(dir.path(), "t.sql", compress).unwrap();
+            let mut file = PartFile::create(&files, "t.sql", compress).unwrap();
             file.write(&[7; 100_000]).unwrap();
             file.mark().unwrap();
             file.write(&[8; 100_000]).unwrap();
             let name = file.name().to_owned();
-            let (bytes, _) = file.commit(dir.path()).unwrap();
+            let (bytes, _) = file.commit().unwrap();
             let path = dir.path().join(name);
-            File::options().write(true).open(&path).unwrap().set_len(bytes - 5).unwrap();
+            std::fs::File::options().write(true).open(&path).unwrap().set_len(bytes - 5).unwrap();
             let fault = part_reader::open(&path, 0).unwrap().read_to_end(&mut Vec::new()).unwrap_err();
             assert_eq!(part_reader::fault(&path, &fault).code, "MIG6010", "{fault}");
         }

@@ -1,11 +1,12 @@
 //! How a row or a batch that the target refused is told: by file, number of the row and, with `-show-keys`, key. Knows no
 //! transaction. A server's text is told without what stands in quotes, for that may be a value of a row.
 
-use std::path::Path;
+use std::sync::Arc;
 
 use crate::formats::manifest::PartEntry;
 use crate::formats::steps::Writing;
 use crate::formats::structure::Table;
+use crate::seams::files::Files;
 use crate::seams::sql::Fault;
 use crate::steps::transfer::batch::BatchReader;
 use crate::words::addr::TableName;
@@ -14,7 +15,7 @@ use crate::words::error::Failure;
 
 /// Where rows come from, for their names.
 pub struct Origin<'a> {
-    pub dir: &'a Path,
+    pub files: &'a Arc<dyn Files>,
     pub table: &'a Table,
     pub tool: Option<&'a Writing>,
     /// `-show-keys`.
@@ -38,7 +39,7 @@ impl Origin<'_> {
         if !self.show_keys {
             return Some(String::new());
         }
-        let mut reader = BatchReader::open(self.dir, entry, self.table, false, self.tool).ok()?;
+        let mut reader = BatchReader::open(self.files, entry, self.table, false, self.tool).ok()?;
         reader.skip_to(row).ok()?;
         let cells = reader.cells().ok()??;
         let columns: Vec<&str> = self.table.data_columns().map(|column| column.name.as_str()).collect();

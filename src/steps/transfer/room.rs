@@ -6,12 +6,12 @@
 //! without a usable key) is counted and never waits.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
 
 use crate::formats::dumpfile::{self, DumpFile};
+use crate::seams::files::Files;
 use crate::words::addr::TableName;
 
 pub struct Room {
@@ -36,13 +36,13 @@ pub struct Place {
 }
 
 impl Room {
-    /// What lies in the folder from earlier runs counts.
-    pub fn new(limit: Option<u64>, dir: &Path) -> Arc<Self> {
+    /// What is there from earlier runs counts, as far as it can be listed.
+    pub fn new(limit: Option<u64>, files: Option<&dyn Files>) -> Arc<Self> {
         let mut taken = Taken::default();
-        let entries = if limit.is_some() { std::fs::read_dir(dir).ok() } else { None };
-        for entry in entries.into_iter().flatten().flatten() {
-            if let Some(DumpFile::Data(table, _)) = entry.file_name().to_str().and_then(DumpFile::parse) {
-                *taken.files.entry(table).or_default() += entry.metadata().map_or(0, |found| found.len());
+        let found = files.filter(|_| limit.is_some()).and_then(|files| files.list().ok());
+        for (name, bytes) in found.unwrap_or_default() {
+            if let Some(DumpFile::Data(table, _)) = DumpFile::parse(&name) {
+                *taken.files.entry(table).or_default() += bytes;
             }
         }
         Arc::new(Self { limit, taken: Mutex::new(taken), changed: Notify::new() })
@@ -125,6 +125,7 @@ impl Drop for Place {
 mod tests {
     use std::time::Duration;
 
+    use crate::hosts::folder::Folder;
     use crate::steps::transfer::room::*;
 
     #[tokio::test]
@@ -134,7 +135,7 @@ mod tests {
         std::fs::write(dir.path().join("a.t.000000002.sql.part"), [0; 99]).unwrap();
         std::fs::write(dir.path().join("a.t-schema.sql"), [0; 99]).unwrap();
         let (one, other) = (TableName::new("a", "t"), TableName::new("a", "u"));
-        let room = Room::new(Some(100), dir.path());
+        let room = Room::new(Some(100), Some(&Folder::new(dir.path())));
         let place = room.try_enter(60).unwrap();
         assert!(room.try_enter(1).is_none());
         place.filled(&other, 30);
@@ -153,6 +154,6 @@ mod tests {
         drop(alone);
         room.add(&one, 500);
         assert!(room.try_enter(1).is_none());
-        assert!(Room::new(None, dir.path()).try_enter(u64::MAX).is_some());
+        assert!(Room::new(None, Some(&Folder::new(dir.path()))).try_enter(u64::MAX).is_some());
     }
 }

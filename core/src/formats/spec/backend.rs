@@ -8,6 +8,7 @@ use std::time::Duration;
 use hcl_edit::structure::Block;
 use serde::Serialize;
 
+use super::access::{Access, access};
 use super::expression::{DEFAULT_WORKSPACE, Evaluator, Scope};
 use super::faults::{Read, suggestion};
 use super::fields::Fields;
@@ -31,30 +32,10 @@ pub struct S3 {
     pub bucket: String,
     /// The name of the state's object; the names of all others begin with it.
     pub key: String,
-    /// `None`: what the environment or the profile says.
-    pub region: Option<String>,
-    /// `None`: Amazon's own.
-    pub endpoint_url: Option<String>,
-    /// `https://host/bucket/key` instead of `https://bucket.host/key`.
-    pub use_path_style: bool,
-    pub profile: Option<String>,
-    /// Who signed the certificate of the endpoint, beside the system's authorities; relative to the spec's folder.
-    pub ca_file: Option<String>,
-    pub encryption: Encryption,
+    #[serde(flatten)]
+    pub access: Access,
     /// How long a holder of the lock may be silent before another one takes over.
     pub lease_seconds: u64,
-}
-
-/// How the server is asked to encrypt the objects.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Encryption {
-    /// As the bucket is set up.
-    Bucket,
-    /// SSE-S3.
-    Server,
-    /// SSE-KMS with this key.
-    Kms(String),
 }
 
 impl Default for Backend {
@@ -67,8 +48,10 @@ impl std::fmt::Display for Backend {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Local { path } => write!(f, "{path}"),
-            Self::S3(S3 { bucket, key, endpoint_url: None, .. }) => write!(f, "s3://{bucket}/{key}"),
-            Self::S3(S3 { bucket, key, endpoint_url: Some(url), .. }) => write!(f, "s3://{bucket}/{key} at {url}"),
+            Self::S3(S3 { bucket, key, access, .. }) => match &access.endpoint_url {
+                None => write!(f, "s3://{bucket}/{key}"),
+                Some(url) => write!(f, "s3://{bucket}/{key} at {url}"),
+            },
         }
     }
 }
@@ -78,7 +61,7 @@ impl Backend {
     pub fn ca_file(&self) -> Option<&str> {
         match self {
             Self::Local { .. } => None,
-            Self::S3(s3) => s3.ca_file.as_deref(),
+            Self::S3(s3) => s3.access.ca_file.as_deref(),
         }
     }
 }
@@ -151,7 +134,7 @@ fn local(_: &Evaluator, fields: &Fields) -> Read<Backend> {
     Ok(fields.word("path")?.map_or_else(Backend::default, |path| Backend::Local { path }))
 }
 
-fn s3(_: &Evaluator, fields: &Fields) -> Read<Backend> {
+fn s3(evaluator: &Evaluator, fields: &Fields) -> Read<Backend> {
     let bucket = fields.required_word("bucket");
     let key = fields.required_word("key").and_then(|key| {
         let parts = key.split('/').all(|part| !["", ".", ".."].contains(&part));
@@ -166,23 +149,7 @@ fn s3(_: &Evaluator, fields: &Fields) -> Read<Backend> {
         );
         Err(fields.wrong("key", codes::OUT_OF_RANGE, "`key` is not the name of a state's object", help))
     });
-    let region = fields.word("region");
-    let endpoint_url = fields.word("endpoint_url").and_then(|url| match url {
-        Some(url) if !url.starts_with("http://") && !url.starts_with("https://") => {
-            let help = "Write it with its scheme: \"https://…\"; leave it out for AWS itself.";
-            Err(fields.wrong("endpoint_url", codes::OUT_OF_RANGE, "`endpoint_url` is not a URL", help))
-        }
-        Some(url) if url.contains(['@', '?', '#', ' ']) => {
-            let help = "Write scheme, host and port alone: messages show it. Credentials come from the environment or a profile.";
-            Err(fields.wrong("endpoint_url", codes::OUT_OF_RANGE, "`endpoint_url` has more than a server's address", help))
-        }
-        url => Ok(url),
-    });
-    let use_path_style = fields.flag("use_path_style");
-    let profile = fields.word("profile");
-    let ca_file = fields.word("ca_file");
-    let encrypt = fields.flag("encrypt");
-    let kms_key = fields.word("kms_key_id");
+    let access = access(evaluator, fields);
     let lease = fields.duration("lease").and_then(|lease| match lease {
         Some(seconds) if !LEASES.contains(&seconds) => {
             let help = "A holder renews it three times in that span. Write 60s; a longer one lets others wait longer after a crash.";
@@ -190,27 +157,7 @@ fn s3(_: &Evaluator, fields: &Fields) -> Read<Backend> {
         }
         lease => Ok(lease.unwrap_or(DEFAULT_LEASE)),
     });
-    let encryption = match (encrypt?, kms_key?) {
-        (Some(false), Some(_)) => {
-            let help = "Remove one of the two: a key encrypts.";
-            let summary = "`encrypt = false` contradicts `kms_key_id`";
-            return Err(fields.wrong("kms_key_id", codes::CONFLICTING_SETTINGS, summary, help));
-        }
-        (_, Some(key)) => Encryption::Kms(key),
-        (Some(true), None) => Encryption::Server,
-        (Some(false) | None, None) => Encryption::Bucket,
-    };
-    Ok(Backend::S3(S3 {
-        bucket: bucket?,
-        key: key?,
-        region: region?,
-        endpoint_url: endpoint_url?,
-        use_path_style: use_path_style?.unwrap_or(false),
-        profile: profile?,
-        ca_file: ca_file?,
-        encryption,
-        lease_seconds: lease?,
-    }))
+    Ok(Backend::S3(S3 { bucket: bucket?, key: key?, access: access?, lease_seconds: lease? }))
 }
 
 /// How the names end of what lies beside a state.

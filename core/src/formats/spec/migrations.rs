@@ -7,6 +7,7 @@ use hcl_edit::Span;
 use hcl_edit::structure::Block;
 use indexmap::IndexMap;
 
+use super::access::{self, Access};
 use super::condition;
 use super::expression::Evaluator;
 use super::faults::{Faulted, Read, nearest};
@@ -15,7 +16,7 @@ use super::model::{
     CollationAction, Compress, Dump, Gates, Load, Migration, RuleAction, Server, TargetTables, VerifyMode, Writes,
     ZeroDates,
 };
-use super::schema::{DUMP, GATES, LOAD, MIGRATION, RULE, VERIFY};
+use super::schema::{DUMP, DUMP_S3, GATES, LOAD, MIGRATION, RULE, VERIFY};
 use super::texts::At;
 use super::value::{Kind, Value};
 use crate::formats::engine::{DumpEngine, LoadEngine};
@@ -361,6 +362,7 @@ fn default_dump() -> Dump {
         where_place: None,
         keep: true,
         disk_limit: None,
+        to: None,
     }
 }
 
@@ -378,6 +380,7 @@ fn dump(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Dump> {
     let conditions = conditions(evaluator, &fields);
     let keep = fields.flag("keep");
     let disk_limit = fields.size("disk_limit");
+    let to = to(evaluator, text, &fields);
     let default = default_dump();
     format?;
     let (keep, disk_limit) = (keep?.unwrap_or(default.keep), disk_limit?);
@@ -400,7 +403,25 @@ fn dump(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Dump> {
         where_place: fields.attribute("where").map(|_| evaluator.faults.place(&fields.value_at("where"))),
         keep,
         disk_limit,
+        to: to?,
     })
+}
+
+/// Where the files go, where that is not the work folder.
+fn to(evaluator: &Evaluator, text: usize, fields: &Fields) -> Read<Option<access::Bucket>> {
+    let block = fields.block("s3");
+    let server = block.map_or_else(
+        || Ok(Access::default()),
+        |block| access::access(evaluator, &Fields::open(evaluator, text, block, &DUMP_S3)),
+    );
+    if let (Some(block), None) = (block, fields.attribute("to")) {
+        evaluator.faults.push(
+            Diagnostic::warning(codes::NO_EFFECT, "`s3` has no effect: the files go to the work folder")
+                .at(evaluator.faults.place(&fields.at(block.ident.span())))
+                .help("Set to = \"s3://bucket/prefix\", or leave the block out."),
+        );
+    }
+    access::place(evaluator, fields, server?)
 }
 
 /// `where`: exact names of tables -> conditions.

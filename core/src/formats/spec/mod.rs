@@ -2,6 +2,7 @@
 //! [`Inputs`]. The way: `syntax` reads texts into bodies, `credentials` says what of them is never shown, `blocks`
 //! sorts them, `expression` evaluates, `servers` and `migrations` make the model.
 
+pub mod access;
 mod aws;
 pub mod backend;
 mod blocks;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use indexmap::IndexMap;
 use serde::Serialize;
 
+use super::access::Bucket;
 use super::backend::Backend;
 use crate::formats::dumpfile::Packing;
 use crate::formats::engine::{DumpEngine, LoadEngine};
@@ -281,13 +282,18 @@ pub struct Dump {
     pub keep: bool,
     /// Bytes of files that may lie on the disk before they are loaded; `None`: [`Dump::room`] has a default.
     pub disk_limit: Option<u64>,
+    /// Where the files go; `None`: the work folder of the runner.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub to: Option<Bucket>,
 }
 
 impl Dump {
-    /// Bytes that files which are not loaded yet may take; `None`: the files are kept, and take what they take.
+    /// Bytes that files which are not loaded yet may take; `None`: the files are kept, or are in a bucket without a limit, and
+    /// take what they take.
     pub fn room(&self) -> Option<u64> {
         let default = self.file_size.saturating_mul(u64::from(self.threads));
-        (!self.keep).then(|| self.disk_limit.unwrap_or(default))
+        let default = self.to.is_none().then_some(default);
+        if self.keep { None } else { self.disk_limit.or(default) }
     }
 }
 

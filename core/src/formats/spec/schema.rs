@@ -215,7 +215,8 @@ schemas! {
         action: "\"stop\", \"warn\" or \"rewrite\"", "required", "what the rule does; `mig explain CODE` prints which actions it has";
     }
 
-    DUMP = "dump", in Some(&MIGRATION), blocks [], later ["binary"] {
+    DUMP = "dump", in Some(&MIGRATION),
+    blocks [Nested::one("s3", "Amazon S3, as the environment says", "how the server of `to` is reached")], later ["binary"] {
         engine: "\"native\"", "`\"native\"`", "no other value is part of this version";
         threads: "number", "8", "connections that read rows";
         file_size: "size", "`256MiB`", "the largest size of a dump file; only one long row can exceed it";
@@ -229,9 +230,22 @@ schemas! {
             "one condition for each table; the keys are exact table names; literals are in UTC";
         keep: "true or false", "`true`",
             "`false`: a file is removed after its load, and the dump waits when `disk_limit` is reached";
-        disk_limit: "size", "`file_size` x `threads`",
+        disk_limit: "size", "`file_size` x `threads`; with `to`: none",
             "only with `keep = false`: the highest number of bytes in files that wait for their load. Tables without a usable \
              key are dumped whole before their load, and need room for that in any case";
+        to: "text", "the work folder of the runner",
+            "`\"s3://bucket/prefix\"`: where the files go instead. The names of the objects begin with the prefix and the first \
+             name of the migration";
+    }
+
+    DUMP_S3 = "s3", in Some(&DUMP), blocks [], later [] {
+        region: "text", "of the environment or the profile", "where the bucket is";
+        endpoint_url: "text", "Amazon S3", "a server that speaks the protocol of S3";
+        use_path_style: "true or false", "`false`", "`https://host/bucket/key` instead of `https://bucket.host/key`";
+        profile: "text", "the usual chain of credentials", "the profile of the shared AWS configuration, on the runner";
+        ca_file: "text", "none", "who signed the endpoint's certificate, beside the system's authorities";
+        encrypt: "true or false", "as the bucket is set up", "ask for encryption by the server (SSE-S3)";
+        kms_key_id: "text", "none", "ask for encryption with this key (SSE-KMS)";
     }
 
     LOAD = "load", in Some(&MIGRATION), blocks [], later ["binary"] {

@@ -4,6 +4,7 @@
 use super::{Subject, cannot_look, count, verdict};
 use crate::formats::chunk::usable_for_ranges;
 use crate::formats::facts::{MigrationFacts, Verdict};
+use crate::formats::spec::access::Bucket;
 use crate::formats::structure::Table;
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
@@ -11,6 +12,9 @@ use crate::words::diag::Diagnostic;
 /// Decides the gate.
 pub fn judge(subject: &Subject) -> Verdict {
     let facts = subject.facts;
+    if let Some(bucket) = &subject.migration.dump.to {
+        return in_bucket(facts, bucket);
+    }
     if !facts.workdir_fault.is_empty() {
         let found = Diagnostic::error(
             codes::WORK_FOLDER_UNUSABLE,
@@ -71,6 +75,22 @@ pub fn judge(subject: &Subject) -> Verdict {
         ),
         Some(_) => verdict(format!("{looked}; enough room"), Vec::new()),
     }
+}
+
+/// Nothing of the dump is on a disk: what counts is that the bucket can be reached.
+fn in_bucket(facts: &MigrationFacts, bucket: &Bucket) -> Verdict {
+    if facts.workdir_fault.is_empty() {
+        return verdict(
+            format!("the files of {} go to {bucket}", count(facts.source.tables.len(), "table")),
+            Vec::new(),
+        );
+    }
+    let found = Diagnostic::error(
+        codes::DUMP_BUCKET_UNUSABLE,
+        format!("the files cannot go to {bucket}: {}", facts.workdir_fault),
+    )
+    .help("Look at `to` and `s3` of the dump block, and at the credentials of the machine that the rows go through.");
+    verdict("the bucket cannot be used", vec![found])
 }
 
 /// Whether its files are there already: dumped before, or another tool's.

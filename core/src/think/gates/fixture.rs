@@ -229,6 +229,7 @@ pub fn migration() -> Migration {
             where_place: None,
             keep: true,
             disk_limit: None,
+            to: None,
         },
         load: Load { engine: LoadEngine::default(), threads: None, batch_bytes: None, session: BTreeMap::new() },
         verify: VerifyMode::Full,

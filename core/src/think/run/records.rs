@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::graph::Phase;
 use super::{Effect, Machine, Pending, StepEnd, StepNo, Write};
 use crate::formats::journal::Record;
+use crate::formats::outputs::lasting;
 use crate::formats::state::{Part, Progress, UPSTREAM_RESET};
 use crate::words::codes;
 use crate::words::error::Failure;
@@ -159,7 +160,7 @@ impl Machine {
                 }
             }
             Write::Reset => {
-                step.progress = Progress::default();
+                step.progress = Progress { notes: lasting(&step.progress.notes), ..Progress::default() };
                 for to in step.feeds.clone() {
                     let fed = &mut self.steps[to];
                     if !fed.progress.is_empty() || matches!(fed.phase, Phase::Running | Phase::Held(_)) {

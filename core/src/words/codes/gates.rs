@@ -70,6 +70,9 @@ codes! {
     FREE_SPACE_UNKNOWN = 2042, Gate,
         "the free space is not known",
         "mig could not find out how much space is free where the dump goes. Check it yourself, and compare it with what the finding says is needed. Then accept it by name: accept_unproven = [\"disk\"].";
+    DUMP_BUCKET_UNUSABLE = 2079, Gate,
+        "the bucket of the dump cannot be used",
+        "The spec has `to = \"s3://…\"` in a dump block, and the bucket cannot be listed from the machine that the rows go through, or the place belongs to another state. Check that the bucket exists, the credentials of that machine, their rights (list, read, write and delete objects, abort multipart uploads), and `region` and `endpoint_url` of the block `s3`.";
     NAME_TAKEN = 2043, Gate,
         "a name is already taken on the target",
         "There is a table or view with a selected name, and this state's lineage did not create it. mig never takes over, empties or drops what is not its own. Drop or rename it, change the filter, or allow empty tables of the same structure with target_tables = \"same_and_empty\".";

@@ -22,6 +22,20 @@ codes! {
     DUMP_FILE = 5110, Error,
         "a file could not be written or read",
         "A file or folder of the dump cannot be used: a full disk, missing rights, a folder that is gone. Fix it and run `mig apply` again: it continues.";
+    DUMP_OBJECT = 5111, Error,
+        "a dump file in a bucket could not be written or read",
+        "The spec has `to = \"s3://…\"` in a dump block. The server did not answer for a minute, or it refuses the request: \
+         missing rights, a bucket that is not there, expired credentials. What is recorded is in the bucket. Fix the cause \
+         and run `mig apply` again: it continues.";
+    DUMP_OBJECTS_OF_OTHER = 5112, Error,
+        "the place in the bucket belongs to another state",
+        "Two states must not mix their dump files. The object `mig-owner.json` beside the files names the lineage of the state \
+         that they belong to, and it is not the lineage of this state. Nothing was written or removed there. Name another \
+         prefix in `to`, or destroy the other migration first. If its state is lost, remove the objects by hand.";
+    DUMP_BUCKET_UNAVAILABLE = 5113, Error,
+        "the bucket of the dump cannot be opened",
+        "The spec has `to = \"s3://…\"` in a dump block. This build of mig has no S3, or the file of `ca_file` cannot be read. \
+         Nothing was done.";
     LEDGER = 5120, Error,
         "the ledger could not be used",
         "A statement on the ledger schema failed. The user needs CREATE, DROP, ALTER, INDEX, SELECT, INSERT, UPDATE and DELETE on it.";

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 
-use super::objects::{Condition, Head, Listed, Objects, Put, Trouble};
 use super::{Inner, lock};
+use crate::hosts::s3::objects::{Condition, Head, Listed, Objects, Put, Trouble};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 

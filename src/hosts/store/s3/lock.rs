@@ -3,9 +3,9 @@
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::objects::{Condition, ETag, Found, Put, Trouble};
 use super::{Bridge, Inner, lock};
 use crate::formats::lease::{Lease, Standing};
+use crate::hosts::s3::objects::{Condition, ETag, Found, Put, Trouble};
 use crate::seams::store::{Broken, Former, Guard, Holder, Holding, Living, Locking};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};

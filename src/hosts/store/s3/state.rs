@@ -6,8 +6,8 @@
 //! which generation of the journal goes on with the object, stands in its metadata: who reads the state gets what was written.
 
 use super::journal::{Appending, generation};
-use super::objects::{Condition, ETag, Fence, Head, Put, Trouble};
 use super::{Inner, lock};
+use crate::hosts::s3::objects::{Condition, ETag, Fence, Head, Put, Trouble};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 

@@ -4,7 +4,6 @@
 use std::collections::BTreeSet;
 use std::convert::Infallible;
 use std::ops::ControlFlow;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
@@ -18,12 +17,12 @@ use crate::formats::dumpfile::DumpFile;
 use crate::formats::manifest::PartEntry;
 use crate::formats::spec::model::Compress;
 use crate::formats::structure::Table;
+use crate::seams::files::{Files, TORN};
 use crate::seams::sql::{Fault, Rows};
 use crate::steps::again::{TRIES, again};
 use crate::steps::context::{Context, Lines};
-use crate::steps::runner::fault as file_fault;
 use crate::steps::step::StepCtx;
-use crate::steps::transfer::part_file::{PartFile, TORN};
+use crate::steps::transfer::part_file::PartFile;
 use crate::steps::transfer::room::Room;
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
@@ -47,7 +46,7 @@ pub struct Job {
     /// A partition holds the same rows on source and target.
     pub by_partition: bool,
     pub compress: Compress,
-    pub dir: PathBuf,
+    pub files: Arc<dyn Files>,
     pub seen: Measured,
     /// The highest number of a part whose file this run has begun.
     pub begun: AtomicU32,
@@ -136,21 +135,20 @@ impl Job {
     pub fn begin(&self, number: u32) -> Outcome<Sink> {
         self.begun.fetch_max(number, Ordering::Relaxed);
         let name = DumpFile::Data(self.table.name.clone(), u64::from(number)).name();
-        let file = PartFile::create(&self.dir, &name, self.compress)?;
+        let file = PartFile::create(&self.files, &name, self.compress)?;
         Ok(Sink::new(file, &self.table, self.statement_size, self.losses))
     }
 
     /// Removes the file of a part that is not of the dump, whole or torn, if it is there.
     pub fn remove(&self, number: u32) -> Outcome<()> {
-        let name = DumpFile::Data(self.table.name.clone(), u64::from(number)).name();
-        PartFile::remove(&self.dir, &name, self.compress)
+        self.files.remove(&self.names(number))
     }
 
     /// A file into its place, durably.
     pub async fn commit(&self, number: u32, range: Option<Range>, filled: Filled) -> Outcome<PartEntry> {
         let Filled { file, hash, marks, negative_zeros, json_rounded, text } = filled;
-        let (name, dir) = (file.name().to_owned(), self.dir.clone());
-        let synced = tokio::task::spawn_blocking(move || file.commit(&dir)).await;
+        let name = file.name().to_owned();
+        let synced = tokio::task::spawn_blocking(move || file.commit()).await;
         let (bytes, digest) = synced.map_err(|error| broken(&error.to_string()))??;
         self.seen.add(hash.rows, text);
         let rows = hash.rows;
@@ -176,19 +174,17 @@ impl Job {
         kept.insert(&schema);
         let numbers: BTreeSet<u32> = parts.iter().map(|part| part.part).collect();
         let begun = (1..=self.begun.load(Ordering::Relaxed)).filter(|number| !numbers.contains(number));
-        let suffix = self.compress.packing().suffix();
-        let begun = begun.flat_map(|number| {
-            let name = DumpFile::Data(self.table.name.clone(), u64::from(number)).name();
-            [format!("{name}{suffix}"), format!("{name}{suffix}{TORN}")]
-        });
-        for file in left.into_iter().chain(begun).filter(|file| !kept.contains(file.as_str())) {
-            let path = self.dir.join(&file);
-            match std::fs::remove_file(&path) {
-                Err(e) if e.kind() != std::io::ErrorKind::NotFound => return Err(file_fault("remove", &path, &e)),
-                _ => {}
-            }
-        }
-        Ok(())
+        let begun = begun.flat_map(|number| self.names(number));
+        let gone: Vec<String> = left.into_iter().chain(begun).filter(|file| !kept.contains(file.as_str())).collect();
+        if gone.is_empty() { Ok(()) } else { self.files.remove(&gone) }
+    }
+
+    /// The names that the file of a part has when it is whole, and until then.
+    fn names(&self, number: u32) -> [String; 2] {
+        let name = DumpFile::Data(self.table.name.clone(), u64::from(number)).name();
+        let name = format!("{name}{}", self.compress.packing().suffix());
+        let torn = format!("{name}{TORN}");
+        [name, torn]
     }
 
     /// Streams the rows of a statement, in a snapshot of their own.

@@ -2,12 +2,11 @@
 //! are made by its own step alone, which begins by asking here, so what the run itself makes is never missed.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 
 use crate::formats::dumpfile::{self, DumpFile};
-use crate::steps::runner::fault as file_fault;
-use crate::steps::transfer::part_file::TORN;
+use crate::seams::files::{Files, TORN};
 use crate::words::addr::TableName;
 use crate::words::error::Outcome;
 
@@ -20,26 +19,20 @@ pub struct Leftovers(Mutex<BTreeMap<PathBuf, ByTable>>);
 
 impl Leftovers {
     /// The files of a table, whole ones and torn ones; once.
-    pub fn take(&self, dir: &Path, table: &TableName) -> Outcome<Vec<String>> {
+    pub fn take(&self, files: &dyn Files, table: &TableName) -> Outcome<Vec<String>> {
+        let place = files.named("");
         let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !found.contains_key(dir) {
-            found.insert(dir.to_owned(), list(dir)?);
+        if !found.contains_key(&place) {
+            found.insert(place.clone(), list(files)?);
         }
-        let by_table = found.get_mut(dir);
+        let by_table = found.get_mut(&place);
         Ok(by_table.and_then(|by_table| by_table.remove(&dumpfile::on_disk(table))).unwrap_or_default())
     }
 }
 
-fn list(dir: &Path) -> Outcome<ByTable> {
+fn list(files: &dyn Files) -> Outcome<ByTable> {
     let mut by_table = ByTable::new();
-    let entries = match std::fs::read_dir(dir) {
-        Ok(entries) => entries,
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(by_table),
-        Err(e) => return Err(file_fault("read the folder of the dump", dir, &e)),
-    };
-    for entry in entries {
-        let entry = entry.map_err(|e| file_fault("read the folder of the dump", dir, &e))?;
-        let Some(name) = entry.file_name().to_str().map(str::to_owned) else { continue };
+    for (name, _) in files.list()? {
         if let Some(DumpFile::Data(table, _) | DumpFile::Table(table) | DumpFile::View(table)) =
             DumpFile::parse(whole(&name))
         {
@@ -50,7 +43,7 @@ fn list(dir: &Path) -> Outcome<ByTable> {
 }
 
 /// The name that a file bears when it is whole.
-fn whole(name: &str) -> &str {
+pub fn whole(name: &str) -> &str {
     name.strip_suffix(TORN).unwrap_or(name)
 }
 

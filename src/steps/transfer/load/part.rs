@@ -124,7 +124,7 @@ impl Job {
     }
 
     fn origin(&self) -> Origin<'_> {
-        Origin { dir: &self.dir, table: &self.table, tool: self.tool.as_ref(), show_keys: self.context.show_keys }
+        Origin { files: &self.files, table: &self.table, tool: self.tool.as_ref(), show_keys: self.context.show_keys }
     }
 
     async fn line(&self) -> Result<Line, Stop> {
@@ -136,15 +136,16 @@ impl Job {
 
     /// A part's file, read as it is loaded.
     pub(super) fn reader(&self, entry: &PartEntry) -> Outcome<BatchReader> {
-        let reader = BatchReader::open(&self.dir, entry, &self.table, self.target == Flavor::Tidb, self.tool.as_ref())?;
+        let reader =
+            BatchReader::open(&self.files, entry, &self.table, self.target == Flavor::Tidb, self.tool.as_ref())?;
         Ok(reader.taking(self.context.json_numbers(self.context.migration(&self.ctx.addr)?)?))
     }
 
     /// Compares the file with the manifest, once, and begins to read it behind so many rows.
     async fn open(&self, entry: &PartEntry, course: &mut Course, row: u64) -> Result<Ahead, Stop> {
         if !course.checked {
-            let (dir, entry) = (self.dir.clone(), entry.clone());
-            let check = tokio::task::spawn_blocking(move || batch::check_file(&dir, &entry));
+            let (files, entry) = (Arc::clone(&self.files), entry.clone());
+            let check = tokio::task::spawn_blocking(move || batch::check_file(&*files, &entry));
             check.await.map_err(|e| Stop::For(broken(&e.to_string())))?.map_err(Stop::For)?;
             course.checked = true;
         }
@@ -212,7 +213,7 @@ impl Job {
         }
         line.give_back();
         if hash != entry.hash {
-            let path = self.dir.join(&entry.file);
+            let path = self.files.named(&entry.file);
             let cause = format!("{} rows went in, {} were dumped, and their hashes differ", hash.rows, entry.hash.rows);
             return Err(Stop::For(match known.is_empty() {
                 true => batch::damaged(&path, &cause),

@@ -63,6 +63,7 @@ fn context(server: &Scripted) -> Context {
         show_keys: false,
         shells: Arc::new(NoShells),
         cloud: None,
+        places: Arc::new(crate::hosts::places::FilePlaces::default()),
     };
     Context::new(parts, Arc::new(Graph { nodes: Vec::new(), edges: Vec::new() }))
 }
@@ -90,8 +91,8 @@ fn job(
         table,
         ledger: "mig_ledger".into(),
         epoch: 1,
-        dir: dir.to_owned(),
-        work: dir.to_owned(),
+        files: Arc::new(crate::hosts::folder::Folder::new(dir)),
+        work: Arc::new(crate::hosts::folder::Folder::new(dir)),
         tool: None,
         form: Form::LoadData,
         target,

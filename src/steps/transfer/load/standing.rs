@@ -2,7 +2,7 @@
 //! when the load is through. A target may have been restored from a backup, or a copy that lags behind may have taken its
 //! place; then rows and ledger stand where they stood before, together, and the load goes on from there.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use serde_json::{Value, json};
@@ -112,7 +112,8 @@ impl Job {
 
     /// Whether the files of these parts are still there.
     fn can_load_again(&self, lost: &[PartEntry], there: &BTreeMap<u32, PartHash>) -> Outcome<()> {
-        let gone = lost.iter().filter(|entry| !self.dir.join(&entry.file).exists()).count();
+        let files: BTreeSet<String> = self.files.list()?.into_iter().map(|(name, _)| name).collect();
+        let gone = lost.iter().filter(|entry| !files.contains(&entry.file)).count();
         if gone == 0 {
             return Ok(());
         }

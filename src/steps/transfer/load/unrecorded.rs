@@ -54,10 +54,10 @@ impl Job {
             let job = Arc::clone(self);
             let same = tokio::task::spawn_blocking(move || job.begins_with(entry.as_ref(), &known));
             if !same.await.map_err(|error| broken(&error.to_string()))?? {
-                let path = entries.get(&number).map_or_else(|| self.dir.clone(), |entry| self.dir.join(&entry.file));
+                let file = entries.get(&number).map_or_else(String::new, |entry| entry.file.clone());
                 let cause =
                     format!("its {} rows are not the first ones of this part; the table was not changed", known.rows);
-                return Err(batch::of_another_dump(&path, 1, &cause));
+                return Err(batch::of_another_dump(&self.files.named(&file), 1, &cause));
             }
         }
         Ok(())
@@ -69,7 +69,7 @@ impl Job {
         if entry.rows == known.rows {
             return Ok(entry.hash == *known);
         }
-        batch::check_file(&self.dir, entry)?;
+        batch::check_file(&*self.files, entry)?;
         let mut reader = self.reader(entry)?;
         let mut read = PartHash::default();
         while read.rows < known.rows {

@@ -33,6 +33,26 @@ fn a_migration_says_what_is_wrong_with_it() {
         ("  dump { engine = \"dumpling\" }", "MIG1120", "4:19", "This version has: native."),
         ("  dump { format = \"csv\" }", "MIG1120", "4:19", "not part of this version"),
         ("  dump { compress = \"snappy\" }", "MIG1202", "4:21", "\"gzip\", \"zstd\""),
+        ("  dump { to = \"/mnt/dumps\" }", "MIG1205", "4:15", "not a place in a bucket"),
+        ("  dump { to = \"s3://\" }", "MIG1205", "4:15", "does not name a bucket"),
+        ("  dump { to = \"s3://b/a//b\" }", "MIG1205", "4:15", "no empty part"),
+        ("  dump { to = \"s3://b/../c\" }", "MIG1205", "4:15", "does not name a bucket and a prefix"),
+        ("  dump { to = \"s3://b c/d\" }", "MIG1205", "4:15", "does not name a bucket"),
+        ("  dump { to = \"s3://b/p?access-key=k\" }", "MIG1205", "4:15", "Credentials come from the environment"),
+        ("  dump { to = \"s3://key:word@b/p\" }", "MIG1205", "4:15", "more than a bucket and a prefix"),
+        ("  dump {\n    s3 {\n      region = \"eu-central-1\"\n    }\n  }", "MIG1230", "5:5", "go to the work folder"),
+        (
+            "  dump {\n    to = \"s3://b/p\"\n    s3 {\n      endpoint_url = \"http://u:p@h\"\n    }\n  }",
+            "MIG1205",
+            "7:22",
+            "more than a server's address",
+        ),
+        (
+            "  dump {\n    to = \"s3://b/p\"\n    s3 {\n      access_key = \"k\"\n    }\n  }",
+            "MIG1104",
+            "7:7",
+            "access_key",
+        ),
         ("  dump { disk_limit = \"1GiB\" }", "MIG1230", "4:23", "the files are kept"),
         ("  dump { file_size = \"256MB\" }", "MIG1203", "4:22", "\"256MiB\""),
         ("  dump { file_size = 256 }", "MIG1203", "4:22", "\"256MiB\""),
@@ -54,6 +74,14 @@ fn a_migration_says_what_is_wrong_with_it() {
         ("  verify { threads = 1000 }", "MIG1205", "4:22", "from 1 to 256"),
     ] {
         check_migration(lines, &[(code, at, words)]);
+    }
+    // What may be a key is not shown.
+    for lines in [
+        "  dump { to = \"s3://b/p?access-key=AKIAX\" }",
+        "  dump {\n    to = \"s3://b\"\n    s3 {\n      endpoint_url = \"http://AKIAX:p@h\"\n    }\n  }",
+    ] {
+        let (_, found) = read(&[&migration(lines), SERVERS]);
+        assert!(!found.is_empty() && !format!("{found:?}").contains("AKIAX"), "{found:?}");
     }
     check(
         "migration \"x\" {\n  source = target.tidb.cloud\n}\n",

@@ -32,7 +32,8 @@ pub(super) const ROWS: &[Row] = &[
         },
         undo: |of| {
             let folders = servers::work_folders(of.state)?;
-            Undone::removed(Removed::DumpFiles, &Removal::in_folders(of.record, folders))
+            let buckets = DumpOutputs::buckets_of(of.addr, of.record)?;
+            Undone::removed(Removed::DumpFiles, &Removal::in_places(of.record, folders, buckets))
         },
         record: holds::<DumpOutputs>,
         server: |addr, record| {

@@ -1,4 +1,5 @@
-//! Objects of one bucket: whole reads, writes on a condition, lists, deletes. The only file that names the SDK of S3.
+//! Objects of one bucket: whole reads, writes on a condition, lists, deletes. It and [`super::uploads`] are the
+//! only files that name the SDK of S3.
 //!
 //! A write on a condition is safe to repeat: where an answer was lost, what stands there tells whether it was this
 //! write. So the SDK's own retries are off, and each call is tried again here until a moment that the caller names.
@@ -33,12 +34,10 @@ use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::formats::spec::backend::{Encryption, S3};
-use crate::words::codes;
+use crate::formats::spec::access::{Access, Encryption};
+use crate::words::codes::Code;
 use crate::words::error::{Failure, Outcome};
 
-/// How long one answer is waited for. Well below a lease, so that a holder notices in time that nobody answers.
-const ANSWER_WITHIN: Duration = Duration::from_secs(8);
 const CONNECT_WITHIN: Duration = Duration::from_secs(4);
 const PAUSE: Duration = Duration::from_millis(150);
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
@@ -51,18 +50,18 @@ const LINE_ENDS: &str = "mig-line-ends";
 
 /// Names one content of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct ETag(pub String);
+pub(in crate::hosts) struct ETag(pub String);
 
 /// What has to be there for a write to take place.
 #[derive(Clone, Debug)]
-pub(super) enum Condition {
+pub(in crate::hosts) enum Condition {
     Any,
     Absent,
     Is(ETag),
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Put {
+pub(in crate::hosts) enum Put {
     Done(ETag),
     /// Something else is there than the condition asks for. Nothing was written.
     Refused,
@@ -70,42 +69,42 @@ pub(super) enum Put {
 
 /// What tells of an object without its content.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Head {
+pub(in crate::hosts) struct Head {
     pub etag: ETag,
     /// Of a state that was made another object with the same content.
     pub fence: Option<Fence>,
 }
 
-/// What was done to a state without a change of its content, see [`super::state`].
+/// What was done to a state without a change of its content, see [`crate::hosts::store::s3`].
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Fence {
+pub(in crate::hosts) struct Fence {
     /// Of the journal that belongs to it all the same.
     pub generation: String,
     /// How many were put behind its content.
     pub line_ends: usize,
 }
 
-pub(super) struct Found {
+pub(in crate::hosts) struct Found {
     pub bytes: Vec<u8>,
     pub head: Head,
     /// Since when it is there, by the server's own clock.
     pub age: Duration,
 }
 
-pub(super) struct Listed {
+pub(in crate::hosts) struct Listed {
     pub key: String,
     pub age: Duration,
 }
 
 /// Why a call came to nothing.
 #[derive(Clone, Debug)]
-pub(super) struct Trouble {
+pub(in crate::hosts) struct Trouble {
     pub text: String,
-    kind: Kind,
+    pub(super) kind: Kind,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
+pub(super) enum Kind {
     /// May pass; whether the call had its effect is not known.
     Passing,
     Refused,
@@ -113,17 +112,18 @@ enum Kind {
     Lasting,
 }
 
-pub(super) struct Objects {
-    client: Client,
-    bucket: String,
-    encryption: Encryption,
+pub(in crate::hosts) struct Objects {
+    pub(super) client: Client,
+    pub(super) bucket: String,
+    pub(super) encryption: Encryption,
     /// The server's clock at its last answer, in seconds since 1970.
     server_now: Arc<AtomicI64>,
 }
 
 impl Objects {
-    /// Connects to nothing yet; credentials come from the SDK's usual chain, at the first call.
-    pub async fn open(settings: &S3, authority: Option<Vec<u8>>) -> Self {
+    /// Connects to nothing yet; credentials come from the SDK's usual chain, at the first call. `answer_within`: how long one
+    /// answer is waited for.
+    pub async fn open(bucket: &str, access: &Access, authority: Option<Vec<u8>>, answer_within: Duration) -> Self {
         let mut roots = TrustStore::default();
         if let Some(pem) = authority {
             roots = roots.with_pem_certificate(pem);
@@ -135,21 +135,21 @@ impl Objects {
             Err(_) => http.build_https(),
         };
         let timeouts =
-            TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).operation_attempt_timeout(ANSWER_WITHIN).build();
+            TimeoutConfig::builder().connect_timeout(CONNECT_WITHIN).operation_attempt_timeout(answer_within).build();
         let mut loader = aws_config::defaults(BehaviorVersion::latest())
             .http_client(http)
             .timeout_config(timeouts)
             .retry_config(RetryConfig::disabled());
-        if let Some(region) = &settings.region {
+        if let Some(region) = &access.region {
             loader = loader.region(Region::new(region.clone()));
         }
-        if let Some(profile) = &settings.profile {
+        if let Some(profile) = &access.profile {
             loader = loader.profile_name(profile);
         }
         let config = loader.load().await;
         let server_now = Arc::new(AtomicI64::new(0));
         let mut builder = aws_sdk_s3::config::Builder::from(&config)
-            .force_path_style(settings.use_path_style)
+            .force_path_style(access.use_path_style)
             // Servers other than Amazon's do not know all of the newer checksums; every text here carries one of its own.
             .request_checksum_calculation(RequestChecksumCalculation::WhenRequired)
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
@@ -158,13 +158,13 @@ impl Objects {
             // Servers other than Amazon's mostly have no regions; Amazon's own answers where the bucket is.
             builder = builder.region(Region::new("us-east-1"));
         }
-        if let Some(url) = &settings.endpoint_url {
+        if let Some(url) = &access.endpoint_url {
             builder = builder.endpoint_url(url);
         }
         Self {
             client: Client::from_conf(builder.build()),
-            bucket: settings.bucket.clone(),
-            encryption: settings.encryption.clone(),
+            bucket: bucket.to_owned(),
+            encryption: access.encryption.clone(),
             server_now,
         }
     }
@@ -252,7 +252,7 @@ impl Objects {
         }
     }
 
-    fn encrypted(&self, request: PutObjectFluentBuilder) -> PutObjectFluentBuilder {
+    pub(super) fn encrypted(&self, request: PutObjectFluentBuilder) -> PutObjectFluentBuilder {
         match &self.encryption {
             Encryption::Bucket => request,
             Encryption::Server => request.server_side_encryption(ServerSideEncryption::Aes256),
@@ -307,13 +307,13 @@ impl Objects {
     }
 }
 
-/// The certificate authority of the endpoint.
-pub(super) fn authority(settings: &S3, dir: &Path) -> Outcome<Option<Vec<u8>>> {
-    let Some(file) = &settings.ca_file else { return Ok(None) };
+/// The certificate authority of the endpoint. `code` and `of`: what it belongs to.
+pub(in crate::hosts) fn authority(access: &Access, dir: &Path, (code, of): (Code, &str)) -> Outcome<Option<Vec<u8>>> {
+    let Some(file) = &access.ca_file else { return Ok(None) };
     let refused = |cause: String| {
         let hint = "Name a PEM file with the certificate of the authority that signed the endpoint's, or leave `ca_file` out to \
                     trust the system's store.";
-        Failure::new(codes::BACKEND_UNAVAILABLE, format!("read `ca_file` of the backend ({file})"), cause, hint)
+        Failure::new(code, format!("read `ca_file` of {of} ({file})"), cause, hint)
     };
     let pem = std::fs::read(dir.join(file)).map_err(|error| refused(error.to_string()))?;
     match memchr::memmem::find(&pem, b"-----BEGIN CERTIFICATE-----") {
@@ -323,7 +323,7 @@ pub(super) fn authority(settings: &S3, dir: &Path) -> Outcome<Option<Vec<u8>>> {
 }
 
 impl Trouble {
-    fn passing(error: &(dyn Error + Send + Sync + 'static)) -> Self {
+    pub(super) fn passing(error: &(dyn Error + Send + Sync + 'static)) -> Self {
         Self { text: error.to_string(), kind: Kind::Passing }
     }
 }
@@ -335,7 +335,7 @@ fn head(etag: Option<String>, metadata: Option<&HashMap<String, String>>) -> Hea
     Head { etag: ETag(etag.unwrap_or_default()), fence }
 }
 
-fn trouble<E>(error: SdkError<E, HttpResponse>) -> Trouble
+pub(super) fn trouble<E>(error: SdkError<E, HttpResponse>) -> Trouble
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
@@ -351,7 +351,8 @@ where
         404 if code != "NoSuchBucket" => Kind::Gone,
         // Two conditional writes met: to be sent again (S3 API reference, "ConditionalRequestConflict").
         409 | 429 | 500..=599 => Kind::Passing,
-        _ if code == "RequestTimeout" => Kind::Passing,
+        // The end of an upload may fail behind a status 200 (S3 API reference, "CompleteMultipartUpload").
+        _ if ["RequestTimeout", "InternalError", "SlowDown"].contains(&code) => Kind::Passing,
         _ => Kind::Lasting,
     };
     let message = answer.err().message().unwrap_or("no message");
@@ -390,7 +391,7 @@ fn chain(error: &(dyn Error + 'static)) -> String {
 }
 
 /// Makes a call until it answers, or until nothing that may pass is worth waiting for any more.
-async fn patiently<T, F>(until: Instant, mut call: impl FnMut() -> F) -> Result<T, Trouble>
+pub(super) async fn patiently<T, F>(until: Instant, mut call: impl FnMut() -> F) -> Result<T, Trouble>
 where
     F: Future<Output = Result<T, Trouble>>,
 {
