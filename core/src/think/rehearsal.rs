@@ -154,7 +154,8 @@ fn scene<'a>(plan: &'a PlanFile, spec: &Spec, state: Option<&State>, parallelism
         };
         let size = Size { rows: table.rows, bytes: table.bytes, rate_limit: dump.rate_limit };
         scene.sizes.insert(no, size);
-        if node.kind == StepKind::Dump && node.action.makes() {
+        // What goes into a bucket is on no disk.
+        if node.kind == StepKind::Dump && node.action.makes() && dump.to.is_none() {
             let load = node.addr.table().map(|table| StepAddr::of_table(migration, StepKind::Load, &table));
             let load = load.and_then(|load| numbers.get(&load).copied());
             scene.dump_of.extend([Some(no), load].into_iter().flatten().map(|step| (step, scene.dumps.len())));

@@ -29,8 +29,8 @@ use crate::words::error::{Failure, Outcome};
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The same where nothing is under way that would be lost.
 const LOOK_PATIENCE: Duration = Duration::from_secs(20);
-/// How long one answer is waited for: a piece may go over a slow line.
-const ANSWER_WITHIN: Duration = Duration::from_secs(30);
+/// How long one answer is waited for, where neither it nor the question is long.
+const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 /// Bytes of a part of an upload. S3 takes 10,000 parts, so they are doubled every 1,000.
 const PART: usize = 8 << 20;
 const GROWS_EVERY: usize = 1000;
@@ -450,3 +450,8 @@ impl Read for Opened {
         Ok(taken)
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#[path = "files_tests.rs"]
+mod tests;

@@ -391,14 +391,26 @@ fn chain(error: &(dyn Error + 'static)) -> String {
 }
 
 /// Makes a call until it answers, or until nothing that may pass is worth waiting for any more.
-pub(super) async fn patiently<T, F>(until: Instant, mut call: impl FnMut() -> F) -> Result<T, Trouble>
+pub(super) async fn patiently<T, F>(until: Instant, call: impl FnMut() -> F) -> Result<T, Trouble>
+where
+    F: Future<Output = Result<T, Trouble>>,
+{
+    persistently(until, PAUSE, call).await
+}
+
+/// The same of a call that may take so long, also where it began late.
+pub(super) async fn persistently<T, F>(
+    until: Instant,
+    longest: Duration,
+    mut call: impl FnMut() -> F,
+) -> Result<T, Trouble>
 where
     F: Future<Output = Result<T, Trouble>>,
 {
     let mut pause = PAUSE;
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        let answer = match tokio::time::timeout(left.max(PAUSE), call()).await {
+        let answer = match tokio::time::timeout(left.max(longest), call()).await {
             Ok(answer) => answer,
             Err(_) => Err(Trouble { text: "no answer in time".into(), kind: Kind::Passing }),
         };

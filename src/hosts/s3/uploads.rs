@@ -4,17 +4,29 @@
 //! Source: Amazon S3 User Guide, "Uploading and copying objects using multipart upload": each part but the last one has at
 //! least 5 MiB, there are at most 10,000.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use aws_config::timeout::TimeoutConfig;
+use aws_sdk_s3::config;
 use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, ServerSideEncryption};
 use bytes::Bytes;
 
-use super::objects::{ETag, Kind, Objects, Trouble, patiently, trouble};
+use super::objects::{ETag, Kind, Objects, Trouble, patiently, persistently, trouble};
 use crate::formats::spec::access::Encryption;
 
 /// The name in an object's metadata that tells which upload made it.
 const UPLOAD: &str = "mig-upload";
+
+/// How long bytes may be on their way: eight pieces of 8 MiB share a line of a few Mbit/s. One that is silent is noticed before
+/// that, by the SDK.
+const LONGEST: Duration = Duration::from_secs(300);
+
+/// The settings of a call that moves bytes.
+fn slowly() -> config::Builder {
+    let timeouts = TimeoutConfig::builder().operation_attempt_timeout(LONGEST).build();
+    config::Builder::new().timeout_config(timeouts)
+}
 
 /// An upload in parts that was begun.
 #[derive(Clone, Debug)]
@@ -33,9 +45,10 @@ pub struct Piece {
 impl Objects {
     /// Writes an object, whatever is there.
     pub async fn put_bytes(&self, key: &str, bytes: Bytes, until: Instant) -> Result<(), Trouble> {
-        let sent = patiently(until, || async {
+        let sent = persistently(until, LONGEST, || async {
             let request = self.client.put_object().bucket(&self.bucket).key(key);
-            self.encrypted(request).body(ByteStream::from(bytes.clone())).send().await.map(drop).map_err(trouble)
+            let request = self.encrypted(request).body(ByteStream::from(bytes.clone())).customize();
+            request.config_override(slowly()).send().await.map(drop).map_err(trouble)
         });
         sent.await
     }
@@ -50,9 +63,10 @@ impl Objects {
         until: Instant,
     ) -> Result<Option<Piece>, Trouble> {
         let range = format!("bytes={from}-{}", from + length - 1);
-        let found = patiently(until, || async {
+        let found = persistently(until, LONGEST, || async {
             let request = self.client.get_object().bucket(&self.bucket).key(key).range(&range);
-            let answer = request.set_if_match(of.map(|tag| tag.0.clone())).send().await;
+            let request = request.set_if_match(of.map(|tag| tag.0.clone())).customize();
+            let answer = request.config_override(slowly()).send().await;
             let answer = match answer {
                 Err(error) if error.raw_response().is_some_and(|raw| raw.status().as_u16() == 416) => {
                     return Ok(Piece { bytes: Bytes::new(), etag: of.cloned().unwrap_or(ETag(String::new())) });
@@ -132,9 +146,10 @@ impl Objects {
         bytes: Bytes,
         until: Instant,
     ) -> Result<ETag, Trouble> {
-        let sent = patiently(until, || async {
+        let sent = persistently(until, LONGEST, || async {
             let request = self.client.upload_part().bucket(&self.bucket).key(key).upload_id(&upload.id);
-            let answer = request.part_number(number).body(ByteStream::from(bytes.clone())).send().await;
+            let request = request.part_number(number).body(ByteStream::from(bytes.clone())).customize();
+            let answer = request.config_override(slowly()).send().await;
             Ok(ETag(answer.map_err(trouble)?.e_tag.unwrap_or_default()))
         });
         sent.await

@@ -226,7 +226,12 @@ fn empty_bucket(context: &Context, files: &dyn Files, name: &TableName) -> Outco
     }
     remove_files(&context.leftovers, files, name, false)?;
     let there: Vec<String> = files.list()?.into_iter().map(|(name, _)| name).collect();
-    let has_rows = |name: &String| matches!(DumpFile::parse(whole(name)), Some(DumpFile::Data(..)));
+    // A destroy has a step for each dump that is recorded. Files of others are of tables that left the state: nothing but this
+    // lineage's is here.
+    let nodes = context.nodes().filter(|node| node.kind == StepKind::Dump);
+    let recorded: BTreeSet<TableName> =
+        nodes.filter_map(|node| node.addr.table()).map(|table| dumpfile::on_disk(&table)).collect();
+    let has_rows = |name: &String| matches!(DumpFile::parse(whole(name)), Some(DumpFile::Data(table, _)) if recorded.contains(&table));
     if there.iter().any(has_rows) {
         return Ok(());
     }

@@ -148,6 +148,8 @@ impl Job {
     pub async fn commit(&self, number: u32, range: Option<Range>, filled: Filled) -> Outcome<PartEntry> {
         let Filled { file, hash, marks, negative_zeros, json_rounded, text } = filled;
         let name = file.name().to_owned();
+        // In a bucket it would replace what is there: who lost the lock may not be the only one that works on it.
+        self.context.store.still_held()?;
         let synced = tokio::task::spawn_blocking(move || file.commit()).await;
         let (bytes, digest) = synced.map_err(|error| broken(&error.to_string()))??;
         self.seen.add(hash.rows, text);
