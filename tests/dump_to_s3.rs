@@ -382,3 +382,46 @@ async fn a_bucket_that_is_out_of_reach_is_named_and_never_taken_for_an_empty_one
     assert_eq!(scene.files(), Vec::<String>::new());
     scene.end().await;
 }
+
+/// Starts a slow dump and kills it at a moment when something is so.
+async fn killed_when(scene: &mut Scene, is_so: impl Fn(&Scene) -> bool) -> PathBuf {
+    let slow = format!("rate_limit = \"{}\"", scene.shape.slow);
+    let dir = scene.machine(scene.bucket.port, &slow);
+    let mut job = start(&dir, &["apply", "-auto-approve"]);
+    let began = Instant::now();
+    while !is_so(scene) {
+        assert!(began.elapsed() < Duration::from_secs(60), "it did not come to that");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let _ = job.kill();
+    let _ = job.wait();
+    dir
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destroy_after_a_kill_aborts_what_was_on_its_way() {
+    let mut scene = Scene::new("torn", LARGE).await;
+    let dir = killed_when(&mut scene, |scene| !scene.open_uploads().is_empty()).await;
+    assert!(scene.files().iter().any(|name| name.ends_with(".part")), "{:?}", scene.files());
+    run(&dir, &["destroy", "-auto-approve", "-lock-timeout=60s"], 0, &[]);
+    assert_eq!((scene.files(), scene.open_uploads()), (Vec::new(), Vec::new()));
+    scene.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_unfinished_dump_goes_on_in_another_place_and_a_destroy_finds_both() {
+    let mut scene = Scene::new("moved", SMALL).await;
+    let count = |scene: &Scene| scene.files().iter().filter(|name| name.contains(".keyed.0")).count();
+    killed_when(&mut scene, |scene| count(scene) > 3).await;
+    let dir = scene.machine(scene.bucket.port, "");
+    // What is in the former place does not count in the next one, and what is loaded needs no file.
+    scene.write_spec_to(&dir, &format!("s3://{}/elsewhere", scene.bucket.name), scene.bucket.port, "");
+    run(&dir, &["plan"], 0, &["elsewhere"]);
+    run(&dir, &["apply", "-auto-approve", "-lock-timeout=60s"], 0, &["equal"]);
+    scene.is_whole().await.unwrap();
+    let elsewhere = |scene: &Scene| scene.bucket.objects().iter().filter(|name| name.starts_with("elsewhere/")).count();
+    assert!(!scene.files().is_empty() && elsewhere(&scene) > 0);
+    run(&dir, &["destroy", "-auto-approve"], 0, &[]);
+    assert_eq!((scene.files(), elsewhere(&scene)), (Vec::new(), 0));
+    scene.end().await;
+}
