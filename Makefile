@@ -5,7 +5,7 @@ export MIG_TESTBED_CACHE ?= $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/mig-testbed
 # A clean clone finds the dependencies built already.
 export CARGO_TARGET_DIR ?= $(MIG_TESTBED_CACHE)/target
 
-.PHONY: help build release test lint demo demo-stop demo-aws demo-aws-stop bench update-goldens rust
+.PHONY: help build release test lint demo demo-stop demo-article demo-article-stop demo-aws demo-aws-stop bench update-goldens rust
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' Makefile
@@ -28,6 +28,12 @@ demo: rust ## a real MySQL and a real TiDB on loopback, and a shop moved from on
 
 demo-stop: ## ends the demo's servers and removes what they held
 	examples/quickstart/demo stop
+
+demo-article: rust ## the article's own programs, Dumpling and TiDB Lightning, then mig's engine over the same rows
+	examples/article/demo/run
+
+demo-article-stop: ## ends what an interrupted demo-article left
+	examples/article/demo/run stop
 
 demo-aws: rust ## the way from Aurora in a VPC to TiDB Cloud, on stand-ins of both; needs root
 	examples/aurora-to-tidb-cloud/demo/run

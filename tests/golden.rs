@@ -155,6 +155,7 @@ async fn the_recording_of_the_quickstart_is_whole() {
         begun: &BTreeMap::new(),
         workdir_of: &|_| PathBuf::from("/tmp"),
         imports: &BTreeMap::new(),
+        programs: &mig::hosts::program::Local,
     };
     let mut world = mig::steps::observe::world::world(look).await;
     for (address, facts) in &mut world.servers {

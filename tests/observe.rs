@@ -447,6 +447,7 @@ fn spec_of(source: model::Server, target: model::Server, tables: &str) -> model:
         },
         dump: model::Dump {
             engine: DumpEngine::default(),
+            binary: None,
             threads: 8,
             file_size: 1 << 28,
             statement_size: 1 << 20,
@@ -459,7 +460,13 @@ fn spec_of(source: model::Server, target: model::Server, tables: &str) -> model:
             disk_limit: None,
             to: None,
         },
-        load: model::Load { engine: LoadEngine::default(), threads: None, batch_bytes: None, session: BTreeMap::new() },
+        load: model::Load {
+            engine: LoadEngine::default(),
+            binary: None,
+            threads: None,
+            batch_bytes: None,
+            session: BTreeMap::new(),
+        },
         verify: model::VerifyMode::Full,
         verify_threads: 4,
         place,
@@ -495,6 +502,7 @@ async fn the_world_is_seen_whole_and_a_server_that_is_away_does_not_hide_the_oth
         begun: &begun,
         workdir_of: &workdir_of,
         imports: &BTreeMap::new(),
+        programs: &mig::hosts::program::Local,
     })
     .await;
     assert_eq!(seen.servers.values().filter_map(|facts| facts.fault.as_ref()).count(), 0, "{:?}", seen.servers);
@@ -516,6 +524,7 @@ async fn the_world_is_seen_whole_and_a_server_that_is_away_does_not_hide_the_oth
         begun: &begun,
         workdir_of: &workdir_of,
         imports: &BTreeMap::new(),
+        programs: &mig::hosts::program::Local,
     })
     .await;
     assert_eq!(seen.servers["source.mysql.test"].fault.as_ref().unwrap().code, "MIG3002");

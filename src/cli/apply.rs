@@ -384,10 +384,7 @@ impl Order {
 /// Runs the plan's graph and shows how it goes.
 pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<ExitKind> {
     let Order { mut plan, state, world, provider, servers, parallelism, json, show_keys, stop_worker, signed } = order;
-    let state = match state {
-        Some(state) => moves::record(&session, state)?,
-        None => State::new(format!("{:032x}", rand::random::<u128>())),
-    };
+    let state = begun(&session, state)?;
     let mut open_run = OpenRun::new(plan.digest.clone(), plan.body.state_digest.clone());
     open_run.provider = provider;
     open_run.left_out = std::mem::take(&mut plan.body.left_out);
@@ -418,6 +415,7 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         first_names: state.first_names.clone(),
         plan_digest: plan.digest.clone(),
         clock: clock.clone(),
+        programs: Arc::new(crate::hosts::program::Local),
         world,
         servers,
         show_keys,
@@ -462,6 +460,14 @@ pub async fn execute(session: Session, order: Order, style: Style) -> Outcome<Ex
         tell_workers(&remotes, !remotes.is_empty() && !stop_worker);
     }
     Ok(end.exit)
+}
+
+/// The state that a run begins over. The first run of all mints its lineage.
+fn begun(session: &Session, state: Option<State>) -> Outcome<State> {
+    match state {
+        Some(state) => moves::record(session, state),
+        None => Ok(State::new(format!("{:032x}", rand::random::<u128>()))),
+    }
 }
 
 /// What goes on elsewhere behind an interrupted run.

@@ -47,6 +47,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use crate::hosts::clock::SystemClock;
+use crate::hosts::program;
 use crate::screen::failure;
 use crate::screen::out::{for_program, lost, print, say};
 use crate::screen::progress::Reporter;
@@ -62,6 +63,12 @@ pub fn main(arguments: Vec<OsString>) -> ExitCode {
     // Passwords stand in the memory and in the environment: no other process of this user reads them there, and no
     // dump of a crash holds them. A kernel that does not know this is not a reason to stop.
     let _ = rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable);
+    if let [_, command, of, rest @ ..] = arguments.as_slice()
+        && [command, of] == program::BECOME
+    {
+        // Their arguments are another program's: nothing here reads them.
+        return ExitCode::from(program::become_it(rest));
+    }
     let cli = match args::parse(arguments) {
         Ok(cli) => cli,
         Err(error) => {

@@ -406,6 +406,7 @@ impl Session {
             begun: &firsts,
             workdir_of: &workdir,
             imports: &self.imports(state)?,
+            programs: &hosts::program::Local,
         })
         .await;
         world.only = self.import.as_ref().map(|(migration, _)| migration.clone());

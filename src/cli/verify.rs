@@ -185,6 +185,7 @@ pub(super) async fn compare(
             first_names: FirstNames::default(),
             plan_digest: Digest::of_bytes(b""),
             clock: clock.clone(),
+            programs: Arc::new(crate::hosts::program::Local),
             world,
             servers,
             show_keys: args.show_keys,

@@ -488,6 +488,7 @@ impl Place for Here {
             first_names: work.first_names,
             plan_digest: work.plan_digest.clone(),
             clock: session.clock.clone(),
+            programs: Arc::new(crate::hosts::program::Local),
             world: work.world,
             servers,
             show_keys: work.show_keys,

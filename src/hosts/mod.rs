@@ -12,6 +12,7 @@ pub mod folder;
 pub mod memory;
 pub mod mysql;
 pub mod places;
+pub mod program;
 #[cfg(feature = "aws")]
 pub mod s3;
 pub mod ssh;

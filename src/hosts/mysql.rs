@@ -2,6 +2,7 @@
 //! the driver. Knows sessions, TLS and faults; knows no step, no table and no dialect beyond its session variables.
 
 mod binlog;
+mod door;
 mod faults;
 mod identity;
 mod login;
@@ -28,7 +29,7 @@ use tokio::time::timeout;
 use crate::formats::dumpfile::Piece;
 use crate::formats::facts::Position;
 use crate::formats::spec::model;
-use crate::seams::sql::{Cell, Connection, Done, Fault, LogEnd, OnChange, OnRow, Role, Rows, Server, Tokens};
+use crate::seams::sql::{Cell, Connection, Done, Door, Fault, LogEnd, OnChange, OnRow, Role, Rows, Server, Tokens};
 use crate::words::error::Outcome;
 
 use faults::fault_of;
@@ -53,7 +54,7 @@ const INFILE_CHUNK: usize = 256 << 10;
 /// Where the block's `ca_file` cannot be read or holds no certificate.
 pub fn server(config: &model::Server, spec_dir: &Path, tokens: Option<Arc<dyn Tokens>>) -> Outcome<Arc<dyn Server>> {
     let login = Login::of(config, spec_dir, tokens)?;
-    let way = reader::way(config, tls::Client::of(&config.tls, spec_dir, &login.place)?);
+    let way = Arc::new(reader::way(config, tls::Client::of(&config.tls, spec_dir, &login.place)?));
     let ledger_schema = config.ledger_schema.clone();
     Ok(Arc::new(MysqlServer { login: Arc::new(login), way, ledger_schema, variables: OnceCell::new() }))
 }
@@ -61,7 +62,7 @@ pub fn server(config: &model::Server, spec_dir: &Path, tokens: Option<Arc<dyn To
 struct MysqlServer {
     login: Arc<Login>,
     /// For sessions that read rows.
-    way: reader::Way,
+    way: Arc<reader::Way>,
     ledger_schema: String,
     /// Those session variables, of the ones that a session may want to set, that this server has.
     variables: OnceCell<BTreeSet<String>>,
@@ -162,6 +163,19 @@ impl Server for MysqlServer {
             let begun = timeout(CONNECT_TIME, binlog::begun(conn, at)).await;
             let begun = begun.map_err(|_| self.login.place.timed_out(CONNECT_TIME))?;
             begun.map_err(|fault| self.login.place.binlog_failure(&fault))
+        }
+        .boxed()
+    }
+
+    fn door<'a>(&'a self, role: &'a Role) -> BoxFuture<'a, Outcome<Door>> {
+        async move {
+            // By the driver once: it says best why a log-in fails, and learns which variables the server has.
+            let opened = timeout(CONNECT_TIME, self.open(role)).await;
+            drop(opened.map_err(|_| self.login.place.timed_out(CONNECT_TIME))??);
+            let known = self.variables.get().cloned().unwrap_or_default();
+            let settings = session::settings(role, &known, &self.login.place)?;
+            let set_up = settings.into_iter().map(|setting| setting.sql).collect();
+            door::open(door::Behind { way: self.way.clone(), login: self.login.clone(), set_up }).await
         }
         .boxed()
     }

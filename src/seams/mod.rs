@@ -4,6 +4,7 @@
 pub mod clock;
 pub mod cloud;
 pub mod files;
+pub mod program;
 pub mod shell;
 pub mod sql;
 pub mod store;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::BoxFuture;
 
@@ -63,6 +64,19 @@ pub trait Server: Send + Sync {
     /// As [`Server::binlog`].
     fn log_begun<'a>(&'a self, at: &'a Position) -> BoxFuture<'a, Outcome<u64>>;
 
+    /// Opens a door of this machine's own to the server, for a program that mig runs: who knocks there with the door's user
+    /// and password gets a session that mig has logged in and set up for `role`.
+    ///
+    /// # Errors
+    /// As [`Server::connect`], and where no port can be had.
+    fn door<'a>(&'a self, role: &'a Role) -> BoxFuture<'a, Outcome<Door>> {
+        let _ = role;
+        Box::pin(async {
+            let hint = "Use mig's own engine.";
+            Err(Failure::new(codes::ENGINE_DOOR, "open a way to the server", "this server has none", hint))
+        })
+    }
+
     /// Binds the sessions to a server that was looked at before, by another process; see
     /// [`crate::formats::facts::ServerFacts::own_id`]. Without it, they are bound to the one that answers first.
     fn bind_to(&self, server_id: &str) {
@@ -71,6 +85,26 @@ pub trait Server: Send + Sync {
 
     /// `host:port`, for messages.
     fn place(&self) -> String;
+}
+
+/// A way to a server for another program: a port of this machine's loopback, with a user and a password that are good as
+/// long as the door is open, and for this door only. The program never learns the server's own credentials, and cannot
+/// leave out TLS: both are mig's. Dropped, it is closed, with every session that came through it.
+pub struct Door {
+    pub port: u16,
+    pub user: String,
+    pub password: Secret,
+    /// The first thing that went wrong behind the door: the program knows it only as a lost connection.
+    pub fault: Arc<Mutex<Option<Failure>>>,
+    /// Keeps it open.
+    pub held: Box<dyn Send + Sync>,
+}
+
+impl Door {
+    /// What went wrong behind it first.
+    pub fn fault(&self) -> Option<Failure> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
 }
 
 /// How reading a binlog ended.

@@ -18,6 +18,7 @@ use crate::formats::structure::TableEstimate;
 use crate::seams::clock::Clock;
 use crate::seams::cloud::Cloud;
 use crate::seams::files::{Files, Places};
+use crate::seams::program::Programs;
 use crate::seams::shell::Shells;
 use crate::seams::sql::{Connection, Role, Server};
 use crate::seams::store::Store;
@@ -54,6 +55,8 @@ pub struct Context {
     /// Names this run: a reset that it has done is not done again when it resumes.
     pub plan_digest: Digest,
     pub clock: Arc<dyn Clock>,
+    /// Programs of others on this machine.
+    pub programs: Arc<dyn Programs>,
     /// When this run began: what was read before is not what it has looked at.
     pub began: String,
     pub world: World,
@@ -88,6 +91,7 @@ pub struct Parts {
     pub first_names: FirstNames,
     pub plan_digest: Digest,
     pub clock: Arc<dyn Clock>,
+    pub programs: Arc<dyn Programs>,
     pub world: World,
     pub servers: BTreeMap<StepAddr, Arc<dyn Server>>,
     pub show_keys: bool,
@@ -215,6 +219,7 @@ impl Context {
             plan_digest: parts.plan_digest,
             began: parts.clock.now(),
             clock: parts.clock,
+            programs: parts.programs,
             world: parts.world,
             graph,
             places,
@@ -406,6 +411,13 @@ impl Pool {
     pub async fn permit(&self) -> Outcome<OwnedSemaphorePermit> {
         self.permits.clone().acquire_owned().await.map_err(|_| {
             Failure::new(codes::NO_CONNECTION, "wait for a connection", "the run is ending", "Run `mig apply` again.")
+        })
+    }
+
+    /// Several places at once; at most as many as there are.
+    pub async fn permits(&self, count: u32) -> Outcome<OwnedSemaphorePermit> {
+        self.permits.clone().acquire_many_owned(count.clamp(1, self.ceiling)).await.map_err(|_| {
+            Failure::new(codes::NO_CONNECTION, "wait for connections", "the run is ending", "Run `mig apply` again.")
         })
     }
 

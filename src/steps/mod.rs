@@ -56,9 +56,11 @@ pub mod target {
 pub mod transfer {
     pub mod batch;
     pub mod dump;
+    pub mod dumpling;
     pub mod foreign;
     pub mod import;
     pub mod ledger;
+    pub mod lightning;
     pub mod load;
     pub mod losses;
     pub mod part_file;
@@ -87,7 +89,7 @@ use context::{Context, read_inputs};
 use proof::{report, verify};
 use step::{StepCtx, StepSet};
 use target::{objects, removal, structure, view};
-use transfer::{dump, import, load};
+use transfer::{dump, dumpling, import, lightning, load};
 
 /// Every kind of step over one run's context.
 pub struct Steps(pub Arc<Context>);
@@ -137,9 +139,11 @@ async fn work(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<Valu
         StepType::Dump => match read_inputs::<DumpInputs>(node)? {
             DumpInputs { import: Some(files), .. } => import::run(context, node, ctx, files).await,
             DumpInputs { import: None, engine: DumpEngine::Native, .. } => dump::run(context, node, ctx).await,
+            DumpInputs { import: None, engine: DumpEngine::Dumpling, .. } => dumpling::run(context, node, ctx).await,
         },
         StepType::Load => match read_inputs::<LoadInputs>(node)?.engine {
             LoadEngine::Native => load::run(context, node, ctx).await,
+            LoadEngine::Lightning => lightning::run(context, node, ctx).await,
         },
         StepType::Verify if import::stands_alone(context, node) => import::verify_alone(context, node, ctx).await,
         StepType::Verify => {

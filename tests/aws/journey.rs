@@ -176,6 +176,7 @@ impl Journey {
             first_names: Default::default(),
             plan_digest: plan_digest.clone(),
             clock: clock.clone(),
+            programs: Arc::new(mig::hosts::program::Local),
             world: World::default(),
             servers: Default::default(),
             show_keys: false,

@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod engines;
 mod strikes;
 
 use std::path::{Path, PathBuf};

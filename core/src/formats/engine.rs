@@ -17,6 +17,8 @@ table! {
         /// mig's own.
         #[default]
         Native("native")
+        /// Dumpling of PingCAP, once for each table.
+        Dumpling("dumpling")
     }
 }
 
@@ -28,12 +30,28 @@ table! {
         /// mig's own.
         #[default]
         Native("native")
+        /// TiDB Lightning of PingCAP with its backend `tidb`, once for each table.
+        Lightning("lightning")
     }
 }
 
 impl DumpEngine {
-    /// Words that a later version may take.
-    pub const LATER: [&str; 1] = ["dumpling"];
+    /// Whether files are whole and recorded one by one while the dump goes on, and an interrupted dump goes on behind them.
+    /// Another engine's files count when it has finished.
+    pub fn gives_files_one_by_one(self) -> bool {
+        match self {
+            Self::Native => true,
+            Self::Dumpling => false,
+        }
+    }
+
+    /// Its program, where it is not mig itself.
+    pub fn program(self) -> Option<&'static str> {
+        match self {
+            Self::Native => None,
+            Self::Dumpling => Some("dumpling"),
+        }
+    }
 
     /// Its word in specs, plans and states.
     pub const fn word(self) -> &'static str {
@@ -47,8 +65,21 @@ impl DumpEngine {
 }
 
 impl LoadEngine {
-    /// Words that a later version may take.
-    pub const LATER: [&str; 1] = ["lightning"];
+    /// Whether it takes the files of a table one by one, while the dump goes on, and each row exactly once.
+    pub fn takes_files_one_by_one(self) -> bool {
+        match self {
+            Self::Native => true,
+            Self::Lightning => false,
+        }
+    }
+
+    /// Its program, where it is not mig itself.
+    pub fn program(self) -> Option<&'static str> {
+        match self {
+            Self::Native => None,
+            Self::Lightning => Some("tidb-lightning"),
+        }
+    }
 
     /// Its word in specs, plans and states.
     pub const fn word(self) -> &'static str {
@@ -69,13 +100,11 @@ mod tests {
     fn an_engine_has_the_same_word_everywhere_and_an_unknown_word_is_an_error() {
         for engine in DumpEngine::ALL {
             assert_eq!(serde_json::to_value(engine).ok(), Some(engine.word().into()));
-            assert!(!DumpEngine::LATER.contains(&engine.word()));
         }
         for engine in LoadEngine::ALL {
             assert_eq!(serde_json::to_value(engine).ok(), Some(engine.word().into()));
-            assert!(!LoadEngine::LATER.contains(&engine.word()));
         }
-        let unknown = serde_json::from_str::<DumpEngine>("\"dumpling\"").map_err(|error| error.to_string());
-        assert!(unknown.is_err_and(|error| error.contains("unknown variant `dumpling`")));
+        let unknown = serde_json::from_str::<DumpEngine>("\"mydumper\"").map_err(|error| error.to_string());
+        assert!(unknown.is_err_and(|error| error.contains("unknown variant `mydumper`")));
     }
 }

@@ -298,6 +298,9 @@ pub struct MigrationFacts {
     /// Tables whose rows come out of a finished dump's files (`mig import-dump`), by key.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub imports: BTreeMap<String, ImportInputs>,
+    /// Programs that the migration runs, by the word of the engine, as they are where it runs.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub programs: BTreeMap<String, ProgramFacts>,
     /// What in that dump is not taken, and why.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub import_findings: Vec<Diagnostic>,
@@ -405,6 +408,19 @@ pub struct LoadedFacts {
     pub rows: u64,
     /// Decimal sum of row hashes.
     pub hash: String,
+}
+
+/// A program of others, as it answered when it was asked for its version.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct ProgramFacts {
+    /// As it was called: a name out of the PATH, or a path.
+    pub program: String,
+    /// `8.5.6`; empty: it does not say.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub version: String,
+    /// Why it cannot be used; empty: it answered.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub fault: String,
 }
 
 /// What a gate decided, and what it saw.

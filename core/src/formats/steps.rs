@@ -203,6 +203,20 @@ pub struct DumpInputs {
 }
 
 impl DumpInputs {
+    /// Whether its files are recorded one by one while it goes on; otherwise they count when it has finished.
+    pub fn gives_files_one_by_one(&self) -> bool {
+        self.import.is_some() || self.engine.gives_files_one_by_one()
+    }
+
+    /// How the files are written, where mig did not write them.
+    pub fn writing(&self) -> Option<Writing> {
+        match (&self.import, self.engine) {
+            (Some(import), _) => Some(import.writing()),
+            (None, DumpEngine::Native) => None,
+            (None, DumpEngine::Dumpling) => Some(Writing { tool: DumpTool::Dumpling, csv: CsvDialect::default() }),
+        }
+    }
+
     /// What a change of makes the step run again: the files by name and length, wherever the folder stands now.
     pub fn decisive(&self) -> Self {
         let mut decisive = self.clone();
@@ -338,6 +352,8 @@ pub enum LoadForm {
     Insert,
     /// Not by mig: `mig import` has found the rows there.
     Found,
+    /// By TiDB Lightning: each row at least once.
+    Lightning,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -15,6 +15,7 @@ pub mod collation;
 pub mod compatibility;
 pub mod connectivity;
 pub mod disk;
+pub mod engines;
 pub mod grants;
 pub mod privileges;
 pub mod rules;

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use futures::FutureExt;
 use futures::future::BoxFuture;
+use mysql_common::constants::CapabilityFlags;
 
 use super::faults::LAST_WORDS;
 use super::login::Login;
@@ -20,8 +21,8 @@ use super::{statement, tls};
 use crate::formats::dumpfile::Piece;
 use crate::seams::sql::{Connection, Done, Fault, OnRow, Rows};
 
-pub(super) use login::Way;
-use wire::{Packet, Wire};
+pub(super) use login::{Greeted, Way, greet};
+pub(super) use wire::{Line, Packet, Wire};
 
 /// One session.
 pub(super) struct Reader {
@@ -29,6 +30,8 @@ pub(super) struct Reader {
     watch: Arc<Watch>,
     /// An answer was begun and not read to its end: the session is of no use.
     mid_answer: bool,
+    /// A packet of its own ends the columns of an answer and its rows (without CLIENT_DEPRECATE_EOF).
+    marks_ends: bool,
 }
 
 /// What stands in front of the rows of an answer.
@@ -42,7 +45,25 @@ impl Reader {
     pub(super) async fn open(way: &Way, by: &Arc<Login>) -> Option<Self> {
         let (wire, id) = login::log_in(way, &by.opts().await.ok()?).await?;
         let watch = Arc::new(Watch::of(by.clone(), id));
-        Some(Self { wire, watch, mid_answer: false })
+        Some(Self { wire, watch, mid_answer: false, marks_ends: false })
+    }
+
+    /// A session with the flags that another program has chosen, for it to take over; `None`: the driver is to try.
+    pub(super) async fn answering(
+        way: &Way,
+        by: &Arc<Login>,
+        greeted: Greeted,
+        flags: CapabilityFlags,
+    ) -> Option<Self> {
+        let marks_ends = !flags.contains(CapabilityFlags::CLIENT_DEPRECATE_EOF);
+        let (wire, id) = login::answer(way, &by.opts().await.ok()?, greeted, flags).await?;
+        let watch = Arc::new(Watch::of(by.clone(), id));
+        Some(Self { wire, watch, mid_answer: false, marks_ends })
+    }
+
+    /// The line itself; `None`: something stands on it that was not asked for.
+    pub(super) fn into_line(self) -> Option<Box<dyn Line>> {
+        if self.mid_answer { None } else { self.wire.into_line().map(|(line, _)| line) }
     }
 
     /// Sends a statement and reads what stands before its rows.
@@ -69,6 +90,9 @@ impl Reader {
                 Packet::Of(bytes) => names.push(column_name(bytes).ok_or_else(torn)?),
             }
         }
+        if self.marks_ends {
+            self.wire.next().await.map_err(|error| line(&error))?;
+        }
         Ok(Answer::Columns(names))
     }
 
@@ -83,8 +107,11 @@ impl Reader {
             };
             // A row may begin with this byte only where it is larger than a packet's first chunk.
             if bytes.first() == Some(&0xfe) && bytes.len() < wire::CHUNK {
-                let warnings = done(&bytes[1..]).ok_or_else(torn)?.warnings;
-                return Ok((count, true, warnings));
+                let warnings = match self.marks_ends {
+                    true => warnings_at_end(&bytes[1..]),
+                    false => done(&bytes[1..]).map(|done| done.warnings),
+                };
+                return Ok((count, true, warnings.ok_or_else(torn)?));
             }
             let mut cells = super::emptied(room);
             let mut rest = bytes;
@@ -204,6 +231,11 @@ fn done(bytes: &[u8]) -> Option<Done> {
     let (warnings, rest) = rest.split_first_chunk::<2>()?;
     let warnings = u32::from(u16::from_le_bytes(*warnings));
     Some(Done { affected: affected?, warnings, info: String::from_utf8_lossy(rest).into_owned() })
+}
+
+/// An EOF packet behind its first byte: two bytes of warnings, two of status.
+fn warnings_at_end(bytes: &[u8]) -> Option<u32> {
+    bytes.first_chunk::<2>().map(|warnings| u32::from(u16::from_le_bytes(*warnings)))
 }
 
 /// Of a column's definition: the fifth of its texts.

@@ -9,12 +9,15 @@ use std::time::Duration;
 use futures::future::join_all;
 use tokio::time::timeout;
 
-use crate::formats::facts::{Flavor, LedgerFacts, MigrationFacts, ServerFacts, ViewLack, World, WritesFacts};
+use crate::formats::facts::{
+    Flavor, LedgerFacts, MigrationFacts, ProgramFacts, ServerFacts, ViewLack, World, WritesFacts,
+};
 use crate::formats::filter::{Filter, is_system_schema};
 use crate::formats::row_facts::RowFacts;
 use crate::formats::spec::model::{self, DUMP, Migration, Spec, ZeroDates};
 use crate::formats::steps::ImportInputs;
 use crate::formats::structure::{Inventory, Table};
+use crate::seams::program::Programs;
 use crate::seams::sql::{Connection, Role, Server};
 use crate::words::addr::TableName;
 use crate::words::codes;
@@ -45,6 +48,8 @@ pub struct Look<'a> {
     pub workdir_of: &'a (dyn Fn(&Migration) -> PathBuf + Sync),
     /// What is imported, by the migration's name.
     pub imports: &'a BTreeMap<String, Import>,
+    /// Programs of others on this machine.
+    pub programs: &'a dyn Programs,
 }
 
 /// Looks at everything. Dump manifests are left to anyone who knows the files.
@@ -156,6 +161,9 @@ async fn migration(look: &Look<'_>, of: &Migration, servers: &BTreeMap<String, S
     let (Some(source), Some(target)) = (look.spec.sources.get(&of.source), look.spec.targets.get(&of.target)) else {
         return (of.name.clone(), seen);
     };
+    if !source.is_dump() {
+        seen.facts.programs = programs(look.programs, of).await;
+    }
     let (source_address, target_address) = (address("source", source), address("target", target));
     let reached = |address: &str| servers.get(address).is_some_and(|facts| facts.fault.is_none());
     let ledger_schema = target.ledger_schema.as_str();
@@ -213,6 +221,31 @@ async fn migration(look: &Look<'_>, of: &Migration, servers: &BTreeMap<String, S
         seen.facts.writes = writes(look, of, &source_address, facts, &seen.facts.source).await;
     }
     (of.name.clone(), seen)
+}
+
+/// The programs of the migration's engines, asked for their versions.
+async fn programs(all: &dyn Programs, of: &Migration) -> BTreeMap<String, ProgramFacts> {
+    let mut programs = BTreeMap::new();
+    let dump = of.dump.program().map(|program| (of.dump.engine.word(), program));
+    let load = of.load.program().map(|program| (of.load.engine.word(), program));
+    for (engine, program) in dump.into_iter().chain(load) {
+        let said = all.said(program, &["-V"]).await;
+        let (version, fault) = match said {
+            Ok(said) => (released(&said), String::new()),
+            Err(fault) => (String::new(), fault),
+        };
+        let facts = ProgramFacts { program: program.to_owned(), version, fault };
+        programs.insert(engine.to_owned(), facts);
+    }
+    programs
+}
+
+/// `Release Version: v8.5.6`.
+fn released(said: &str) -> String {
+    let line = said.lines().find(|line| line.to_ascii_lowercase().starts_with("release version"));
+    let version = line.and_then(|line| line.split_once(':')).map(|(_, version)| version.trim());
+    // What was built without one says so.
+    version.filter(|version| *version != "Unknown").unwrap_or_default().trim_start_matches('v').to_owned()
 }
 
 /// Dates that are kept stop nothing; what is computed of them may differ.

@@ -20,7 +20,8 @@ use crate::formats::rowhash::JsonNumbers;
 use crate::formats::spec::model::Migration;
 use crate::formats::state::StepRecord;
 use crate::formats::steps::{
-    DumpOutputs, GateOutputs, ReportInputs, ReportOutputs, TableInputs, VerifyOutputs, ViewOutputs,
+    DumpOutputs, GateOutputs, LoadForm, LoadOutputs, ReportInputs, ReportOutputs, TableInputs, VerifyOutputs,
+    ViewOutputs,
 };
 use crate::formats::structure::Inventory;
 use crate::seams::store::Companion;
@@ -100,6 +101,7 @@ async fn certify(
     let from_dump = context.seen(&source).is_some_and(|facts| facts.dump);
     let mut judged = Judged::of(ctx, migration, &arrived_changed)?;
     judged.accepted.extend(uncounted(context, migration, &tables)?);
+    judged.named.extend(loaded_by_others(ctx, &migration.name, &inputs.tables)?);
     let certificate = Certificate {
         format_version: FORMAT_VERSION,
         mig_version: env!("CARGO_PKG_VERSION").into(),
@@ -121,6 +123,23 @@ async fn certify(
         digest: Digest::of_bytes(b""),
     };
     Ok((certificate.seal(), changed))
+}
+
+/// What a load promises that is not mig's own.
+///
+/// # Errors
+/// MIG4002: the record of a load cannot be read.
+fn loaded_by_others(ctx: &StepCtx, migration: &str, tables: &[String]) -> Outcome<Option<String>> {
+    let mut count = 0;
+    for key in tables {
+        let load = StepAddr::of_table(migration, StepKind::Load, &table_of(key)?);
+        let loaded = ctx.upstream::<LoadOutputs>(&load)?;
+        count += usize::from(loaded.is_some_and(|loaded| loaded.form == LoadForm::Lightning));
+    }
+    let tables = crate::think::gates::count(count, "table");
+    Ok((count > 0).then(|| {
+        format!("TiDB Lightning loaded {tables}: each row at least once; that none is there twice, the comparison of the rows says")
+    }))
 }
 
 fn table_of(key: &str) -> Outcome<TableName> {

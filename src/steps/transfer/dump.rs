@@ -35,6 +35,7 @@ use crate::steps::proof::writes;
 use crate::steps::servers::recorded_id;
 use crate::steps::step::StepCtx;
 use crate::steps::transfer::part_file::PartFile;
+use crate::steps::transfer::{dumpling, lightning};
 use crate::think::plan::estimate::AUTO_CHUNK_BYTES;
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::codes;
@@ -116,8 +117,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
         columns: job.table.data_columns().map(|c| c.name.clone()).collect(),
         parts,
     };
-    let bytes = serde_json::to_vec_pretty(&manifest).map_err(|e| broken(&e.to_string()))?;
-    write_file(&job.files, &manifest_name(&name), &bytes)?;
+    write_manifest(&job.files, &name, &manifest)?;
     let server = recorded_id(context, &ctx, &context.source_of(migration)?)?;
     let buckets = buckets(&ctx)?;
     outputs::to_value(&DumpOutputs { server, buckets, ..dumped(&manifest, read_inputs(node)?, place) })
@@ -140,8 +140,14 @@ pub fn dumped(manifest: &TableManifest, inputs: DumpInputs, position: Option<Pos
     }
 }
 
+/// Writes the manifest of a table into the place of the dump.
+pub fn write_manifest(files: &Arc<dyn Files>, name: &TableName, manifest: &TableManifest) -> Outcome<()> {
+    let bytes = serde_json::to_vec_pretty(manifest).map_err(|e| broken(&e.to_string()))?;
+    write_file(files, &manifest_name(name), &bytes)
+}
+
 /// Where the source's log was before the first row of the table was read, and its record where it is not recorded yet.
-fn place<'a>(
+pub fn place<'a>(
     ctx: &'a StepCtx,
     migration: &str,
     recorded: &Progress,
@@ -189,6 +195,8 @@ pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
     for dir in &dirs {
         let files = context.file_places.folder(dir);
         remove_files(&context.leftovers, &*files, &name, false)?;
+        dumpling::remove(dir, &name)?;
+        lightning::remove(dir, &name)?;
         files.remove(&of_the_whole(&name))?;
     }
     let mut left = Vec::new();
@@ -253,7 +261,7 @@ pub fn manifest_name(table: &TableName) -> String {
 }
 
 /// Removes the files of a table, or of those only the ones that are not whole. Gives those that are left.
-fn remove_files(leftovers: &Leftovers, files: &dyn Files, name: &TableName, torn: bool) -> Outcome<Vec<String>> {
+pub fn remove_files(leftovers: &Leftovers, files: &dyn Files, name: &TableName, torn: bool) -> Outcome<Vec<String>> {
     let found = leftovers.take(files, name)?;
     let (mut gone, left): (Vec<String>, Vec<String>) = found.into_iter().partition(|file| !torn || is_torn(file));
     if !torn {
@@ -306,7 +314,7 @@ fn read<T: serde::de::DeserializeOwned>(value: &Value) -> Outcome<T> {
     serde_json::from_value(value.clone()).map_err(|e| broken(&e.to_string()))
 }
 
-fn broken(cause: &str) -> Failure {
+pub fn broken(cause: &str) -> Failure {
     Failure::new(
         codes::DUMP_BROKE_OFF,
         "dump the table",

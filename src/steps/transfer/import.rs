@@ -23,7 +23,6 @@ use crate::steps::proof::sides;
 use crate::steps::step::{StepCtx, Upstream};
 use crate::steps::transfer::batch::file_sum;
 use crate::steps::transfer::dump;
-use crate::steps::transfer::dump::{manifest_name, write_file};
 use crate::steps::transfer::foreign::{ForeignRows, spoiled};
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::codes::{self, Code};
@@ -81,7 +80,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx, import: Impo
             ctx.border(number, json!({ "file": file.name })).await?;
         }
         let (table, import, file) = (table.clone(), import.clone(), file.clone());
-        let scan = Scan { ctx: ctx.clone(), table, import, file, number, json };
+        let scan = Scan { ctx: ctx.clone(), table, import, file, number, json, counts: true };
         let lines = lines.clone();
         work.spawn(async move {
             // As many files at a time as the dump may have readers.
@@ -110,8 +109,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx, import: Impo
     let files = context.files(migration)?;
     dump::note_bucket(&ctx, migration).await?;
     files.prepare(&context.lineage)?;
-    let bytes = serde_json::to_vec_pretty(&manifest).map_err(|e| broken(&e.to_string()))?;
-    write_file(&files, &manifest_name(&name), &bytes)?;
+    dump::write_manifest(&files, &name, &manifest)?;
     let buckets = dump::buckets(&ctx)?;
     outputs::to_value(&DumpOutputs { buckets, ..dump::dumped(&manifest, read_inputs(node)?, None) })
 }
@@ -121,10 +119,11 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx, import: Impo
 pub fn explained(context: &Context, node: &Node, failure: Failure) -> Failure {
     let known = |migration: &str, name: &TableName| {
         let dump = context.node(&StepAddr::of_table(migration, StepKind::Dump, name)).ok()?;
-        Some((inputs(dump).ok()??, context.table(&node.addr).ok()?.1.source))
+        let dump: DumpInputs = read_inputs(dump).ok()?;
+        Some((dump.writing()?.tool, dump.import.is_some(), context.table(&node.addr).ok()?.1.source))
     };
     let (Some(migration), Some(name)) = (node.addr.migration(), node.addr.table()) else { return failure };
-    let Some((import, table)) = known(migration, &name).filter(|_| failure.code == SOURCE_DIFFERS) else {
+    let Some((tool, imported, table)) = known(migration, &name).filter(|_| failure.code == SOURCE_DIFFERS) else {
         return failure;
     };
     let counts = failure.cause.split_once(": ").map_or(failure.cause.as_str(), |(_, counts)| counts);
@@ -140,13 +139,21 @@ pub fn explained(context: &Context, node: &Node, failure: Failure) -> Failure {
         ));
     }
     let stamps = of(|column| column.data_type == "timestamp");
-    if !stamps.is_empty() && import.tool == DumpTool::Dumpling {
+    if !stamps.is_empty() && imported && tool == DumpTool::Dumpling {
         causes.push(format!(
             "the TIMESTAMP columns ({stamps}) were dumped in another time zone than UTC, in which they are read here"
         ));
     }
-    let hint = "Move the table from the source: `mig apply` under another state; or make the dump again while nothing \
-                writes, in UTC (Dumpling: --params \"time_zone=+00:00\").";
+    let hint = match imported {
+        true => {
+            "Move the table from the source: `mig apply` under another state; or make the dump again while nothing \
+             writes, in UTC (Dumpling: --params \"time_zone=+00:00\")."
+        }
+        false => {
+            "Write engine = \"native\" in the block dump, and plan again: mig's own dump is exact. If the source was written \
+             to, stop the writes and dump the table again: `mig apply -replace=` with its dump step."
+        }
+    };
     Failure::new(
         codes::IMPORT_DIFFERS_FROM_SOURCE,
         failure.doing.clone(),
@@ -215,17 +222,23 @@ pub async fn verify_alone(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> 
 const SOURCE_DIFFERS: Code = codes::SOURCE_WRITTEN_SINCE_DUMP;
 
 /// One file on its way to a part.
-struct Scan {
-    ctx: StepCtx,
-    table: Arc<Table>,
-    import: ImportInputs,
-    file: ImportFile,
-    number: u32,
-    json: JsonNumbers,
+pub struct Scan {
+    pub ctx: StepCtx,
+    pub table: Arc<Table>,
+    pub import: ImportInputs,
+    pub file: ImportFile,
+    pub number: u32,
+    pub json: JsonNumbers,
+    /// Whether its rows are counted for the screen: those of a program that mig has run were.
+    pub counts: bool,
 }
 
 impl Scan {
-    fn run(self) -> Outcome<PartEntry> {
+    /// Reads the file whole.
+    ///
+    /// # Errors
+    /// MIG6011: it is not what it should be.
+    pub fn run(self) -> Outcome<PartEntry> {
         let path = Path::new(&self.import.dir).join(&self.file.name);
         let (bytes, digest) = file_sum(&path)?;
         if bytes != self.file.bytes {
@@ -249,12 +262,12 @@ impl Scan {
                 if self.ctx.stopping() {
                     return Err(self.ctx.interrupted());
                 }
-                self.ctx.progress(count - told, 0);
+                self.show(count - told, 0);
                 told = count;
             }
         }
-        self.ctx.progress(count - told, bytes);
-        let (part, file) = (self.number, self.file.name);
+        self.show(count - told, bytes);
+        let (part, file) = (self.number, self.file.name.clone());
         let (negative_zeros, json_rounded) = (hasher.negative_zeros(), hasher.json_rounded());
         Ok(PartEntry {
             part,
@@ -268,6 +281,12 @@ impl Scan {
             json_rounded,
             digest,
         })
+    }
+}
+
+impl Scan {
+    fn show(&self, rows: u64, bytes: u64) {
+        self.ctx.progress(if self.counts { rows } else { 0 }, bytes);
     }
 }
 

@@ -9,6 +9,8 @@ mod part_tests;
 mod standing;
 mod unrecorded;
 
+pub use standing::overtaken;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -24,15 +26,14 @@ use crate::formats::outputs;
 use crate::formats::plan::{Action, Node};
 use crate::formats::rowhash::PartHash;
 use crate::formats::state::Part;
-use crate::formats::steps::{ImportInputs, LoadForm, LoadOutputs, ServerOutputs, Writing};
+use crate::formats::steps::{DumpInputs, LoadForm, LoadOutputs, ServerOutputs, Writing};
 use crate::formats::structure::Table;
 use crate::seams::files::Files;
 use crate::steps::again::again;
-use crate::steps::context::{Context, Line, Lines};
+use crate::steps::context::{Context, Line, Lines, read_inputs};
 use crate::steps::step::{StepCtx, Upstream};
 use crate::steps::transfer::batch::{self, Form};
 use crate::steps::transfer::dump::manifest_name;
-use crate::steps::transfer::import;
 use crate::steps::transfer::ledger::{self, Batches, Named, Object};
 use crate::steps::transfer::refusal::refused;
 use crate::words::addr::{StepAddr, StepKind, TableName};
@@ -54,8 +55,10 @@ struct Job {
     files: Arc<dyn Files>,
     /// Where the manifest is.
     work: Arc<dyn Files>,
-    /// What wrote the files, where that was not mig: then they are somebody's, and stay.
+    /// How the files are written, where mig did not write them.
     tool: Option<Writing>,
+    /// Whether the dump gives its files one by one.
+    one_by_one: bool,
     form: Form,
     target: Flavor,
     /// The LOAD DATA statement.
@@ -135,9 +138,10 @@ async fn begin_job(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: boo
     let forms = columns.iter().map(|c| dumpfile::load_form(c, flavor == Flavor::Tidb));
     let statement = TsvEncoder::new(forms.collect()).statement(&name, &names, "mig");
     let dump = StepAddr::of_table(&migration.name, StepKind::Dump, &name);
-    let import = import::inputs(context.node(&dump)?)?;
+    let dumped: DumpInputs = read_inputs(context.node(&dump)?)?;
+    let import = &dumped.import;
     let work = context.files(migration)?;
-    let files = match &import {
+    let files = match import {
         Some(import) => context.file_places.folder(Path::new(&import.dir)),
         None => Arc::clone(&work),
     };
@@ -151,7 +155,8 @@ async fn begin_job(context: &Arc<Context>, node: &Node, ctx: &StepCtx, anew: boo
         epoch,
         files,
         work,
-        tool: import.as_ref().map(ImportInputs::writing),
+        tool: dumped.writing(),
+        one_by_one: dumped.gives_files_one_by_one(),
         form: if takes_load_data { Form::LoadData } else { Form::Insert },
         target: flavor,
         statement,
@@ -171,7 +176,7 @@ impl Job {
     /// Loads what is offered, until the dump has ended; false: the dump has begun again.
     async fn take_all(self: &Arc<Self>, taken: &mut Taken) -> Outcome<bool> {
         // Without a key there are no parts to wait for: the dump is whole, and its manifest names them.
-        let mut open = chunk::usable_for_ranges(&self.table).is_some();
+        let mut open = self.one_by_one && chunk::usable_for_ranges(&self.table).is_some();
         if !self.unrecorded.is_empty() {
             if open && !self.dump_is_whole().await? {
                 return Ok(false);
@@ -256,7 +261,7 @@ impl Job {
 }
 
 /// Once a run and migration: the ledger learns which holder of the state's lock loads.
-async fn hold(context: &Context, node: &Node) -> Outcome<()> {
+pub async fn hold(context: &Context, node: &Node) -> Outcome<()> {
     if context.token == 0 {
         return Ok(());
     }
@@ -289,12 +294,7 @@ async fn ready(context: &Context, node: &Node, ctx: &StepCtx, name: &TableName, 
         known => known,
     };
     let Some(object) = known else {
-        return Err(Failure::new(
-            codes::LEDGER_UNKNOWN_TABLE,
-            "begin the load",
-            "the ledger has no row of the table: it was not created by this lineage, or the ledger is gone",
-            "Run `mig plan`: it shows what is missing.",
-        ));
+        return Err(unknown_table());
     };
     let note = reset_note(context);
     let mut epoch = object.epoch;
@@ -336,9 +336,18 @@ async fn ready(context: &Context, node: &Node, ctx: &StepCtx, name: &TableName, 
     Ok(epoch)
 }
 
+pub fn unknown_table() -> Failure {
+    Failure::new(
+        codes::LEDGER_UNKNOWN_TABLE,
+        "begin the load",
+        "the ledger has no row of the table: it was not created by this lineage, or the ledger is gone",
+        "Run `mig plan`: it shows what is missing.",
+    )
+}
+
 /// Before a table is emptied: it has no more rows than the ledger says that this lineage has put there. Who wrote the others
 /// is not known, and nothing of theirs is dropped.
-async fn holds_no_others(
+pub async fn holds_no_others(
     line: &mut Line,
     name: &TableName,
     (schema, lineage): (&str, &str),
@@ -366,7 +375,7 @@ async fn holds_no_others(
 }
 
 /// The note of a reset that this run has decided on.
-fn reset_note(context: &Context) -> String {
+pub fn reset_note(context: &Context) -> String {
     format!("reset by {}", context.plan_digest.short())
 }
 
@@ -382,10 +391,7 @@ impl Job {
     }
 
     fn manifest(&self) -> Outcome<TableManifest> {
-        let name = manifest_name(&self.table.name);
-        let path = self.work.named(&name);
-        let bytes = self.work.read(&name)?.ok_or_else(|| batch::damaged(&path, "it is not there"))?;
-        serde_json::from_slice(&bytes).map_err(|e| batch::damaged(&path, &e.to_string()))
+        manifest(&*self.work, &self.table.name)
     }
 
     fn drop_file(&self, entry: &PartEntry) -> Outcome<()> {
@@ -398,6 +404,14 @@ impl Job {
         self.lines.room.left(&self.table.name, bytes);
         Ok(())
     }
+}
+
+/// The manifest of a table's dump, which is whole.
+pub fn manifest(files: &dyn Files, table: &TableName) -> Outcome<TableManifest> {
+    let name = manifest_name(table);
+    let path = files.named(&name);
+    let bytes = files.read(&name)?.ok_or_else(|| batch::damaged(&path, "it is not there"))?;
+    serde_json::from_slice(&bytes).map_err(|e| batch::damaged(&path, &e.to_string()))
 }
 
 fn broken(cause: &str) -> Failure {

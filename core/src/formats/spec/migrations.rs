@@ -94,6 +94,17 @@ pub(super) fn migration(evaluator: &Evaluator, text: usize, block: &Block, serve
     let tables_place = fields.attribute("tables").map(|_| evaluator.faults.place(&fields.value_at("tables")));
     let (verify, verify_threads) = verify?;
     apart?;
+    let (dump, load) = (dump?, load?);
+    if dump.engine == DumpEngine::Dumpling && dump.to.is_some() {
+        let at = fields.block("dump").map_or_else(|| fields.header(), |block| fields.at(block.span()));
+        let help = "Leave `to` out, or use engine = \"native\" in the block dump.";
+        let summary = "engine = \"dumpling\": it writes into a folder, and `to` names a bucket";
+        return Err(evaluator.faults.error(codes::ENGINE_DOES_NOT_FIT, &at, summary, help));
+    }
+    if load.engine == LoadEngine::Lightning {
+        let label = target.as_ref().ok().and_then(|name| servers.targets.get(name)).map(|server| server.label.as_str());
+        lightning_fits(evaluator, &fields, (&dump, verify), label)?;
+    }
     Ok(Migration {
         name,
         source: source?,
@@ -104,12 +115,33 @@ pub(super) fn migration(evaluator: &Evaluator, text: usize, block: &Block, serve
         tables_place,
         writes: writes?.unwrap_or(Writes::Stopped),
         gates: gates?,
-        dump: dump?,
-        load: load?,
+        dump,
+        load,
         verify,
         verify_threads,
         place: fields.place(),
     })
+}
+
+/// What TiDB Lightning asks of the other settings.
+fn lightning_fits(
+    evaluator: &Evaluator,
+    fields: &Fields,
+    (dump, verify): (&Dump, VerifyMode),
+    target: Option<&str>,
+) -> Read<()> {
+    let why = match (target, dump.keep, verify) {
+        (Some(label), ..) if label != "tidb" => "it loads into TiDB only",
+        _ if dump.to.is_some() => "it reads files of a folder, and `to` in the block dump names a bucket",
+        (_, false, _) => "it takes the files of a table when all of them are there: keep = true in the block dump",
+        (.., VerifyMode::None) => {
+            "it loads each row at least once, and only a comparison shows that none is there twice: verify { mode = \"full\" }"
+        }
+        _ => return Ok(()),
+    };
+    let at = fields.block("load").map_or_else(|| fields.header(), |block| fields.at(block.span()));
+    let help = "Change that setting, or use engine = \"native\" in the block load.";
+    Err(evaluator.faults.error(codes::ENGINE_DOES_NOT_FIT, &at, format!("engine = \"lightning\": {why}"), help))
 }
 
 fn nested<T>(
@@ -352,6 +384,7 @@ fn accept_unproven(evaluator: &Evaluator, fields: &Fields) -> Read<Vec<GateName>
 fn default_dump() -> Dump {
     Dump {
         engine: DumpEngine::default(),
+        binary: None,
         threads: 8,
         file_size: 256 << 20,
         statement_size: 1 << 20,
@@ -368,7 +401,7 @@ fn default_dump() -> Dump {
 
 fn dump(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Dump> {
     let fields = Fields::open(evaluator, text, block, &DUMP);
-    let engine = fields.choice("engine", &DumpEngine::ALL.map(|engine| (engine.word(), engine)), &DumpEngine::LATER);
+    let engine = fields.choice("engine", &DumpEngine::ALL.map(|engine| (engine.word(), engine)), &[]);
     let format = fields.choice("format", &[("sql", ())], &["csv"]);
     let threads = fields.threads("threads", 256);
     let file_size = fields.size("file_size");
@@ -381,8 +414,11 @@ fn dump(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Dump> {
     let keep = fields.flag("keep");
     let disk_limit = fields.size("disk_limit");
     let to = to(evaluator, text, &fields);
+    let binary = fields.text("binary");
     let default = default_dump();
     format?;
+    let engine = engine?.unwrap_or_default();
+    without_effect(evaluator, &fields, engine);
     let (keep, disk_limit) = (keep?.unwrap_or(default.keep), disk_limit?);
     if keep && disk_limit.is_some() {
         evaluator.faults.push(
@@ -392,7 +428,8 @@ fn dump(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Dump> {
         );
     }
     Ok(Dump {
-        engine: engine?.unwrap_or_default(),
+        engine,
+        binary: binary?,
         threads: threads?.unwrap_or(default.threads),
         file_size: file_size?.unwrap_or(default.file_size),
         statement_size: statement_size?.unwrap_or(default.statement_size),
@@ -422,6 +459,26 @@ fn to(evaluator: &Evaluator, text: usize, fields: &Fields) -> Read<Option<access
         );
     }
     access::place(evaluator, fields, server?)
+}
+
+/// Names the settings that the engine does not have.
+fn without_effect(evaluator: &Evaluator, fields: &Fields, engine: DumpEngine) {
+    let names: &[&str] = match engine {
+        DumpEngine::Native => &["binary"],
+        DumpEngine::Dumpling => &["chunk_bytes", "rate_limit", "disk_limit"],
+    };
+    no_effect(evaluator, fields, names, engine.word());
+}
+
+fn no_effect(evaluator: &Evaluator, fields: &Fields, names: &[&str], engine: &str) {
+    for name in names.iter().filter(|name| fields.attribute(name).is_some()) {
+        let summary = format!("`{name}` has no effect: engine = \"{engine}\"");
+        evaluator.faults.push(
+            Diagnostic::warning(codes::NO_EFFECT, summary)
+                .at(evaluator.faults.place(&fields.value_at(name)))
+                .help("Leave the line out, or choose the other engine."),
+        );
+    }
 }
 
 /// `where`: exact names of tables -> conditions.
@@ -486,17 +543,23 @@ fn size_or_auto(fields: &Fields, name: &str) -> Read<Option<u64>> {
 }
 
 fn default_load() -> Load {
-    Load { engine: LoadEngine::default(), threads: None, batch_bytes: None, session: BTreeMap::new() }
+    Load { engine: LoadEngine::default(), binary: None, threads: None, batch_bytes: None, session: BTreeMap::new() }
 }
 
 fn load(evaluator: &Evaluator, text: usize, block: &Block) -> Read<Load> {
     let fields = Fields::open(evaluator, text, block, &LOAD);
-    let engine = fields.choice("engine", &LoadEngine::ALL.map(|engine| (engine.word(), engine)), &LoadEngine::LATER);
+    let engine = fields.choice("engine", &LoadEngine::ALL.map(|engine| (engine.word(), engine)), &[]);
     let threads =
         fields.is_auto("threads").and_then(|auto| if auto { Ok(None) } else { fields.threads("threads", 256) });
     let batch_bytes = size_or_auto(&fields, "batch_bytes");
     let session = session(evaluator, &fields);
-    Ok(Load { engine: engine?.unwrap_or_default(), threads: threads?, batch_bytes: batch_bytes?, session: session? })
+    let (engine, binary) = (engine?.unwrap_or_default(), fields.text("binary"));
+    let names: &[&str] = match engine {
+        LoadEngine::Native => &["binary"],
+        LoadEngine::Lightning => &["batch_bytes"],
+    };
+    no_effect(evaluator, &fields, names, engine.word());
+    Ok(Load { engine, binary: binary?, threads: threads?, batch_bytes: batch_bytes?, session: session? })
 }
 
 fn session(evaluator: &Evaluator, fields: &Fields) -> Read<BTreeMap<String, String>> {

@@ -264,6 +264,9 @@ impl Compress {
 pub struct Dump {
     #[serde(skip_serializing_if = "DumpEngine::is_default")]
     pub engine: DumpEngine,
+    /// The program of the engine; `None`: by its name, from the PATH.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binary: Option<String>,
     /// Default 8.
     pub threads: u32,
     /// Default 256 MiB.
@@ -288,6 +291,11 @@ pub struct Dump {
 }
 
 impl Dump {
+    /// The program of an engine that is not mig's own.
+    pub fn program(&self) -> Option<&str> {
+        self.engine.program().map(|name| self.binary.as_deref().unwrap_or(name))
+    }
+
     /// Bytes that files which are not loaded yet may take; `None`: the files are kept, or are in a bucket without a limit, and
     /// take what they take.
     pub fn room(&self) -> Option<u64> {
@@ -301,12 +309,22 @@ impl Dump {
 pub struct Load {
     #[serde(skip_serializing_if = "LoadEngine::is_default")]
     pub engine: LoadEngine,
+    /// The program of the engine; `None`: by its name, from the PATH.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub binary: Option<String>,
     /// `None`: auto.
     pub threads: Option<u32>,
     /// `None`: auto.
     pub batch_bytes: Option<u64>,
     /// Session variables of the loader.
     pub session: BTreeMap<String, String>,
+}
+
+impl Load {
+    /// The program of an engine that is not mig's own.
+    pub fn program(&self) -> Option<&str> {
+        self.engine.program().map(|name| self.binary.as_deref().unwrap_or(name))
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]

@@ -216,8 +216,11 @@ schemas! {
     }
 
     DUMP = "dump", in Some(&MIGRATION),
-    blocks [Nested::one("s3", "Amazon S3, as the environment says", "how the server of `to` is reached")], later ["binary"] {
-        engine: "\"native\"", "`\"native\"`", "no other value is part of this version";
+    blocks [Nested::one("s3", "Amazon S3, as the environment says", "how the server of `to` is reached")], later [] {
+        engine: "\"native\" or \"dumpling\"", "`\"native\"`",
+            "`\"dumpling\"`: the files are written by Dumpling, once for each table; see [choose an engine](how-to/choose-an-engine.md)";
+        binary: "text", "`dumpling`, from the PATH",
+            "only with `engine = \"dumpling\"`: the program, on the machine where the migration runs";
         threads: "number", "8", "connections that read rows";
         file_size: "size", "`256MiB`", "the largest size of a dump file; only one long row can exceed it";
         statement_size: "size", "`1MiB`", "the size at which an INSERT statement in a dump file ends";
@@ -248,8 +251,11 @@ schemas! {
         kms_key_id: "text", "none", "ask for encryption with this key (SSE-KMS)";
     }
 
-    LOAD = "load", in Some(&MIGRATION), blocks [], later ["binary"] {
-        engine: "\"native\"", "`\"native\"`", "no other value is part of this version";
+    LOAD = "load", in Some(&MIGRATION), blocks [], later [] {
+        engine: "\"native\" or \"lightning\"", "`\"native\"`",
+            "`\"lightning\"`: the rows are loaded by TiDB Lightning, once for each table; see [choose an engine](how-to/choose-an-engine.md)";
+        binary: "text", "`tidb-lightning`, from the PATH",
+            "only with `engine = \"lightning\"`: the program, on the machine where the migration runs";
         threads: "number or \"auto\"", "`\"auto\"`",
             "connections that load rows; auto: one for each core of the target where the target reports them, otherwise 4";
         batch_bytes: "size or \"auto\"", "`\"auto\"`", "the size of a batch, which is one transaction; auto: 2 MiB";

@@ -1,7 +1,7 @@
-//! Gate `connectivity`: both servers answered, they are two, and the target takes writes. Knows nothing of hosts and
+//! Gate `connectivity`: both servers answered, they are two, the target takes writes, and the engines' programs are there. Knows nothing of hosts and
 //! ports; what a session's encryption is worth was decided when it was opened.
 
-use super::{Subject, of_runner, unreached, verdict};
+use super::{Subject, engines, of_runner, unreached, verdict};
 use crate::formats::facts::{Flavor, ServerFacts, Verdict};
 use crate::words::codes;
 use crate::words::diag::Diagnostic;
@@ -56,12 +56,14 @@ pub fn judge(subject: &Subject) -> Verdict {
         }
     }
     findings.extend(unreadable);
+    findings.extend(engines::findings(subject));
     let saw = format!(
-        "source {} ({}), target {} ({})",
+        "source {} ({}), target {} ({}){}",
         version_text(source),
         tls_text(source),
         version_text(target),
-        tls_text(target)
+        tls_text(target),
+        engines::seen(subject)
     );
     verdict(saw, findings)
 }

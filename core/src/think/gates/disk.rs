@@ -25,10 +25,11 @@ pub fn judge(subject: &Subject) -> Verdict {
     }
     let dump = &subject.migration.dump;
     let pending: Vec<&Table> = facts.source.tables.iter().filter(|table| !there(facts, table)).collect();
-    let keyless = pending.iter().filter(|table| usable_for_ranges(table).is_none()).count();
-    let sum = |keyed: bool| -> u64 {
-        pending.iter().filter(|t| usable_for_ranges(t).is_some() == keyed).map(|t| t.estimate.data_bytes).sum()
-    };
+    // Those whose files can be loaded while their dump goes on.
+    let streams = |table: &Table| dump.engine.gives_files_one_by_one() && usable_for_ranges(table).is_some();
+    let keyless = pending.iter().filter(|table| !streams(table)).count();
+    let sum =
+        |keyed: bool| -> u64 { pending.iter().filter(|t| streams(t) == keyed).map(|t| t.estimate.data_bytes).sum() };
     let (with_key, without_key) = (sum(true), sum(false));
     let (needed, arithmetic) = if dump.keep {
         let data = with_key + without_key;
@@ -42,9 +43,10 @@ pub fn judge(subject: &Subject) -> Verdict {
         (
             tenth_more(without_key) + bounded,
             format!(
-                "{} in {} without a usable key x 1.1, dumped whole before their load, and {} for {window}",
+                "{} in {}{} x 1.1, dumped whole before their load, and {} for {window}",
                 size(without_key),
                 count(keyless, "table"),
+                if dump.engine.gives_files_one_by_one() { " without a usable key" } else { "" },
                 size(bounded),
             ),
         )

@@ -219,6 +219,7 @@ pub fn migration() -> Migration {
         gates: gates(),
         dump: Dump {
             engine: DumpEngine::default(),
+            binary: None,
             threads: 8,
             file_size: 256 << 20,
             statement_size: 1 << 20,
@@ -231,7 +232,13 @@ pub fn migration() -> Migration {
             disk_limit: None,
             to: None,
         },
-        load: Load { engine: LoadEngine::default(), threads: None, batch_bytes: None, session: BTreeMap::new() },
+        load: Load {
+            engine: LoadEngine::default(),
+            binary: None,
+            threads: None,
+            batch_bytes: None,
+            session: BTreeMap::new(),
+        },
         verify: VerifyMode::Full,
         verify_threads: 4,
         place: Place {

@@ -296,7 +296,9 @@ mod tests {
             json!({"rows": 0, "hash": "0", "bytes": 0, "parts": 0, "manifest": sum, "inputs": inputs})
         };
         check("migration.m.dump[\"s.t\"]", dump("native"), Ok(()));
-        check("migration.m.dump[\"s.t\"]", dump("dumpling"), Err("unknown variant `dumpling`, expected `native`"));
+        check("migration.m.dump[\"s.t\"]", dump("dumpling"), Ok(()));
+        let unknown = "unknown variant `mydumper`, expected `native` or `dumpling`";
+        check("migration.m.dump[\"s.t\"]", dump("mydumper"), Err(unknown));
         check("runner.ec2.r.key_pair", json!({"name": "k"}), Err("missing field"));
         check("runner.ec2.r.disk", json!({}), Err("knows no such kind of step"));
     }

@@ -124,6 +124,15 @@ codes! {
     FILTER_MATCHES_NOTHING = 2060, Error,
         "the filter matches nothing",
         "The rules select no table and no view of the source. An empty migration would succeed and prove nothing, so it is an error. The help names tables that nearly match. System schemas and the ledger are never selected.";
+    ENGINE_MISSING = 2080, Gate,
+        "the program of an engine is not there",
+        "`engine` names a program that mig does not bring along. It has to be on the machine where the migration runs: in the PATH, or where `binary` says. mig asks it for its version and got no answer. Install it there, correct `binary`, or use `engine = \"native\"`.";
+    ENGINE_UNTESTED = 2081, Gate,
+        "a version of a program that was not tested",
+        "The tests of mig run with Dumpling 8.5 and TiDB Lightning 8.5. Another version may write other files or other words; mig then stops, because it does not find the sentence and the files that it looks for. The rows are compared in any case.";
+    FLOAT_DIGITS = 2082, Gate,
+        "Dumpling writes 6 digits of a FLOAT",
+        "MySQL's text of a FLOAT has 6 digits, and Dumpling takes that text: 16777216 becomes 16777200. If a column has finer values, these change, and the verification finds that the target is not equal to the source (exit code 6). mig's own dump is exact: use `engine = \"native\"` for this migration.";
     SPATIAL = 2101, Gate,
         "spatial types",
         "TiDB has no spatial types and no spatial indexes: CREATE TABLE fails. Set the rule to \"rewrite\" to keep the bytes of the values as LONGBLOB, without the spatial index. Or leave the table out of the filter, or change the column on the source.";

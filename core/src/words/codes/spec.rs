@@ -225,6 +225,9 @@ codes! {
         "a `moved` or `removed` block does not fit the other blocks",
         "`moved` says what a block of the spec was called before: `to` is a block of the spec, `from` is not. Several of them can \
          be a chain, but not a circle. `removed` names a block that is no longer in the spec.";
+    ENGINE_DOES_NOT_FIT = 1253, Error,
+        "an engine that does not fit the other settings",
+        "TiDB Lightning loads into TiDB only, takes the files of a table when all of them are there (`keep = true`), and loads each row at least once. A load that was interrupted is emptied and started from the beginning, but only a comparison of the rows shows that none is there twice, so `verify { mode = \"none\" }` is refused with it. Dumpling writes into a folder and TiDB Lightning reads one, so neither goes with `to = \"s3://…\"`.";
     WORKSPACE = 1252, Error,
         "a workspace that the backend does not know",
         "A workspace is one of several states of a spec: MIG_WORKSPACE or -workspace names it, and `${workspace}` in the `key` or the \

@@ -96,4 +96,19 @@ codes! {
     UNREAD_CHARSET = 5152, Error,
         "text in a charset that mig does not read",
         "mydumper writes text in the charset of its column. mig reads latin1, gbk, gb18030 and the Unicode ones. Make the dump with Dumpling, or move the table with `mig apply`.";
+    ENGINE_DOOR = 5170, Error,
+        "a program could not be given a way to a server",
+        "An external engine reaches a server through mig: over a port of the loopback, with a user and a password that are good for this one run of it, because its arguments can be read by every user of the machine. mig logs in on the other side, with the block's TLS and credentials. No port could be opened, or the server asks for a log-in that this way does not know. Give the user the plugin caching_sha2_password or mysql_native_password, or use mig's own engine.";
+    ENGINE_NOT_STARTED = 5171, Error,
+        "a program could not be started",
+        "An external engine is a program on the machine where the migration runs. The operating system refused to start it, or its files could not be made in the work folder. The message has the reason.";
+    ENGINE_FAILED = 5172, Error,
+        "a program did not finish its work",
+        "An external engine ended without saying that its work is done. Its own exit code does not count: mig looks for its sentence, its files and its numbers. What it left is thrown away, and `mig apply` starts this table again from the beginning. The message has its last words and names its log. `engine = \"native\"` does the same work without it.";
+    ENGINE_FILES_DIFFER = 5173, Mismatch,
+        "the files of a program are not what it says",
+        "The program said that it is done, but its files are missing, are of another table, or have another number of rows than it counted. Nothing of them was loaded. Run `mig apply` again: the table is dumped again from the beginning. If it happens again, use `engine = \"native\"`.";
+    ENGINE_ROWS_DIFFER = 5174, Mismatch,
+        "a program loaded another number of rows",
+        "TiDB Lightning says that it is done, and the table on the target has more or fewer rows than the files of the dump. It loads a row at least once: a row that is there twice has been sent again after an interruption. Nothing of it is recorded as loaded. Run `mig apply` again: the table is emptied and loaded from the beginning. `engine = \"native\"` loads each row exactly once.";
 }

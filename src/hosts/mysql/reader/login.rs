@@ -21,8 +21,33 @@ pub(in crate::hosts::mysql) struct Way {
 /// utf8mb4_general_ci: what every server has; the session's set-up names the charset anyway.
 const COLLATION: u8 = 45;
 
+/// What a session of mig's own speaks.
+const WANTED: CapabilityFlags = CapabilityFlags::CLIENT_PROTOCOL_41
+    .union(CapabilityFlags::CLIENT_SECURE_CONNECTION)
+    .union(CapabilityFlags::CLIENT_LONG_PASSWORD)
+    .union(CapabilityFlags::CLIENT_TRANSACTIONS)
+    .union(CapabilityFlags::CLIENT_DEPRECATE_EOF)
+    .union(CapabilityFlags::CLIENT_PLUGIN_AUTH);
+
+/// A server that has greeted, and has not been answered yet.
+pub(in crate::hosts::mysql) struct Greeted {
+    wire: Wire,
+    pub greeting: HandshakePacket<'static>,
+}
+
 /// The session's line and the server's number of it.
 pub(super) async fn log_in(way: &Way, opts: &Opts) -> Option<(Wire, u32)> {
+    let greeted = greet(way).await?;
+    let flags = greeted.greeting.capabilities() & WANTED;
+    // MariaDB does not name the flag of long passwords, and takes them.
+    if !flags.contains(WANTED & !CapabilityFlags::CLIENT_LONG_PASSWORD) {
+        return None;
+    }
+    answer(way, opts, greeted, flags).await
+}
+
+/// A new connection, up to the server's first words.
+pub(in crate::hosts::mysql) async fn greet(way: &Way) -> Option<Greeted> {
     let stream = super::reach(way).await.ok()?;
     stream.set_nodelay(true).ok()?;
     let alive = socket2::TcpKeepalive::new().with_time(KEEPALIVE);
@@ -30,19 +55,22 @@ pub(super) async fn log_in(way: &Way, opts: &Opts) -> Option<(Wire, u32)> {
     let mut wire = Wire::new(Box::new(stream));
     let Packet::Of(bytes) = wire.next().await.ok()? else { return None };
     let greeting = ParseBuf(bytes).parse::<HandshakePacket<'_>>(()).ok()?.into_owned();
-    let mut wanted = CapabilityFlags::CLIENT_PROTOCOL_41
-        | CapabilityFlags::CLIENT_SECURE_CONNECTION
-        | CapabilityFlags::CLIENT_LONG_PASSWORD
-        | CapabilityFlags::CLIENT_TRANSACTIONS
-        | CapabilityFlags::CLIENT_DEPRECATE_EOF
-        | CapabilityFlags::CLIENT_PLUGIN_AUTH;
+    Some(Greeted { wire, greeting })
+}
+
+/// Logs in with these flags, of those that the server has; TLS is added where the way has it.
+pub(super) async fn answer(
+    way: &Way,
+    opts: &Opts,
+    greeted: Greeted,
+    mut flags: CapabilityFlags,
+) -> Option<(Wire, u32)> {
+    let Greeted { mut wire, greeting } = greeted;
     if way.tls.is_some() {
-        wanted |= CapabilityFlags::CLIENT_SSL;
-    }
-    let flags = greeting.capabilities() & wanted;
-    // MariaDB does not name the flag of long passwords, and takes them.
-    if !flags.contains(wanted & !CapabilityFlags::CLIENT_LONG_PASSWORD) {
-        return None;
+        if !greeting.capabilities().contains(CapabilityFlags::CLIENT_SSL) {
+            return None;
+        }
+        flags |= CapabilityFlags::CLIENT_SSL;
     }
     if let Some(client) = &way.tls {
         let mut request = Vec::new();

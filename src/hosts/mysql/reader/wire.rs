@@ -8,16 +8,16 @@ use std::ops::Range;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Bytes that a packet's chunk has at most; one of fewer is the last.
-pub(super) const CHUNK: usize = 0xff_ffff;
+pub(in crate::hosts::mysql) const CHUNK: usize = 0xff_ffff;
 /// Of the buffer, while no packet is larger.
 const BUFFER: usize = 128 * 1024;
 /// COM_QUERY.
 const QUERY: u8 = 3;
 
-pub(super) trait Line: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(in crate::hosts::mysql) trait Line: AsyncRead + AsyncWrite + Unpin + Send {}
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Line for T {}
 
-pub(super) struct Wire {
+pub(in crate::hosts::mysql) struct Wire {
     line: Box<dyn Line>,
     buffer: Vec<u8>,
     /// What was read and not handed out stands here.
@@ -27,29 +27,29 @@ pub(super) struct Wire {
 }
 
 /// A packet's bytes.
-pub(super) enum Packet<'a> {
+pub(in crate::hosts::mysql) enum Packet<'a> {
     Of(&'a [u8]),
     /// An ERR packet, behind its first byte.
     Error(&'a [u8]),
 }
 
 impl Wire {
-    pub(super) fn new(line: Box<dyn Line>) -> Self {
+    pub(in crate::hosts::mysql) fn new(line: Box<dyn Line>) -> Self {
         Self { line, buffer: vec![0; BUFFER], at: 0, end: 0, sequence: 0 }
     }
 
     /// The line itself, to be wrapped; `None`: something was sent that was not asked for.
-    pub(super) fn into_line(self) -> Option<(Box<dyn Line>, u8)> {
+    pub(in crate::hosts::mysql) fn into_line(self) -> Option<(Box<dyn Line>, u8)> {
         (self.at == self.end).then_some((self.line, self.sequence))
     }
 
-    pub(super) fn with_sequence(mut self, sequence: u8) -> Self {
+    pub(in crate::hosts::mysql) fn with_sequence(mut self, sequence: u8) -> Self {
         self.sequence = sequence;
         self
     }
 
     /// Begins a conversation with a statement.
-    pub(super) async fn command(&mut self, sql: &str) -> io::Result<()> {
+    pub(in crate::hosts::mysql) async fn command(&mut self, sql: &str) -> io::Result<()> {
         self.sequence = 0;
         let mut bytes = Vec::with_capacity(sql.len() + 1);
         bytes.push(QUERY);
@@ -57,7 +57,7 @@ impl Wire {
         self.send(&bytes).await
     }
 
-    pub(super) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(in crate::hosts::mysql) async fn send(&mut self, bytes: &[u8]) -> io::Result<()> {
         let Some(length) = u32::try_from(bytes.len()).ok().filter(|length| (*length as usize) < CHUNK) else {
             return Err(io::Error::other("a statement is longer than a packet"));
         };
@@ -71,7 +71,7 @@ impl Wire {
     }
 
     /// The next packet.
-    pub(super) async fn next(&mut self) -> io::Result<Packet<'_>> {
+    pub(in crate::hosts::mysql) async fn next(&mut self) -> io::Result<Packet<'_>> {
         let found = match self.at_hand() {
             Some(found) => found,
             None => self.receive().await?,
@@ -148,7 +148,7 @@ impl Wire {
 }
 
 /// A length in front of some bytes, and those behind it; of NULL there is none.
-pub(super) fn length(bytes: &[u8]) -> Option<(Option<u64>, &[u8])> {
+pub(in crate::hosts::mysql) fn length(bytes: &[u8]) -> Option<(Option<u64>, &[u8])> {
     let (first, rest) = bytes.split_first()?;
     let of = |width: usize| {
         let (digits, rest) = rest.split_at_checked(width)?;
@@ -167,7 +167,7 @@ pub(super) fn length(bytes: &[u8]) -> Option<(Option<u64>, &[u8])> {
 }
 
 /// A text behind its length.
-pub(super) fn text(bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
+pub(in crate::hosts::mysql) fn text(bytes: &[u8]) -> Option<(Option<&[u8]>, &[u8])> {
     let (length, rest) = length(bytes)?;
     let Some(length) = length else { return Some((None, rest)) };
     let (text, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;

@@ -159,7 +159,7 @@ fn is_empty(entry: &PartEntry, there: Option<&PartHash>) -> bool {
 }
 
 /// The table is not this load's any more: another process has emptied it, or dropped it.
-pub(super) fn overtaken(table: &TableName, epoch: u64, there: Option<&Object>) -> Failure {
+pub fn overtaken(table: &TableName, epoch: u64, there: Option<&Object>) -> Failure {
     let cause = match there {
         None => format!("this is its load number {epoch}, and the ledger on the target no longer has the table"),
         Some(object) if object.is_reset() => {

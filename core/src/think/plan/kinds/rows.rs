@@ -2,6 +2,7 @@
 
 use super::{PLAIN, Row, Rules, TableWish, Takes, Wants, Wish, WorkedOn, holds, seconds, servers, unsaid};
 use crate::formats::cause::{Cause, Drift, Input, Kept, Removed, Upstream};
+use crate::formats::engine::{DumpEngine, LoadEngine};
 use crate::formats::plan::{Action, Edge, EdgeKind};
 use crate::formats::rehearsal::Rate;
 use crate::formats::rowhash::JsonNumbers;
@@ -114,8 +115,8 @@ pub(super) fn dump_inputs(wish: &Wish, source: &Table, fingerprint: Digest) -> D
 
 /// How a step waits for the one whose files it takes. A table without a usable key has no stable files: an interrupted dump of
 /// it starts from the beginning, so nothing of it may be loaded before the dump is whole.
-fn takes_files(wanted: &mut Desired, table: &TableWish, to: StepAddr, from: StepAddr) {
-    let kind = if table.keyed { EdgeKind::Stream } else { EdgeKind::After };
+fn takes_files(wanted: &mut Desired, streams: bool, to: StepAddr, from: StepAddr) {
+    let kind = if streams { EdgeKind::Stream } else { EdgeKind::After };
     wanted.edges.push(Edge { to, from, kind });
 }
 
@@ -131,19 +132,41 @@ fn dump(wanted: &mut Desired, wish: &Wish, table: &TableWish) {
                 .help("Nothing to do if that is what you want. If all rows are to arrive, remove the line."),
         );
     }
+    let floats = floats(table);
+    if let (DumpEngine::Dumpling, None, false) = (table.dump.engine, &table.dump.import, floats.is_empty()) {
+        wanted.warn_if_pending.entry(addr.clone()).or_default().push(
+            Diagnostic::warning(codes::FLOAT_DIGITS, "Dumpling writes 6 digits of a FLOAT")
+                .about(table.dump.table.to_string())
+                .detail(format!(
+                    "FLOAT columns: {}. Finer values change, and the verification says so.",
+                    floats.join(", ")
+                ))
+                .help("Use engine = \"native\" in the block dump if a value may have more digits."),
+        );
+    }
     // No row moves before everything that the rows need was created and read back.
     wanted.after(&addr, [StepAddr::gate(wish.name(), GateName::Structure)]);
 }
 
+/// Columns of which MySQL's text has fewer digits than the value; with decimals it has all that are kept.
+fn floats(table: &TableWish) -> Vec<&str> {
+    let columns = table.inputs.source.data_columns();
+    let fine = columns.filter(|column| column.data_type == "float" && !column.column_type.contains('('));
+    fine.map(|column| column.name.as_str()).collect()
+}
+
 fn load(wanted: &mut Desired, wish: &Wish, table: &TableWish) {
     let addr = table.addr(wish, StepType::Load);
-    let inputs = LoadInputs { table: table.dump.table.clone(), engine: wish.migration.load.engine };
+    // Files of others are read by mig's own load, which knows how each tool writes.
+    let engine = if table.dump.import.is_some() { LoadEngine::Native } else { wish.migration.load.engine };
+    let inputs = LoadInputs { table: table.dump.table.clone(), engine };
     // As earlier builds recorded it, whose engine is the default.
     let by = if inputs.engine.is_default() { "load" } else { inputs.engine.word() };
     wanted.node(addr.clone(), StepKind::Load, &inputs, &(by, &table.taken, &table.created));
     let structure = StepAddr::gate(wish.name(), GateName::Structure);
     wanted.after(&addr, [table.addr(wish, StepType::Table), structure]);
-    takes_files(wanted, table, addr, table.addr(wish, StepType::Dump));
+    let streams = table.keyed && table.dump.gives_files_one_by_one() && engine.takes_files_one_by_one();
+    takes_files(wanted, streams, addr, table.addr(wish, StepType::Dump));
 }
 
 fn verify(wanted: &mut Desired, wish: &Wish, table: &TableWish) {
@@ -153,7 +176,7 @@ fn verify(wanted: &mut Desired, wish: &Wish, table: &TableWish) {
     let addr = table.addr(wish, StepType::Verify);
     let inputs = VerifyInputs { table: table.dump.table.clone(), mode: word(&wish.migration.verify) };
     wanted.node(addr.clone(), StepKind::Verify, &inputs, &(&inputs, &table.taken, &table.created));
-    takes_files(wanted, table, addr, table.addr(wish, StepType::Load));
+    takes_files(wanted, table.keyed, addr, table.addr(wish, StepType::Load));
 }
 
 fn dump_input(ask: &DecisionContext<'_>, record: &StepRecord) -> Outcome<Input> {
