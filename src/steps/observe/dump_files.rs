@@ -98,8 +98,8 @@ pub async fn look(
 
 /// Notes the parts whose files are not there with their size.
 fn absent(facts: &mut MigrationFacts, table: &TableName, parts: &[PartEntry], names: &BTreeMap<String, u64>) {
-    let is_there = |part: &&PartEntry| names.get(&part.file) != Some(&part.bytes);
-    let absent: BTreeSet<u32> = parts.iter().filter(is_there).map(|part| part.part).collect();
+    let is_absent = |part: &&PartEntry| names.get(&part.file) != Some(&part.bytes);
+    let absent: BTreeSet<u32> = parts.iter().filter(is_absent).map(|part| part.part).collect();
     if !absent.is_empty() {
         facts.absent_parts.insert(table.key(), absent);
     }
