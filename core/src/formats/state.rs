@@ -1,10 +1,12 @@
 //! The state: what earlier runs did, as readable JSON. Types, strict reading, writing; the file itself is a store's
 //! matter, the journal's fold is in [`super::journal`].
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -57,6 +59,7 @@ pub struct State {
     /// It is closed: `mig init -migrate-state` has moved it to this place, where runs go on with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub moved_to: Option<String>,
+    #[serde(deserialize_with = "each_once")]
     pub steps: BTreeMap<StepAddr, StepRecord>,
     /// Renames that the spec asks for, that the steps here show already, and that no run has recorded: a part of the plan
     /// that is made over them, and never of the file.
@@ -229,6 +232,9 @@ impl State {
     /// # Errors
     /// MIG4001 for a newer format, MIG4002 for what is not a whole state, MIG4012 for one that was changed after mig wrote it.
     pub fn read(bytes: &[u8], place: &str) -> Outcome<Self> {
+        if let Some(state) = Self::read_own(bytes) {
+            return Ok(state);
+        }
         let state = Self::read_unsealed(bytes, place)?;
         if state.format_version >= 2 && unsealed(bytes).is_none() {
             return Err(Failure::new(
@@ -242,6 +248,14 @@ impl State {
             ));
         }
         Ok(Self { format_version: FORMAT_VERSION, ..state })
+    }
+
+    /// A state whose bytes are as mig wrote them, in the format of this version: read without a tree of all its values, which takes
+    /// several times as long. `None`: anything else, of which [`State::read`] says what it is.
+    fn read_own(bytes: &[u8]) -> Option<Self> {
+        let content = unsealed(bytes)?;
+        let whole = [content, UNSEALED_END.as_bytes()].concat();
+        serde_json::from_slice::<Self>(&whole).ok().filter(|state| state.format_version == FORMAT_VERSION)
     }
 
     /// The same for a state that somebody edited: its checksum is not asked for.
@@ -402,6 +416,37 @@ fn with_checksum(schema: &mut schemars::Schema) {
     }
 }
 
+/// Reads the steps; one that is there twice is a fault, whoever wrote the file.
+fn each_once<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<StepAddr, StepRecord>, D::Error> {
+    struct Steps;
+
+    impl<'de> Visitor<'de> for Steps {
+        type Value = BTreeMap<StepAddr, StepRecord>;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("steps by their addresses")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut steps = BTreeMap::new();
+            while let Some((addr, record)) = map.next_entry::<StepAddr, StepRecord>()? {
+                match steps.entry(addr) {
+                    Entry::Vacant(place) => drop(place.insert(record)),
+                    Entry::Occupied(place) => {
+                        return Err(serde::de::Error::custom(format!(
+                            "the key {:?} is there twice",
+                            place.key().to_string()
+                        )));
+                    }
+                }
+            }
+            Ok(steps)
+        }
+    }
+
+    deserializer.deserialize_map(Steps)
+}
+
 /// The bytes that the checksum covers; `None` where it is not theirs.
 fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
     let at = memchr::memmem::rfind(bytes, CHECKSUM.as_bytes())?;
@@ -414,6 +459,25 @@ fn unsealed(bytes: &[u8]) -> Option<&[u8]> {
 #[allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_sealed_state_with_a_step_twice_is_refused() {
+        let addr = StepAddr::parse("migration.m.report").unwrap();
+        let mut state = State::new("lin".into());
+        let record = serde_json::json!({
+            "kind": "report", "inputs_digest": Digest::of_bytes(b""), "status": "failed", "outputs": null, "depends_on": [],
+            "started": "",
+        });
+        state.steps.insert(addr, serde_json::from_value(record).unwrap());
+        let text = String::from_utf8(state.write().unwrap()).unwrap();
+        let content = &text[..text.rfind(CHECKSUM).unwrap()];
+        let step = &content[content.find("\"migration.m.report\"").unwrap()..content.rfind("\n  }").unwrap()];
+        let twice = content.replace(step, &format!("{},\n    {step}", step.trim_end()));
+        let sealed = format!("{twice}{CHECKSUM}{}{END}", Digest::of_bytes(twice.as_bytes()));
+        assert!(State::read_own(text.as_bytes()).is_some());
+        let failure = State::read(sealed.as_bytes(), "s").unwrap_err();
+        assert!(failure.cause.contains("is there twice"), "{}", failure.cause);
+    }
 
     #[test]
     fn what_is_no_whole_state_of_this_format_is_refused_by_name() {
