@@ -9,13 +9,13 @@ mod support;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use sha2::{Digest, Sha256};
-use support::bucket::{BadLine, Bucket, CREDENTIALS};
+use support::bucket::{BadLine, Bucket, command};
 use support::{Bed, program, server_blocks};
 
 /// What the names of the files' objects begin with.
@@ -147,12 +147,6 @@ impl Scene {
         self.source.drop_schema(&self.schema).await;
         self.forget().await;
     }
-}
-
-fn command(dir: &Path, arguments: &[&str]) -> Command {
-    let mut command = program::command(dir, arguments);
-    command.envs(CREDENTIALS).env("AWS_EC2_METADATA_DISABLED", "true");
-    command
 }
 
 fn run(dir: &Path, arguments: &[&str], expected: i32, told: &[&str]) -> String {

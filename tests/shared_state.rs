@@ -9,12 +9,12 @@
 mod support;
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use support::bucket::{BadLine, Bucket, CREDENTIALS};
+use support::bucket::{BadLine, Bucket, command};
 use support::{Bed, program, server_blocks};
 
 const ROWS: u64 = 1500;
@@ -103,12 +103,6 @@ impl Team {
         self.source.drop_schema(&self.schema).await;
         self.forget().await;
     }
-}
-
-fn command(dir: &Path, arguments: &[&str]) -> Command {
-    let mut command = program::command(dir, arguments);
-    command.envs(CREDENTIALS).env("AWS_EC2_METADATA_DISABLED", "true");
-    command
 }
 
 fn run(dir: &Path, arguments: &[&str], expected: i32, told: &[&str]) -> String {

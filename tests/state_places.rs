@@ -6,7 +6,7 @@
 
 mod support;
 
-use support::bucket::{Bucket, CREDENTIALS};
+use support::bucket::{self, Bucket, CREDENTIALS};
 use support::journey::Journey;
 use support::{Bed, program};
 
@@ -22,9 +22,8 @@ async fn journey(name: &str) -> Journey {
 
 /// Runs the program with the credentials of the bucket.
 fn run(journey: &Journey, arguments: &[&str], expected: i32, told: &[&str]) -> String {
-    let mut command = program::command(journey.folder(), arguments);
-    command.envs(CREDENTIALS).env("AWS_EC2_METADATA_DISABLED", "true");
-    program::judge(&command.output().unwrap(), arguments, expected, told)
+    let output = bucket::command(journey.folder(), arguments).output().unwrap();
+    program::judge(&output, arguments, expected, told)
 }
 
 /// Writes the `mig` block: where the state is from now on. The file of before is kept as `former.txt`.

@@ -23,7 +23,7 @@ use crate::words::error::{Failure, Outcome};
 
 /// The first two arguments of the mig that becomes the program; then its parent's number, the program, and its arguments.
 pub const BECOME: [&str; 2] = ["worker", "become"];
-/// What a shell says where there is no such program.
+/// The exit code of a shell for a program that it does not find.
 const NO_PROGRAM: u8 = 127;
 /// How often a child is asked whether it has ended.
 const ASKED_EVERY: Duration = Duration::from_millis(20);

@@ -57,6 +57,7 @@ pub mod transfer {
     pub mod batch;
     pub mod dump;
     pub mod dumpling;
+    pub mod engine;
     pub mod foreign;
     pub mod import;
     pub mod ledger;

@@ -3,7 +3,8 @@
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -11,9 +12,18 @@ use std::time::Duration;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 
+use super::program;
+
 /// Who the testbed's MinIO knows.
 pub const CREDENTIALS: [(&str, &str); 2] =
     [("AWS_ACCESS_KEY_ID", "testing"), ("AWS_SECRET_ACCESS_KEY", "testing-testing")];
+
+/// The program in a folder, with the credentials of the bucket.
+pub fn command(dir: &Path, arguments: &[&str]) -> Command {
+    let mut command = program::command(dir, arguments);
+    command.envs(CREDENTIALS).env("AWS_EC2_METADATA_DISABLED", "true");
+    command
+}
 
 pub struct Bucket {
     pub name: String,

@@ -313,7 +313,7 @@ async fn pass(here: Box<dyn Line>, there: Box<dyn Line>) -> Result<(), String> {
 }
 
 /// Whether the other end of a connection is a process of this user: the kernel's table of connections says whose it is.
-/// Where there is no such table, the password alone counts.
+/// A system without that table: only the password is checked.
 fn is_ours(from: u16, to: u16) -> bool {
     let Ok(table) = std::fs::read_to_string("/proc/net/tcp") else { return true };
     let own = rustix::process::geteuid().as_raw().to_string();

@@ -74,7 +74,7 @@ impl BucketFiles {
     /// Connects to nothing yet.
     ///
     /// # Errors
-    /// MIG5113: the file of the authority cannot be read, or there is no thread.
+    /// MIG5113: the file of the authority cannot be read, or no thread can be started.
     pub fn new(bucket: &Bucket, migration: &str, dir: &Path) -> Outcome<Self> {
         let of = "the dump's block `s3`";
         let authority = objects::authority(&bucket.access, dir, (codes::DUMP_BUCKET_UNAVAILABLE, of))?;

@@ -35,7 +35,7 @@ use crate::steps::proof::writes;
 use crate::steps::servers::recorded_id;
 use crate::steps::step::StepCtx;
 use crate::steps::transfer::part_file::PartFile;
-use crate::steps::transfer::{dumpling, lightning};
+use crate::steps::transfer::{dumpling, engine, lightning};
 use crate::think::plan::estimate::AUTO_CHUNK_BYTES;
 use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::codes;
@@ -195,8 +195,8 @@ pub async fn destroy(context: &Context, node: &Node) -> Outcome<Value> {
     for dir in &dirs {
         let files = context.file_places.folder(dir);
         remove_files(&context.leftovers, &*files, &name, false)?;
-        dumpling::remove(dir, &name)?;
-        lightning::remove(dir, &name)?;
+        engine::remove(&dumpling::folder(dir, &name))?;
+        engine::remove(&lightning::folder(dir, &name))?;
         files.remove(&of_the_whole(&name))?;
     }
     let mut left = Vec::new();

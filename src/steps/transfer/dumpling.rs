@@ -6,7 +6,6 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -28,18 +27,16 @@ use crate::steps::runner::fault as file_fault;
 use crate::steps::servers::recorded_id;
 use crate::steps::step::StepCtx;
 use crate::steps::transfer::dump;
+use crate::steps::transfer::engine::{self, FILES, OUTPUT};
 use crate::steps::transfer::import::Scan;
 use crate::words::addr::TableName;
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
-/// What the name of a table's folder begins with, in the folder of the dump. They have none in common, which one would have
-/// to make while another removes it.
-const FOLDER: &str = "dumpling.";
-/// In the folder of a table: what the program writes, and what it says.
-const FILES: &str = "files";
+/// The program by its own name.
+const PROGRAM: &str = "dumpling";
+/// What it logs, in the folder of a table.
 const LOG: &str = "dumpling.log";
-const OUTPUT: &str = "output.log";
 /// The sentence of a dump that is whole.
 const DONE: &str = "dump data successfully, dumpling will exit now";
 /// The line before it, with the number of rows.
@@ -47,8 +44,6 @@ const SUMMARY: &str = "backup success summary";
 const ROWS: &str = "total-rows";
 /// Rows that the program has written so far.
 const METRIC: &str = "dumpling_dump_finished_rows";
-/// How often it is asked for them.
-const ASKED_EVERY: Duration = Duration::from_millis(500);
 /// Of the program's last words, as much as fits in a message.
 const LAST_WORDS: usize = 600;
 
@@ -93,7 +88,7 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
     let (written, told) = again(context, &ctx, || job.written()).await?;
     let parts = job.taken_in(&dir, &written, told).await?;
     files.sync("")?;
-    job.clear()?;
+    engine::remove(&job.folder)?;
     for part in &parts {
         ctx.border(part.part, json!({ "file": part.file })).await?;
         ctx.part_done(part.part, json!(part)).await?;
@@ -111,30 +106,16 @@ pub async fn run(context: &Arc<Context>, node: &Node, ctx: StepCtx) -> Outcome<V
 }
 
 /// Where the program works for a table.
-fn folder(dir: &Path, name: &TableName) -> PathBuf {
-    let file = DumpFile::Table(name.clone()).name();
-    dir.join(format!("{FOLDER}{}", file.strip_suffix("-schema.sql").unwrap_or(&file)))
-}
-
-/// Removes what the program left for a table.
-pub fn remove(dir: &Path, name: &TableName) -> Outcome<()> {
-    let folder = folder(dir, name);
-    match std::fs::remove_dir_all(&folder) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(file_fault("remove", &folder, &e)),
-        _ => Ok(()),
-    }
+pub fn folder(dir: &Path, name: &TableName) -> PathBuf {
+    engine::folder(dir, PROGRAM, name)
 }
 
 impl Job<'_> {
-    fn clear(&self) -> Outcome<()> {
-        remove(self.folder.parent().unwrap_or(&self.folder), &self.name)
-    }
-
     /// Runs the program from the beginning. Gives the files of the table, and how many rows the program counted.
     async fn written(&self) -> Outcome<(ImportInputs, u64)> {
         let migration = self.context.migration(&self.node.addr)?;
         let lines = self.context.lines(&self.node.addr)?;
-        self.clear()?;
+        engine::remove(&self.folder)?;
         std::fs::create_dir_all(&self.folder).map_err(|e| file_fault("make the folder", &self.folder, &e))?;
         // As many programs at a time as the dump may have readers: each reads its table by one.
         let _permit = lines.read.permit().await?;
@@ -149,24 +130,7 @@ impl Job<'_> {
             input: Vec::new(),
             output: self.folder.join(OUTPUT),
         };
-        let mut running = self.context.programs.start(&start)?;
-        let mut shown = 0;
-        let watched = async {
-            loop {
-                tokio::select! {
-                    ended = running.ended() => return ended,
-                    () = self.context.clock.sleep(ASKED_EVERY) => self.show(port, &mut shown).await,
-                }
-            }
-        };
-        let ended = match self.ctx.or_stopped(watched).await {
-            Ok(ended) => ended?,
-            Err(interrupted) => {
-                running.stop().await;
-                self.clear()?;
-                return Err(interrupted);
-            }
-        };
+        let (ended, shown) = engine::run((self.context, self.ctx), &start, &self.folder, port, counted).await?;
         let said = Said::of(&self.folder);
         let rows = match (ended.status, said.rows) {
             (Some(0), Some(rows)) if said.done => rows,
@@ -215,14 +179,6 @@ impl Job<'_> {
             arguments.push("--case-sensitive".into());
         }
         Ok(arguments)
-    }
-
-    /// Rows that the program has written, for the screen.
-    async fn show(&self, port: u16, shown: &mut u64) {
-        let page = self.context.programs.page(port, "/metrics").await;
-        let Some(rows) = page.and_then(|page| counted(&page)).filter(|rows| rows > shown) else { return };
-        self.ctx.progress(rows - *shown, 0);
-        *shown = rows;
     }
 
     /// The files of the table, and of no other.

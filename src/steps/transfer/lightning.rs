@@ -6,11 +6,10 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::formats::dumpfile::{DumpFile, Packing};
+use crate::formats::dumpfile::Packing;
 use crate::formats::manifest::TableManifest;
 use crate::formats::outputs;
 use crate::formats::plan::{Action, Node};
@@ -25,6 +24,7 @@ use crate::steps::context::{Context, Lines};
 use crate::steps::runner::fault as file_fault;
 use crate::steps::step::{StepCtx, Upstream};
 use crate::steps::transfer::batch;
+use crate::steps::transfer::engine::{self, FILES, OUTPUT};
 use crate::steps::transfer::ledger::{self, Batches, Named, Object};
 use crate::steps::transfer::load::{self, hold, holds_no_others, overtaken, reset_note, unknown_table};
 use crate::steps::transfer::refusal::refused;
@@ -32,18 +32,14 @@ use crate::words::addr::{StepAddr, StepKind, TableName};
 use crate::words::codes;
 use crate::words::error::{Failure, Outcome};
 
-/// What the name of a table's folder begins with, in the folder of the dump.
-const FOLDER: &str = "lightning.";
-/// In the folder of a table: the files by their numbers, what the program says, and where it notes how far it is.
-const FILES: &str = "files";
+/// The program by its own name.
+const PROGRAM: &str = "lightning";
+/// In the folder of a table: what it logs, and where it notes how far it is.
 const LOG: &str = "lightning.log";
-const OUTPUT: &str = "output.log";
 const CHECKPOINT: &str = "lightning.pb";
 /// The sentences of a load that is whole: on the standard output, and in the log.
 const DONE: &str = "tidb lightning exit successfully";
 const COMPLETED: &str = "the whole procedure completed";
-/// How often it is asked how far it is.
-const ASKED_EVERY: Duration = Duration::from_millis(500);
 
 struct Job<'a> {
     context: &'a Context,
@@ -96,23 +92,14 @@ async fn whole(ctx: &StepCtx, dump: &StepAddr) -> Outcome<()> {
     Ok(())
 }
 
-/// Removes what the program left for a table.
-pub fn remove(dir: &Path, name: &TableName) -> Outcome<()> {
-    let folder = folder(dir, name);
-    match std::fs::remove_dir_all(&folder) {
-        Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(file_fault("remove", &folder, &e)),
-        _ => Ok(()),
-    }
-}
-
-fn folder(dir: &Path, name: &TableName) -> PathBuf {
-    let file = DumpFile::Table(name.clone()).name();
-    dir.join(format!("{FOLDER}{}", file.strip_suffix("-schema.sql").unwrap_or(&file)))
+/// Where the program works for a table.
+pub fn folder(dir: &Path, name: &TableName) -> PathBuf {
+    engine::folder(dir, PROGRAM, name)
 }
 
 impl Job<'_> {
     fn clear(&self) -> Outcome<()> {
-        remove(&self.dir, &self.name)
+        engine::remove(&folder(&self.dir, &self.name))
     }
 
     fn named(&self) -> Named<'_> {
@@ -202,34 +189,17 @@ impl Job<'_> {
             input: self.configuration(&door, (port, threads), keep_zero_dates).into_bytes(),
             output: folder.join(OUTPUT),
         };
-        let mut running = self.context.programs.start(&start)?;
-        let mut shown = 0;
-        let watched = async {
-            loop {
-                tokio::select! {
-                    ended = running.ended() => return ended,
-                    () = self.context.clock.sleep(ASKED_EVERY) => self.show(port, &mut shown).await,
-                }
-            }
-        };
-        match self.ctx.or_stopped(watched).await {
-            Ok(ended) => {
-                ended?;
-            }
-            Err(interrupted) => {
-                running.stop().await;
-                self.clear()?;
-                return Err(interrupted);
-            }
-        }
+        // The program counts bytes.
+        let all = self.manifest.hash().rows;
+        let rows = |page: &str| restored(page).map(|share| (share * all as f64) as u64);
+        let (_, shown) = engine::run((self.context, self.ctx), &start, &folder, port, rows).await?;
         let text = |name: &str| std::fs::read_to_string(folder.join(name)).unwrap_or_default();
         let output = text(OUTPUT);
         // It ends with 0 as well where it was told to stop, and where its port was taken.
         let done = output.lines().any(|line| line.trim() == DONE) && text(LOG).contains(COMPLETED);
         match done {
             true => {
-                let rows = self.manifest.hash().rows;
-                self.ctx.progress(rows.saturating_sub(shown), self.manifest.parts.iter().map(|part| part.bytes).sum());
+                self.ctx.progress(all.saturating_sub(shown), self.manifest.parts.iter().map(|part| part.bytes).sum());
                 Ok(())
             }
             false => Err(self.unfinished(&door, &output, &folder.join(LOG))),
@@ -296,16 +266,6 @@ impl Job<'_> {
             user = toml(&door.user),
             password = toml(door.password.reveal()),
         )
-    }
-
-    /// Rows that went in, for the screen: the program counts bytes.
-    async fn show(&self, port: u16, shown: &mut u64) {
-        let Some(page) = self.context.programs.page(port, "/metrics").await else { return };
-        let rows = restored(&page).map_or(0, |share| (share * self.manifest.hash().rows as f64) as u64);
-        if rows > *shown {
-            self.ctx.progress(rows - *shown, 0);
-            *shown = rows;
-        }
     }
 
     /// The table has as many rows as its files, before the ledger says that it has them: one that has others is emptied by
